@@ -1,0 +1,93 @@
+"""turfmilter: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from turfmilter import __version__
+from turfmilter.compose import build_log, build_quarantine, build_service
+from turfmilter.config.choices import LogTo
+from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.daemon import background, identity
+from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.mta.server import require_pymilter
+from turfmilter.stores.maildir import UnusableMaildir
+
+EX_UNAVAILABLE = 69
+EX_CONFIG = 78
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/turfmilter/turfmilter.toml"),
+    show_default=True,
+    help="The configuration file.",
+)
+@click.option("-s", "--socket", help="The socket, instead of the configuration's.")
+@click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
+@click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
+@click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
+def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
+    """Filter mail for Postfix or Sendmail: who may relay, and whose mail is put aside.
+
+    Exit status: 0 done, 2 usage, 69 the socket cannot be had, 78 configuration or quarantine unusable.
+    """
+    try:
+        config = _load(path, socket)
+        identity.check(config.user)
+        if test:
+            identity.become(config.user)
+            _check_quarantine(config)
+            click.echo(f"{path}: no errors")
+        else:
+            _serve(config, foreground)
+    except (ConfigError, identity.IdentityError, UnusableMaildir, ImportError) as error:
+        _leave(str(error), EX_CONFIG)
+    except SocketError as error:
+        _leave(str(error), EX_UNAVAILABLE)
+
+
+def _load(path: Path, socket: str | None) -> Config:
+    config = load(path)
+    for warning in config.warnings:
+        click.echo(f"turfmilter: warning: {warning}", err=True)
+    try:
+        return replace(config, socket=SocketSpec.parse(socket)) if socket else config
+    except ValueError as error:
+        raise click.BadParameter(f'"{socket}": {error}', param_hint="-s") from None
+
+
+def _serve(config: Config, foreground: bool) -> None:
+    require_pymilter()
+    listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
+    try:
+        identity.become(config.user)
+        _check_quarantine(config)
+        ready = (lambda: None) if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
+        Supervisor(listener, lambda log: build_service(config, log), lambda: build_log(config)).run(ready)
+    finally:
+        listener.close()
+
+
+def _check_quarantine(config: Config) -> None:
+    quarantine = build_quarantine(config)
+    if quarantine:
+        quarantine.check()
+        quarantine.clean()
+
+
+def _leave(problems: str, code: int) -> None:
+    for line in problems.splitlines():
+        click.echo(f"turfmilter: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""Text in, one frozen Config out; the schema is also the documentation."""

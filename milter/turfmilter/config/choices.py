@@ -1,0 +1,47 @@
+"""The words that a key may have when it knows only a few."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class LogTo(Enum):
+    """Where the log goes."""
+
+    SYSLOG = "syslog"
+    STDERR = "stderr"
+
+
+class LogFormat(Enum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class OnError(Enum):
+    """What is done when a rule cannot find something out."""
+
+    TEMPFAIL = "tempfail"
+    CONTINUE = "continue"
+
+
+class Default(Enum):
+    """What holds for a client that no step decides about."""
+
+    DENY = "deny"
+    ALLOW = "allow"
+
+
+class Origin(Enum):
+    """Who a message is from: MAIL FROM is the sender, From: the author."""
+
+    SENDER = "sender"
+    AUTHOR = "author"
+
+
+class Answer(Enum):
+    """What the sender of a turf message hears."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"

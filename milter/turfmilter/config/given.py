@@ -1,0 +1,87 @@
+"""One value as the configuration gives it, and what was said of all values so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from turfmilter.config.written import described, quoted, written
+from turfmilter.core.entry import Problem
+
+
+class Wrong(Exception):
+    """One value is wrong; the text says what, and what was probably meant."""
+
+
+@dataclass
+class Notes:
+    """What reading one configuration has brought up, in the order of the file.
+
+    `folder` is where relative paths begin.  `broken` are the keys whose values could not be used,
+    `written` those that the file gives at all.
+    """
+
+    folder: Path
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+
+    def problem(self, key: str, sentence: object) -> None:
+        """`key` cannot be used."""
+        self.problems.append(f"{key}: {sentence}")
+        self.broken.add(key)
+
+    def entries(self, key: str, found: Iterable[Problem]) -> None:
+        """What was found in the entries that `key` gives; they say themselves where they stand."""
+        for one in found:
+            if one.warning:
+                self.warnings.append(str(one))
+            else:
+                self.problems.append(str(one))
+                self.broken.add(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A TOML value, the key path under which it stands, and where to say what is wrong with it."""
+
+    value: object
+    key: str
+    notes: Notes
+
+    @property
+    def text(self) -> str:
+        """The value, which must be text.  Raises Wrong."""
+        if not isinstance(self.value, str):
+            raise Wrong(f"{described(self.value)} is not text; text stands in quotes")
+        return self.value
+
+    def items(self) -> Iterator[Given]:
+        """The values of a list.  Raises Wrong when it is none."""
+        if isinstance(self.value, str):
+            raise Wrong(f"{quoted(self.value)} is not a list; write {written([self.value])}")
+        if not isinstance(self.value, list):
+            raise Wrong(f'{described(self.value)} is not a list; write ["...", "..."]')
+        for number, value in enumerate(self.value):
+            yield Given(value, f"{self.key}[{number}]", self.notes)
+
+
+def probably(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence: which of the `known` words was probably meant, "" when none is near."""
+    near = nearest(word, known)
+    return f"; {quoted(near)} was probably meant" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The `known` word that looks most like `word`, if one does."""
+    near = get_close_matches(fold(word), list(known), n=1)
+    return near[0] if near else None
+
+
+def fold(word: str) -> str:
+    """`word` as our keys are spelled."""
+    return word.casefold().replace("-", "_")

@@ -1,0 +1,182 @@
+"""The kinds of values that a key may have, tables of entries excepted."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+import re
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from turfmilter.config.given import Given, Wrong, probably
+from turfmilter.config.setting import Kind
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.config.written import described, quoted
+from turfmilter.core.reply import Reply
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
+
+_SPELLINGS = {
+    **dict.fromkeys(("yes", "on", "true", "1"), "true"),
+    **dict.fromkeys(("no", "off", "false", "0"), "false"),
+}
+
+
+class Flag(Kind[bool]):
+    """True or false."""
+
+    words = "`true` or `false`"
+    closed = True
+
+    def read(self, given: Given) -> bool:
+        if isinstance(given.value, bool):
+            return given.value
+        spelling = _SPELLINGS.get(str(given.value).lower()) if isinstance(given.value, (str, int)) else None
+        meant = f"; write {spelling}" if spelling else ""
+        raise Wrong(f"{described(given.value)} is neither true nor false{meant}")
+
+
+class Choice(Kind[E]):
+    """One of the values of an Enum."""
+
+    closed = True
+
+    def __init__(self, choices: type[E]) -> None:
+        self._choices = {choice.value: choice for choice in choices}
+        *others, last = (f"`{quoted(word)}`" for word in self._choices)
+        self.words = f"{', '.join(others)} or {last}"
+
+    def read(self, given: Given) -> E:
+        word = given.value
+        if isinstance(word, str) and word in self._choices:
+            return self._choices[word]
+        meant = probably(word, self._choices) if isinstance(word, str) else ""
+        known = ", ".join(map(quoted, self._choices))
+        raise Wrong(f"{described(word)} is none of {known}{meant}")
+
+
+class Choices(Kind[frozenset[E]]):
+    """A list of values of an Enum."""
+
+    def __init__(self, choices: type[E]) -> None:
+        self._choice = Choice(choices)
+        self.words = f"a list, each {self._choice.words}"
+
+    def read(self, given: Given) -> frozenset[E]:
+        chosen = set()
+        for item in given.items():
+            try:
+                chosen.add(self._choice.read(item))
+            except Wrong as wrong:
+                given.notes.problem(item.key, wrong)
+        return frozenset(chosen)
+
+
+class Accounts(Kind[bool | frozenset[str]]):
+    """Which authenticated clients: all, none or those listed, case folded."""
+
+    words = '`true`, `false` or a list of accounts, such as `["alice", "bob@example.org"]`'
+
+    def read(self, given: Given) -> bool | frozenset[str]:
+        if not isinstance(given.value, list) and _means_a_flag(given.value):
+            return Flag().read(given)
+        accounts = set()
+        for item in given.items():
+            if isinstance(item.value, str) and item.value.strip():
+                accounts.add(item.value.strip().casefold())
+            else:
+                given.notes.problem(item.key, f'{described(item.value)} is not an account; write it as text: "alice"')
+        return frozenset(accounts)
+
+
+def _means_a_flag(value: object) -> bool:
+    return not isinstance(value, str) or value.lower() in _SPELLINGS
+
+
+class Socket(Kind[SocketSpec]):
+    """Where the MTA finds us."""
+
+    words = '`"unix:/PATH"`, `"inet:PORT@HOST"`, `"inet6:PORT@HOST"` or `"fd:NUMBER"`'
+
+    def read(self, given: Given) -> SocketSpec:
+        return _parsed(given, SocketSpec.parse)
+
+
+class ReplyLine(Kind[Reply]):
+    """What the client hears."""
+
+    words = 'code, enhanced code and text, such as `"550 5.7.1 relaying prohibited"`'
+
+    def read(self, given: Given) -> Reply:
+        return _parsed(given, Reply.parse)
+
+
+class Permissions(Kind[int]):
+    """Permission bits of a file."""
+
+    words = 'octal digits as text, such as `"0660"`'
+
+    def read(self, given: Given) -> int:
+        value = given.value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 777:
+            # 660 was written as chmod has it, 432 is what TOML makes of 0o660.
+            digits = str(value) if re.fullmatch("[67][0-7][0-7]", str(value)) else f"{value:03o}"[-3:]
+            raise Wrong(f'{value} is a number; write the octal digits as text: "0{digits}"')
+        if not re.fullmatch("0?[0-7]{3}", given.text):
+            raise Wrong(f'{quoted(given.text)} is no file mode; write three octal digits, such as "0660"')
+        return int(given.text, 8)
+
+
+class User(Kind[str]):
+    """A user of this machine, "" for none."""
+
+    words = 'a user of this machine, or `""`'
+
+    def read(self, given: Given) -> str:
+        if given.text and not _exists(given.text, pwd.getpwnam):
+            raise Wrong(f"there is no user {quoted(given.text)} on this machine; adduser --system --group makes one")
+        if given.text and pwd.getpwnam(given.text).pw_uid == 0:
+            raise Wrong(f"{quoted(given.text)} is the superuser; name a user that owns nothing but the quarantine")
+        return given.text
+
+
+class Group(Kind[str]):
+    """A group of this machine, "" for none."""
+
+    words = 'a group of this machine, or `""`'
+
+    def read(self, given: Given) -> str:
+        if given.text and not _exists(given.text, grp.getgrnam):
+            raise Wrong(f"there is no group {quoted(given.text)} on this machine; the MTA's own is probably meant")
+        return given.text
+
+
+class Directory(Kind[Path | None]):
+    """A directory, "" for none."""
+
+    words = 'an absolute path, or `""`'
+
+    def read(self, given: Given) -> Path | None:
+        if not given.text:
+            return None
+        if not given.text.startswith("/") or "\0" in given.text:
+            raise Wrong(f'{quoted(given.text)} is no absolute path; write all of it, such as "/var/lib/turfmilter/quarantine"')
+        return Path(given.text)
+
+
+def _parsed(given: Given, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(given.text)
+    except ValueError as error:
+        raise Wrong(f"{quoted(given.text)}: {error}") from None
+
+
+def _exists(name: str, look_up: Callable[[str], object]) -> bool:
+    try:
+        look_up(name)
+    except (KeyError, ValueError):
+        return False
+    return True

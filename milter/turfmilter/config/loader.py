@@ -1,0 +1,73 @@
+"""From a file to the Config, or to all of its problems at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from turfmilter.config.checks import check
+from turfmilter.config.given import Notes
+from turfmilter.config.schema import Config
+from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.config.walker import Walker
+
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+# Where tomllib's sentence can be bettered, by its beginning.
+_BETTER = {
+    "Invalid value": "no value; text stands in quotes, true and false in lower case",
+    "Cannot overwrite a value": "this stands twice; take one of the two out",
+    "Cannot declare": "this section stands twice; put its keys together",
+    "Unclosed array": 'a list is not closed; a "]" or a comma is missing',
+    "Expected '=' after a key": 'no "=" after the key; write key = value, or [section], or "#" before a comment',
+}
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used.  `problems` are sentences, in the order of the file."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it."""
+    path = path.absolute()
+    config = configure(_parsed(path), path.parent)
+    return replace(config, files=(path, *config.files))
+
+
+def configure(table: Mapping[str, object], folder: Path) -> Config:
+    """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
+    notes = Notes(folder)
+    config = Walker(Config, notes).read(Config(), table)
+    config = replace(config, written=frozenset(notes.written))
+    check(config, notes)
+    if notes.problems:
+        raise ConfigError(tuple(notes.problems))
+    return replace(config, warnings=tuple(notes.warnings), files=tuple(dict.fromkeys(notes.files)))
+
+
+def _parsed(path: Path) -> dict[str, object]:
+    try:
+        text = read_text(path)
+        return tomllib.loads(text)
+    except TextFileError as error:
+        raise ConfigError((str(error),)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((_syntax(path, text, str(error)),)) from None
+    except (ValueError, RecursionError):  # what tomllib lets through of Python's own limits
+        raise ConfigError((f"{path}: a number is far too long, or lists are nested far too deeply",)) from None
+
+
+def _syntax(path: Path, text: str, said: str) -> str:
+    """What tomllib said, with the place in front as editors and compilers have it."""
+    place = _PLACE.search(said)
+    said = _PLACE.sub("", said)
+    what = next((better for beginning, better in _BETTER.items() if said.startswith(beginning)), said)
+    if place and place["line"]:
+        return f"{path}:{place['line']}:{place['column']}: {what}"
+    return f"{path}:{len(text.splitlines())}: {what}"

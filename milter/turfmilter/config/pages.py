@@ -1,0 +1,168 @@
+"""The pages that are made from the code: the sample file, the reference of the configuration and that of the replies.
+
+`python -m turfmilter.config.pages FOLDER` writes them below the project's folder.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from turfmilter.config.checks import CHECKS
+from turfmilter.config.loader import ConfigError, configure
+from turfmilter.config.schema import Config
+from turfmilter.config.setting import Setting, keys, sections, settings
+from turfmilter.config.written import written
+from turfmilter.core.reply import REPLIES
+
+_SAMPLE_HEAD = """\
+The configuration of turfmilter. Yours to fill in: domains, the clients in [relay] allow, and the
+tables of [turf]. While mode is "trial" nothing is refused or held: the log says what would have
+been. A filter can only take away: nothing here allows what the MTA refuses. A "#" before a key
+shows its default. Check this file with: turfmilter -t
+"""
+
+_REFERENCE_HEAD = """\
+# turfmilter.toml
+
+The configuration is one [TOML](https://toml.io/) file, by default `/etc/turfmilter/turfmilter.toml`.
+Every key has a default; `contrib/turfmilter.toml` is a file to start from.
+`turfmilter -t` checks it and prints everything that is wrong, all at once.
+
+A filter can only take away: nothing written here lets a client do what the MTA itself refuses.
+
+Keys of the top level stand before the first `[section]`.
+Lists hold entries and files of entries: `file:PATH` is a file with one entry a line, its path relative to the
+configuration file. A `!` before an entry makes it an exception; whatever their order, the most specific entry decides.
+
+This page is made from the program's own schema.
+"""
+
+_MISTAKES_HEAD = """\
+## What is said of mistakes
+
+A value is named by its key path, counted from 0 inside a list; an entry in a file by file and line;
+a mistake in the TOML itself by file, line and column.
+"""
+
+_MISTAKES = (
+    'domian = ["example.org"]',
+    '[log]\ndomains = ["example.org"]',
+    "[realy]",
+    'mode = "enforced"',
+    'socket = "inet:127.0.0.1:8895"',
+    'socket = "inet:99999"',
+    'socket = "run/turfmilter.sock"',
+    "socket_mode = 660",
+    'user = "root"',
+    '[relay]\nrouting = "yes"',
+    '[relay]\nallow = "192.168.1.0/24"',
+    '[relay]\nallow = ["192.168.1.17/24"]',
+    '[relay]\ninterfaces = ["mx.example.org"]',
+    '[relay]\nreply = "550 4.7.1 no relaying"',
+    '[turf]\ntables = ["spam.example"]\ndirectory = "/var/lib/turfmilter/quarantine"',
+    '[turf]\ntables = ["hash:/etc/postfix/spammers"]',
+    '[turf]\ndirectory = "quarantine"',
+)
+
+_REPLIES_HEAD = """\
+# Replies
+
+Every reply that turfmilter can give, unless a key of the configuration sets another one.
+
+| when | reply | key |
+|---|---|---|
+"""
+
+
+def sample() -> str:
+    """The sample file: every key with its documentation, what must be filled in first without "#"."""
+    return "\n".join([_comment(_SAMPLE_HEAD), *_sample_keys(Config), *_sample_sections()])
+
+
+def reference() -> str:
+    """The reference page, in Markdown."""
+    parts = [_REFERENCE_HEAD, "## Top level\n", *_reference_keys(Config, "")]
+    for name, cls in sections(Config).items():
+        parts += [f"## [{name}]\n", f"{inspect.getdoc(cls)}\n", *_reference_keys(cls, f"{name}.")]
+    return "\n".join([*parts, _checks(), _MISTAKES_HEAD, *_mistakes()])
+
+
+def replies() -> str:
+    """The page of all replies, in Markdown."""
+    keyed = {this.default: f"`{path}`" for path, this in keys(Config) if path.endswith("reply")}
+    rows = (f"| {name} | `{reply}` | {keyed.get(str(reply), '')} |\n" for name, reply in REPLIES.items())
+    return _REPLIES_HEAD + "".join(rows)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "contrib/turfmilter.toml": sample,
+    "docs/reference/configuration.md": reference,
+    "docs/reference/replies.md": replies,
+}
+
+
+def main(folder: Path) -> None:
+    """Write every page below `folder`."""
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, width=98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) + "\n"
+
+
+def _sample_sections() -> Iterator[str]:
+    for name, cls in sections(Config).items():
+        yield f"\n[{name}]\n{_comment(inspect.getdoc(cls) or '')}"
+        yield from _sample_keys(cls)
+
+
+def _sample_keys(cls: type[Any]) -> Iterator[str]:
+    for name, this in settings(cls).items():
+        value = this.default if this.sample is None else this.sample
+        mark = "#" if this.sample is None else ""
+        yield f"{_comment(this.doc)}{mark}{name} = {written(value)}{_remark(this, value)}\n"
+
+
+def _remark(this: Setting, value: object) -> str:
+    if this.kind.closed:
+        return f"  # {this.kind.words.replace('`', '')}"
+    return "" if value == this.example else f"  # for example {written(this.example)}"
+
+
+def _reference_keys(cls: type[Any], above: str) -> Iterator[str]:
+    for name, this in settings(cls).items():
+        yield f"### `{above}{name}`\n"
+        yield f"{this.doc}\n"
+        yield f"- Value: {this.kind.words}"
+        yield f"- Default: `{written(this.default)}`"
+        yield f"- Example: `{name} = {written(this.example)}`\n"
+
+
+def _checks() -> str:
+    rows = (f"| `{c.keys[0]}` | {c.sentence} | {'warning' if c.warning else 'refused'} |\n" for c in CHECKS)
+    return "## What does not go together\n\n| key | what is said | |\n|---|---|---|\n" + "".join(rows)
+
+
+def _mistakes() -> Iterator[str]:
+    for mistake in _MISTAKES:
+        yield f"```toml\n{mistake}\n```\n"
+        yield f"> {_said_of(mistake)}\n"
+
+
+def _said_of(mistake: str) -> str:
+    try:
+        configure({"domains": ["example.org"], **tomllib.loads(mistake)}, Path())
+    except ConfigError as error:
+        return str(error)
+    raise AssertionError(f"not a mistake: {mistake}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

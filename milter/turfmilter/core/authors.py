@@ -1,0 +1,81 @@
+"""The authors of a message: the addresses in its From: fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
+
+_SIMPLE = re.compile(r"(?:[^<>\"(),:;@\\\[\]]*<)?([\w.!#$%&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class Authors:
+    """All addresses of all From: fields; `readable` is False when a field, or all of them, named none."""
+
+    mailboxes: tuple[Mailbox, ...]
+    readable: bool
+
+
+def read_authors(values: Iterable[str]) -> Authors:
+    """The authors in the values of all From: fields of a message (RFC 5322 §3.6.2 allows one field)."""
+    mailboxes: list[Mailbox] = []
+    readable = True
+    fields = 0
+    for value in values:
+        fields += 1
+        found = _read_field(_FOLD.sub("", value).strip())
+        readable = readable and bool(found)
+        mailboxes += found
+    return Authors(tuple(dict.fromkeys(mailboxes)), readable and fields > 0)
+
+
+def _read_field(value: str) -> list[Mailbox]:
+    simple = _SIMPLE.fullmatch(value)
+    if simple and ("<" in value) == value.endswith(">"):
+        return [mailbox_of(simple[1], simple[2])]
+    try:
+        spelling = spell(value)
+        return [box for part in spelling.split(",;") for box in _mailboxes(part)]
+    except Unreadable:
+        return []
+
+
+def _mailboxes(part: Spelling) -> list[Mailbox]:
+    """The addresses in one element of the list: all that stand in <>, else the last word with an "@"."""
+    found = []
+    start = part.find("<")
+    if start < 0:
+        return _mailbox(_last_word(part))
+    while start >= 0:
+        end = part.find(">", start)
+        end = len(part.text) if end < 0 else end
+        inner = part.part(start + 1, end)
+        found += _mailbox(inner.part(inner.rfind("<") + 1))
+        start = part.find("<", end)
+    return found
+
+
+def _mailbox(spelling: Spelling) -> list[Mailbox]:
+    local, domain = address_of(spelling)
+    return [mailbox_of(local, domain)] if domain else []
+
+
+def _last_word(part: Spelling) -> Spelling:
+    """Without <>: the word around the last "@", behind the name of a group (RFC 5322 §3.4)."""
+    part = part.part(part.find(":") + 1) if not part.text.startswith("@") else part
+    at = part.rfind("@")
+    if at < 0:
+        return part
+    end = part.find(" \t\r\n", len(part.text[: at + 1]) + _blanks(part.text[at + 1 :]))
+    head = part.part(0, at)
+    start = head.rfind(" \t\r\n") + 1
+    return part.part(0, len(part.text) if end < 0 else end).part(start)
+
+
+def _blanks(text: str) -> int:
+    return len(text) - len(text.lstrip())

@@ -1,0 +1,54 @@
+"""One entry of a table: what it matches, where it stands, and the notes behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from turfmilter.core.pattern import Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a file ("turf.table", 3) or a key of the configuration ("turf.tables[2]", 0)."""
+
+    source: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A pattern with its sign and notes.  `text` is the entry as written, "!" included, notes left out."""
+
+    text: str
+    pattern: Pattern
+    where: Where
+    exception: bool = False
+    expires: date | None = None  # the last day on which it matches, UTC
+    why: str = ""
+    by: str = ""
+
+    def stands(self, today: date) -> bool:
+        """False once the last day is over."""
+        return self.expires is None or today <= self.expires
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one entry, and what was probably meant.  A warning leaves the table usable."""
+
+    where: Where
+    entry: str
+    wrong: str
+    meant: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        meant = f"; {self.meant}" if self.meant else ""
+        return f'{self.where}: "{self.entry}": {self.wrong}{meant}'

@@ -1,0 +1,55 @@
+"""What a rule saw (Finding), and what is done about it (Verdict)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from turfmilter.core.entry import Entry
+from turfmilter.core.reply import Reply
+from turfmilter.core.session import Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `rule` saw: `what` in one word, and the table entry that matched if one did.
+
+    `unavailable` is the third answer: the rule could not find out (a DNS time-out, say),
+    and its `on_error` decides.
+    """
+
+    rule: str
+    what: str
+    matched: Entry | None = None
+    unavailable: bool = False
+
+
+class Action(Enum):
+    """What is done with a connection, a recipient or a message; the values are the log's words."""
+
+    CONTINUE = "continue"  # nothing decided yet
+    ACCEPT = "accept"  # decided: no later event can change it
+    HOLD = "hold"
+    DISCARD = "discard"
+    REJECT = "reject"
+    TEMPFAIL = "tempfail"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one event.
+
+    `reply` is what the client hears; it is None where the MTA's own 250 is meant.
+    For HOLD and DISCARD `taken` are the recipients that the message is kept from;
+    `partly` says that there are others, who get it.
+    """
+
+    action: Action
+    finding: Finding | None = None
+    reply: Reply | None = None
+    taken: tuple[Recipient, ...] = ()
+    partly: bool = False
+
+
+CONTINUE = Verdict(Action.CONTINUE)
+ACCEPT = Verdict(Action.ACCEPT)

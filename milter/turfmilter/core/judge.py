@@ -1,0 +1,149 @@
+"""The Judge: the state of one connection.  Events go in, Verdicts come out; it reads and writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from turfmilter.core.authors import read_authors
+from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Verdict
+from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.readings import read_sender
+from turfmilter.core.reply import REPLIES
+from turfmilter.core.rule import Stage
+from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session, bare
+
+_REFUSALS = (Action.REJECT, Action.TEMPFAIL)
+# pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
+_UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+
+
+class Judge:
+    """Judges one connection by the policy that it began with.  No order of events makes it raise."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._session = Session(Connection())
+        self._connected = False
+        self._forget()
+
+    @property
+    def session(self) -> Session:
+        """What is known by now."""
+        return self._session
+
+    @property
+    def trials(self) -> tuple[str, ...]:
+        """What rules in trial would have done with this message."""
+        return tuple(self._trials)
+
+    def connect(self, connection: Connection) -> Verdict:
+        """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
+        self._session = Session(connection)
+        self._connected = True
+        self._forget()
+        return CONTINUE if self.policy.clauses else ACCEPT
+
+    def helo(self, helo: str) -> None:
+        """HELO or EHLO, again after STARTTLS; it ends a transaction (RFC 5321 §4.1.4)."""
+        self._forget()
+        self._session = replace(self._session, helo=helo)
+
+    def mail(self, text: str, params: tuple[str, ...], *, account: str, tls: bool) -> None:
+        """MAIL FROM: a new message.  A refusal is answered at each RCPT.
+
+        `account` and `tls` are what the MTA says of the session by now.
+        """
+        self._forget()
+        envelope = Envelope(Sender(text, params, read_sender(text)))
+        self._session = replace(self._session, envelope=envelope, account=account, tls=tls)
+        if self._connected:
+            self._standing = self._ask(Stage.MAIL)
+
+    def rcpt(self, recipient: Recipient) -> Verdict:
+        """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
+        verdict = CONTINUE if self._session.connection.local else self._of_recipient(recipient)
+        envelope = self._session.envelope
+        if envelope and verdict is CONTINUE:
+            envelope = replace(envelope, recipients=(*envelope.recipients, recipient))
+            self._session = replace(self._session, envelope=envelope)
+        return verdict
+
+    def data(self) -> Verdict:
+        """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
+        return self._settled(Stage.HEADERS, Stage.END)
+
+    def header(self, name: str, value: str) -> None:
+        """One header field."""
+        if name.lower() == "from":
+            self._from.append(value)
+
+    def end_of_headers(self) -> Verdict:
+        """All header fields are known.  ACCEPT when nothing in the body can change that."""
+        self._session = replace(self._session, authors=read_authors(self._from))
+        verdict = self._ask(Stage.HEADERS)
+        return self._settled(Stage.END) if verdict is CONTINUE else verdict
+
+    def end(self) -> Verdict:
+        """The message is complete; this verdict is final."""
+        if self._session.envelope is None:
+            return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+        verdict = self._ask(Stage.END) if self._standing is CONTINUE else self._standing
+        return self.outcome() if verdict is CONTINUE else verdict
+
+    def abort(self) -> None:
+        """The transaction is over without a message; the connection goes on."""
+        self._forget()
+
+    def outcome(self) -> Verdict:
+        """ACCEPT, HOLD or DISCARD as things stand, and from whom the message is kept.
+
+        Exempt recipients get it, and then the sender hears the MTA's own 250.
+        """
+        if self._held is None:
+            return ACCEPT
+        clause, verdict = self._held
+        recipients = self._session.envelope.recipients if self._session.envelope else ()
+        taken = tuple(r for r in recipients if not clause.exempts(r))
+        if recipients and not taken:
+            return Verdict(Action.ACCEPT, verdict.finding)
+        if len(taken) < len(recipients):
+            return replace(verdict, taken=taken, partly=True, reply=None)
+        return replace(verdict, taken=taken)
+
+    def _forget(self) -> None:
+        self._session = replace(self._session, envelope=None, authors=None)
+        self._from: list[str] = []
+        self._held: tuple[Clause, Verdict] | None = None
+        self._trials: list[str] = []
+        self._standing = CONTINUE if self._connected else _UNSEEN
+
+    def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
+        """The first refusal decides; a hold is kept in mind, because a later refusal still refuses."""
+        for clause in self.policy.asked(stage):
+            finding = getattr(clause.rule, stage.value)(self._session, *event)
+            verdict = clause.verdict(finding) if finding else None
+            if verdict is None:
+                continue
+            if clause.mode is Mode.TRIAL:
+                self._try(verdict, *event)
+            elif verdict.action in _REFUSALS:
+                return verdict
+            elif self._held is None:
+                self._held = clause, verdict
+        return CONTINUE
+
+    def _try(self, verdict: Verdict, *event: Recipient) -> None:
+        """Keep for the log what a rule in trial would have done, and to whom."""
+        finding = verdict.finding
+        assert finding is not None
+        words = (finding.rule, verdict.action.value, str(finding.matched or ""), *(bare(r.text) for r in event))
+        self._trials.append(" ".join(w for w in words if w))
+
+    def _of_recipient(self, recipient: Recipient) -> Verdict:
+        return self._ask(Stage.RCPT, recipient) if self._standing is CONTINUE else self._standing
+
+    def _settled(self, *later: Stage) -> Verdict:
+        """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""
+        outcome = self.outcome()
+        final = outcome.action is Action.ACCEPT and self._standing is CONTINUE and self._session.envelope
+        return outcome if final and not any(map(self.policy.asked, later)) else CONTINUE

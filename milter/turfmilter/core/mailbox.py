@@ -1,0 +1,68 @@
+"""An address as SMTP or a header spells it, folded so that equal addresses compare equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import idna
+
+IPAddress = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One address: local part and domain, both folded.
+
+    `domain` is a name in A-labels, "[192.0.2.1]" for an address literal, or "" when the text had none.
+    The empty sender <> is Mailbox("", "").
+    """
+
+    local: str
+    domain: str
+
+    @property
+    def literal(self) -> IPAddress | None:
+        """The address of a domain literal (RFC 5321 §4.1.3), or None for a name."""
+        return literal_address(self.domain)
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}" if self.domain else self.local
+
+
+def fold_domain(text: str) -> str:
+    """`text` in lower case and A-labels, without the trailing dot; literals in their shortest spelling.
+
+    What is no valid name (RFC 5891) is only lower-cased: it then equals no entry of any table,
+    because tables hold valid names only.
+    """
+    if text.startswith("["):
+        address = literal_address(text)
+        return text.lower() if address is None else f"[{address}]"
+    if text.isascii():
+        return text.lower().removesuffix(".")
+    try:
+        return idna.encode(text, uts46=True).decode("ascii").lower().removesuffix(".")
+    except (idna.IDNAError, UnicodeError):
+        return text.lower().removesuffix(".")
+
+
+def literal_address(domain: str) -> IPAddress | None:
+    """The address in "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3), else None."""
+    if not (domain.startswith("[") and domain.endswith("]")):
+        return None
+    inside = domain[1:-1]
+    if inside[:5].lower() == "ipv6:":
+        inside = inside[5:]
+    return parse_address(inside)
+
+
+def parse_address(text: str) -> IPAddress | None:
+    """The address written in `text`, or None.  An IPv4-mapped IPv6 address is the IPv4 address."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or address
+    return address

@@ -1,0 +1,75 @@
+"""The Policy: which rules apply, in their order, and what each one's findings lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from turfmilter.core.finding import Action, Finding, Verdict
+from turfmilter.core.reply import Reply
+from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.session import Recipient
+
+
+class Mode(Enum):
+    """How far a rule goes: TRIAL evaluates and logs, and does nothing."""
+
+    OFF = "off"
+    TRIAL = "trial"
+    ENFORCE = "enforce"
+
+
+def _nobody(_recipient: Recipient) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One rule and what its findings lead to.
+
+    `action` is REJECT, HOLD or DISCARD.  `reply` is what the client hears; None leaves the MTA's own 250.
+    `on_error` answers what the rule could not find out; None goes on without an answer.
+    `exempts` says from which recipients nothing is held.
+    """
+
+    rule: Rule
+    action: Action
+    reply: Reply | None = None
+    mode: Mode = Mode.ENFORCE
+    on_error: Reply | None = None
+    exempts: Callable[[Recipient], bool] = _nobody
+
+    def verdict(self, finding: Finding) -> Verdict | None:
+        """What is done about `finding`; None is nothing."""
+        if finding.unavailable:
+            return None if self.on_error is None else _refusal(finding, self.on_error)
+        if self.action is Action.REJECT and self.reply:
+            return _refusal(finding, self.reply)
+        return Verdict(self.action, finding, self.reply)
+
+
+def _refusal(finding: Finding, reply: Reply) -> Verdict:
+    return Verdict(Action.REJECT if reply.permanent else Action.TEMPFAIL, finding, reply)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The clauses in the order in which they decide, without those that are off."""
+
+    clauses: tuple[Clause, ...]
+    generation: int = 1
+    _asked: dict[Stage, tuple[Clause, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        asked = {s: tuple(c for c in self.clauses if c.rule.looks_at(s)) for s in Stage}
+        object.__setattr__(self, "_asked", asked)
+
+    def asked(self, stage: Stage) -> tuple[Clause, ...]:
+        """The clauses whose rules look at `stage`; negotiation follows from this."""
+        return self._asked[stage]
+
+    @property
+    def may_hold(self) -> bool:
+        """True when a message may have to be kept byte for byte."""
+        return any(c.action is Action.HOLD and c.mode is Mode.ENFORCE for c in self.clauses)

@@ -1,0 +1,80 @@
+"""What the pure floor needs from outside, as Protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, Protocol
+
+from turfmilter.core.record import Record
+
+
+class Clock(Protocol):
+    """The day and the time, UTC."""
+
+    def today(self) -> date:
+        """The day on which entries expire."""
+
+    def now(self) -> datetime:
+        """The time that a held message bears."""
+
+
+Level = Literal["error", "warning", "info"]  # syslog's words
+
+
+class Log(Protocol):
+    """Where Records go."""
+
+    def write(self, record: Record) -> None:
+        """Queue one line; never blocks and never raises."""
+
+    def say(self, level: Level, text: str) -> None:
+        """Queue a sentence of the program's own; never blocks and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What stands in the block of our own headers above a held message.
+
+    `sender` and `recipients` are texts without <>, each followed by its ESMTP parameters after a blank.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    client: str
+    name: str
+    helo: str
+    account: str
+    listener: str
+    queue_id: str
+    time: datetime
+    rule: str
+    entry: str
+
+
+class QuarantineError(Exception):
+    """The message could not be taken.  `full` says that there is no room (452), else it is trouble (451)."""
+
+    def __init__(self, why: str, *, full: bool) -> None:
+        super().__init__(why)
+        self.full = full
+
+
+class Draft(Protocol):
+    """A message on its way into quarantine.  Nothing of it is visible before `commit` returns."""
+
+    def write(self, data: bytes) -> None:
+        """Append bytes of the message.  Raises QuarantineError."""
+
+    def commit(self) -> str:
+        """Make the message durable and visible, and return its id.  Raises QuarantineError."""
+
+    def abandon(self) -> None:
+        """Remove what was written.  Never raises."""
+
+
+class Quarantine(Protocol):
+    """Where messages are held."""
+
+    def open(self, slip: Slip) -> Draft:
+        """Begin a message.  Raises QuarantineError."""

@@ -1,0 +1,99 @@
+"""Every reading of a recipient: an address may hide the one that the mail really goes to."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
+
+# RFC 5321 atext without the routing characters "%" and "!", and letters beyond ASCII (RFC 6531).
+_PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
+# Exchange wrapped foreign addresses so: IMCEASMTP-user+40dom@local (Q237927, Q264330).
+_IMCEA = re.compile(r"imcea[a-z0-9]*-(.+)", re.IGNORECASE | re.DOTALL)
+_PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
+_MOST = 32  # more readings than anybody needs: a text of that many layers is an attack
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """All addresses that one text can mean, the address itself first; none when it cannot be read.
+
+    `plain` says that nothing is hidden: it is local@domain, and the MTA's resolution need not be asked.
+    """
+
+    mailboxes: tuple[Mailbox, ...]
+    plain: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.mailboxes)
+
+
+def read(text: str) -> Readings:
+    """The readings of the address in `text`, with or without <>."""
+    simple = _PLAIN.fullmatch(text)
+    if simple and text.startswith("<") == text.endswith(">") and not _disguised(text, simple[1]):
+        return Readings((mailbox_of(simple[1], simple[2]),), plain=True)
+    try:
+        return Readings(tuple(_all(text)), plain=False)
+    except Unreadable:
+        return Readings((), plain=False)
+
+
+def read_sender(text: str) -> Mailbox:
+    """The address of MAIL FROM; what cannot be read is cut at its last "@", so that its domain still counts."""
+    try:
+        return mailbox_of(*address_of(_inside(spell(text))))
+    except Unreadable:
+        local, _, domain = text.strip("<> \t").rpartition("@")
+        return mailbox_of(local, domain)
+
+
+def _disguised(text: str, local: str) -> bool:
+    return bool(_IMCEA.fullmatch(local)) or unicodedata.normalize("NFKC", text) != text
+
+
+def _all(text: str) -> dict[Mailbox, None]:
+    found: dict[Mailbox, None] = {}
+    todo, seen = [text, unicodedata.normalize("NFKC", text)], set[str]()
+    while todo:
+        candidate = todo.pop(0)
+        if candidate in seen:
+            continue
+        if len(seen) == _MOST:
+            raise Unreadable("too many layers")
+        seen.add(candidate)
+        local, domain = address_of(_inside(spell(candidate)))
+        found[mailbox_of(local, domain)] = None
+        todo += _hidden(local)
+    return found
+
+
+def _hidden(local: str) -> list[str]:
+    """The addresses inside a local part, each one layer further in."""
+    hidden = []
+    if "@" in local:
+        hidden.append(local)
+    left, percent, right = local.rpartition("%")
+    if percent:
+        hidden.append(f"{left}@{right}")
+    host, bang, user = local.partition("!")
+    if bang:
+        hidden.append(f"{user}@{host}")
+    wrapped = _IMCEA.fullmatch(local)
+    if wrapped:
+        hidden.append(_PLUS_HEX.sub(lambda h: chr(int(h[1], 16)), wrapped[1]).replace("_", "/"))
+    return hidden
+
+
+def _inside(spelling: Spelling) -> Spelling:
+    """What stands in the innermost <>: both MTAs deliver <Joe <alice@rig.test>> to alice."""
+    opening = spelling.rfind("<")
+    if opening < 0:
+        return spelling.part(0)
+    closing = spelling.find(">", opening)
+    if closing < 0 or spelling.part(closing).text.strip("> \t"):
+        raise Unreadable("the <> do not match")
+    return spelling.part(opening + 1, closing)

@@ -1,0 +1,64 @@
+"""What a client hears: code, enhanced code and text as one validated value, and the table of all of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SHAPE = re.compile(r"(?P<code>[45][0-5]\d) +(?P<enhanced>[45]\.\d{1,3}\.\d{1,3}) +(?P<text>\S.*)")
+_LONGEST = 480  # RFC 5321 §4.5.3.1.5: 512 octets for the whole line
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One SMTP reply line, e.g. Reply(550, "5.7.1", "relaying prohibited").
+
+    Raises ValueError when the classes disagree (RFC 2034 §4; current Postfix refuses such a reply),
+    or when the text is not one line of printable ASCII without "%" (libmilter's format character).
+    """
+
+    code: int
+    enhanced: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not 400 <= self.code <= 559:
+            raise ValueError(f"{self.code} is not a refusal: a code from 400 to 559 is needed")
+        if not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", self.enhanced):
+            raise ValueError(f'"{self.enhanced}" is no enhanced code such as "5.7.1" (RFC 3463)')
+        if self.enhanced[0] != str(self.code)[0]:
+            raise ValueError(f"{self.code} and {self.enhanced} are of different classes (RFC 2034)")
+        if not self.text or not self.text.isascii() or not self.text.isprintable():
+            raise ValueError("the text must be one line of printable ASCII")
+        if "%" in self.text:
+            raise ValueError('the text must not contain "%"')
+        if len(self.text) > _LONGEST:
+            raise ValueError(f"the text is longer than {_LONGEST} characters (RFC 5321 §4.5.3.1.5)")
+
+    @property
+    def permanent(self) -> bool:
+        """True for 5xx: the sender must not try again."""
+        return self.code >= 500
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.text}"
+
+    @classmethod
+    def parse(cls, text: str) -> Reply:
+        """The reply written as "550 5.7.1 text".  Raises ValueError saying what is wrong."""
+        shape = _SHAPE.fullmatch(text)
+        if shape is None:
+            raise ValueError('a reply is written "550 5.7.1 text": code, enhanced code and text')
+        return cls(int(shape["code"]), shape["enhanced"], shape["text"])
+
+
+# Every reply that the program can give; the reference page is made from this table.
+REPLIES = {
+    "relay": Reply(550, "5.7.1", "relaying prohibited"),
+    "relay-unavailable": Reply(451, "4.7.1", "cannot verify the client at the moment, try again later"),
+    "turf": Reply(550, "5.7.1", "message refused by local policy"),
+    "quarantine-full": Reply(452, "4.3.1", "insufficient storage, try again later"),
+    "quarantine-error": Reply(451, "4.3.0", "cannot take the message at the moment, try again later"),
+    "recipient-unclear": Reply(451, "4.3.0", "cannot handle these recipients together, send them one by one"),
+    "error": Reply(451, "4.3.0", "temporary error in the mail filter, try again later"),
+}

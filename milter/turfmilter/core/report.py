@@ -1,0 +1,61 @@
+"""What is written down about a session: the log's Record and the Slip of a held message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from turfmilter.core.finding import Verdict
+from turfmilter.core.ports import Slip
+from turfmilter.core.record import Record
+from turfmilter.core.session import Connection, Recipient, Session, bare
+
+
+def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient]) -> Record:
+    """What the log says of `verdict`, be it on one recipient or on a message."""
+    connection, envelope = session.connection, session.envelope
+    texts = tuple(bare(r.text) for r in recipients)
+    return Record(
+        client=_client(connection),
+        name=connection.name,
+        helo=session.helo,
+        account=session.account,
+        listener=connection.daemon,
+        sender=bare(envelope.sender.text) if envelope else None,
+        nrcpt=len(texts),
+        rcpt=texts,
+        verdict=verdict.action.value,
+        rule=verdict.finding.rule if verdict.finding else "",
+        entry=_entry(verdict),
+        reply=str(verdict.reply or ""),
+    )
+
+
+def slip(session: Session, verdict: Verdict, queue_id: str, now: datetime) -> Slip:
+    """The block above a message that is held by `verdict`, for the recipients that it is held from."""
+    connection, sender = session.connection, session.envelope.sender if session.envelope else None
+    return Slip(
+        sender=_with_params(sender.text, sender.params) if sender else "",
+        recipients=tuple(_with_params(r.text, r.params) for r in verdict.taken),
+        client=_client(connection),
+        name=connection.name,
+        helo=session.helo,
+        account=session.account,
+        listener=connection.daemon,
+        queue_id=queue_id,
+        time=now,
+        rule=verdict.finding.rule if verdict.finding else "",
+        entry=_entry(verdict),
+    )
+
+
+def _client(connection: Connection) -> str:
+    return str(connection.client or ("local" if connection.local else ""))
+
+
+def _entry(verdict: Verdict) -> str:
+    return str(verdict.finding.matched or "") if verdict.finding else ""
+
+
+def _with_params(text: str, params: tuple[str, ...]) -> str:
+    return " ".join((bare(text), *params))

@@ -1,0 +1,45 @@
+"""What every rule is: one method a stage, each returning what it saw or None."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+from turfmilter.core.finding import Finding
+from turfmilter.core.session import Recipient, Session
+
+
+class Stage(Enum):
+    """The events at which a rule may look; the values are the methods of Rule."""
+
+    MAIL = "at_mail"
+    RCPT = "at_rcpt"
+    HEADERS = "at_headers"
+    END = "at_end"
+
+
+class Rule:
+    """One control.  It says what it saw; what is done about it is the Policy's business.
+
+    A rule overrides only the stages at which it looks: those alone are asked of the MTA.
+    What is known at connect and HELO is looked at in `at_rcpt`, where refusals are answered.
+    """
+
+    name: ClassVar[str]
+
+    def at_mail(self, session: Session) -> Finding | None:
+        """The sender is known."""
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
+        """One more recipient is asked for; never called for local submissions."""
+
+    def at_headers(self, session: Session) -> Finding | None:
+        """All header fields have been seen: the authors are known."""
+
+    def at_end(self, session: Session) -> Finding | None:
+        """The whole message has been seen."""
+
+    @classmethod
+    def looks_at(cls, stage: Stage) -> bool:
+        """True when this rule overrides the method of `stage`."""
+        return getattr(cls, stage.value) is not getattr(Rule, stage.value)

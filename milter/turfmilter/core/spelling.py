@@ -1,0 +1,121 @@
+"""The spelling of an address (RFC 5321 §4.1.2, RFC 5322 §3.2): quotes, escapes and comments resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turfmilter.core.mailbox import Mailbox, fold_domain
+
+
+class Unreadable(ValueError):
+    """The text is no address: something is not closed, or it names several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Text without comments; `bare[i]` is False where character i was quoted, escaped or in a domain literal.
+
+    Only bare characters can be separators: the "@" in "user@dom"@ours is part of a name.
+    """
+
+    text: str
+    bare: tuple[bool, ...]
+
+    def find(self, separators: str, start: int = 0) -> int:
+        """The first bare character out of `separators` from `start` on, or -1."""
+        places = range(start, len(self.text))
+        return next((i for i in places if self.bare[i] and self.text[i] in separators), -1)
+
+    def rfind(self, separators: str) -> int:
+        """The last bare character out of `separators`, or -1."""
+        places = range(len(self.text) - 1, -1, -1)
+        return next((i for i in places if self.bare[i] and self.text[i] in separators), -1)
+
+    def part(self, start: int, end: int | None = None) -> Spelling:
+        """The characters from `start` up to `end`, without bare blanks around them."""
+        end = len(self.text) if end is None else end
+        while start < end and self.bare[start] and self.text[start].isspace():
+            start += 1
+        while start < end and self.bare[end - 1] and self.text[end - 1].isspace():
+            end -= 1
+        return Spelling(self.text[start:end], self.bare[start:end])
+
+    def split(self, separators: str) -> list[Spelling]:
+        """The parts between bare `separators`; those inside <> do not count (RFC 5321 source routes hold commas)."""
+        parts, start, depth = [], 0, 0
+        for i, char in enumerate(self.text):
+            if not self.bare[i]:
+                continue
+            depth += (char == "<") - (char == ">")
+            if depth <= 0 and char in separators:
+                parts.append(self.part(start, i))
+                start = i + 1
+        return [*parts, self.part(start)]
+
+
+def spell(text: str) -> Spelling:
+    """Resolve quotes, escapes and comments.  Raises Unreadable when one of them is not closed."""
+    chars: list[str] = []
+    bare: list[bool] = []
+    places = iter(enumerate(text))
+    closing = {'"': '"', "[": "]"}
+    inside = ""  # what closes the quoted string or literal that we stand in
+    depth = 0  # of comments
+    for _, char in places:
+        escaped = char == "\\"
+        if escaped:
+            _, char = next(places, (0, ""))
+            if not char:
+                raise Unreadable("nothing follows the last backslash")
+        if depth:
+            depth += 0 if escaped else (char == "(") - (char == ")")
+        elif escaped:
+            chars.append(char)
+            bare.append(False)
+        elif inside:
+            if char != inside or char == "]":
+                chars.append(char)
+                bare.append(False)
+            inside = "" if char == inside else inside
+        elif char == "(":
+            depth = 1
+        else:
+            inside = closing.get(char, "")
+            if char != '"':
+                chars.append(char)
+                bare.append(True)
+    if inside or depth:
+        raise Unreadable("a quote, a literal or a comment is not closed")
+    return Spelling("".join(chars), tuple(bare))
+
+
+def address_of(spelling: Spelling) -> tuple[str, str]:
+    """Local part and domain of an address without <>; the domain is "" when it has none.
+
+    A source route is dropped (RFC 5321 §4.1.2, appendix C).  Raises Unreadable.
+    """
+    while spelling.text.startswith("@") and spelling.bare[0]:
+        colon = spelling.find(":")
+        if colon < 0:
+            break
+        spelling = spelling.part(colon + 1)
+    if spelling.find(",:;<>") >= 0:
+        raise Unreadable("not one address")
+    at = spelling.rfind("@")
+    if at < 0:
+        return _text(spelling), ""
+    domain = spelling.part(at + 1)
+    text = _text(domain)
+    if not text or not (all(domain.bare) or (text.startswith("[") and domain.bare[0])):
+        raise Unreadable("no domain behind the @")
+    return _text(spelling.part(0, at)), text
+
+
+def mailbox_of(local: str, domain: str) -> Mailbox:
+    """Both parts, folded."""
+    return Mailbox(local.casefold(), fold_domain(domain))
+
+
+def _text(spelling: Spelling) -> str:
+    """The text without its bare blanks, which mean nothing between the words of an address (RFC 5322 §4.4)."""
+    return "".join(c for c, bare in zip(spelling.text, spelling.bare, strict=True) if not (bare and c.isspace()))

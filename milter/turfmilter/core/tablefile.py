@@ -1,0 +1,134 @@
+"""The lines of a table file, and entries that stand in the configuration: an entry, its sign and its notes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from difflib import get_close_matches
+from itertools import takewhile
+
+from turfmilter.core.entry import Entry, Problem, Where
+from turfmilter.core.pattern import Pattern, PatternError, doubt
+
+Parse = Callable[[str], Pattern]
+
+_NOTES = ("expires", "why", "by")
+_NOTE_NAMES = "expires=, why= and by="
+# Blanks inside quotes separate nothing; a quote that is not closed reaches to the end.
+_WORD = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.?)*(?:"|\Z))+')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    expires: date | None = None
+    why: str = ""
+    by: str = ""
+
+
+_NO_NOTES = _Notes()
+
+
+def read_entries(lines: Iterable[str], source: str, parse: Parse) -> tuple[list[Entry], list[Problem]]:
+    """The entries in the lines of a file, and all of its problems; `source` is the file's name.
+
+    Some of the problems may be mere warnings: the table is usable unless one is not.
+    """
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, 1):
+        text = line.removeprefix("\ufeff").strip()
+        if not text:
+            continue
+        where = Where(source, number)
+        if text[0] == "#":
+            problems += _doubt_comment(text, where, parse)
+            continue
+        entry, found = _read(_before_comment(text), where, parse)
+        problems += found
+        if entry is not None:
+            entries.append(entry)
+    return entries, problems
+
+
+def parse_entry(text: str, where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:
+    """One entry that stands in the configuration itself; None when one of the problems is an error."""
+    return _read(_WORD.findall(text), where, parse)
+
+
+def _before_comment(text: str) -> list[str]:
+    if len(text.split(None, 1)) == 1:  # the short way: most lines hold one word
+        return [text]
+    return list(takewhile(lambda word: not word.startswith("#"), _WORD.findall(text)))
+
+
+def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:
+    """The entry that is the first of the words, with the others as its notes."""
+    text = words[0] if words else ""
+    body = text.removeprefix("!")
+    notes, wrongs = _read_notes(words[1:]) if len(words) > 1 else (_NO_NOTES, [])
+    try:
+        if not body:
+            raise PatternError('nothing stands after the "!"' if text else "the entry is empty")
+        pattern = parse(body)
+    except PatternError as error:
+        wrongs = [error, *wrongs]
+    else:
+        if not wrongs:
+            odd = doubt(body, pattern)
+            warnings = [Problem(where, text, *odd, warning=True)] if odd else []
+            return Entry(text, pattern, where, body != text, notes.expires, notes.why, notes.by), warnings
+    return None, [Problem(where, text, error.wrong, error.meant) for error in wrongs]
+
+
+def _read_notes(words: Iterable[str]) -> tuple[_Notes, list[PatternError]]:
+    notes, seen, wrongs = _NO_NOTES, set[str](), list[PatternError]()
+    for word in words:
+        try:
+            name, value = _split_note(word)
+            if name in seen:
+                raise PatternError(f'"{name}=" stands twice', "one of them can go")
+            seen.add(name)
+            if name == "expires":
+                notes = replace(notes, expires=_day(value))
+            elif name == "why":
+                notes = replace(notes, why=value)
+            else:
+                notes = replace(notes, by=value)
+        except PatternError as error:
+            wrongs.append(error)
+    return notes, wrongs
+
+
+def _split_note(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or not name.isidentifier():
+        raise PatternError(f"{word} stands behind the entry", f'only {_NOTE_NAMES} or a comment ("# ...") may follow')
+    if name not in _NOTES:
+        near = get_close_matches(name.casefold(), _NOTES, n=1)
+        raise PatternError(f'"{name}=" is not a note', f"probably meant {near[0]}=" if near else f"{_NOTE_NAMES} are")
+    if '"' in _QUOTED.sub("", value):
+        raise PatternError("a quotation mark is not closed", f'probably meant {name}="{value.strip(chr(34))}"')
+    return name, _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise PatternError(f'"{text}" is not a day', "a day is written as 2027-01-31") from None
+
+
+def _doubt_comment(text: str, where: Where, parse: Parse) -> list[Problem]:
+    """A warning for Exchange's exact domain ("#@isp.example"), which is a comment here."""
+    mark, *notes = _WORD.findall(text)
+    entry = mark[1:]
+    if not entry.startswith("@") or not re.search(r"[.\[]", entry) or not all("=" in note for note in notes):
+        return []
+    try:
+        parse(entry)
+    except PatternError:
+        return []
+    return [Problem(where, mark, "this is a comment", f"Exchange's exact domain is ={entry}", warning=True)]

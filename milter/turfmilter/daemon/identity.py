@@ -1,0 +1,26 @@
+"""Who the daemon is: never root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+
+class IdentityError(Exception):
+    """The daemon would be root, or cannot become whom it should be."""
+
+
+def check(user: str) -> None:
+    """Raises IdentityError when started by root without a `user` to become."""
+    if os.geteuid() == 0 and (not user or pwd.getpwnam(user).pw_uid == 0):
+        raise IdentityError('started by root: set user = "turfmilter" in the configuration, or start it as that user')
+
+
+def become(user: str) -> None:
+    """From root to `user` with its groups, for good; nothing when not root."""
+    if os.geteuid() != 0:
+        return
+    entry = pwd.getpwnam(user)
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)

@@ -1,0 +1,86 @@
+"""The process that owns the socket and the signals; it never enters libmilter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from turfmilter.daemon import worker
+from turfmilter.daemon.listener import Listener
+from turfmilter.mta.callbacks import Service
+from turfmilter.telemetry.writer import LogWriter
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+_DRAIN_SECONDS = 30.0
+_SHORTEST_LIFE = 5.0  # a worker that dies younger than this is started again only after a pause
+_PAUSE = 1.0
+
+
+class Supervisor:
+    """Keeps a worker running until it is told to stop."""
+
+    def __init__(
+        self, listener: Listener, service: Callable[[LogWriter], Service], log: Callable[[], LogWriter]
+    ) -> None:
+        """`service` and `log` are made in the worker, after the fork: threads do not survive one."""
+        self._listener = listener
+        self._service = service
+        self._make_log = log
+        self._worker = 0
+        self._orders = -1
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT; `ready` is called when connections are taken."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        self._start_worker()
+        log = self._make_log()
+        log.start()
+        log.say("info", "started")
+        ready()
+        while self._handle(signal.sigwait(_SIGNALS), log):
+            pass
+        log.say("info", "stopping: open connections are finished first")
+        self._stop()
+        log.say("info", "stopped")
+        log.stop()
+
+    def _handle(self, number: int, log: LogWriter) -> bool:
+        """False when the time has come to stop."""
+        if number == signal.SIGHUP:
+            log.say("warning", "SIGHUP: a changed configuration is read at the next start")
+        elif number == signal.SIGCHLD:
+            self._replace(log)
+        return number not in (signal.SIGTERM, signal.SIGINT)
+
+    def _start_worker(self) -> None:
+        orders, self._orders = os.pipe()
+        self._begun = time.monotonic()
+        self._worker = os.fork()
+        if self._worker == 0:
+            os.close(self._orders)
+            log = self._make_log()
+            worker.run(self._listener.socket.fileno(), orders, self._service(log), log, _DRAIN_SECONDS)
+        os.close(orders)
+
+    def _replace(self, log: LogWriter) -> None:
+        """The worker has died: its connections get the MTA's default action, the next ones a new worker."""
+        ended, status = os.waitpid(self._worker, os.WNOHANG)
+        if not ended:
+            return
+        os.close(self._orders)
+        log.say("error", f"worker {ended} ended ({_how(status)}), starting another")
+        if time.monotonic() - self._begun < _SHORTEST_LIFE:
+            signal.sigtimedwait((), _PAUSE)
+        self._start_worker()
+
+    def _stop(self) -> None:
+        self._listener.close()
+        os.close(self._orders)
+        os.waitpid(self._worker, 0)
+
+
+def _how(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"exit {code}"

@@ -1,0 +1,1 @@
+"""The adapter to the MTA: the only floor that knows pymilter."""

@@ -1,0 +1,39 @@
+"""The one place where a Verdict becomes what libmilter sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import milter
+
+from turfmilter.core.finding import Action, Verdict
+from turfmilter.core.reply import Reply
+from turfmilter.mta.recipients import deletable
+
+
+def answer(context: Any, verdict: Verdict) -> int:
+    """Do what `verdict` says and return libmilter's code.
+
+    A reply never precedes anything but its own refusal: libmilter would keep it for a later one.
+    """
+    if verdict.reply is not None:
+        return refuse(context, verdict.reply)
+    match verdict.action:
+        case Action.CONTINUE:
+            return int(milter.CONTINUE)
+        case Action.ACCEPT:
+            return int(milter.ACCEPT)
+        case Action.HOLD | Action.DISCARD if verdict.partly:
+            for recipient in verdict.taken:
+                context.delrcpt(deletable(recipient.text))
+            return int(milter.ACCEPT)
+        case Action.HOLD | Action.DISCARD:
+            return int(milter.DISCARD)
+        case _:
+            return int(milter.TEMPFAIL)
+
+
+def refuse(context: Any, reply: Reply) -> int:
+    """The class of the reply chooses the code; when they disagree libmilter sends its own text."""
+    context.setreply(str(reply.code), reply.enhanced, reply.text)
+    return int(milter.REJECT if reply.permanent else milter.TEMPFAIL)

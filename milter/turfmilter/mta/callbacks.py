@@ -1,0 +1,224 @@
+"""The libmilter callback class: it translates events to the Judge and Verdicts to the MTA."""
+
+from __future__ import annotations
+
+import functools
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import Milter
+import milter
+
+from turfmilter.core.finding import CONTINUE, Action, Verdict
+from turfmilter.core.judge import Judge
+from turfmilter.core.policy import Policy
+from turfmilter.core.ports import Clock, Log, Quarantine, QuarantineError
+from turfmilter.core.reply import REPLIES
+from turfmilter.core.report import record, slip
+from turfmilter.core.session import Recipient
+from turfmilter.mta.answers import answer, refuse
+from turfmilter.mta.hold import Hold
+from turfmilter.mta.macros import Macros
+from turfmilter.mta.negotiation import Terms, negotiate
+from turfmilter.mta.peer import connection
+from turfmilter.mta.recipients import deletable
+from turfmilter.mta.sessions import Sessions
+from turfmilter.mta.transcript import Transcript
+
+_Callback = Callable[..., int]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What every connection works with; `policy` gives the generation in force when one begins."""
+
+    policy: Callable[[], Policy]
+    quarantine: Quarantine | None
+    log: Log
+    clock: Clock
+    executor: Executor
+    sessions: Sessions
+
+
+def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
+    """The one guard: no exception leaves a callback, and none lets a message through.
+
+    Where the MTA waits for no answer (`no_reply` is the P_NR_* bit), the next stage that has one gives it.
+    """
+
+    def wrap(callback: _Callback) -> _Callback:
+        @functools.wraps(callback)
+        def guarded(self: Callbacks, *event: Any) -> int:
+            self._begun = time.perf_counter()
+            try:
+                code = refuse(self._ctx, REPLIES["error"]) if self._broken else callback(self, *event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the MTA must hear 451
+                code = self._fail(callback.__name__, error)
+            self._seconds += time.perf_counter() - self._begun
+            return int(milter.NOREPLY) if self._terms.no_reply(no_reply) else code
+
+        return guarded
+
+    return wrap
+
+
+class Callbacks(Milter.Base):  # type: ignore[misc]
+    """One connection of the MTA.  pymilter's object goes no further than this floor."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._judge = Judge(service.policy())
+        self._terms = Terms()
+        self._broken = False
+        self._seconds = 0.0
+        self._begun = 0.0
+        self._transcript: Transcript | None = None
+        self._hold: Hold | None = None
+        service.sessions.opened()
+
+    def negotiate(self, opts: list[int]) -> int:
+        """Ask for what the policy needs.  An exception here closes the connection: the MTA's default action."""
+        self._macros = Macros(self._ctx)
+        self._terms = negotiate(self._judge.policy, opts[0], opts[1])
+        if self._terms.can_ask_for_macros:
+            self._macros.ask()
+        opts[:] = [self._terms.actions, self._terms.protocol, 0, 0]
+        return int(milter.CONTINUE)
+
+    @_guarded(milter.P_NR_CONN)
+    def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
+        """`hostname` says less than the macros do."""
+        return answer(self._ctx, self._judge.connect(connection(family, hostaddr, self._macros)))
+
+    @_guarded(milter.P_NR_HELO)
+    def hello(self, hostname: str) -> int:
+        """HELO or EHLO."""
+        self._clear()
+        self._judge.helo(hostname)
+        return int(milter.CONTINUE)
+
+    @_guarded(milter.P_NR_MAIL)
+    def envfrom(self, sender: str, *params: str) -> int:
+        """MAIL FROM."""
+        self._clear()
+        anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
+        account = "" if anonymous else self._macros["{auth_authen}"]
+        self._judge.mail(sender, params, account=account, tls=bool(self._macros["{tls_version}"]))
+        return int(milter.CONTINUE)
+
+    @_guarded()
+    def envrcpt(self, to: str, *params: str) -> int:
+        """RCPT TO."""
+        recipient = Recipient(to, params, self._macros["{rcpt_addr}"])
+        verdict = self._judge.rcpt(recipient)
+        if verdict is not CONTINUE:
+            self._log(verdict, (recipient,))
+        return answer(self._ctx, verdict)
+
+    @_guarded()
+    def data(self) -> int:
+        """All recipients are known."""
+        if self._judge.policy.may_hold:
+            self._transcript = Transcript(self._terms.leading_space)
+        return self._answer(self._judge.data())
+
+    @_guarded(milter.P_NR_HDR)
+    def header_bytes(self, name: str, value: bytes) -> int:
+        """One header field, its bytes as they are."""
+        self._judge.header(name, value.decode("utf-8", "surrogateescape"))
+        if self._transcript:
+            self._transcript.header(name, value)
+        return int(milter.CONTINUE)
+
+    @_guarded()
+    def eoh(self) -> int:
+        """The authors are known, and so is whether the message is held."""
+        verdict = self._judge.end_of_headers()
+        outcome = self._judge.outcome()
+        if outcome.action is Action.HOLD and self._transcript and self._service.quarantine:
+            now = self._service.clock.now()
+            self._hold = Hold(self._service.quarantine, slip(self._judge.session, outcome, self._macros["i"], now))
+            self._hold.write(self._transcript.head())
+        self._transcript = None
+        return self._answer(verdict)
+
+    @_guarded()
+    def body(self, chunk: bytes) -> int:
+        """A part of the body."""
+        if self._hold is None or self._hold.failed:
+            return int(milter.SKIP if self._terms.can_skip else milter.CONTINUE)
+        self._hold.write(chunk)
+        return int(milter.CONTINUE)
+
+    @_guarded()
+    def eom(self) -> int:
+        """The message is complete.  What is held is safe before the MTA hears anything."""
+        verdict = self._judge.end()
+        if verdict.partly and not self._can_take(verdict.taken):
+            verdict = Verdict(Action.TEMPFAIL, verdict.finding, REPLIES["recipient-unclear"])
+        if verdict.action is Action.HOLD:
+            return self._answer(*self._held(verdict))
+        return self._answer(verdict)
+
+    def abort(self) -> int:
+        """The transaction is over without a message."""
+        self._clear()
+        self._judge.abort()
+        return int(milter.CONTINUE)
+
+    def close(self) -> int:
+        """The connection is over, possibly before anything else was seen of it."""
+        self._clear()
+        self._service.sessions.closed()
+        return int(milter.CONTINUE)
+
+    def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
+        return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)
+
+    def _held(self, verdict: Verdict) -> tuple[Verdict, str]:
+        """The verdict and the id of the message, or the refusal that leaves it with the MTA."""
+        hold, self._hold = self._hold, None
+        try:
+            if hold is None:
+                raise QuarantineError("the MTA did not show the message", full=False)
+            return verdict, hold.commit(self._service.executor, self.progress)
+        except QuarantineError as error:
+            self._service.log.say("error", f"quarantine: {error}")
+            reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]
+            return Verdict(Action.TEMPFAIL, verdict.finding, reply), ""
+
+    def _answer(self, verdict: Verdict, id_: str = "") -> int:
+        """Tell the MTA, and the log when this was the last word on the message."""
+        code = answer(self._ctx, verdict)
+        if verdict is not CONTINUE:
+            recipients = self._judge.session.envelope.recipients if self._judge.session.envelope else ()
+            self._log(verdict, recipients, id=id_, trial=self._judge.trials)
+            self._clear()
+        return code
+
+    def _log(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
+        milliseconds = round((self._seconds + time.perf_counter() - self._begun) * 1000)
+        line = record(self._judge.session, verdict, recipients)
+        generation = self._judge.policy.generation
+        self._service.log.write(replace(line, queue_id=self._macros["i"], gen=generation, ms=milliseconds, **more))
+
+    def _clear(self) -> None:
+        """Forget the message; what was begun of it in the quarantine is removed."""
+        if self._hold:
+            self._hold.abandon()
+        self._hold = self._transcript = None
+        self._seconds = 0.0
+
+    def _fail(self, stage: str, error: Exception) -> int:
+        """Log what went wrong with the session that it happened in; the rest of the connection hears 451."""
+        self._broken = True
+        self._clear()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self._service.log.say(
+            "error", f"{stage}: {type(error).__name__}: {error} at {where.name}:{where.lineno} in {self._judge.session}"
+        )
+        return refuse(self._ctx, REPLIES["error"])

@@ -1,0 +1,60 @@
+"""One message on its way into quarantine, from the end of its header to the answer at its end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, wait
+
+from turfmilter.core.ports import Draft, Quarantine, QuarantineError, Slip
+
+_PATIENCE = 2.0  # seconds between progress() calls; Sendmail's default is to wait 10 for each answer
+
+
+class Hold:
+    """Writes as the message comes; the first failure is kept and told at the end."""
+
+    def __init__(self, quarantine: Quarantine, slip: Slip) -> None:
+        self._draft: Draft | None = None
+        self._failure: QuarantineError | None = None
+        with self._noting():
+            self._draft = quarantine.open(slip)
+
+    @property
+    def failed(self) -> bool:
+        """True when the rest of the message need not be shown."""
+        return self._failure is not None
+
+    def write(self, data: bytes) -> None:
+        """Append bytes of the message."""
+        if self._draft and not self.failed:
+            with self._noting():
+                self._draft.write(data)
+
+    def commit(self, executor: Executor, progress: Callable[[], object]) -> str:
+        """The id of the message, now safe on disk.  Raises QuarantineError.
+
+        fsync may take long and the MTA's patience ends: while it lasts, `progress` is called again and again.
+        """
+        if self._failure or self._draft is None:
+            self.abandon()
+            raise self._failure or QuarantineError("no message was begun", full=False)
+        draft, self._draft = self._draft, None
+        future = executor.submit(draft.commit)
+        while not wait([future], timeout=_PATIENCE).done:
+            with contextlib.suppress(Exception):  # an MTA that went away asks again: it was told nothing
+                progress()
+        return future.result()
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._draft:
+            self._draft.abandon()
+            self._draft = None
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except QuarantineError as error:
+            self._failure = error

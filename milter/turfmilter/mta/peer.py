@@ -1,0 +1,63 @@
+"""From the arguments of connect and the macros to a Connection."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from turfmilter.core.mailbox import IPAddress, fold_domain, literal_address, parse_address
+from turfmilter.core.session import Connection, Lookup
+from turfmilter.mta.macros import Macros
+
+_DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")
+
+
+def connection(family: int, hostaddr: Any, macros: Macros) -> Connection:
+    """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None."""
+    address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
+    client = parse_address(address.partition("%")[0])
+    resolve = macros["{client_resolve}"]
+    lookup = Lookup(resolve) if resolve in Lookup.__members__ else Lookup.FAIL
+    return Connection(
+        client=client,
+        name=_name(macros["{client_name}"]) if lookup is Lookup.OK else "",
+        claimed=_name(macros["{client_ptr}"]),
+        lookup=lookup,
+        local_address=_local_address(macros),
+        port=_number(macros["{daemon_port}"]),
+        daemon=macros["{daemon_name}"],
+        local=_is_local(family, client, port, macros),
+    )
+
+
+def _is_local(family: int, client: IPAddress | None, port: int, macros: Macros) -> bool:
+    """True for sendmail(1) and its like; anything else that looks odd is a client.
+
+    Postfix shows what pickup takes as port 0 on loopback without client macros; Sendmail's -bs on pipes is
+    AF_UNSPEC without any daemon macro, while a network client that it cannot name keeps those.
+    """
+    if family == socket.AF_UNIX:
+        return True
+    if family == socket.AF_UNSPEC:
+        return not any(macros[name] for name in _DAEMON)
+    return port == 0 and client is not None and client.is_loopback and not macros["{client_resolve}"]
+
+
+def _local_address(macros: Macros) -> IPAddress | None:
+    """Sendmail gives 0.0.0.0 for a wildcard listener; {if_addr} then has the address."""
+    addresses = (_address(macros[name]) for name in ("{daemon_addr}", "{if_addr}"))
+    return next((a for a in addresses if a and not a.is_unspecified), None)
+
+
+def _address(text: str) -> IPAddress | None:
+    """Written as 192.0.2.1, 2001:db8::1 or IPv6:2001:db8::1."""
+    return literal_address(f"[{text}]")
+
+
+def _name(text: str) -> str:
+    """A host name, "" for what the MTAs say when they have none: "unknown" and "[192.0.2.1]"."""
+    return "" if text == "unknown" or text.startswith("[") else fold_domain(text)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else 0

@@ -1,0 +1,76 @@
+"""Whose mail is put aside: Exchange's turf table (Q155683, Q193437), on the sender and on the author."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from turfmilter.core.finding import Finding
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.ports import Clock
+from turfmilter.core.readings import read_sender
+from turfmilter.core.rule import Rule
+from turfmilter.core.senders import SenderTable
+from turfmilter.core.session import Recipient, Session
+
+
+@dataclass(frozen=True)
+class _Turf(Rule):
+    name = "turf"
+
+    table: SenderTable
+    spare_authenticated: bool
+    clock: Clock
+
+    def _match(self, session: Session, what: str, mailboxes: Iterable[Mailbox]) -> Finding | None:
+        if self.spare_authenticated and session.account:
+            return None
+        today = self.clock.today()
+        for mailbox in mailboxes:
+            entry = self.table.match(mailbox, today)
+            if entry and not entry.exception:
+                return Finding(self.name, what, entry)
+        return None
+
+
+class TurfSender(_Turf):
+    """Finds senders (MAIL FROM) that the turf table lists."""
+
+    def at_mail(self, session: Session) -> Finding | None:
+        """A finding when the entry that decides is no exception."""
+        return self._match(session, "sender", [session.envelope.sender.mailbox] if session.envelope else ())
+
+
+class TurfAuthor(_Turf):
+    """Finds authors (From:) that the turf table lists; of several, any match counts."""
+
+    def at_headers(self, session: Session) -> Finding | None:
+        """A finding when for one of the authors the entry that decides is no exception."""
+        return self._match(session, "author", session.authors.mailboxes if session.authors else ())
+
+
+@dataclass(frozen=True)
+class UnreadableAuthor(Rule):
+    """Finds messages whose author cannot be read: they would slip past every entry."""
+
+    name = "unreadable_author"
+
+    spare_authenticated: bool
+
+    def at_headers(self, session: Session) -> Finding | None:
+        """A finding when a From: field, or all of them together, named no address."""
+        if session.authors is None or session.authors.readable or (self.spare_authenticated and session.account):
+            return None
+        return Finding(self.name, "author unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """Recipients from whom nothing is held, such as postmaster@."""
+
+    table: SenderTable
+    clock: Clock
+
+    def __call__(self, recipient: Recipient) -> bool:
+        entry = self.table.match(read_sender(recipient.text), self.clock.today())
+        return entry is not None and not entry.exception

@@ -1,0 +1,111 @@
+"""A message on its way into the Maildir: written in tmp, made durable, then linked into new."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from turfmilter.core.ports import QuarantineError, Slip
+from turfmilter.stores.block import render
+from turfmilter.stores.name import host_name, new_id
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # EFBIG: RLIMIT_FSIZE or a limit of the file system
+_NO_DIGEST = "0" * 64
+_BUFFER = 256 * 1024  # most messages go out in one piece, together with the block, which is known only at their end
+_TRIES = 10  # a second name in a row that exists is no coincidence any more: 30 of its bits are random
+
+
+class MaildirDraft:
+    """Implements ports.Draft.  Nothing in it belongs to a thread: libmilter calls from many."""
+
+    def __init__(self, maildir: Path, slip: Slip) -> None:
+        """Begin a file in tmp.  Raises QuarantineError."""
+        self._slip = slip
+        self._id = new_id(slip.time)
+        self._tmp = maildir / "tmp" / f"{self._id}.{host_name()}"
+        self._new = maildir / "new"
+        self._linked: Path | None = None  # visible, but not yet known to be durable
+        self._digest = hashlib.sha256()
+        with refused_by_os():
+            self._file = io.BufferedWriter(io.FileIO(_create(self._tmp), "wb"), _BUFFER)
+        with self._abandoned_on_failure():
+            os.fchmod(self._file.fileno(), 0o640)  # exactly this, whatever the umask
+            self._file.write(render(self._id, slip, _NO_DIGEST))
+
+    def write(self, data: bytes) -> None:
+        """Append bytes of the message.  Raises QuarantineError."""
+        with self._abandoned_on_failure():
+            self._file.write(data)
+            self._digest.update(data)
+
+    def commit(self) -> str:
+        """Make the message durable and visible, and return its id.  Raises QuarantineError."""
+        with self._abandoned_on_failure():
+            # Opened first: the fewer steps can fail once the message is visible, the better.
+            new = os.open(self._new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._linked = self._link()
+                os.fsync(new)
+            finally:
+                os.close(new)
+        self._linked = None
+        self.abandon()
+        return self._id
+
+    def abandon(self) -> None:
+        """Remove what was written.  Never raises; after `commit` there is nothing left to remove.
+
+        A message that is visible but may not survive a crash goes as well: the MTA has it still.
+        If it cannot be removed it may come twice, which is allowed (at least once).
+        """
+        if self._file.closed:
+            return
+        for path in (self._linked, self._tmp):
+            if path is not None:
+                with suppress(OSError):
+                    path.unlink()
+        with suppress(OSError):
+            self._file.close()
+
+    def _link(self) -> Path:
+        """Finish the file and give it a name in new; one that exists is never overwritten."""
+        for _ in range(_TRIES):
+            self._file.seek(0)
+            self._file.write(render(self._id, self._slip, self._digest.hexdigest()))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            try:
+                os.link(self._tmp, self._new / self._id)
+            except FileExistsError:
+                self._id = new_id(self._slip.time)
+            else:
+                return self._new / self._id
+        raise FileExistsError(errno.EEXIST, "each name that was tried exists already", str(self._new))
+
+    @contextmanager
+    def _abandoned_on_failure(self) -> Iterator[None]:
+        try:
+            with refused_by_os():
+                yield
+        except BaseException:
+            self.abandon()
+            raise
+
+
+@contextmanager
+def refused_by_os() -> Iterator[None]:
+    """Turn an OSError into a QuarantineError that tells want of room from trouble."""
+    try:
+        yield
+    except OSError as error:
+        why = f"{error.filename or 'quarantine'}: {error.strerror}"
+        raise QuarantineError(why, full=error.errno in _FULL) from error
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)

@@ -1,0 +1,121 @@
+"""The quarantine directory: a Maildir with one file a message."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shlex
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from turfmilter.core.ports import QuarantineError, Slip
+from turfmilter.stores.draft import MaildirDraft, refused_by_os
+from turfmilter.stores.name import host_name, is_id
+
+_PARTS = ("tmp", "new", "cur")
+_ABANDONED = 36 * 3600  # seconds; the time that Maildir gives a delivery
+
+
+class UnusableMaildir(Exception):
+    """No message could be held here.  The text ends with the command that mends it."""
+
+
+class Maildir:
+    """Implements ports.Quarantine.  `floor` is the share of bytes and inodes that must stay free."""
+
+    def __init__(self, path: Path, *, floor: float = 0.05) -> None:
+        self._path = path
+        self._floor = floor
+
+    def check(self) -> None:
+        """Make sure at start that a message can really be held.  Raises UnusableMaildir."""
+        try:
+            self._require_directories()
+            self._try_out()
+        except QuarantineError as error:
+            path = shlex.quote(str(self._path))
+            mend = f"df -h {path}; df -i {path}" if error.full else self._install()
+            raise self._unusable(f"no message can be written ({error})", mend) from error
+        except OSError as error:
+            raise self._unusable(f"{error.filename}: {error.strerror}", self._install()) from error
+
+    def clean(self) -> None:
+        """Remove what a crash left in tmp: only files of this host, and only after 36 hours."""
+        oldest = time.time() - _ABANDONED
+        for path in (self._path / "tmp").iterdir():
+            id, _, host = path.name.partition(".")
+            if is_id(id) and host == host_name():
+                with suppress(OSError):
+                    if path.lstat().st_mtime < oldest:
+                        path.unlink()
+
+    def open(self, slip: Slip) -> MaildirDraft:
+        """Begin a message.  Raises QuarantineError."""
+        self._require_room()
+        return MaildirDraft(self._path, slip)
+
+    def _require_room(self) -> None:
+        with refused_by_os():
+            disk = os.statvfs(self._path)
+        # A file system that does not count its inodes (btrfs) says that it has 0 of 0: never below the floor.
+        for what, free, total in (("bytes", disk.f_bavail, disk.f_blocks), ("inodes", disk.f_favail, disk.f_files)):
+            if free < self._floor * total:
+                raise QuarantineError(f"{self._path}: less than {self._floor:.0%} of the {what} is free", full=True)
+
+    def _require_directories(self) -> None:
+        self._require_directory(self._path)
+        for path in (self._path / part for part in _PARTS):
+            if path.is_symlink():  # turfctl follows none
+                raise self._unusable(f"{path} is a symbolic link", f"{_move_away(path)} && {self._install()}")
+            self._require_directory(path)
+            if path.stat().st_dev != self._path.stat().st_dev:  # link(2) works within one file system only
+                mend = f"umount {shlex.quote(str(path))} && {self._install()}"
+                raise self._unusable(f"{path} lies on another file system", mend)
+        if os.statvfs(self._path).f_flag & os.ST_RDONLY:
+            raise self._unusable("the file system is read-only", f"mount -o remount,rw {_mount_point(self._path)}")
+
+    def _require_directory(self, path: Path) -> None:
+        if not path.exists():
+            raise self._unusable(f"{path} does not exist", self._install())
+        if not path.is_dir():
+            raise self._unusable(f"{path} is not a directory", f"{_move_away(path)} && {self._install()}")
+
+    def _try_out(self) -> None:
+        """Hold a message of our own, on the very way that others take, and remove it."""
+        slip = Slip("", (), "", "", "", "", "", "", datetime.now(UTC), "start", "")
+        draft = MaildirDraft(self._path, slip)
+        with refused_by_os():
+            (self._path / "new" / draft.commit()).unlink()
+
+    def _unusable(self, wrong: str, mend: str) -> UnusableMaildir:
+        return UnusableMaildir(f"quarantine {self._path}: {wrong}; mend it with: {mend}")
+
+    def _install(self) -> str:
+        directories = shlex.join(str(path) for path in (self._path, *(self._path / part for part in _PARTS)))
+        return f"install -d -m 0750 -o {_user()} -g {_group()} {directories}"
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _group() -> str:
+    try:
+        return grp.getgrgid(os.getegid()).gr_name
+    except KeyError:
+        return str(os.getegid())
+
+
+def _move_away(path: Path) -> str:
+    return shlex.join(["mv", str(path), f"{path}.old"])
+
+
+def _mount_point(path: Path) -> str:
+    path = path.resolve()
+    return shlex.quote(str(next(p for p in (path, *path.parents) if p.is_mount())))

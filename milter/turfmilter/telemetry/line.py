@@ -1,0 +1,104 @@
+"""One Record, or one sentence of the program's own, as one line of the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from json import dumps
+from typing import Literal
+
+from turfmilter.core.escape import escape
+from turfmilter.core.record import Record
+
+Level = Literal["error", "warning", "info"]
+
+# The keys of policy.md in their order, each with the value that means absent.
+_KEYS = tuple((field.name, field.default) for field in fields(Record) if field.name != "queue_id")
+_PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
+_MOST = 10  # items of a list; nrcpt says how many recipients there are
+_LONGEST = 224  # octets of one value: the 32 values that there can be then fit into 8 KiB
+_LONGEST_NOTICE = 4096
+_CUT = r"\..."  # no escaped text holds this: a backslash of its own is doubled
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How lines are written: `[log] format`."""
+
+    record: Callable[[Record], str]
+    notice: Callable[[Level, str], str]
+
+
+def text(record: Record) -> str:
+    """The queue id, then key=value pairs; quoted and escaped, so that nobody outside can forge a line."""
+    pairs = (f"{key}={_text(value)}" for key, value in _present(record))
+    return f"{_quoted(record.queue_id or 'NOQUEUE')}: {' '.join(pairs)}"
+
+
+def json(record: Record) -> str:
+    """The same as a JSON object.  Its strings are escaped as in `text`: JSON has no form for raw bytes."""
+    return _object({"queue_id": _fitted(record.queue_id or "NOQUEUE"), **{k: _json(v) for k, v in _present(record)}})
+
+
+def text_notice(level: Level, said: str) -> str:
+    """A sentence of the program's own, e.g. "info: generation 42: turf +3 -1"."""
+    return f"{level}: {_fitted(said, _LONGEST_NOTICE)}"
+
+
+def json_notice(level: Level, said: str) -> str:
+    """The same as a JSON object."""
+    return _object({"level": level, "text": _fitted(said, _LONGEST_NOTICE)})
+
+
+TEXT = Form(text, text_notice)
+JSON = Form(json, json_notice)
+
+
+def _present(record: Record) -> list[tuple[str, object]]:
+    values = ((key, getattr(record, key), absent) for key, absent in _KEYS)
+    return [(key, value) for key, value, absent in values if value != absent]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(_quoted(item) for item in value[:_MOST])
+    if value == "":  # only the sender can be empty and yet be there
+        return "<>"
+    return _quoted(str(value))
+
+
+def _json(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_fitted(item) for item in value[:_MOST]]
+    return _fitted(value) if isinstance(value, str) else value
+
+
+def _quoted(value: str) -> str:
+    shown = _fitted(value)
+    if _PLAIN.fullmatch(shown):
+        return shown
+    return '"' + shown.replace('"', '\\"') + '"'
+
+
+def _fitted(value: str, room: int = _LONGEST) -> str:
+    """`value` escaped, and cut with a mark where it needs more than `room` octets."""
+    if len(value) <= room and _octets(escape(value)) <= room:
+        return escape(value)
+    kept = []
+    for char in value:
+        shown = escape(char)
+        room -= _octets(shown)
+        if room < 0:
+            break
+        kept.append(shown)
+    return "".join(kept) + _CUT
+
+
+def _octets(shown: str) -> int:
+    # In both forms quotes get a backslash, and JSON doubles the backslashes of ours.
+    return len(shown.encode()) + shown.count("\\") + shown.count('"')
+
+
+def _object(values: dict[str, object]) -> str:
+    return dumps(values, ensure_ascii=False)

@@ -1,0 +1,73 @@
+"""The log's own thread, and the bounded queue in front of it: no callback ever waits for the log."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+
+from turfmilter.core.record import Record
+from turfmilter.telemetry.line import TEXT, Form, Level
+from turfmilter.telemetry.sink import Sink
+
+_SEVERITY: dict[Level, int] = {"error": 3, "warning": 4, "info": 6}  # RFC 3164 §4.1.1
+_AGAIN = 0.2  # seconds until a line that was not taken is offered again
+
+
+class LogWriter:
+    """Implements ports.Log.  `room` is how many lines may wait; each is shorter than 8 KiB."""
+
+    def __init__(self, sink: Sink, form: Form = TEXT, *, room: int = 4096) -> None:
+        self._sink = sink
+        self._form = form
+        self._room = room
+        self._lines: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
+        self._dropped = 0
+        self._counting = Lock()
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="log", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; after a fork, as threads do not survive one."""
+        self._thread.start()
+
+    def stop(self, within: float = 5.0) -> None:
+        """Write what waits, and end the thread; gives up after `within` seconds or when nobody takes the lines."""
+        self._stopping.set()
+        self._lines.put(None)
+        self._thread.join(within)
+
+    def write(self, record: Record) -> None:
+        """Queue one line; never blocks and never raises."""
+        # Made here and not in the thread: a record may be far longer than its line, and only lines are bounded.
+        self._put("info", self._form.record(record))
+
+    def say(self, level: Level, text: str) -> None:
+        """Queue a sentence of the program's own; never blocks and never raises."""
+        self._put(level, self._form.notice(level, text))
+
+    def _put(self, level: Level, line: str) -> None:
+        if self._lines.qsize() < self._room:
+            self._lines.put((_SEVERITY[level], line))
+        else:
+            with self._counting:
+                self._dropped += 1
+
+    def _run(self) -> None:
+        while (item := self._lines.get()) is not None:
+            if not (self._own_up() and self._deliver(*item)):
+                return
+        self._own_up()
+
+    def _own_up(self) -> bool:
+        """Say how many lines were dropped, if any were."""
+        with self._counting:
+            dropped, self._dropped = self._dropped, 0
+        said = f"dropped={dropped}: the log could not take more lines"
+        return not dropped or self._deliver(_SEVERITY["warning"], self._form.notice("warning", said))
+
+    def _deliver(self, severity: int, line: str) -> bool:
+        """Offer `line` until it is taken; False when the program stops before."""
+        while not self._sink.send(severity, line):
+            if self._stopping.wait(_AGAIN):
+                return False
+        return True

@@ -1,0 +1,53 @@
+"""Fixtures and hooks for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from rig.workplace import workplace
+
+E2E = Path(__file__).parent / "e2e"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A short, open directory for sockets and daemons, removed afterwards."""
+    with workplace() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def module_place() -> Iterator[Path]:
+    """The same for what a module's tests share."""
+    with workplace() as directory:
+        yield directory
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, path: Path) -> None:
+    """A skipped end-to-end test proves nothing: in CI it is a failure."""
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and os.environ.get("CI") == "true" and path.is_relative_to(E2E):
+        report.outcome = "failed"
+        report.longrepr = f"an end-to-end test may not be skipped here: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn skips into failures while tests run."""
+    report = yield
+    _refuse_skip(report, item.path)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn skips of whole modules into failures."""
+    report = yield
+    _refuse_skip(report, collector.path)
+    return report
