@@ -46,7 +46,7 @@ postlog    unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """A Postfix below `directory` (made if need be; user postfix must be able to enter it).  Needs root, and Debian's package.
+    """A Postfix below `directory`, which is made if need be.  Needs root, and Debian's package.
 
     All mail that it takes goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
     resolves what hides in `x%there@ours`; every client is trusted, so that the filter alone decides.
@@ -195,8 +195,8 @@ class Postfix:
 
     def _write(self) -> None:
         self.log_file.touch()
-        (self.directory / "queue").mkdir()
-        (self.directory / "data").mkdir(mode=0o700)
+        (self.directory / "queue").mkdir(exist_ok=True)
+        (self.directory / "data").mkdir(mode=0o700, exist_ok=True)
         shutil.chown(self.directory / "data", "postfix")
         main = "".join(f"{name} = {value}\n" for name, value in self._parameters.items())
         self._file("main.cf", main)

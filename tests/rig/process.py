@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,32 @@ from pathlib import Path
 from rig import wait
 
 
-class Process:
-    """A program as a child.  What it writes to stdout and stderr goes to the file `output`."""
+class ProcessEnded(RuntimeError):
+    """A program ended before it was ready, with exit status `status`."""
 
-    def __init__(self, command: Sequence[str | Path], output: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+class Process:
+    """A program as a child.  What it writes to stdout and stderr goes to the file `output`.
+
+    `user` is whom it runs as (only root may choose); `env` is added to our own environment.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        output: Path,
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.command = [str(word) for word in command]
         self.output = output
-        self._env = None if env is None else {**os.environ, **env}
+        self._env = {**os.environ, **(env or {})}
+        self._user = user
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -26,11 +46,10 @@ class Process:
         return 0 if self._child is None else self._child.pid
 
     def start(self, ready: Callable[[], bool], seconds: float = 20.0) -> None:
-        """Start, and return when `ready`.  Raises RuntimeError with the output when the program ends before that."""
+        """Start, and return when `ready`.  Raises ProcessEnded with the output when it ends before that."""
         with self.output.open("ab") as output:
-            # pdeathsig: the child goes when we are killed, and cannot be left behind.
             self._child = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *self.command],
+                [*_setpriv(self._user), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -45,7 +64,7 @@ class Process:
             raise
         if child.poll() is not None:
             self.kill()
-            raise RuntimeError(f"{self.command} ended with {child.returncode}:\n{self.text()}")
+            raise ProcessEnded(child.returncode, f"{self.command} ended with {child.returncode}:\n{self.text()}")
 
     def text(self) -> str:
         """What it has written so far."""
@@ -96,6 +115,14 @@ class Process:
                 self._child.wait()
         self._child.wait()
         self._child = None
+
+
+def _setpriv(user: str | None) -> list[str]:
+    ending = ["setpriv", "--pdeathsig", "TERM"]  # the child goes when we are killed, and cannot be left behind
+    if user is None:
+        return ending
+    entry = pwd.getpwnam(user)
+    return [*ending, f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups"]
 
 
 def _kill(pid: int) -> None:

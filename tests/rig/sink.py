@@ -21,7 +21,6 @@ class Delivery:
     sender: str
     params: tuple[str, ...]
     recipients: tuple[str, ...]
-    recipient_params: tuple[str, ...]
     data: bytes
 
 
@@ -96,7 +95,6 @@ class _Keeper:
                 sender=envelope.mail_from or "",
                 params=tuple(envelope.mail_options),
                 recipients=tuple(envelope.rcpt_tos),
-                recipient_params=tuple(envelope.rcpt_options),
                 data=envelope.original_content or b"",
             )
         )

@@ -133,10 +133,10 @@ SENTENCES: dict[str, list[str]] = {
         'socket_mode: 384 is a number; write the octal digits as text: "0600"',
     ],
     "socket_of_postfix": [
-        "socket: \"inet:127.0.0.1:8895\": that is Postfix's spelling; here it is \"inet:8895@127.0.0.1\"",
+        'socket: "inet:127.0.0.1:8895": that is Postfix\'s spelling; here it is "inet:8895@127.0.0.1"',
     ],
     "socket_path_too_long": [
-        "socket: \"unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\": the path has 108 bytes, a unix socket's at most 107",
+        'socket: "unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...": the path has 108 bytes, a unix socket\'s at most 107',
     ],
     "socket_port_too_high": [
         'socket: "inet:99999": port 99999 is out of range; ports are 1 to 65535',
@@ -209,7 +209,7 @@ SENTENCES: dict[str, list[str]] = {
     ],
     "user_and_group_unknown": [
         'user: there is no user "turfmitler" on this machine; adduser --system --group makes one',
-        "socket_group: there is no group \"turfmitler\" on this machine; the MTA's own is probably meant",
+        'socket_group: there is no group "turfmitler" on this machine; the MTA\'s own is probably meant',
     ],
     "user_is_root": [
         'user: "root" is the superuser; name a user that owns nothing but the quarantine',
@@ -250,13 +250,26 @@ def test_a_configuration_that_is_missing_is_one_sentence(tmp_path: Path) -> None
     assert caught.value.problems == (f"{tmp_path}/turfmilter.toml: cannot be read: No such file or directory",)
 
 
-def test_a_table_of_a_million_lines_names_its_one_broken_line(tmp_path: Path) -> None:
-    lines = [f"@host{number}.example" for number in range(1_000_000)]
-    lines[765_431] = "spam.example"
+def test_a_number_that_cannot_be_printed_is_described(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'domains = ["example.org"]\nsocket_mode = 0x{"f" * 6000}\nuser = 0x1{"0" * 17}\n')
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert caught.value.problems == (
+        "socket_mode: a huge number is not text; text stands in quotes",
+        "user: a huge number is not text; text stands in quotes",
+    )
+
+
+def test_a_long_table_names_its_one_broken_line(tmp_path: Path) -> None:
+    lines = [f"@host{number}.example" for number in range(100_000)]
+    lines[76_542] = "spam.example"
     (tmp_path / "turf.table").write_text("\n".join(lines))
-    (tmp_path / "turfmilter.toml").write_text('domains = ["example.org"]\n[turf]\ntables = ["file:turf.table"]\ndiscard = true')
+    (tmp_path / "turfmilter.toml").write_text(
+        'domains = ["example.org"]\n[turf]\ntables = ["file:turf.table"]\ndiscard = true'
+    )
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "turfmilter.toml")
     assert caught.value.problems == (
-        'turf.table:765432: "spam.example": the "@" is missing; @spam.example (and every subdomain) or =@spam.example',
+        'turf.table:76543: "spam.example": the "@" is missing; @spam.example (and every subdomain) or =@spam.example',
     )

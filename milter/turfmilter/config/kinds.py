@@ -163,7 +163,9 @@ class Directory(Kind[Path | None]):
         if not given.text:
             return None
         if not given.text.startswith("/") or "\0" in given.text:
-            raise Wrong(f'{quoted(given.text)} is no absolute path; write all of it, such as "/var/lib/turfmilter/quarantine"')
+            raise Wrong(
+                f'{quoted(given.text)} is no absolute path; write all of it, such as "/var/lib/turfmilter/quarantine"'
+            )
         return Path(given.text)
 
 

@@ -12,10 +12,8 @@ _QUEUE_DIRECTORY = PurePosixPath("/var/spool/postfix")
 _NEITHER_CAN_SAY = re.compile(r"[^!-~]|[,'`{}]")  # main.cf splits at blanks, commas and braces, m4 at its quotes
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
 _FORMS = 'write "unix:/PATH", "inet:PORT@HOST", "inet6:PORT@HOST" or "fd:NUMBER"'
-# Postfix puts the port last and knows no "inet6"; without any prefix it is what people paste first.
-_POSTFIX = re.compile(
-    r"(?!(?:inet6?|unix|local|fd):\d+\Z)(?:inet6?:)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*[A-Za-z.-][A-Za-z0-9.-]*):(?P<port>\d+)"
-)
+# Postfix puts the port last.
+_POSTFIX = re.compile(r"(?P<inet>inet6?:)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d+)")
 # Sendmail passes mail unfiltered unless F= says otherwise; its stock R:10s is shorter than a slow disk.
 _SENDMAIL = "INPUT_MAIL_FILTER(`turfmilter', `S={where}, F=T, T=C:2m;S:30s;R:60s;E:5m')dnl"
 
@@ -38,7 +36,7 @@ class SocketSpec:
     def parse(cls, text: str) -> SocketSpec:
         """The socket written in `text`.  Raises ValueError saying what is wrong and what was probably meant."""
         postfix = _POSTFIX.fullmatch(text)
-        if postfix:
+        if postfix and (postfix["inet"] or re.search(r"[.\[]|localhost", postfix["host"])):
             family = "inet6" if postfix["host"].startswith("[") else "inet"
             ours = f"{family}:{postfix['port']}@{postfix['host'].strip('[]')}"
             raise ValueError(f'that is Postfix\'s spelling; here it is "{ours}"')

@@ -58,8 +58,9 @@ class Senders(Kind[SenderTable]):
 
 
 def _entries(given: Given, parse: Callable[[str], Pattern]) -> list[Entry]:
-    """The entries of a list and of the files that it names; every problem is noted."""
+    """The entries of a list and of the files that it names; every problem is noted, and then there are none."""
     entries: list[Entry] = []
+    before = len(given.notes.problems)
     for item in given.items():
         try:
             found, problems = _of_item(item, parse)
@@ -68,7 +69,7 @@ def _entries(given: Given, parse: Callable[[str], Pattern]) -> list[Entry]:
             continue
         entries += found
         given.notes.entries(item.key, problems)
-    return entries
+    return entries if len(given.notes.problems) == before else []
 
 
 def _of_item(item: Given, parse: Callable[[str], Pattern]) -> tuple[list[Entry], list[Problem]]:

@@ -45,18 +45,19 @@ def enclosing(domain: str) -> Iterator[str]:
 
 def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
     """What is wrong with the folded `name`, and what was probably meant."""
-    tidy = ".".join(label for label in name.split(".") if label not in ("", "*"))
+    tidy = re.sub(r"\.{2,}", ".", name.lstrip("*.")).removesuffix(".")
     meant = f"probably meant {before}{tidy}" if _NAME.fullmatch(tidy) else ""
     if not name:
         return "nothing stands where a name should", ""
     if "*" in name:
-        return 'a "*" in a domain', meant and f"{meant}, which matches every subdomain"
+        at = "@" if "@" in before else ""
+        return 'a "*" in a domain', meant and f"probably meant {at}{tidy}, which matches every subdomain"
     if name.startswith("."):
         return "a dot before the name", meant
     if ".." in f"{name}.":
         return "two dots in a row", meant
     if re.search(r"[\s,;]", name):
-        return "several words in one entry", "every entry stands alone, without commas"
+        return "a blank or a comma in the entry", "every entry stands alone"
     if not name.isascii():
         return f'"{text}" is not an international domain name (RFC 5891)', ""
     if len(name) > _LONGEST or max(map(len, name.split("."))) > 63:

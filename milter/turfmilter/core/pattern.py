@@ -85,7 +85,8 @@ Pattern = Interval | Name | Address | Glob | Domain | Local
 def parse_host(text: str) -> Interval | Name:
     """The pattern of an entry in a list of clients, local addresses or domains.  Raises PatternError."""
     if "@" in text:
-        raise PatternError("a mail address in a list of hosts", f"probably meant {text.rpartition('@')[2]}")
+        domain = text.rpartition("@")[2]
+        raise PatternError("a mail address in a list of hosts", domain and f"probably meant {domain}")
     if text.startswith("["):
         raise PatternError("brackets belong to mail addresses", f"probably meant {re.sub('[][]', '', text)}")
     name = text.removeprefix("=")

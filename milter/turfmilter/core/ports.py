@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol
 
+from turfmilter.core.mailbox import IPAddress
 from turfmilter.core.record import Record
 
 
@@ -17,6 +18,33 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The time that a held message bears."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientNames:
+    """What DNS says of one address, all names folded.
+
+    `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records lead back to the address.
+    `failed` says that DNS did not tell all: there may be more names.
+    """
+
+    confirmed: tuple[str, ...] = ()
+    claimed: tuple[str, ...] = ()
+    failed: bool = False
+
+
+class Lookup(Protocol):
+    """A look-up under way for one connection."""
+
+    def result(self) -> ClientNames:
+        """The names; waits for them until the connection's deadline, then gives what is known with `failed`."""
+
+
+class Names(Protocol):
+    """Who looks names up."""
+
+    def begin(self, address: IPAddress) -> Lookup:
+        """Start to look up the names of `address`; returns at once."""
 
 
 Level = Literal["error", "warning", "info"]  # syslog's words

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from itertools import takewhile
@@ -15,20 +14,10 @@ from turfmilter.core.pattern import Pattern, PatternError, doubt
 Parse = Callable[[str], Pattern]
 
 _NOTES = ("expires", "why", "by")
-_NOTE_NAMES = "expires=, why= and by="
+_ALL_NOTES = "expires=, why= and by="
 # Blanks inside quotes separate nothing; a quote that is not closed reaches to the end.
 _WORD = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.?)*(?:"|\Z))+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-
-
-@dataclass(frozen=True, slots=True)
-class _Notes:
-    expires: date | None = None
-    why: str = ""
-    by: str = ""
-
-
-_NO_NOTES = _Notes()
 
 
 def read_entries(lines: Iterable[str], source: str, parse: Parse) -> tuple[list[Entry], list[Problem]]:
@@ -68,50 +57,43 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     """The entry that is the first of the words, with the others as its notes."""
     text = words[0] if words else ""
     body = text.removeprefix("!")
-    notes, wrongs = _read_notes(words[1:]) if len(words) > 1 else (_NO_NOTES, [])
+    if not body:
+        wrong = 'nothing stands after the "!"' if text else "the entry is empty"
+        return None, [Problem(where, text, wrong, f"probably meant !{words[1]}" if len(words) > 1 else "")]
     try:
-        if not body:
-            raise PatternError('nothing stands after the "!"' if text else "the entry is empty")
         pattern = parse(body)
+        notes = _read_notes(words[1:])
+        expires = _day(notes["expires"]) if "expires" in notes else None
     except PatternError as error:
-        wrongs = [error, *wrongs]
-    else:
-        if not wrongs:
-            odd = doubt(body, pattern)
-            warnings = [Problem(where, text, *odd, warning=True)] if odd else []
-            return Entry(text, pattern, where, body != text, notes.expires, notes.why, notes.by), warnings
-    return None, [Problem(where, text, error.wrong, error.meant) for error in wrongs]
+        return None, [Problem(where, text, error.wrong, error.meant)]
+    odd = doubt(body, pattern)
+    warnings = [Problem(where, text, *odd, warning=True)] if odd else []
+    return Entry(text, pattern, where, body != text, expires, notes.get("why", ""), notes.get("by", "")), warnings
 
 
-def _read_notes(words: Iterable[str]) -> tuple[_Notes, list[PatternError]]:
-    notes, seen, wrongs = _NO_NOTES, set[str](), list[PatternError]()
+def _read_notes(words: Iterable[str]) -> dict[str, str]:
+    notes: dict[str, str] = {}
     for word in words:
-        try:
-            name, value = _split_note(word)
-            if name in seen:
-                raise PatternError(f'"{name}=" stands twice', "one of them can go")
-            seen.add(name)
-            if name == "expires":
-                notes = replace(notes, expires=_day(value))
-            elif name == "why":
-                notes = replace(notes, why=value)
-            else:
-                notes = replace(notes, by=value)
-        except PatternError as error:
-            wrongs.append(error)
-    return notes, wrongs
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise PatternError(
+                f"{word} stands behind the entry", f'only {_ALL_NOTES} or a comment ("# ...") may follow'
+            )
+        if name not in _NOTES:
+            near = get_close_matches(name.casefold(), _NOTES, n=1)
+            raise PatternError(
+                f'"{name}=" is not a note', f"probably meant {near[0]}=" if near else f"{_ALL_NOTES} are"
+            )
+        if name in notes:
+            raise PatternError(f'"{name}=" stands twice', "one of them can go")
+        notes[name] = _unquoted(value, name)
+    return notes
 
 
-def _split_note(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not equals or not name.isidentifier():
-        raise PatternError(f"{word} stands behind the entry", f'only {_NOTE_NAMES} or a comment ("# ...") may follow')
-    if name not in _NOTES:
-        near = get_close_matches(name.casefold(), _NOTES, n=1)
-        raise PatternError(f'"{name}=" is not a note', f"probably meant {near[0]}=" if near else f"{_NOTE_NAMES} are")
+def _unquoted(value: str, name: str) -> str:
     if '"' in _QUOTED.sub("", value):
-        raise PatternError("a quotation mark is not closed", f'probably meant {name}="{value.strip(chr(34))}"')
-    return name, _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
+        raise PatternError("a quotation mark is not closed", f'it is written as {name}="several words"')
+    return _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
 
 
 def _day(text: str) -> date:

@@ -85,7 +85,8 @@ class Maildir:
 
     def _try_out(self) -> None:
         """Hold a message of our own, on the very way that others take, and remove it."""
-        slip = Slip("", (), "", "", "", "", "", "", datetime.now(UTC), "start", "")
+        nobody = dict.fromkeys(("client", "name", "helo", "account", "listener", "queue_id", "entry"), "")
+        slip = Slip(sender="", recipients=(), time=datetime.now(UTC), rule="start", **nobody)
         draft = MaildirDraft(self._path, slip)
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()

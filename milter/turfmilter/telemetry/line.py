@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from json import dumps
-from typing import Literal
 
 from turfmilter.core.escape import escape
+from turfmilter.core.ports import Level
 from turfmilter.core.record import Record
-
-Level = Literal["error", "warning", "info"]
 
 # The keys of policy.md in their order, each with the value that means absent.
 _KEYS = tuple((field.name, field.default) for field in fields(Record) if field.name != "queue_id")

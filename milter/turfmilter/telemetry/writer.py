@@ -5,8 +5,9 @@ from __future__ import annotations
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
+from turfmilter.core.ports import Level
 from turfmilter.core.record import Record
-from turfmilter.telemetry.line import TEXT, Form, Level
+from turfmilter.telemetry.line import TEXT, Form
 from turfmilter.telemetry.sink import Sink
 
 _SEVERITY: dict[Level, int] = {"error": 3, "warning": 4, "info": 6}  # RFC 3164 §4.1.1

@@ -1,0 +1,68 @@
+"""The filter itself as a child: `python -m turfmilter -f -c FILE`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rig import wait
+from rig.link import accepts
+from rig.process import Process
+
+_SOURCE = Path(__file__).parents[2] / "milter"
+
+
+class Daemon:
+    """turfmilter in the foreground, with the configuration file `config`, listening at `socket`.
+
+    `socket` is as the configuration writes it (unix:PATH or inet:PORT@HOST).  `user` starts it as that user;
+    without, it runs as whoever runs the tests, and as root it then needs `user` in its configuration.
+    Its log and all else that it writes stand in `log_file`.
+    """
+
+    def __init__(self, config: Path, socket: str | Path, *, user: str | None = None, arguments: tuple[str, ...] = ()):
+        self.socket = socket
+        self.log_file = config.with_suffix(".log")
+        program: list[str | Path] = [sys.executable, "-m", "turfmilter", "-f", "-c", config, *arguments]
+        self.process = Process(program, self.log_file, user=user, env={"PYTHONPATH": str(_SOURCE)})
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, seconds: float = 20.0) -> None:
+        """Start it, and return when its socket takes connections.
+
+        Raises ProcessEnded, with its exit status and what it said, when it ends instead.
+        """
+        self.process.start(lambda: accepts(self.socket), seconds)
+
+    def stop(self, seconds: float = 20.0) -> int:
+        """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""
+        return self.process.stop(seconds)
+
+    def kill(self) -> None:
+        """End it and its workers with KILL, as a crash of the machine would."""
+        self.process.kill()
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        return self.process.children()
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self.process.text()
+
+    def wait_for_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
+        """The first place in the log that matches the regular expression.  Raises TimeoutError with the log."""
+        found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
+        assert found is not None
+        return found

@@ -1,0 +1,59 @@
+"""Whatever stands in the file, the loader answers with a Config or with ConfigError."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from turfmilter.config.loader import ConfigError, configure, load
+from turfmilter.config.schema import Config
+from turfmilter.config.setting import keys, sections
+from turfmilter.config.written import written, written_key
+
+NAMES = sorted({path.rpartition(".")[2] for path, _ in keys(Config)} | sections(Config).keys())
+TEXTS = st.one_of(
+    st.text(),
+    st.sampled_from(
+        ["file:", "file:.", "file:\0", "!", "!file:x", "enforce", "0660", "root", "@a", "::/0", "1.2.3.4/8"]
+    ),
+    st.from_regex(r"!?[a-z*=.]{0,4}@?[a-z0-9./:\[\]-]{0,12}", fullmatch=True),
+    st.from_regex(r"(unix|local|inet6?|fd|file)?:?[/a-z0-9@:.\[\]]{0,12}", fullmatch=True),
+    st.from_regex(r"[45]\d\d [45]\.\d\.\d [a-z%]{0,5}", fullmatch=True),
+)
+SCALARS = st.one_of(TEXTS, st.booleans(), st.integers(), st.floats(), st.dates(), st.times(), st.datetimes())
+KEYS = st.one_of(st.sampled_from(NAMES), st.text(max_size=8))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6), max_leaves=20
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=8))
+@example({"relay": {"deny": [[]], "allow": [{}]}, "turf": [], "log": [{}]})
+def test_no_table_makes_the_loader_raise_anything_but_config_error(table: dict[str, object]) -> None:
+    try:
+        config = configure(table, Path("/nonexistent"))
+    except ConfigError as error:
+        assert error.problems
+        assert all(said and said.isprintable() for said in error.problems)
+    else:
+        assert isinstance(config, Config)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_no_file_makes_the_loader_raise_anything_but_config_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "turfmilter.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError):
+        load(path)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.text(max_size=40) | st.booleans() | st.lists(st.text(max_size=10))))
+def test_what_is_written_reads_as_the_same(table: dict[str, object]) -> None:
+    text = "".join(f"{written_key(key)} = {written(value)}\n" for key, value in table.items())
+    assert tomllib.loads(text) == table

@@ -1,0 +1,64 @@
+"""The pages that are made from the code are as the code says, and the sample is a file to start from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.pages import PAGES, main, sample
+from turfmilter.config.schema import Config
+from turfmilter.config.setting import keys
+from turfmilter.core.policy import Mode
+from turfmilter.core.reply import REPLIES
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_as_the_code_says(name: str) -> None:
+    assert (PROJECT / name).read_text(encoding="utf-8") == PAGES[name](), (
+        "run: PYTHONPATH=milter python -m turfmilter.config.pages ."
+    )
+
+
+def test_all_pages_are_written_below_a_folder(tmp_path: Path) -> None:
+    for name in PAGES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    main(tmp_path)
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in PAGES} == {n: p() for n, p in PAGES.items()}
+
+
+def test_the_sample_lacks_nothing_but_domains(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(sample(), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [said.partition(":")[0] for said in caught.value.problems] == ["domains"]
+
+
+def test_the_sample_with_domains_loads_in_trial_and_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(sample().replace("domains = []", 'domains = ["example.org"]'), encoding="utf-8")
+    config = load(path)
+    assert (config.mode, config.warnings) == (Mode.TRIAL, ())
+
+
+def test_a_commented_key_of_the_sample_is_its_default() -> None:
+    everything = tomllib.loads(re.sub(r"(?m)^#(?=[a-z_]+ = )", "", sample()))
+    top = {key: value for key, value in everything.items() if not isinstance(value, dict)}
+    nested = {f"{section}.{key}": v for section in everything.keys() - top for key, v in everything[section].items()}
+    assert top | nested == {path: this.default if this.sample is None else this.sample for path, this in keys(Config)}
+
+
+def test_the_reference_explains_every_key_once() -> None:
+    page = PAGES["docs/reference/configuration.md"]()
+    assert re.findall(r"(?m)^### `(.*)`$", page) == [path for path, _ in keys(Config)]
+
+
+def test_every_reply_is_on_its_page() -> None:
+    page = PAGES["docs/reference/replies.md"]()
+    assert all(f"`{reply}`" in page for reply in REPLIES.values())
