@@ -99,7 +99,7 @@ class Postfix:
         # -s stays in the foreground, so that it is our child and ends with us.
         self._master = Process([daemons / "master", "-c", self.config, "-s"], self.directory / "master.out")
         try:
-            self._master.start(lambda: _greets(self.ports["unfiltered"]))
+            self._master.start(self._ready)
         except (RuntimeError, TimeoutError) as error:
             raise RuntimeError(f"{error}\n{self.log()}") from error
 
@@ -138,6 +138,11 @@ class Postfix:
         found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
         assert found is not None
         return found
+
+    def _ready(self) -> bool:
+        if "fatal:" in self.log():
+            raise RuntimeError("a part of Postfix does not start")
+        return _greets(self.ports["unfiltered"])
 
     def _require(self) -> None:
         if os.geteuid() != 0:
@@ -210,7 +215,7 @@ class Postfix:
 
 def _greets(port: int) -> bool:
     try:
-        with SmtpClient(port, timeout=5) as client:
+        with SmtpClient(port, timeout=1) as client:
             return client.banner.code == 220
     except OSError:
         return False

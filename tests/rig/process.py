@@ -59,7 +59,7 @@ class Process:
         child = self._child
         try:
             wait.until(lambda: ready() or child.poll() is not None, lambda: f"{self.command}:\n{self.text()}", seconds)
-        except TimeoutError:
+        except BaseException:
             self.kill()
             raise
         if child.poll() is not None:

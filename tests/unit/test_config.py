@@ -171,7 +171,7 @@ def test_dotted_keys_are_the_same_as_sections(configured: Callable[[str], Config
 
 
 def test_an_entry_knows_its_place(configured: Callable[[str], Config], tmp_path: Path) -> None:
-    (tmp_path / "clients.deny").write_text("# our own\n\n192.0.2.7  # printer\n")
+    (tmp_path / "clients.deny").write_text("# our\x0cown\u2028\n\n192.0.2.7  # printer\n", encoding="utf-8")
     deny = configured('[relay]\ndeny = ["192.0.2.1", "file:clients.deny"]').relay.deny
     places = {str(ip): str(deny.match_address(ip_address(ip), DAY)) for ip in ("192.0.2.1", "192.0.2.7")}
     assert places == {"192.0.2.1": "192.0.2.1 relay.deny[0]", "192.0.2.7": "192.0.2.7 clients.deny:3"}
@@ -237,6 +237,8 @@ WARNINGS = {
     " unless the MTA itself refuses",
     '[relay]\nallow = ["10.0.0.0/8", "2000::/3"]': 'relay.allow[1]: "2000::/3": holds much of the Internet:'
     " an OPEN RELAY, unless the MTA itself refuses",
+    '[relay]\nallow = ["8.0.0.0/7"]': 'relay.allow[0]: "8.0.0.0/7": holds much of the Internet: an OPEN RELAY,'
+    " unless the MTA itself refuses",
     '[relay]\ninterfaces = ["0.0.0.0-255.255.255.255"]': 'relay.interfaces[0]: "0.0.0.0-255.255.255.255": holds much'
     " of the Internet: an OPEN RELAY, unless the MTA itself refuses",
     '[relay]\nrouting = false\nalways = ["customer.example"]': "relay.routing: false, so nobody relays, and deny,"

@@ -25,6 +25,10 @@ SENTENCES: dict[str, list[str]] = {
         'turf.match[2]: 3 is none of "sender", "author"',
         'turf.unreadable_author: false is none of "off", "trial", "enforce"',
     ],
+    "controls": [
+        'domains[0]: "example.org\\x1b[2J": "example.org\\x1b[2J" is not a name',
+        'relay."al\\x0alow": unknown key; "allow" was probably meant',
+    ],
     "entries_in_a_file": [
         'wrong.table:3: "*.ads.example": the "@" is missing; @ads.example (and every subdomain) or =@ads.example',
         'wrong.table:4: "@news.example": "2027-02-30" is not a day; a day is written as 2027-01-31',
@@ -252,12 +256,12 @@ def test_a_configuration_that_is_missing_is_one_sentence(tmp_path: Path) -> None
 
 def test_a_number_that_cannot_be_printed_is_described(tmp_path: Path) -> None:
     path = tmp_path / "turfmilter.toml"
-    path.write_text(f'domains = ["example.org"]\nsocket_mode = 0x{"f" * 6000}\nuser = 0x1{"0" * 17}\n')
+    path.write_text(f'domains = ["example.org"]\nsocket_mode = 0x{"f" * 6000}\nrelay.routing = 0x{"f" * 6000}\n')
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert caught.value.problems == (
         "socket_mode: a huge number is not text; text stands in quotes",
-        "user: a huge number is not text; text stands in quotes",
+        "relay.routing: a huge number is neither true nor false",
     )
 
 

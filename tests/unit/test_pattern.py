@@ -132,9 +132,7 @@ def test_an_entry_in_a_list_of_mail_addresses_means(text: str, pattern: Pattern)
         ("a[bc]*", ["a[bc]"], ["ab"]),
     ],
 )
-def test_a_glob_matches_any_run_of_characters_and_nothing_else(
-    glob: str, fitting: list[str], other: list[str]
-) -> None:
+def test_a_glob_matches_any_run_of_characters_and_nothing_else(glob: str, fitting: list[str], other: list[str]) -> None:
     pattern = Glob(glob, "isp.example")
     assert [local for local in fitting + other if pattern.matches(local)] == fitting
 

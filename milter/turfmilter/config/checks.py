@@ -28,7 +28,7 @@ def check(config: Config, notes: Notes) -> None:
         if any(key in unusable or key.partition(".")[0] in unusable for key in one.keys) or not one.applies(config):
             continue
         if one.warning:
-            notes.warnings.append(f"{one.keys[0]}: {one.sentence}")
+            notes.warning(f"{one.keys[0]}: {one.sentence}")
         else:
             notes.problem(one.keys[0], one.sentence)
 

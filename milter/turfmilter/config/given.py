@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from turfmilter.config.written import described, quoted, written
+from turfmilter.config.written import described, quoted
 from turfmilter.core.entry import Problem
+from turfmilter.core.escape import escape
 
 
 class Wrong(Exception):
@@ -19,6 +20,7 @@ class Wrong(Exception):
 class Notes:
     """What reading one configuration has brought up, in the order of the file.
 
+    Sentences are escaped here, because entries come from anywhere and a terminal obeys what it is shown.
     `folder` is where relative paths begin.  `broken` are the keys whose values could not be used,
     `written` those that the file gives at all.
     """
@@ -32,16 +34,20 @@ class Notes:
 
     def problem(self, key: str, sentence: object) -> None:
         """`key` cannot be used."""
-        self.problems.append(f"{key}: {sentence}")
+        self.problems.append(escape(f"{key}: {sentence}"))
         self.broken.add(key)
+
+    def warning(self, sentence: object) -> None:
+        """Something to tell the administrator, which stops nothing."""
+        self.warnings.append(escape(str(sentence)))
 
     def entries(self, key: str, found: Iterable[Problem]) -> None:
         """What was found in the entries that `key` gives; they say themselves where they stand."""
         for one in found:
             if one.warning:
-                self.warnings.append(str(one))
+                self.warning(one)
             else:
-                self.problems.append(str(one))
+                self.problems.append(escape(str(one)))
                 self.broken.add(key)
 
 
@@ -63,7 +69,7 @@ class Given:
     def items(self) -> Iterator[Given]:
         """The values of a list.  Raises Wrong when it is none."""
         if isinstance(self.value, str):
-            raise Wrong(f"{quoted(self.value)} is not a list; write {written([self.value])}")
+            raise Wrong(f"{quoted(self.value)} is not a list; write [{quoted(self.value)}]")
         if not isinstance(self.value, list):
             raise Wrong(f'{described(self.value)} is not a list; write ["...", "..."]')
         for number, value in enumerate(self.value):

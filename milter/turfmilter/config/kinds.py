@@ -34,7 +34,7 @@ class Flag(Kind[bool]):
     def read(self, given: Given) -> bool:
         if isinstance(given.value, bool):
             return given.value
-        spelling = _SPELLINGS.get(str(given.value).lower()) if isinstance(given.value, (str, int)) else None
+        spelling = _SPELLINGS.get(described(given.value).strip('"').lower())
         meant = f"; write {spelling}" if spelling else ""
         raise Wrong(f"{described(given.value)} is neither true nor false{meant}")
 

@@ -3,8 +3,6 @@
 A new section is one more dataclass of settings, and one line in Config.
 """
 
-# ruff: noqa: RUF009 - setting() and section() return dataclass fields
-
 from __future__ import annotations
 
 from dataclasses import dataclass

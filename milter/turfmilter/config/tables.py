@@ -34,9 +34,9 @@ class Hosts(Kind[HostTable]):
     def read(self, given: Given) -> HostTable:
         entries = _entries(given, self._parse)
         table = HostTable(entries, exception_wins=self._exception_wins)
-        given.notes.warnings += map(str, table.warnings)
+        given.notes.entries(given.key, table.warnings)
         if self._trusted:
-            given.notes.warnings += (str(_too_wide(entry)) for entry in entries if _holds_most(entry))
+            given.notes.entries(given.key, (_too_wide(entry) for entry in entries if _holds_most(entry)))
         return table
 
     def _parse(self, text: str) -> Interval | Name:
@@ -53,7 +53,7 @@ class Senders(Kind[SenderTable]):
 
     def read(self, given: Given) -> SenderTable:
         table = SenderTable(_entries(given, parse_sender))
-        given.notes.warnings += map(str, table.warnings)
+        given.notes.entries(given.key, table.warnings)
         return table
 
 

@@ -1,7 +1,5 @@
 """The section [turf]."""
 
-# ruff: noqa: RUF009 - setting() and section() return dataclass fields
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from turfmilter.config.given import Given, Notes, Wrong, fold, nearest
 from turfmilter.config.setting import keys, sections, settings
-from turfmilter.config.written import described, quoted, written_key
+from turfmilter.config.written import described, quoted
 
 T = TypeVar("T")
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # what TOML wants no quotes around
 
 
 class Walker:
@@ -31,7 +34,7 @@ class Walker:
         cls = type(start)
         values: dict[str, object] = {}
         for name, value in table.items():
-            path = f"{above}{written_key(name)}"
+            path = f"{above}{name if _BARE_KEY.fullmatch(name) else quoted(name)}"
             self._notes.written.add(path)
             try:
                 if name in settings(cls):

@@ -1,10 +1,7 @@
-"""Values as an administrator writes them in TOML: for messages, for the sample and for the reference."""
+"""Values in TOML, as an administrator writes them, and in sentences."""
 
 from __future__ import annotations
 
-import re
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 80
 
 
@@ -13,7 +10,7 @@ def written(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return quoted(value)
+        return '"' + "".join(map(_escaped, value)) + '"'
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     return str(value)
@@ -21,25 +18,19 @@ def written(value: object) -> str:
 
 def described(value: object) -> str:
     """`value` in a sentence: short whatever it is."""
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, list):
         return "a list"
     if isinstance(value, dict):
         return "a section"
     # Beyond 64 bits it is no TOML number, and Python refuses to print very long ones.
-    if isinstance(value, int) and value.bit_length() > 64:
-        return "a huge number"
-    return quoted(value) if isinstance(value, str) else written(value)
+    return "a huge number" if isinstance(value, int) and value.bit_length() > 64 else written(value)
 
 
 def quoted(text: str) -> str:
-    """`text` in quotes, as TOML's basic string; cut when it is long."""
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return '"' + "".join(map(_escaped, cut)) + '"'
-
-
-def written_key(key: str) -> str:
-    """`key` bare where TOML allows that, else in quotes."""
-    return key if _BARE_KEY.fullmatch(key) else quoted(key)
+    """`text` in quotes for a sentence, cut when it is long."""
+    return f'"{text}"' if len(text) <= _LONGEST else f'"{text[:_LONGEST]}..."'
 
 
 def _escaped(character: str) -> str:

@@ -74,6 +74,8 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
 def _read_notes(words: Iterable[str]) -> dict[str, str]:
     notes: dict[str, str] = {}
     for word in words:
+        if word.startswith("#"):  # in a file it is cut off before
+            raise PatternError("a comment inside an entry", "it stands behind the quotation marks")
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
             raise PatternError(

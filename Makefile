@@ -1,0 +1,32 @@
+# Every target installs what it needs first; tests/rig/install is silent when all of it is there.
+PYTHON = .venv/bin/python
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+QUICK = $(wildcard tests/unit tests/property tests/golden)
+
+.DEFAULT_GOAL := help
+.PHONY: help check test demo clean install static
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: static ## format, lint, types, architecture, unit and property tests: under a minute
+	$(PYTHON) -m pytest -q $(QUICK)
+
+test: static ## all tests, end-to-end ones included; as root or through sudo
+	$(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
+
+demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
+	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
+
+clean: ## remove what the other targets made here
+	rm -rf .venv build demo milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find milter tests -name __pycache__ -prune -exec rm -rf {} +
+
+install:
+	@tests/rig/install
+
+static: install
+	$(PYTHON) -m ruff format --check milter tests
+	$(PYTHON) -m ruff check milter tests
+	$(PYTHON) -m mypy
+	MYPYPATH=tests $(PYTHON) -m mypy -p rig

@@ -1,0 +1,205 @@
+"""A table of hosts: the most specific entry decides, wherever it stands, and useless entries are named."""
+
+from __future__ import annotations
+
+from datetime import date
+from ipaddress import ip_address
+from itertools import combinations
+
+import pytest
+
+from turfmilter.core.hosts import HostTable
+from turfmilter.core.pattern import parse_host
+from turfmilter.core.tablefile import read_entries
+
+TODAY = date(2027, 1, 31)
+
+
+def table(*lines: str, exception_wins: bool = False) -> HostTable:
+    entries, problems = read_entries(lines, "hosts", parse_host)
+    assert not [problem for problem in problems if not problem.warning]
+    return HostTable(entries, exception_wins=exception_wins)
+
+
+def matched(hosts: HostTable, client: str, today: date = TODAY) -> str | None:
+    """The text of the entry that decides about an address or a name."""
+    if client[0].isdigit() or ":" in client:
+        entry = hosts.match_address(ip_address(client), today)
+    else:
+        entry = hosts.match_name(client, today)
+    return entry.text if entry else None
+
+
+def warnings(*lines: str, exception_wins: bool = False) -> list[str]:
+    return [str(problem) for problem in table(*lines, exception_wins=exception_wins).warnings]
+
+
+@pytest.mark.parametrize(
+    ("entry", "inside", "outside"),
+    [
+        ("192.0.2.1", ["192.0.2.1", "::ffff:192.0.2.1"], ["192.0.2.0", "192.0.2.2", "::c000:201"]),
+        ("::ffff:192.0.2.1", ["192.0.2.1", "::ffff:192.0.2.1"], ["192.0.2.2"]),
+        ("2001:db8::1", ["2001:db8::1"], ["2001:db8::2", "::1"]),
+        ("192.0.2.0/24", ["192.0.2.0", "192.0.2.255", "::ffff:192.0.2.7"], ["192.0.1.255", "192.0.3.0"]),
+        ("192.0.2.10-192.0.2.20", ["192.0.2.10", "192.0.2.20"], ["192.0.2.9", "192.0.2.21"]),
+        ("0.0.0.0/0", ["0.0.0.0", "255.255.255.255", "::ffff:192.0.2.1"], ["::1"]),
+        ("::/0", ["::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"], ["192.0.2.1", "::ffff:192.0.2.1"]),
+        (
+            "isp.example",
+            ["isp.example", "a.isp.example", "a.b.isp.example"],
+            ["xisp.example", "example", "isp.example.x"],
+        ),
+        ("=isp.example", ["isp.example"], ["a.isp.example"]),
+    ],
+)
+def test_an_entry_matches_this_and_nothing_beside_it(entry: str, inside: list[str], outside: list[str]) -> None:
+    assert [client for client in inside + outside if matched(table(entry), client)] == inside
+
+
+# From the most specific to the least; all of them hold 192.0.2.5.
+ADDRESSES = ["192.0.2.5", "192.0.2.4-192.0.2.6", "0.0.0.0-255.255.255.255", "192.0.2.4/31", "192.0.2.0/24", "0.0.0.0/0"]
+NAMES = ["=a.isp.example", "a.isp.example", "isp.example", "example"]
+PAIRS = [(pair, "192.0.2.5") for pair in combinations(ADDRESSES, 2)] + [
+    (pair, "a.isp.example") for pair in combinations(NAMES, 2)
+]
+
+
+@pytest.mark.parametrize("exception_wins", [False, True])
+@pytest.mark.parametrize(("pair", "client"), PAIRS, ids=[" before ".join(pair) for pair, _ in PAIRS])
+def test_of_two_entries_the_more_specific_decides(pair: tuple[str, str], client: str, exception_wins: bool) -> None:
+    special, general = pair
+    for lines in ((special, f"!{general}"), (f"!{general}", special), (f"!{special}", general), (special, general)):
+        hosts = table(*lines, exception_wins=exception_wins)
+        assert matched(hosts, client) in (special, f"!{special}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "client"),
+    [
+        ("192.0.2.0/24", "192.0.2.0;255.255.255.0", "192.0.2.1"),
+        ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1", "192.0.2.1/32", "192.0.2.1"),
+        ("192.0.2.1-192.0.2.3", "192.0.2.2-192.0.2.4", "192.0.2.2"),
+        ("isp.example", "ISP.example.", "a.isp.example"),
+        ("=isp.example", "=ISP.example", "isp.example"),
+    ],
+)
+def test_on_a_tie_the_exception_wins_or_loses_as_the_table_says(one: str, other: str, client: str) -> None:
+    for lines in ((one, f"!{other}"), (f"!{other}", one)):
+        assert matched(table(*lines, exception_wins=True), client) == f"!{other}"
+        assert matched(table(*lines, exception_wins=False), client) == one
+
+
+def test_an_expired_entry_leaves_the_answer_to_the_next_most_specific() -> None:
+    lines = [
+        "10.0.0.0/8",
+        "!10.1.0.0/16 expires=2027-01-31",
+        "10.1.2.0/24 expires=2027-01-30",
+        "10.1.2.3 expires=2027-01-29",
+    ]
+    days = [date(2027, 1, 29), date(2027, 1, 30), date(2027, 1, 31), date(2027, 2, 1)]
+    answers = [matched(table(*lines), "10.1.2.3", day) for day in days]
+    assert answers == ["10.1.2.3", "10.1.2.0/24", "!10.1.0.0/16", "10.0.0.0/8"]
+
+
+def test_an_expired_name_leaves_the_answer_to_the_next_most_specific() -> None:
+    hosts = table(
+        "isp.example", "!isp.example expires=2027-01-30", "!a.isp.example expires=2027-01-30", exception_wins=True
+    )
+    assert matched(hosts, "a.isp.example", date(2027, 1, 30)) == "!a.isp.example"
+    assert matched(hosts, "isp.example", date(2027, 1, 30)) == "!isp.example"
+    assert matched(hosts, "a.isp.example") == "isp.example"
+    assert matched(table("isp.example expires=2027-01-30"), "isp.example") is None
+
+
+def test_of_duplicates_the_one_that_lasts_longer_holds() -> None:
+    for lines in (("::1 expires=2027-01-30", "::1"), ("::1", "::1 expires=2027-01-30")):
+        assert matched(table(*lines), "::1") == "::1"
+
+
+def test_a_table_knows_whether_it_has_names() -> None:
+    assert not table("192.0.2.0/24", "::1").names
+    assert table("192.0.2.0/24", "isp.example").names
+
+
+def test_an_empty_table_matches_nothing() -> None:
+    hosts = table()
+    assert not hosts
+    assert matched(hosts, "192.0.2.1") is matched(hosts, "::1") is matched(hosts, "isp.example") is None
+    assert hosts.match_name("", TODAY) is None
+
+
+def test_a_table_counts_its_entries() -> None:
+    assert len(table("192.0.2.1", "!192.0.2.1", "::1", "isp.example", "192.0.2.1")) == 4
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["::1", "0::1"], ['hosts:2: "0::1": a duplicate of "::1" (hosts:1)']),
+        (["isp.example", "Isp.example"], ['hosts:2: "Isp.example": a duplicate of "isp.example" (hosts:1)']),
+        (
+            ["::1 expires=2027-01-31", "::1"],
+            ['hosts:2: "::1": a duplicate of "::1" (hosts:1); the one that lasts longer holds'],
+        ),
+        (["::1", "!::1"], ['hosts:2: "!::1": never decides: "::1" (hosts:1) wins the tie']),
+        (
+            ["!isp.example", "isp.example"],
+            ['hosts:1: "!isp.example": never decides: "isp.example" (hosts:2) wins the tie'],
+        ),
+        (
+            ["192.0.2.0/31", "!192.0.2.0", "!192.0.2.1"],
+            ['hosts:1: "192.0.2.0/31": never decides: more specific entries such as "!192.0.2.0" (hosts:2) cover it'],
+        ),
+        (
+            ["!192.0.2.0-192.0.2.9", "192.0.2.0/30"],
+            [
+                'hosts:2: "192.0.2.0/30": never decides: '
+                'more specific entries such as "!192.0.2.0-192.0.2.9" (hosts:1) cover it'
+            ],
+        ),
+        (
+            ["192.0.2.0/24", "192.0.2.1", "!192.0.2.2"],
+            ['hosts:2: "192.0.2.1": changes nothing: "192.0.2.0/24" (hosts:1) gives the same answer'],
+        ),
+        (
+            ["a.isp.example", "isp.example", "=a.isp.example"],
+            [
+                'hosts:1: "a.isp.example": changes nothing: "isp.example" (hosts:2) gives the same answer',
+                'hosts:3: "=a.isp.example": changes nothing: "a.isp.example" (hosts:1) gives the same answer',
+            ],
+        ),
+        (
+            ["!10.0.0.0/8 expires=2027-03-01", "!10.1.0.0/16 expires=2027-02-01"],
+            ['hosts:2: "!10.1.0.0/16": changes nothing: "!10.0.0.0/8" (hosts:1) gives the same answer'],
+        ),
+    ],
+)
+def test_entries_that_make_no_difference_are_named(lines: list[str], said: list[str]) -> None:
+    assert warnings(*lines) == said
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["192.0.2.0/24", "!192.0.2.1"],
+        ["192.0.2.0/24", "!192.0.2.0/25", "192.0.2.1"],
+        ["192.0.2.0/24 expires=2027-01-31", "192.0.2.1"],
+        ["192.0.2.0/31", "!192.0.2.0", "!192.0.2.1 expires=2027-01-31"],
+        ["::1 expires=2027-01-31", "!::1"],
+        ["192.0.2.0/24", "192.0.2.250-192.0.3.5"],
+        ["192.0.2.0-192.0.2.5", "192.0.2.3-192.0.2.8"],
+        ["isp.example", "!a.isp.example", "b.a.isp.example"],
+        ["isp.example expires=2027-01-31", "a.isp.example"],
+        ["isp.example expires=2027-01-31", "!isp.example"],
+        ["192.0.2.1", "2001:db8::/32", "isp.example", "=example"],
+    ],
+)
+def test_entries_that_make_a_difference_are_not_named(lines: list[str]) -> None:
+    assert warnings(*lines) == []
+
+
+def test_exceptions_that_win_ties_hide_the_plain_entry() -> None:
+    assert warnings("::1", "!::1", exception_wins=True) == [
+        'hosts:1: "::1": never decides: "!::1" (hosts:2) wins the tie'
+    ]

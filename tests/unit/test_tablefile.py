@@ -1,0 +1,205 @@
+"""The lines of a table: entries, signs, comments, notes, and every problem with its line."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from turfmilter.core.entry import Entry, Where
+from turfmilter.core.pattern import Address, Domain, Interval, parse_host, parse_sender
+from turfmilter.core.tablefile import parse_entry, read_entries
+
+
+def only_entry(line: str) -> Entry:
+    entries, problems = read_entries([line], "turf.table", parse_sender)
+    assert not problems
+    assert len(entries) == 1
+    return entries[0]
+
+
+def said(line: str) -> list[str]:
+    return [str(problem) for problem in read_entries([line], "turf.table", parse_sender)[1]]
+
+
+def test_every_entry_knows_its_line_and_its_text() -> None:
+    lines = ["# senders", "", "@isp.example", "!Joe@isp.example why=friend", "  news@  "]
+    entries, problems = read_entries(lines, "turf.table", parse_sender)
+    assert not problems
+    assert [(str(entry.where), entry.text, entry.exception) for entry in entries] == [
+        ("turf.table:3", "@isp.example", False),
+        ("turf.table:4", "!Joe@isp.example", True),
+        ("turf.table:5", "news@", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@isp.example\n",
+        "@isp.example\r\n",
+        "\ufeff@isp.example",
+        "\t@isp.example \t",
+    ],
+)
+def test_line_ends_blanks_and_a_byte_order_mark_mean_nothing(line: str) -> None:
+    assert only_entry(line).pattern == Domain("isp.example", exact=False)
+
+
+@pytest.mark.parametrize("line", ["", "\n", "  \r\n", "# words", "#words", "  # words", "\ufeff# words", "#"])
+def test_a_line_may_hold_no_entry(line: str) -> None:
+    assert read_entries([line], "turf.table", parse_sender) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a#b@isp.example", "a#b@isp.example # words", "a#b@isp.example\t#words", 'a#b@isp.example # he said "no'],
+)
+def test_a_comment_begins_at_the_start_or_behind_a_blank(line: str) -> None:
+    assert only_entry(line).pattern == Address("a#b", "isp.example")
+
+
+def test_blanks_in_a_quoted_local_part_separate_nothing() -> None:
+    assert only_entry('"Joe # Smith"@isp.example by=anna').pattern == Address("joe # smith", "isp.example")
+
+
+@pytest.mark.parametrize(
+    ("notes", "expires", "why", "by"),
+    [
+        ("", None, "", ""),
+        ("expires=2027-01-31", date(2027, 1, 31), "", ""),
+        ('expires=2027-01-31 why="ticket 4711" by=anna', date(2027, 1, 31), "ticket 4711", "anna"),
+        ("by=anna why=spam # since May", None, "spam", "anna"),
+        ('why="ticket #4711"', None, "ticket #4711", ""),
+        ('why=ticket" #"4711', None, "ticket #4711", ""),
+        (r'why="he said \"no\" \\ yes"', None, r'he said "no" \ yes', ""),
+        ("why=a=b", None, "a=b", ""),
+        ("why=it's", None, "it's", ""),
+        ("why=", None, "", ""),
+        ('why=""', None, "", ""),
+    ],
+)
+def test_notes_follow_the_entry(notes: str, expires: date | None, why: str, by: str) -> None:
+    entry = only_entry(f"!@isp.example {notes}")
+    assert (entry.text, entry.expires, entry.why, entry.by) == ("!@isp.example", expires, why, by)
+
+
+def test_an_entry_stands_until_its_last_day_is_over() -> None:
+    entry = only_entry("@isp.example expires=2027-01-31")
+    assert entry.stands(date(2027, 1, 31))
+    assert not entry.stands(date(2027, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "entry", "sentence"),
+    [
+        ("isp.example", "isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
+        ("!isp.example", "!isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
+        ("!", "!", 'nothing stands after the "!"'),
+        ("! @isp.example", "!", 'nothing stands after the "!"; probably meant !@isp.example'),
+        (
+            "@isp.example REJECT",
+            "@isp.example",
+            'REJECT stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+        ),
+        (
+            "@isp.example =@isp.example",
+            "@isp.example",
+            '=@isp.example stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+        ),
+        ("@isp.example expire=2027-01-31", "@isp.example", '"expire=" is not a note; probably meant expires='),
+        ("@isp.example Why=spam", "@isp.example", '"Why=" is not a note; probably meant why='),
+        ("@isp.example colour=red", "@isp.example", '"colour=" is not a note; expires=, why= and by= are'),
+        ("@isp.example expires=soon", "@isp.example", '"soon" is not a day; a day is written as 2027-01-31'),
+        (
+            "@isp.example expires=2027-02-30",
+            "@isp.example",
+            '"2027-02-30" is not a day; a day is written as 2027-01-31',
+        ),
+        ("@isp.example expires=", "@isp.example", '"" is not a day; a day is written as 2027-01-31'),
+        (
+            '@isp.example why="ticket 4711',
+            "@isp.example",
+            'a quotation mark is not closed; it is written as why="several words"',
+        ),
+        (
+            '@isp.example why="ticket\\',
+            "@isp.example",
+            'a quotation mark is not closed; it is written as why="several words"',
+        ),
+        ("@isp.example by=anna by=ben", "@isp.example", '"by=" stands twice; one of them can go'),
+        ("Joe <joe@isp.example>", "Joe", 'the "@" is missing; Joe@ matches it at every domain'),
+    ],
+)
+def test_a_line_with_an_error_holds_no_entry(line: str, entry: str, sentence: str) -> None:
+    entries, problems = read_entries([line], "turf.table", parse_sender)
+    assert not entries
+    assert [(str(problem), problem.warning) for problem in problems] == [
+        (f'turf.table:1: "{entry}": {sentence}', False)
+    ]
+
+
+def test_a_doubtful_entry_is_kept_with_a_warning() -> None:
+    entries, problems = read_entries(["!*@isp.example"], "turf.table", parse_sender)
+    assert [entry.pattern for entry in entries] == [Domain("isp.example", exact=True)]
+    assert [(str(problem), problem.warning) for problem in problems] == [
+        ('turf.table:1: "!*@isp.example": this means =@isp.example; @isp.example matches the subdomains too', True)
+    ]
+
+
+@pytest.mark.parametrize("line", ["#@isp.example", "  #@isp.example\r\n", "#@isp.example why=spam"])
+def test_the_exact_domain_of_exchange_is_a_comment_that_is_warned_about(line: str) -> None:
+    assert said(line) == ['turf.table:1: "#@isp.example": this is a comment; Exchange\'s exact domain is =@isp.example']
+
+
+@pytest.mark.parametrize(
+    "line", ["#@todo", "#@isp.example sends spam", "#@isp..example", "# @isp.example", "#joe@isp.example", "@a.b #@c.d"]
+)
+def test_an_ordinary_comment_is_not_warned_about(line: str) -> None:
+    assert said(line) == []
+
+
+def test_a_table_of_hosts_has_no_such_comments() -> None:
+    assert read_entries(["#@isp.example"], "clients.deny", parse_host) == ([], [])
+
+
+def test_reading_goes_on_behind_an_error() -> None:
+    entries, problems = read_entries(["192.0.2.1/24", "192.0.2.1", "192.0.2", "!::1"], "clients.deny", parse_host)
+    assert [str(entry) for entry in entries] == ["192.0.2.1 clients.deny:2", "!::1 clients.deny:4"]
+    assert [problem.where.line for problem in problems] == [1, 3]
+
+
+def test_a_million_lines_with_one_error_name_that_line() -> None:
+    lines = (f"@host{number}.example\n" if number != 700_001 else "host.example\n" for number in range(1, 1_000_001))
+    entries, problems = read_entries(lines, "turf.table", parse_sender)
+    assert len(entries) == 999_999
+    assert list(map(str, problems)) == [
+        'turf.table:700001: "host.example": the "@" is missing; @host.example (and every subdomain) or =@host.example'
+    ]
+
+
+def test_an_entry_may_stand_in_the_configuration_itself() -> None:
+    entry, problems = parse_entry("!192.0.2.0/24 expires=2027-01-31", Where("relay.allow[2]"), parse_host)
+    assert not problems
+    assert entry is not None
+    assert isinstance(entry.pattern, Interval)
+    assert (str(entry), entry.expires) == ("!192.0.2.0/24 relay.allow[2]", date(2027, 1, 31))
+
+
+@pytest.mark.parametrize(
+    ("text", "entry", "sentence"),
+    [
+        ("", "", "the entry is empty"),
+        ("  ", "", "the entry is empty"),
+        (
+            "192.0.2.1/24",
+            "192.0.2.1/24",
+            "host bits are set in the network; probably meant 192.0.2.0/24 or 192.0.2.1",
+        ),
+        ("192.0.2.1 # words", "192.0.2.1", "a comment inside an entry; it stands behind the quotation marks"),
+    ],
+)
+def test_an_entry_in_the_configuration_has_no_line_and_no_comment(text: str, entry: str, sentence: str) -> None:
+    found, problems = parse_entry(text, Where("relay.allow[2]"), parse_host)
+    assert found is None
+    assert list(map(str, problems)) == [f'relay.allow[2]: "{entry}": {sentence}']
