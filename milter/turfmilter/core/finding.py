@@ -11,17 +11,27 @@ from turfmilter.core.session import Recipient
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the header: with `value` "" the `index`-th field called `name` goes, else a field is added on top."""
+
+    name: str
+    value: str = ""
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """What `rule` saw: `what` in one word, and the table entry that matched if one did.
+    """What `rule` saw: `what` in a few words, and the table entry that matched if one did.
 
     `unavailable` is the third answer: the rule could not find out (a DNS time-out, say),
-    and its `on_error` decides.
+    and its `on_error` decides.  `changes` is what the rule would have done to the header.
     """
 
     rule: str
     what: str
     matched: Entry | None = None
     unavailable: bool = False
+    changes: tuple[Change, ...] = ()
 
 
 class Action(Enum):
@@ -29,6 +39,7 @@ class Action(Enum):
 
     CONTINUE = "continue"  # nothing decided yet
     ACCEPT = "accept"  # decided: no later event can change it
+    CHANGE = "change"  # of the header, without any bearing on the rest
     HOLD = "hold"
     DISCARD = "discard"
     REJECT = "reject"
@@ -41,7 +52,7 @@ class Verdict:
 
     `reply` is what the client hears; it is None where the MTA's own 250 is meant.
     For HOLD and DISCARD `taken` are the recipients that the message is kept from;
-    `partly` says that there are others, who get it.
+    `partly` says that there are others, who get it.  `changes` are made to what is delivered.
     """
 
     action: Action
@@ -49,6 +60,7 @@ class Verdict:
     reply: Reply | None = None
     taken: tuple[Recipient, ...] = ()
     partly: bool = False
+    changes: tuple[Change, ...] = ()
 
 
 CONTINUE = Verdict(Action.CONTINUE)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from turfmilter.core.authors import read_authors
-from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Verdict
-from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
+from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Clause, Mode
 from turfmilter.core.readings import read_sender
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
@@ -18,10 +19,11 @@ _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
 
 
 class Judge:
-    """Judges one connection by the policy that it began with.  No order of events makes it raise."""
+    """Judges one connection by the generation that it began with.  No order of events makes it raise."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+        self.policy = generation.default
         self._session = Session(Connection())
         self._connected = False
         self._forget()
@@ -40,8 +42,11 @@ class Judge:
         """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
         self._session = Session(connection)
         self._connected = True
+        self.policy = self.generation.policy(connection)
         self._forget()
-        return CONTINUE if self.policy.clauses else ACCEPT
+        if not self.policy.clauses:
+            return ACCEPT
+        return CONTINUE if connection.local else self._ask(Stage.CONNECT)
 
     def helo(self, helo: str) -> None:
         """HELO or EHLO, again after STARTTLS; it ends a transaction (RFC 5321 §4.1.4)."""
@@ -72,23 +77,35 @@ class Judge:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
         return self._settled(Stage.HEADERS, Stage.END)
 
-    def header(self, name: str, value: str) -> None:
-        """One header field."""
-        if name.lower() == "from":
-            self._from.append(value)
+    def header(self, name: str, value: str, octets: int) -> None:
+        """One header field, `octets` long."""
+        self._size += octets
+        if name.lower() in self.policy.wants:
+            self._fields.setdefault(name.lower(), []).append(value)
 
     def end_of_headers(self) -> Verdict:
         """All header fields are known.  ACCEPT when nothing in the body can change that."""
-        self._session = replace(self._session, authors=read_authors(self._from))
+        authors = read_authors(self._fields.get("from", ()))
+        self._session = replace(self._session, authors=authors, fields=self._fields)
         verdict = self._ask(Stage.HEADERS)
         return self._settled(Stage.END) if verdict is CONTINUE else verdict
 
+    def body(self, octets: int) -> None:
+        """A part of the body, `octets` long."""
+        self._size += octets
+
     def end(self) -> Verdict:
-        """The message is complete; this verdict is final."""
+        """The message is complete; this verdict is final, unless the message cannot be held."""
         if self._session.envelope is None:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+        self._session = replace(self._session, size=self._size)
         verdict = self._ask(Stage.END) if self._standing is CONTINUE else self._standing
         return self.outcome() if verdict is CONTINUE else verdict
+
+    def accepted(self) -> None:
+        """The MTA has been told that this message is taken: it counts for the session."""
+        session = self._session
+        self._session = replace(session, messages=session.messages + 1, octets=session.octets + self._size)
 
     def abort(self) -> None:
         """The transaction is over without a message; the connection goes on."""
@@ -100,19 +117,21 @@ class Judge:
         Exempt recipients get it, and then the sender hears the MTA's own 250.
         """
         if self._held is None:
-            return ACCEPT
+            return Verdict(Action.ACCEPT, changes=tuple(self._changes)) if self._changes else ACCEPT
         clause, verdict = self._held
         recipients = self._session.envelope.recipients if self._session.envelope else ()
         taken = tuple(r for r in recipients if not clause.exempts(r))
         if recipients and not taken:
-            return Verdict(Action.ACCEPT, verdict.finding)
+            return Verdict(Action.ACCEPT, verdict.finding, changes=tuple(self._changes))
         if len(taken) < len(recipients):
-            return replace(verdict, taken=taken, partly=True, reply=None)
+            return replace(verdict, taken=taken, partly=True, reply=None, changes=tuple(self._changes))
         return replace(verdict, taken=taken)
 
     def _forget(self) -> None:
-        self._session = replace(self._session, envelope=None, authors=None)
-        self._from: list[str] = []
+        self._session = replace(self._session, envelope=None, authors=None, fields={}, size=0)
+        self._fields: dict[str, list[str]] = {}
+        self._size = 0
+        self._changes: list[Change] = []
         self._held: tuple[Clause, Verdict] | None = None
         self._trials: list[str] = []
         self._standing = CONTINUE if self._connected else _UNSEEN
@@ -121,22 +140,23 @@ class Judge:
         """The first refusal decides; a hold is kept in mind, because a later refusal still refuses."""
         for clause in self.policy.asked(stage):
             finding = getattr(clause.rule, stage.value)(self._session, *event)
-            verdict = clause.verdict(finding) if finding else None
-            if verdict is None:
+            if finding is None:
                 continue
-            if clause.mode is Mode.TRIAL:
-                self._try(verdict, *event)
+            verdict = clause.verdict(finding)
+            if clause.mode is Mode.TRIAL or verdict is CONTINUE:
+                self._note(finding, verdict, *event)
             elif verdict.action in _REFUSALS:
                 return verdict
+            elif verdict.action is Action.CHANGE:
+                self._changes += finding.changes
             elif self._held is None:
                 self._held = clause, verdict
         return CONTINUE
 
-    def _try(self, verdict: Verdict, *event: Recipient) -> None:
-        """Keep for the log what a rule in trial would have done, and to whom."""
-        finding = verdict.finding
-        assert finding is not None
-        words = (finding.rule, verdict.action.value, str(finding.matched or ""), *(bare(r.text) for r in event))
+    def _note(self, finding: Finding, verdict: Verdict, *event: Recipient) -> None:
+        """Keep for the log what a rule in trial would have done, and to whom, or what it could not find out."""
+        done = "unavailable" if finding.unavailable else verdict.action.value
+        words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
         self._trials.append(" ".join(w for w in words if w))
 
     def _of_recipient(self, recipient: Recipient) -> Verdict:
@@ -145,5 +165,5 @@ class Judge:
     def _settled(self, *later: Stage) -> Verdict:
         """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""
         outcome = self.outcome()
-        final = outcome.action is Action.ACCEPT and self._standing is CONTINUE and self._session.envelope
-        return outcome if final and not any(map(self.policy.asked, later)) else CONTINUE
+        final = outcome.action is Action.ACCEPT and not outcome.changes and self._standing is CONTINUE
+        return outcome if final and self._session.envelope and not any(map(self.policy.asked, later)) else CONTINUE

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from turfmilter.core.finding import Action, Finding, Verdict
+from turfmilter.core.finding import CONTINUE, Action, Finding, Verdict
+from turfmilter.core.ports import Quarantine
 from turfmilter.core.reply import Reply
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient
@@ -28,7 +29,7 @@ def _nobody(_recipient: Recipient) -> bool:
 class Clause:
     """One rule and what its findings lead to.
 
-    `action` is REJECT, HOLD or DISCARD.  `reply` is what the client hears; None leaves the MTA's own 250.
+    `action` is REJECT, CHANGE, HOLD or DISCARD.  `reply` is what the client hears; None leaves the MTA's own 250.
     `on_error` answers what the rule could not find out; None goes on without an answer.
     `exempts` says from which recipients nothing is held.
     """
@@ -40,10 +41,10 @@ class Clause:
     on_error: Reply | None = None
     exempts: Callable[[Recipient], bool] = _nobody
 
-    def verdict(self, finding: Finding) -> Verdict | None:
-        """What is done about `finding`; None is nothing."""
+    def verdict(self, finding: Finding) -> Verdict:
+        """What is done about `finding`; CONTINUE is nothing."""
         if finding.unavailable:
-            return None if self.on_error is None else _refusal(finding, self.on_error)
+            return CONTINUE if self.on_error is None else _refusal(finding, self.on_error)
         if self.action is Action.REJECT and self.reply:
             return _refusal(finding, self.reply)
         return Verdict(self.action, finding, self.reply)
@@ -55,10 +56,14 @@ def _refusal(finding: Finding, reply: Reply) -> Verdict:
 
 @dataclass(frozen=True)
 class Policy:
-    """The clauses in the order in which they decide, without those that are off."""
+    """The clauses in the order in which they decide, without those that are off.
+
+    `listener` names the section of the configuration that it comes from, "" for the general one.
+    """
 
     clauses: tuple[Clause, ...]
-    generation: int = 1
+    listener: str = ""
+    quarantine: Quarantine | None = None
     _asked: dict[Stage, tuple[Clause, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +73,16 @@ class Policy:
     def asked(self, stage: Stage) -> tuple[Clause, ...]:
         """The clauses whose rules look at `stage`; negotiation follows from this."""
         return self._asked[stage]
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """The header fields that a rule reads, in lower case."""
+        return frozenset().union(*(clause.rule.wants for clause in self.clauses))
+
+    @property
+    def needs_names(self) -> bool:
+        """True when a client's name can change a result."""
+        return any(clause.rule.needs_names for clause in self.clauses)
 
     @property
     def may_hold(self) -> bool:

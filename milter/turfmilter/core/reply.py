@@ -54,8 +54,19 @@ class Reply:
 
 # Every reply that the program can give; the reference page is made from this table.
 REPLIES = {
+    "connect": Reply(550, "5.7.1", "connection refused by local policy"),
+    "connect-unavailable": Reply(451, "4.7.1", "cannot verify the client at the moment, try again later"),
+    "reverse_name": Reply(550, "5.7.25", "the client's address has no confirmed host name"),
+    "reverse_name-unavailable": Reply(451, "4.7.25", "cannot verify the client's host name at the moment"),
+    "require_auth": Reply(530, "5.7.0", "authentication required"),
+    "require_tls": Reply(530, "5.7.0", "must issue a STARTTLS command first"),
     "relay": Reply(550, "5.7.1", "relaying prohibited"),
     "relay-unavailable": Reply(451, "4.7.1", "cannot verify the client at the moment, try again later"),
+    "recipients_per_message": Reply(452, "4.5.3", "too many recipients in this message, send it again for the others"),
+    "recipients_per_bounce": Reply(550, "5.5.3", "too many recipients for a bounce"),
+    "message_size": Reply(552, "5.3.4", "message too big"),
+    "session_size": Reply(421, "4.7.0", "too much mail in one connection, continue in a new one"),
+    "messages_per_session": Reply(421, "4.7.0", "too many messages in one connection, continue in a new one"),
     "turf": Reply(550, "5.7.1", "message refused by local policy"),
     "quarantine-full": Reply(452, "4.3.1", "insufficient storage, try again later"),
     "quarantine-error": Reply(451, "4.3.0", "cannot take the message at the moment, try again later"),

@@ -12,6 +12,7 @@ from turfmilter.core.session import Recipient, Session
 class Stage(Enum):
     """The events at which a rule may look; the values are the methods of Rule."""
 
+    CONNECT = "at_connect"
     MAIL = "at_mail"
     RCPT = "at_rcpt"
     HEADERS = "at_headers"
@@ -23,9 +24,20 @@ class Rule:
 
     A rule overrides only the stages at which it looks: those alone are asked of the MTA.
     What is known at connect and HELO is looked at in `at_rcpt`, where refusals are answered.
+    `wants` are the header fields that it reads, in lower case; `measures` says that it reads the message's size.
     """
 
     name: ClassVar[str]
+    wants: ClassVar[frozenset[str]] = frozenset()
+    measures: ClassVar[bool] = False
+
+    @property
+    def needs_names(self) -> bool:
+        """True when the client's name can change what the rule finds: the look-up then starts at connect."""
+        return False
+
+    def at_connect(self, session: Session) -> Finding | None:
+        """The client is known; only a rule that refuses at once looks here."""
 
     def at_mail(self, session: Session) -> Finding | None:
         """The sender is known."""

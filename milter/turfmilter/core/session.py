@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from turfmilter.core.authors import Authors
 from turfmilter.core.mailbox import IPAddress, Mailbox
+from turfmilter.core.ports import ClientNames, Lookup
 
 
-class Lookup(Enum):
-    """The MTA's own look-up of the client's name ({client_resolve}); only OK is final."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A Lookup that needs no waiting."""
 
-    OK = "OK"
-    FAIL = "FAIL"
-    FORGED = "FORGED"
-    TEMP = "TEMP"
+    names: ClientNames = ClientNames()
+
+    def result(self) -> ClientNames:
+        """What is known."""
+        return self.names
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The SMTP peer and the listener that it reached.
 
-    `name` is the forward-confirmed host name, `claimed` the unconfirmed PTR name; "" is unknown.
-    `local` marks local submissions (sendmail(1), a unix socket): no recipient of theirs is ever refused.
+    `name` is the host name that the MTA has confirmed, "" for none; `names` is what DNS says.
+    `host` is the MTA's own name ({j}).  `local` marks local submissions (sendmail(1), a unix socket): no recipient of theirs is ever refused.
     """
 
     client: IPAddress | None = None
     name: str = ""
-    claimed: str = ""
-    lookup: Lookup = Lookup.FAIL
+    names: Lookup = Known()
     local_address: IPAddress | None = None
     port: int = 0
     daemon: str = ""
+    host: str = ""
     local: bool = False
 
 
@@ -64,7 +67,12 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Everything known at this stage.  `account` is the authenticated name, "" for none (ANONYMOUS is none)."""
+    """Everything known at this stage.
+
+    `account` is the authenticated name, "" for none (ANONYMOUS is none).  `fields` are the header fields that a
+    rule wants, by lower-case name.  `size` are the bytes seen of this message; `messages` and `octets` are those
+    of earlier messages of this connection that were accepted.
+    """
 
     connection: Connection
     helo: str = ""
@@ -72,6 +80,10 @@ class Session:
     account: str = ""
     envelope: Envelope | None = None
     authors: Authors | None = None
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    size: int = 0
+    messages: int = 0
+    octets: int = 0
 
 
 def bare(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import milter
 
-from turfmilter.core.finding import Action, Verdict
+from turfmilter.core.finding import Action, Change, Verdict
 from turfmilter.core.reply import Reply
 from turfmilter.mta.recipients import deletable
 
@@ -18,6 +18,8 @@ def answer(context: Any, verdict: Verdict) -> int:
     """
     if verdict.reply is not None:
         return refuse(context, verdict.reply)
+    for change in verdict.changes:
+        _apply(context, change)
     match verdict.action:
         case Action.CONTINUE:
             return int(milter.CONTINUE)
@@ -31,6 +33,13 @@ def answer(context: Any, verdict: Verdict) -> int:
             return int(milter.DISCARD)
         case _:
             return int(milter.TEMPFAIL)
+
+
+def _apply(context: Any, change: Change) -> None:
+    if change.value:
+        context.addheader(change.name, change.value, 0)  # on top: RFC 8601 §4, trace fields come in order
+    else:
+        context.chgheader(change.name, change.index, "")
 
 
 def refuse(context: Any, reply: Reply) -> int:

@@ -14,12 +14,12 @@ import Milter
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
+from turfmilter.core.generation import Generation
 from turfmilter.core.judge import Judge
-from turfmilter.core.policy import Policy
-from turfmilter.core.ports import Clock, Log, Quarantine, QuarantineError
+from turfmilter.core.ports import Clock, Log, Names, QuarantineError
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import record, slip
-from turfmilter.core.session import Recipient
+from turfmilter.core.session import Connection, Recipient
 from turfmilter.mta.answers import answer, refuse
 from turfmilter.mta.hold import Hold
 from turfmilter.mta.macros import Macros
@@ -34,14 +34,18 @@ _Callback = Callable[..., int]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What every connection works with; `policy` gives the generation in force when one begins."""
+    """What every connection works with.
 
-    policy: Callable[[], Policy]
-    quarantine: Quarantine | None
+    `generation` gives the one in force when a connection begins; `watch` is shown every client.
+    """
+
+    generation: Callable[[], Generation]
+    names: Names
     log: Log
     clock: Clock
     executor: Executor
     sessions: Sessions
+    watch: Callable[[Connection], None]
 
 
 def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
@@ -71,7 +75,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._judge = Judge(service.policy())
+        self._judge = Judge(service.generation())
         self._terms = Terms()
         self._broken = False
         self._seconds = 0.0
@@ -83,7 +87,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
     def negotiate(self, opts: list[int]) -> int:
         """Ask for what the policy needs.  An exception here closes the connection: the MTA's default action."""
         self._macros = Macros(self._ctx)
-        self._terms = negotiate(self._judge.policy, opts[0], opts[1])
+        self._terms = negotiate(self._judge.generation, opts[0], opts[1])
         if self._terms.can_ask_for_macros:
             self._macros.ask()
         opts[:] = [self._terms.actions, self._terms.protocol, 0, 0]
@@ -92,7 +96,12 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
     @_guarded(milter.P_NR_CONN)
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
         """`hostname` says less than the macros do."""
-        return answer(self._ctx, self._judge.connect(connection(family, hostaddr, self._macros)))
+        client = connection(family, hostaddr, self._macros, self._names())
+        self._service.watch(client)
+        verdict = self._judge.connect(client)
+        if verdict.reply:
+            self._log(verdict, ())
+        return answer(self._ctx, verdict)
 
     @_guarded(milter.P_NR_HELO)
     def hello(self, hostname: str) -> int:
@@ -129,7 +138,8 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
     @_guarded(milter.P_NR_HDR)
     def header_bytes(self, name: str, value: bytes) -> int:
         """One header field, its bytes as they are."""
-        self._judge.header(name, value.decode("utf-8", "surrogateescape"))
+        octets = len(name) + len(value) + 3  # the colon and CRLF
+        self._judge.header(name, value.decode("utf-8", "surrogateescape"), octets)
         if self._transcript:
             self._transcript.header(name, value)
         return int(milter.CONTINUE)
@@ -139,9 +149,10 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         """The authors are known, and so is whether the message is held."""
         verdict = self._judge.end_of_headers()
         outcome = self._judge.outcome()
-        if outcome.action is Action.HOLD and self._transcript and self._service.quarantine:
+        quarantine = self._judge.policy.quarantine
+        if outcome.action is Action.HOLD and self._transcript and quarantine:
             now = self._service.clock.now()
-            self._hold = Hold(self._service.quarantine, slip(self._judge.session, outcome, self._macros["i"], now))
+            self._hold = Hold(quarantine, slip(self._judge.session, outcome, self._macros["i"], now))
             self._hold.write(self._transcript.head())
         self._transcript = None
         return self._answer(verdict)
@@ -149,6 +160,9 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
     @_guarded()
     def body(self, chunk: bytes) -> int:
         """A part of the body."""
+        self._judge.body(len(chunk))
+        if self._judge.generation.measures and self._hold is None:
+            return int(milter.CONTINUE)
         if self._hold is None or self._hold.failed:
             return int(milter.SKIP if self._terms.can_skip else milter.CONTINUE)
         self._hold.write(chunk)
@@ -160,6 +174,8 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         verdict = self._judge.end()
         if verdict.partly and not self._can_take(verdict.taken):
             verdict = Verdict(Action.TEMPFAIL, verdict.finding, REPLIES["recipient-unclear"])
+        if verdict.changes and not self._terms.can_change_header:
+            verdict = replace(verdict, changes=())
         if verdict.action is Action.HOLD:
             return self._answer(*self._held(verdict))
         return self._answer(verdict)
@@ -175,6 +191,11 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         self._clear()
         self._service.sessions.closed()
         return int(milter.CONTINUE)
+
+    def _names(self) -> Names | None:
+        """Who looks names up, if a rule of any listener needs one."""
+        needed = any(policy.needs_names for policy in self._judge.generation.policies)
+        return self._service.names if needed else None
 
     def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
         return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)
@@ -198,13 +219,15 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
             recipients = self._judge.session.envelope.recipients if self._judge.session.envelope else ()
             self._log(verdict, recipients, id=id_, trial=self._judge.trials)
             self._clear()
+            if verdict.reply is None:
+                self._judge.accepted()
         return code
 
     def _log(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
         milliseconds = round((self._seconds + time.perf_counter() - self._begun) * 1000)
         line = record(self._judge.session, verdict, recipients)
-        generation = self._judge.policy.generation
-        self._service.log.write(replace(line, queue_id=self._macros["i"], gen=generation, ms=milliseconds, **more))
+        line = replace(line, queue_id=self._macros["i"], gen=self._judge.generation.number, ms=milliseconds)
+        self._service.log.write(replace(line, listener=self._judge.policy.listener or line.listener, **more))
 
     def _clear(self) -> None:
         """Forget the message; what was begun of it in the quarantine is removed."""

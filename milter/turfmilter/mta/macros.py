@@ -12,9 +12,9 @@ import milter
 # A request replaces the MTA's own list for that stage: everything we want of a stage must stand here.
 WANTED = {
     milter.M_CONNECT: (
+        "j",
         "{client_resolve}",
         "{client_name}",
-        "{client_ptr}",
         "{daemon_name}",
         "{daemon_addr}",
         "{daemon_port}",

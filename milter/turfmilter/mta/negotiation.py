@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import milter
 
 from turfmilter.core.finding import Action
-from turfmilter.core.policy import Policy
+from turfmilter.core.generation import Generation
 from turfmilter.core.rule import Stage
 
 _NO_CONTENT = milter.P_NOHDRS | milter.P_NOEOH | milter.P_NOBODY
-_NO_ANSWER = milter.P_NR_CONN | milter.P_NR_HELO | milter.P_NR_MAIL | milter.P_NR_HDR
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +40,39 @@ class Terms:
         return bool(self.actions & milter.DELRCPT)
 
     @property
+    def can_change_header(self) -> bool:
+        """True when header fields can be added and removed."""
+        return bool(self.actions & milter.ADDHDRS and self.actions & milter.CHGHDRS)
+
+    @property
     def can_ask_for_macros(self) -> bool:
         """True when the MTA takes our list of macros."""
         return bool(self.actions & milter.SETSYMLIST)
 
 
-def negotiate(policy: Policy, actions: int, protocol: int) -> Terms:
+def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
     """The terms out of the `actions` and `protocol` bits that the MTA offers."""
-    wanted_actions = milter.SETSYMLIST
-    if any(clause.action in (Action.HOLD, Action.DISCARD) for clause in policy.clauses):
-        wanted_actions |= milter.DELRCPT
-    wanted = milter.P_NOUNKNOWN | milter.P_SKIP
-    if policy.clauses:
-        # Refusals are answered at RCPT; without any rule, connect must be able to ACCEPT.
-        wanted |= _NO_ANSWER
-    if policy.may_hold:
-        wanted |= milter.P_HDR_LEADSPC
-    elif policy.asked(Stage.HEADERS) or policy.asked(Stage.END):
-        wanted |= milter.P_NOBODY
-    else:
-        wanted |= _NO_CONTENT
-    return Terms(protocol & wanted, actions & wanted_actions)
+    wanted = milter.P_NOUNKNOWN | milter.P_SKIP | _unneeded_content(generation)
+    # Refusals are answered at RCPT, but for rules that refuse at once; without any rule, connect must ACCEPT.
+    wanted |= milter.P_NR_HELO | milter.P_NR_MAIL | milter.P_NR_HDR
+    if all(policy.clauses for policy in generation.policies) and not generation.asks(Stage.CONNECT):
+        wanted |= milter.P_NR_CONN
+    return Terms(protocol & wanted, actions & _wanted_actions(generation))
+
+
+def _wanted_actions(generation: Generation) -> int:
+    wanted = int(milter.SETSYMLIST)
+    if generation.does(Action.HOLD, Action.DISCARD):
+        wanted |= milter.DELRCPT
+    if generation.does(Action.CHANGE):
+        wanted |= milter.ADDHDRS | milter.CHGHDRS
+    return wanted
+
+
+def _unneeded_content(generation: Generation) -> int:
+    """The bits for what need not be shown of the message itself."""
+    if any(policy.may_hold for policy in generation.policies):
+        return int(milter.P_HDR_LEADSPC)
+    if generation.measures:
+        return 0
+    return int(milter.P_NOBODY if generation.asks(Stage.HEADERS) else _NO_CONTENT)

@@ -6,28 +6,39 @@ import socket
 from typing import Any
 
 from turfmilter.core.mailbox import IPAddress, fold_domain, literal_address, parse_address
-from turfmilter.core.session import Connection, Lookup
+from turfmilter.core.ports import ClientNames, Lookup, Names
+from turfmilter.core.session import Connection, Known
 from turfmilter.mta.macros import Macros
 
 _DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")
 
 
-def connection(family: int, hostaddr: Any, macros: Macros) -> Connection:
-    """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None."""
+def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None) -> Connection:
+    """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None.
+
+    `names` starts the look-up of a client that the MTA has not confirmed; None where no rule needs a name.
+    """
     address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
     client = parse_address(address.partition("%")[0])
-    resolve = macros["{client_resolve}"]
-    lookup = Lookup(resolve) if resolve in Lookup.__members__ else Lookup.FAIL
+    name = _name(macros["{client_name}"]) if macros["{client_resolve}"] == "OK" else ""
     return Connection(
         client=client,
-        name=_name(macros["{client_name}"]) if lookup is Lookup.OK else "",
-        claimed=_name(macros["{client_ptr}"]),
-        lookup=lookup,
+        name=name,
+        names=_lookup(name, client, names),
         local_address=_local_address(macros),
         port=_number(macros["{daemon_port}"]),
         daemon=macros["{daemon_name}"],
+        host=macros["j"],
         local=_is_local(family, client, port, macros),
     )
+
+
+def _lookup(name: str, client: IPAddress | None, names: Names | None) -> Lookup:
+    """The MTA's own OK is final.  Anything else is not: MTAs look at one PTR name, and Sendmail calls a name
+    forged whose forward look-up only failed."""
+    if name:
+        return Known(ClientNames(confirmed=(name,), claimed=(name,)))
+    return names.begin(client) if names and client else Known()
 
 
 def _is_local(family: int, client: IPAddress | None, port: int, macros: Macros) -> bool:

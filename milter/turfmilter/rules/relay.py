@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from turfmilter.core.accounts import Accounts
-from turfmilter.core.entry import Entry
+from turfmilter.core.clients import ClientTable
+from turfmilter.core.domains import Domains
 from turfmilter.core.finding import Finding
 from turfmilter.core.hosts import HostTable
-from turfmilter.core.mailbox import IPAddress, Mailbox
+from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import Clock
 from turfmilter.core.readings import Readings, read
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Lookup, Recipient, Session
+from turfmilter.core.session import Connection, Recipient, Session
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,21 @@ class Relay(Rule):
 
     name = "relay"
 
-    domains: HostTable
-    always: HostTable
+    domains: Domains
+    always: Domains
     routing: bool
-    deny: HostTable
-    allow: HostTable
+    deny: ClientTable
+    allow: ClientTable
     interfaces: HostTable
     accounts: Accounts | None
     accounts_need_tls: bool
     default_allows: bool
     clock: Clock
+
+    @property
+    def needs_names(self) -> bool:
+        """True when the deny or the allow list holds a name."""
+        return self.deny.names or self.allow.names
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
         """A finding for a recipient that is not ours and that this client may not relay to."""
@@ -57,43 +63,33 @@ class Relay(Rule):
         return bool(resolved) and all(map(fits, resolved))
 
     def _is_ours(self, mailbox: Mailbox) -> bool:
-        return not mailbox.domain or self._names(self.domains, mailbox)
+        return not mailbox.domain or self.domains.hold(mailbox)
 
     def _is_ours_or_always(self, mailbox: Mailbox) -> bool:
-        return self._is_ours(mailbox) or self._names(self.always, mailbox)
-
-    def _names(self, table: HostTable, mailbox: Mailbox) -> bool:
-        today, literal = self.clock.today(), mailbox.literal
-        entry = table.match_address(literal, today) if literal else table.match_name(mailbox.domain, today)
-        return entry is not None and not entry.exception
+        return self._is_ours(mailbox) or self.always.hold(mailbox)
 
     def _steps(self, session: Session) -> Finding | None:
         """Deny list, allow list, local interface, authentication, default: the first hit decides."""
-        connection = session.connection
-        denied = self._deciding(self.deny, connection.client, connection.name or connection.claimed)
-        if denied and not denied.exception:
-            return Finding(self.name, "deny list", denied)
-        if denied is None and self._unsure(self.deny, connection, connection.claimed):
+        connection, today = session.connection, self.clock.today()
+        denied = self.deny.find(connection, today)
+        if denied.entry and not denied.entry.exception:
+            return Finding(self.name, "deny list", denied.entry)
+        if denied.unsure:
             return Finding(self.name, "client name", unavailable=True)
-        allowed = self._deciding(self.allow, connection.client, connection.name)
-        if allowed and not allowed.exception:
+        allowed = self.allow.find(connection, today)
+        if allowed.entry and not allowed.entry.exception:
             return None
-        interface = self._deciding(self.interfaces, connection.local_address, "")
-        if (interface and not interface.exception) or self._trusts(session) or self.default_allows:
+        if self._came_in_here(connection) or self._trusts(session) or self.default_allows:
             return None
-        if allowed is None and self._unsure(self.allow, connection, connection.name):
+        if allowed.unsure:
             return Finding(self.name, "client name", unavailable=True)
         return Finding(self.name, "not allowed")
 
-    def _deciding(self, table: HostTable, address: IPAddress | None, name: str) -> Entry | None:
-        """The entry that decides; any address entry is more specific than a name."""
-        today = self.clock.today()
-        entry = table.match_address(address, today) if address else None
-        return table.match_name(name, today) if entry is None and name else entry
-
-    def _unsure(self, table: HostTable, connection: Connection, name: str) -> bool:
-        """True when the client's name could change the result, and could not be found out."""
-        return table.names and not name and connection.lookup is Lookup.TEMP
+    def _came_in_here(self, connection: Connection) -> bool:
+        """True when the client connected to one of the interfaces whose clients may relay."""
+        address = connection.local_address
+        entry = self.interfaces.match_address(address, self.clock.today()) if address else None
+        return entry is not None and not entry.exception
 
     def _trusts(self, session: Session) -> bool:
         """True when the client authenticated as somebody who may relay."""

@@ -44,6 +44,8 @@ class TurfSender(_Turf):
 class TurfAuthor(_Turf):
     """Finds authors (From:) that the turf table lists; of several, any match counts."""
 
+    wants = frozenset({"from"})
+
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when for one of the authors the entry that decides is no exception."""
         return self._match(session, "author", session.authors.mailboxes if session.authors else ())
@@ -54,6 +56,7 @@ class UnreadableAuthor(Rule):
     """Finds messages whose author cannot be read: they would slip past every entry."""
 
     name = "unreadable_author"
+    wants = frozenset({"from"})
 
     spare_authenticated: bool
 

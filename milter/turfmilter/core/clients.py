@@ -1,0 +1,68 @@
+"""A list of clients: their addresses, and the names that DNS says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from turfmilter.core.entry import Entry, Problem
+from turfmilter.core.hosts import HostTable
+from turfmilter.core.pattern import Name
+from turfmilter.core.session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The entry that decides about a client, if any does.
+
+    `unsure` says that none does, but that DNS did not tell all names and one of them might.
+    """
+
+    entry: Entry | None = None
+    unsure: bool = False
+
+
+class ClientTable:
+    """Entries about clients.  The most specific one decides, on a tie the one that refuses.
+
+    `exception_refuses` says which entries refuse: the plain ones of a deny list, the exceptions of an allow list.
+    Trust needs a name that is confirmed in both directions; a refusal also follows from a PTR name that is not,
+    because its owner could as well have lied to pass.
+    """
+
+    def __init__(self, entries: Iterable[Entry], *, exception_refuses: bool) -> None:
+        entries = list(entries)
+        self._exception_refuses = exception_refuses
+        self._all = HostTable(entries, exception_wins=exception_refuses)
+        refusing = (e for e in entries if isinstance(e.pattern, Name) and e.exception is exception_refuses)
+        self._refusing = HostTable(refusing, exception_wins=exception_refuses)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Entries that are duplicates or make no difference."""
+        return self._all.warnings
+
+    @property
+    def names(self) -> bool:
+        """True when a name could change the result: only then DNS need be asked."""
+        return self._all.names
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def find(self, connection: Connection, today: date) -> Match:
+        """The entry that decides about the client; waits for DNS only where a name could change the result."""
+        entry = self._all.match_address(connection.client, today) if connection.client else None
+        if entry or not self.names:
+            return Match(entry)
+        names = connection.names.result()
+        found = [self._all.match_name(name, today) for name in names.confirmed]
+        found += [self._refusing.match_name(name, today) for name in names.claimed]
+        decides = max(filter(None, found), key=self._specificity, default=None)
+        return Match(decides, unsure=decides is None and names.failed)
+
+    def _specificity(self, entry: Entry) -> tuple[int, bool, bool]:
+        assert isinstance(entry.pattern, Name)
+        refuses = entry.exception is self._exception_refuses
+        return entry.pattern.domain.count("."), entry.pattern.exact, refuses

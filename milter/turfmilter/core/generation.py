@@ -1,0 +1,65 @@
+"""One generation of the configuration: the policy of every listener."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turfmilter.core.finding import Action
+from turfmilter.core.mailbox import IPAddress
+from turfmilter.core.policy import Policy
+from turfmilter.core.rule import Stage
+from turfmilter.core.session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One of the MTA's SMTP services; an empty condition is none."""
+
+    ports: frozenset[int] = frozenset()
+    addresses: frozenset[IPAddress] = frozenset()
+    daemons: frozenset[str] = frozenset()
+
+    def takes(self, connection: Connection) -> bool:
+        """True when `connection` came in through this listener."""
+        return (
+            not (self.ports and connection.port not in self.ports)
+            and not (self.addresses and connection.local_address not in self.addresses)
+            and not (self.daemons and connection.daemon not in self.daemons)
+        )
+
+    @property
+    def conditions(self) -> int:
+        """How many conditions it has: of two that take a connection, the one with more wins."""
+        return sum(map(bool, (self.ports, self.addresses, self.daemons)))
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a connection is judged by, from its beginning to its end."""
+
+    default: Policy
+    listeners: tuple[tuple[Listener, Policy], ...] = ()
+    number: int = 1
+
+    def policy(self, connection: Connection) -> Policy:
+        """The policy of the listener that `connection` came in through, else the general one."""
+        taking = [pair for pair in self.listeners if pair[0].takes(connection)]
+        return max(taking, key=lambda pair: pair[0].conditions)[1] if taking else self.default
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All of them: the MTA negotiates before it says which listener it is."""
+        return (self.default, *(policy for _, policy in self.listeners))
+
+    def asks(self, stage: Stage) -> bool:
+        """True when a rule of any listener looks at `stage`."""
+        return any(policy.asked(stage) for policy in self.policies)
+
+    @property
+    def measures(self) -> bool:
+        """True when a rule of any listener needs the size of the message."""
+        return any(clause.rule.measures for policy in self.policies for clause in policy.clauses)
+
+    def does(self, *actions: Action) -> bool:
+        """True when a finding of any rule can lead to one of `actions`."""
+        return any(clause.action in actions for policy in self.policies for clause in policy.clauses)

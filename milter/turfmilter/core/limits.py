@@ -1,0 +1,70 @@
+"""How much a client may send: the numbers, and whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turfmilter.core.accounts import Accounts
+from turfmilter.core.hosts import HostTable
+from turfmilter.core.ports import Clock
+from turfmilter.core.senders import SenderTable
+from turfmilter.core.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers; 0 is no limit.  Sizes are bytes."""
+
+    recipients_per_message: int = 100
+    recipients_per_bounce: int = 0
+    message_size: int = 0
+    session_size: int = 0
+    messages_per_session: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """Other numbers for some: every condition that is given must hold."""
+
+    limits: Limits
+    authenticated: Accounts | None = None
+    client: HostTable | None = None
+    sender: SenderTable | None = None
+    listener: frozenset[str] | None = None
+
+    def applies(self, session: Session, listener: str, clock: Clock) -> bool:
+        """True when these numbers are meant for the message of `session`."""
+        return (
+            (self.authenticated is None or session.account in self.authenticated)
+            and (self.listener is None or listener in self.listener)
+            and (self.client is None or self._has_client(self.client, session, clock))
+            and (self.sender is None or self._has_sender(self.sender, session, clock))
+        )
+
+    def _has_client(self, table: HostTable, session: Session, clock: Clock) -> bool:
+        client = session.connection.client
+        entry = table.match_address(client, clock.today()) if client else None
+        return entry is not None and not entry.exception
+
+    def _has_sender(self, table: SenderTable, session: Session, clock: Clock) -> bool:
+        entry = table.match(session.envelope.sender.mailbox, clock.today()) if session.envelope else None
+        return entry is not None and not entry.exception
+
+
+@dataclass(frozen=True, slots=True)
+class LimitTable:
+    """The limits of one listener, with the caps that beat them; the first cap that applies wins."""
+
+    general: Limits
+    caps: tuple[Cap, ...]
+    listener: str
+    clock: Clock
+
+    def of(self, session: Session) -> Limits:
+        """The numbers for the message of `session`."""
+        applying = (cap.limits for cap in self.caps if cap.applies(session, self.listener, self.clock))
+        return next(applying, self.general)
+
+    def any(self, name: str) -> bool:
+        """True when the limit called `name` is set for anybody."""
+        return any(getattr(limits, name) for limits in (self.general, *(cap.limits for cap in self.caps)))

@@ -1,0 +1,37 @@
+"""The alarm for an address that is trusted to relay but stands for many: NAT, a container bridge, a proxy."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from turfmilter.core.mailbox import IPAddress
+
+_ENOUGH = 200  # connections before shares mean anything
+_MOST = 10_000  # addresses that are counted; then it begins anew
+
+
+class NatAlarm:
+    """Counts connections, and says once which trusted client most of them come from.
+
+    Behind NAT every client has the address of the translator; if the allow list trusts that, everybody may relay.
+    """
+
+    def __init__(self) -> None:
+        self._counts = Counter[IPAddress]()
+        self._told: set[IPAddress] = set()
+
+    def seen(self, client: IPAddress, *, trusted: bool) -> str | None:
+        """One more connection of `client`; a sentence when the alarm goes off, else None."""
+        if len(self._counts) >= _MOST:
+            self._counts.clear()
+        self._counts[client] += 1
+        total = self._counts.total()
+        most = total >= _ENOUGH and self._counts[client] * 2 > total
+        if not (trusted and most) or client.is_loopback or client in self._told:
+            return None
+        self._told.add(client)
+        share = self._counts[client] * 100 // total
+        return (
+            f"{client} may relay and {share}% of the connections come from it: if it is a NAT device, a proxy or a"
+            " container bridge, everybody behind it may relay; take it out of [relay] allow"
+        )

@@ -1,0 +1,83 @@
+"""How much a client may send: recipients, message size, session size."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from turfmilter.core.finding import Finding
+from turfmilter.core.limits import LimitTable
+from turfmilter.core.rule import Rule
+from turfmilter.core.session import Recipient, Session
+
+_SIZE = re.compile(r"SIZE=(\d{1,20})", re.IGNORECASE | re.ASCII)  # RFC 1870 §4
+
+
+@dataclass(frozen=True)
+class _Limit(Rule):
+    table: LimitTable
+
+    def _beyond(self, session: Session, number: int) -> Finding | None:
+        """A finding when `number` is more than this rule's limit for the message."""
+        limit = int(getattr(self.table.of(session), self.name))
+        return Finding(self.name, f"{number} of {limit}") if limit and number > limit else None
+
+
+class RecipientsPerMessage(_Limit):
+    """Takes the first N recipients of a message; the sender sends it again for the others (RFC 5321 §4.5.3.1.10)."""
+
+    name = "recipients_per_message"
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        """A finding for each recipient beyond the first N that were let pass."""
+        return self._beyond(session, len(session.envelope.recipients) + 1) if session.envelope else None
+
+
+class RecipientsPerBounce(_Limit):
+    """A bounce has the one recipient that sent the mail (RFC 5321 §4.5.5); many are a sign of abuse."""
+
+    name = "recipients_per_bounce"
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        """A finding for each recipient of the empty sender beyond the first N."""
+        envelope = session.envelope
+        if envelope is None or envelope.sender.mailbox.local or envelope.sender.mailbox.domain:
+            return None
+        return self._beyond(session, len(envelope.recipients) + 1)
+
+
+class MessageSize(_Limit):
+    """Refuses a message that is too big: by what MAIL declares, and by what was counted."""
+
+    name = "message_size"
+    measures = True
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        """A finding when SIZE= is beyond the limit (RFC 1870 §6.1); what it declares is only an estimate."""
+        declared = (_SIZE.fullmatch(param) for param in (session.envelope.sender.params if session.envelope else ()))
+        return self._beyond(session, max((int(size[1]) for size in declared if size), default=0))
+
+    def at_end(self, session: Session) -> Finding | None:
+        """A finding when the header and body that were seen are beyond the limit."""
+        return self._beyond(session, session.size)
+
+
+class SessionSize(_Limit):
+    """Ends the connection with the message that would exceed the sum; its first message always passes."""
+
+    name = "session_size"
+    measures = True
+
+    def at_end(self, session: Session) -> Finding | None:
+        """A finding when this message and those accepted before are beyond the limit together."""
+        return self._beyond(session, session.octets + session.size) if session.messages else None
+
+
+class MessagesPerSession(_Limit):
+    """Ends the connection with the message after the N-th that was accepted."""
+
+    name = "messages_per_session"
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        """A finding for each recipient of a message too many."""
+        return self._beyond(session, session.messages + 1)

@@ -1,0 +1,27 @@
+"""What a listener asks of its clients: Exchange's second virtual server."""
+
+from __future__ import annotations
+
+from turfmilter.core.finding import Finding
+from turfmilter.core.rule import Rule
+from turfmilter.core.session import Recipient, Session
+
+
+class RequireAuth(Rule):
+    """Refuses clients that have not authenticated (RFC 4954 §6)."""
+
+    name = "require_auth"
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        """A finding for a client without an account."""
+        return None if session.account else Finding(self.name, "not authenticated")
+
+
+class RequireTls(Rule):
+    """Refuses clients that have not started TLS (RFC 3207 §4)."""
+
+    name = "require_tls"
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        """A finding for an unencrypted connection."""
+        return None if session.tls else Finding(self.name, "no TLS")

@@ -1,0 +1,95 @@
+"""Whether the client's address has a name that leads back to it (RFC 8601 §2.7.3, iprev)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turfmilter.core.clients import ClientTable
+from turfmilter.core.finding import Change, Finding
+from turfmilter.core.ports import ClientNames, Clock
+from turfmilter.core.results import FIELD, bears, iprev_field
+from turfmilter.core.rule import Rule
+from turfmilter.core.session import Session
+
+
+def iprev(names: ClientNames) -> str:
+    """The result as RFC 8601 §2.7.3 names it."""
+    if names.confirmed:
+        return "pass"
+    if names.failed:
+        return "temperror"
+    return "fail" if names.claimed else "permerror"
+
+
+class _NeedsNames(Rule):
+    @property
+    def needs_names(self) -> bool:
+        """Always: this is about nothing else."""
+        return True
+
+
+@dataclass(frozen=True)
+class RequireName(_NeedsNames):
+    """Refuses clients without a confirmed name; with `match_sender` it must also lie in the sender's domain."""
+
+    name = "reverse_name"
+
+    allow: ClientTable
+    match_sender: bool
+    clock: Clock
+
+    def at_rcpt(self, session: Session, _recipient: object) -> Finding | None:
+        """A finding for a client whose name is not confirmed or, if asked for, not the sender's."""
+        if session.account or session.connection.client is None or self._is_trusted(session):
+            return None
+        names = session.connection.names.result()
+        if self._suits(names, session):
+            return None
+        return Finding(self.name, iprev(names), unavailable=names.failed)
+
+    def _is_trusted(self, session: Session) -> bool:
+        entry = self.allow.find(session.connection, self.clock.today()).entry
+        return entry is not None and not entry.exception
+
+    def _suits(self, names: ClientNames, session: Session) -> bool:
+        sender = session.envelope.sender.mailbox.domain if session.envelope else ""
+        if not self.match_sender or not sender:
+            return bool(names.confirmed)
+        return any(name == sender or name.endswith(f".{sender}") for name in names.confirmed)
+
+
+@dataclass(frozen=True)
+class StampName(_NeedsNames):
+    """Writes the result into the header, and blocks nothing.  `authserv_id` "" is the MTA's own name."""
+
+    name = "reverse_name"
+
+    authserv_id: str
+
+    def at_end(self, session: Session) -> Finding | None:
+        """A field to be added."""
+        connection = session.connection
+        if connection.client is None or connection.local:
+            return None
+        names = connection.names.result()
+        host = self.authserv_id or connection.host
+        value = iprev_field(host, iprev(names), connection.client, (names.confirmed or names.claimed or ("",))[0])
+        return Finding(self.name, iprev(names), changes=(Change(FIELD, value),))
+
+
+@dataclass(frozen=True)
+class RemoveForged(Rule):
+    """Removes results that bear our name but came with the message (RFC 8601 §5)."""
+
+    name = "remove_forged"
+    wants = frozenset({FIELD.lower()})
+
+    authserv_id: str
+
+    def at_headers(self, session: Session) -> Finding | None:
+        """The fields to be removed, the last first: each removal moves those behind it."""
+        host = self.authserv_id or session.connection.host
+        values = session.fields.get(FIELD.lower(), ())
+        forged = [index for index, value in enumerate(values, 1) if bears(value, host)]
+        changes = tuple(Change(FIELD, index=index) for index in reversed(forged))
+        return Finding(self.name, f"{len(forged)} removed", changes=changes) if forged else None

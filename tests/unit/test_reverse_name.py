@@ -1,0 +1,116 @@
+"""Whether the client's address has a name: required, of the sender's domain, or written into the header."""
+
+from __future__ import annotations
+
+import pytest
+
+from rig.sessions import Calendar, Unasked, clients, names, session
+from turfmilter.core.mailbox import parse_address
+from turfmilter.core.results import bears, iprev_field
+from turfmilter.core.session import Connection, Known, Session
+from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName
+
+NOBODY = clients(exception_refuses=True)
+MATCH, FORGED, NONE, TEMP = names("mail.out.example"), names(claimed=["x.example"]), names(), names(failed=True)
+
+
+def said(rule: RequireName, seen: Session) -> str:
+    finding = rule.at_rcpt(seen, None)
+    return "pass" if finding is None else "unavailable" if finding.unavailable else finding.what
+
+
+@pytest.mark.parametrize(
+    ("dns", "expected"), [(MATCH, "pass"), (FORGED, "fail"), (NONE, "permerror"), (TEMP, "unavailable")]
+)
+def test_require_wants_a_confirmed_name(dns: Known, expected: str) -> None:
+    assert said(RequireName(NOBODY, False, Calendar()), session(dns=dns)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sender", "dns", "expected"),
+    [
+        ("<a@out.example>", MATCH, "pass"),
+        ("<a@mail.out.example>", MATCH, "pass"),
+        ("<a@OUT.Example.>", MATCH, "pass"),
+        ("<a@other.example>", MATCH, "pass is not enough"),
+        ("<a@ut.example>", MATCH, "pass is not enough"),
+        ("<a@deep.mail.out.example>", MATCH, "pass is not enough"),
+        ("<>", MATCH, "pass"),
+        ("<>", NONE, "permerror"),
+        ("<a@other.example>", names("mail.out.example", failed=True), "unavailable"),
+    ],
+)
+def test_match_sender_wants_a_name_of_the_senders_domain(sender: str, dns: Known, expected: str) -> None:
+    assert said(RequireName(NOBODY, True, Calendar()), session(dns=dns, sender=sender)) == expected.split(" is ")[0]
+
+
+def test_authenticated_and_trusted_clients_are_spared_without_asking_dns() -> None:
+    trusting = RequireName(clients("192.0.2.0/24", exception_refuses=True), False, Calendar())
+    assert said(trusting, session("192.0.2.9", dns=Unasked())) == "pass"
+    assert said(RequireName(NOBODY, False, Calendar()), session(account="anna", dns=Unasked())) == "pass"
+
+
+def test_a_client_without_an_address_has_no_name_to_require() -> None:
+    assert said(RequireName(NOBODY, False, Calendar()), Session(Connection())) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("dns", "value"),
+    [
+        (MATCH, "mx.ours.example;\n\tiprev=pass policy.iprev=192.0.2.9 (mail.out.example)"),
+        (FORGED, "mx.ours.example;\n\tiprev=fail policy.iprev=192.0.2.9 (x.example)"),
+        (NONE, "mx.ours.example;\n\tiprev=permerror policy.iprev=192.0.2.9"),
+        (TEMP, "mx.ours.example;\n\tiprev=temperror policy.iprev=192.0.2.9"),
+    ],
+)
+def test_stamp_writes_the_result(dns: Known, value: str) -> None:
+    finding = StampName("").at_end(session(dns=dns))
+    assert finding is not None
+    assert [(change.name, change.value, change.index) for change in finding.changes] == [
+        ("Authentication-Results", value, 0)
+    ]
+
+
+def test_stamp_uses_the_configured_name_and_quotes_ipv6() -> None:
+    client = parse_address("2001:db8::9")
+    assert client is not None
+    assert iprev_field("auth.example", "pass", client, "a.example").endswith('policy.iprev="2001:db8::9" (a.example)')
+    finding = StampName("auth.example").at_end(session(dns=MATCH))
+    assert finding is not None
+    assert finding.changes[0].value.startswith("auth.example;")
+
+
+@pytest.mark.parametrize(
+    ("value", "ours"),
+    [
+        (" mx.ours.example; spf=pass", True),
+        (" MX.Ours.EXAMPLE; none", True),
+        (' "mx.ours.example"; none', True),
+        (' "mx.ours\\.example"; none', True),
+        (" (a comment) mx.ours.example; none", True),
+        (" (a (nested \\) one)) mx.ours.example (b) ; none", True),
+        ("\n\tmx.ours.example 1;\n\tspf=pass", True),
+        (" mx.ours.example 1 (v)\n ; none", True),
+        (" mx.ours.example.; none", True),
+        (" mx.ours.example", True),
+        ("mx.ours.example;", True),
+        (" mx.ours.evil; none", False),
+        (" mx.ours.example.evil; none", False),
+        (" amx.ours.example; none", False),
+        (" evil (mx.ours.example); none", False),
+        (" evil; mx.ours.example; none", False),
+        ("", False),
+        (" (unclosed mx.ours.example; none", False),
+    ],
+)
+def test_forged_results_are_told_from_those_of_others(value: str, ours: bool) -> None:
+    assert bears(value, "mx.ours.example") is ours
+
+
+def test_forged_results_are_removed_last_first() -> None:
+    seen = session()
+    fields = {"authentication-results": [" mx.ours.example; a", " other; b", " MX.ours.example; c"]}
+    finding = RemoveForged("").at_headers(Session(seen.connection, fields=fields))
+    assert finding is not None
+    assert [(change.value, change.index) for change in finding.changes] == [("", 3), ("", 1)]
+    assert RemoveForged("other.example").at_headers(Session(seen.connection, fields=fields)) is None
