@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from threading import Lock
 
-from turfmilter.config.choices import Answer, Default, LogFormat, LogTo, Origin
+from turfmilter.config.choices import LogFormat, LogTo
 from turfmilter.config.schema import Config
-from turfmilter.core.accounts import Accounts
-from turfmilter.core.finding import Action
-from turfmilter.core.policy import Clause, Mode, Policy
-from turfmilter.core.ports import Clock
-from turfmilter.core.reply import REPLIES
-from turfmilter.core.rule import Rule
+from turfmilter.core.generation import Generation
+from turfmilter.core.nat import NatAlarm
+from turfmilter.core.policy import Policy
+from turfmilter.core.ports import Clock, Log
+from turfmilter.core.session import Connection, Known
 from turfmilter.mta.callbacks import Service
 from turfmilter.mta.sessions import Sessions
-from turfmilter.rules.relay import Relay
-from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
+from turfmilter.policies import build_policy
+from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.maildir import Maildir
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import Stream, Syslog
@@ -38,16 +41,22 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-def build_policy(config: Config, generation: int = 1) -> Policy:
-    """The rules of `config` in the order in which they decide; those that are off are left out."""
-    clock = SystemClock()
-    clauses = [_relay(config, clock), *_turf(config, clock)]
-    return Policy(tuple(clause for clause in clauses if clause.mode is not Mode.OFF), generation)
+def build_generation(config: Config, number: int = 1) -> Generation:
+    """The policy of every listener."""
+    clock, quarantines = SystemClock(), build_quarantines(config)
+
+    def policy(view: Config, name: str) -> Policy:
+        directory = view.turf.directory
+        return build_policy(view, clock, name, quarantines[directory] if directory else None)
+
+    listeners = ((listener.conditions, policy(config.at(name), name)) for name, listener in config.listener.items())
+    return Generation(policy(config, ""), tuple(listeners), number)
 
 
-def build_quarantine(config: Config) -> Maildir | None:
-    """The quarantine, when a message can be held."""
-    return None if config.turf.directory is None else Maildir(config.turf.directory)
+def build_quarantines(config: Config) -> dict[Path, Maildir]:
+    """Every quarantine in which a message can be held."""
+    directories = (turf.directory for turf in (config.turf, *(one.turf for one in config.listener.values())))
+    return {directory: Maildir(directory) for directory in directories if directory}
 
 
 def build_log(config: Config) -> LogWriter:
@@ -56,60 +65,33 @@ def build_log(config: Config) -> LogWriter:
     return LogWriter(sink, JSON if config.log.format is LogFormat.JSON else TEXT)
 
 
-def build_service(config: Config, log: LogWriter) -> Service:
+def build_service(config: Config, log: Log) -> Service:
     """What the connections of one process share."""
-    policy = build_policy(config)
+    generation, clock = build_generation(config), SystemClock()
     return Service(
-        policy=lambda: policy,
-        quarantine=build_quarantine(config),
+        generation=lambda: generation,
+        names=DnsNames(config.dns.nameservers, timeout=config.dns.timeout),
         log=log,
-        clock=SystemClock(),
+        clock=clock,
         executor=ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="quarantine"),
         sessions=Sessions(),
+        watch=_watch(config, generation, log, clock),
     )
 
 
-def _relay(config: Config, clock: Clock) -> Clause:
-    relay = config.relay
-    rule = Relay(
-        domains=config.domains,
-        always=relay.always,
-        routing=relay.routing,
-        deny=relay.deny,
-        allow=relay.allow,
-        interfaces=relay.interfaces,
-        accounts=_accounts(relay.authenticated),
-        accounts_need_tls=relay.authenticated_needs_tls,
-        default_allows=relay.default is Default.ALLOW,
-        clock=clock,
-    )
-    mode = _lower(config.mode, relay.mode)
-    return Clause(rule, Action.REJECT, relay.reply, mode, on_error=REPLIES["relay-unavailable"])
+def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Callable[[Connection], None]:
+    """Shows the NAT alarm every client, and logs what it says."""
+    trusted = {"": config.relay.allow} | {name: listener.relay.allow for name, listener in config.listener.items()}
+    alarm, lock = NatAlarm(), Lock()
 
+    def watch(connection: Connection) -> None:
+        if connection.client is None or connection.local:
+            return
+        # Only addresses can be those of many: a name is not waited for.
+        match = trusted[generation.policy(connection).listener].find(replace(connection, names=Known()), clock.today())
+        with lock:
+            said = alarm.seen(connection.client, trusted=match.entry is not None and not match.entry.exception)
+        if said:
+            log.say("warning", said)
 
-def _turf(config: Config, clock: Clock) -> list[Clause]:
-    turf = config.turf
-    rules: dict[Origin, Rule] = {
-        Origin.SENDER: TurfSender(turf.tables, turf.spare_authenticated, clock),
-        Origin.AUTHOR: TurfAuthor(turf.tables, turf.spare_authenticated, clock),
-    }
-    if not turf.tables:
-        return []
-    modes: list[tuple[Rule, Mode]] = [(rules[origin], turf.mode) for origin in Origin if origin in turf.match]
-    if Origin.AUTHOR in turf.match:
-        modes.append((UnreadableAuthor(turf.spare_authenticated), _lower(turf.mode, turf.unreadable_author)))
-    action = Action.DISCARD if turf.discard else Action.HOLD
-    reply = turf.reply if turf.answer is Answer.REJECT else None
-    exempts = Exempt(turf.exempt, clock)
-    return [Clause(rule, action, reply, _lower(config.mode, mode), exempts=exempts) for rule, mode in modes]
-
-
-def _accounts(authenticated: bool | frozenset[str]) -> Accounts | None:
-    if isinstance(authenticated, bool):
-        return Accounts() if authenticated else None
-    return Accounts(authenticated)
-
-
-def _lower(*modes: Mode) -> Mode:
-    """The most cautious one: off before trial before enforce."""
-    return min(modes, key=list(Mode).index)
+    return watch

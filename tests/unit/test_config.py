@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+import tomllib
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import date
@@ -13,20 +14,34 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.config.choices import Answer, Default, LogFormat, LogTo, OnError, Origin
+from turfmilter.config.choices import (
+    Answer,
+    Default,
+    LogFormat,
+    LogTo,
+    NameCheck,
+    OnError,
+    OnNameError,
+    Origin,
+    ReplyAt,
+)
 from turfmilter.config.given import Notes
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.relay import RelayConfig
 from turfmilter.config.schema import Config
-from turfmilter.config.setting import keys
+from turfmilter.config.setting import header, keys, sections
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.walker import Walker
 from turfmilter.config.written import written
+from turfmilter.core.clients import ClientTable
 from turfmilter.core.hosts import HostTable
+from turfmilter.core.limits import Limits
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.policy import Mode
+from turfmilter.core.ports import ClientNames
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.senders import SenderTable
+from turfmilter.core.session import Connection, Known
 
 DAY = date(2027, 1, 31)
 USER = next(user.pw_name for user in pwd.getpwall() if user.pw_uid)
@@ -46,11 +61,13 @@ def configured(tmp_path: Path) -> Callable[[str], Config]:
     return load_text
 
 
-def decides(table: HostTable | SenderTable, text: str) -> str | None:
+def decides(table: HostTable | ClientTable | SenderTable, text: str) -> str | None:
     """The text of the entry that decides about an address, a name or a mail address."""
     if isinstance(table, SenderTable):
         local, _, domain = text.rpartition("@")
         entry = table.match(Mailbox(local, domain), DAY)
+    elif isinstance(table, ClientTable):
+        entry = table.find(client(text), DAY).entry
     elif text[-1].isdigit():
         entry = table.match_address(ip_address(text), DAY)
     else:
@@ -58,17 +75,56 @@ def decides(table: HostTable | SenderTable, text: str) -> str | None:
     return entry.text if entry else None
 
 
+def client(text: str) -> Connection:
+    """A client with this address, or with this confirmed name."""
+    if text[-1].isdigit():
+        return Connection(client=ip_address(text))
+    return Connection(client=ip_address("203.0.113.77"), names=Known(ClientNames((text,), (text,))))
+
+
 def in_section(path: str, value: object) -> str:
     section, _, key = path.rpartition(".")
-    return f"[{section}]\n{key} = {written(value)}\n" if section else f"{key} = {written(value)}\n"
+    return f"{header(section).replace('NAME', 'office') if section else ''}\n{key} = {written(value)}\n"
+
+
+def arrived(path: str, config: Config) -> object:
+    """The value of the key in the first cap, the listener "office", or the general configuration."""
+    section, _, key = path.rpartition(".")
+    if section == "cap[N]":
+        return getattr(config.cap[0], key)
+    return getattr(config.listener["office"], key) if section == "listener.NAME" else attrgetter(path)(config)
 
 
 def test_the_defaults_are_those_of_an_empty_file(configured: Callable[[str], Config]) -> None:
     config = configured("")
     assert config.socket == SocketSpec("unix", path="/run/turfmilter/turfmilter.sock")
     assert (config.socket_mode, config.socket_group, config.user, config.mode) == (0o660, "", "", Mode.ENFORCE)
+    assert (config.authserv_id, config.dns.timeout, config.dns.nameservers) == ("", 4.0, ())
     assert (config.log.to, config.log.format) == (LogTo.SYSLOG, LogFormat.TEXT)
-    relay = config.relay
+    assert (config.cap, config.listener, config.warnings) == ((), {}, ())
+
+
+def test_the_default_of_connect_lets_everybody_in(configured: Callable[[str], Config]) -> None:
+    connect = configured("").connect
+    assert (connect.mode, connect.on_error, connect.reply) == (Mode.ENFORCE, OnNameError.AUTO, REPLIES["connect"])
+    assert (connect.default, connect.allow, connect.deny, len(connect.clients)) == (Default.ALLOW, (), (), 0)
+    assert (connect.reply_at, connect.spare_authenticated) == (ReplyAt.RCPT, True)
+
+
+def test_the_default_of_reverse_name_is_off(configured: Callable[[str], Config]) -> None:
+    reverse = configured("").reverse_name
+    assert (reverse.mode, reverse.on_error, reverse.reply) == (Mode.ENFORCE, OnError.TEMPFAIL, REPLIES["reverse_name"])
+    assert (reverse.check, reverse.remove_forged) == (NameCheck.OFF, False)
+
+
+def test_the_default_limits_are_those_of_the_rules(configured: Callable[[str], Config]) -> None:
+    limits = configured("").limits
+    assert (limits.mode, limits.numbers) == (Mode.ENFORCE, Limits())
+    assert limits.numbers == Limits(100, 0, 0, 0, 0)
+
+
+def test_the_default_of_relay_lets_this_host_and_authenticated_clients(configured: Callable[[str], Config]) -> None:
+    relay = configured("").relay
     assert (relay.mode, relay.on_error, relay.reply) == (Mode.ENFORCE, OnError.TEMPFAIL, REPLIES["relay"])
     assert (relay.default, relay.routing, relay.authenticated, relay.authenticated_needs_tls) == (
         Default.DENY,
@@ -80,14 +136,16 @@ def test_the_defaults_are_those_of_an_empty_file(configured: Callable[[str], Con
     assert decides(relay.allow, "127.0.0.1") == "127.0.0.0/8"
     assert decides(relay.allow, "::1") == "::1"
     assert decides(relay.allow, "192.0.2.1") is None
-    turf = config.turf
+
+
+def test_the_default_of_turf_has_no_table(configured: Callable[[str], Config]) -> None:
+    turf = configured("").turf
     assert (turf.mode, turf.reply, turf.answer) == (Mode.ENFORCE, REPLIES["turf"], Answer.ACCEPT)
     assert (len(turf.tables), turf.directory, turf.discard, turf.spare_authenticated) == (0, None, False, True)
-    assert turf.match == {Origin.SENDER, Origin.AUTHOR}
+    assert turf.match == (Origin.SENDER, Origin.AUTHOR)
     assert turf.unreadable_author is Mode.TRIAL
     assert decides(turf.exempt, "postmaster@example.org") == "postmaster@"
     assert decides(turf.exempt, "abuse@example.org") == "abuse@"
-    assert config.warnings == ()
 
 
 VALUES: dict[str, tuple[object, object]] = {
@@ -96,8 +154,25 @@ VALUES: dict[str, tuple[object, object]] = {
     "socket_group": (GROUP, GROUP),
     "user": (USER, USER),
     "mode": ("trial", Mode.TRIAL),
+    "authserv_id": ("mx.example.org", "mx.example.org"),
+    "dns.timeout": (5, 5.0),
+    "dns.nameservers": (
+        ["192.0.2.53", "127.0.0.1:5353", "[::1]:5353", "2001:db8::53"],
+        (("192.0.2.53", 53), ("127.0.0.1", 5353), ("::1", 5353), ("2001:db8::53", 53)),
+    ),
     "log.to": ("stderr", LogTo.STDERR),
     "log.format": ("json", LogFormat.JSON),
+    "connect.mode": ("off", Mode.OFF),
+    "connect.on_error": ("tempfail", OnNameError.TEMPFAIL),
+    "connect.reply": ("450 4.7.1 not yet", Reply(450, "4.7.1", "not yet")),
+    "connect.default": ("deny", Default.DENY),
+    "connect.reply_at": ("connect", ReplyAt.CONNECT),
+    "connect.spare_authenticated": (False, False),
+    "reverse_name.mode": ("trial", Mode.TRIAL),
+    "reverse_name.on_error": ("continue", OnError.CONTINUE),
+    "reverse_name.reply": ("554 5.7.25 no name", Reply(554, "5.7.25", "no name")),
+    "reverse_name.check": ("match-sender", NameCheck.MATCH_SENDER),
+    "reverse_name.remove_forged": (True, True),
     "relay.mode": ("trial", Mode.TRIAL),
     "relay.on_error": ("tempfail", OnError.TEMPFAIL),
     "relay.reply": ("450 4.7.1 not yet", Reply(450, "4.7.1", "not yet")),
@@ -105,42 +180,84 @@ VALUES: dict[str, tuple[object, object]] = {
     "relay.routing": (False, False),
     "relay.authenticated": (["Alice", "bob@Example.ORG"], {"alice", "bob@example.org"}),
     "relay.authenticated_needs_tls": (True, True),
+    "limits.mode": ("trial", Mode.TRIAL),
+    "limits.recipients_per_message": (0, 0),
+    "limits.recipients_per_bounce": (1, 1),
+    "limits.message_size": ("10 MiB", 10 << 20),
+    "limits.session_size": (4000, 4000),
+    "limits.messages_per_session": (20, 20),
+    "cap[N].authenticated": (["News"], {"news"}),
+    "cap[N].listener": ("office", ("office",)),
+    "cap[N].recipients_per_message": (5000, 5000),
+    "cap[N].recipients_per_bounce": (2, 2),
+    "cap[N].message_size": ("5 MB", 5_000_000),
+    "cap[N].session_size": (3000, 3000),
+    "cap[N].messages_per_session": (0, 0),
     "turf.mode": ("off", Mode.OFF),
     "turf.reply": ("554 5.7.1 refused", Reply(554, "5.7.1", "refused")),
-    "turf.match": (["author"], {Origin.AUTHOR}),
+    "turf.match": (["author"], (Origin.AUTHOR,)),
     "turf.directory": ("/var/lib/turfmilter/quarantine", Path("/var/lib/turfmilter/quarantine")),
     "turf.discard": (True, True),
     "turf.answer": ("reject", Answer.REJECT),
     "turf.spare_authenticated": (False, False),
     "turf.unreadable_author": ("enforce", Mode.ENFORCE),
+    "listener.NAME.port": ([465, 587, 465], (465, 587)),
+    "listener.NAME.address": (
+        ["192.0.2.25", "::ffff:192.0.2.26"],
+        (ip_address("192.0.2.25"), ip_address("192.0.2.26")),
+    ),
+    "listener.NAME.daemon": ("MSA", ("MSA",)),
+    "listener.NAME.require_auth": (True, True),
+    "listener.NAME.require_tls": (True, True),
 }
 
 # A table: what is written, what is looked up, and the entry that decides.
 TABLES: dict[str, tuple[list[str], str, str]] = {
     "domains": (["example.org", "!office.example.org"], "mx.example.org", "example.org"),
+    "connect.allow": (["192.0.2.0/24", "192.0.2.1"], "192.0.2.1", "192.0.2.1"),
+    "connect.deny": (["dialup.example", "!mx.dialup.example"], "mx.dialup.example", "!mx.dialup.example"),
     "relay.deny": (["192.0.2.0/24", "192.0.2.1", "!192.0.2.1"], "192.0.2.1", "192.0.2.1"),
     "relay.allow": (["192.0.2.0/24", "192.0.2.1", "!192.0.2.1"], "192.0.2.1", "!192.0.2.1"),
     "relay.interfaces": (["192.0.2.25"], "192.0.2.25", "192.0.2.25"),
     "relay.always": (["=customer.example"], "customer.example", "=customer.example"),
     "turf.tables": (["@spam.example", "!friend@spam.example"], "friend@spam.example", "!friend@spam.example"),
+    "cap[N].client": (["192.0.2.0/24"], "192.0.2.1", "192.0.2.0/24"),
+    "cap[N].sender": (["<>", "@lists.example.org"], "x@lists.example.org", "@lists.example.org"),
     "turf.exempt": (["security@example.org"], "security@example.org", "security@example.org"),
+}
+
+
+# What a key needs beside it.
+BESIDE = {
+    "connect.default": 'allow = ["192.0.2.1"]',
+    "limits.session_size": "message_size = 4000",
+    "cap[N].session_size": "message_size = 3000\nauthenticated = true",
+    "cap[N].listener": "recipients_per_message = 5000\n[listener.office]\nport = 26",
+    "turf.tables": "discard = true",
+    "listener.NAME.require_auth": "port = 26",
+    "listener.NAME.require_tls": "port = 26",
+    **dict.fromkeys(("cap[N].authenticated", "cap[N].client", "cap[N].sender"), "recipients_per_message = 5000"),
+    **dict.fromkeys(
+        (f"cap[N].{field.name}" for field in fields(Limits) if field.name != "session_size"), "authenticated = true"
+    ),
 }
 
 
 @pytest.mark.parametrize("path", VALUES)
 def test_every_value_arrives(path: str, configured: Callable[[str], Config]) -> None:
     value, expected = VALUES[path]
-    config = configured(in_section(path, value))
-    assert attrgetter(path)(config) == expected
-    assert path in config.written
+    config = configured(in_section(path, value) + BESIDE.get(path, ""))
+    assert arrived(path, config) == expected
+    assert path.replace("[N]", "[0]").replace("NAME", "office") in config.written
 
 
 @pytest.mark.parametrize("path", TABLES)
 def test_every_table_arrives(path: str, configured: Callable[[str], Config]) -> None:
     entries, text, entry = TABLES[path]
-    more = "discard = true" if path == "turf.tables" else ""
-    config = configured(in_section(path, entries) + more)
-    assert decides(attrgetter(path)(config), text) == entry
+    config = configured(in_section(path, entries) + BESIDE.get(path, ""))
+    table = config.connect.clients if path.startswith("connect.") else arrived(path, config)
+    assert isinstance(table, HostTable | ClientTable | SenderTable)
+    assert decides(table, text) == entry
 
 
 def test_no_key_is_left_out_of_these_tables() -> None:
@@ -149,14 +266,19 @@ def test_no_key_is_left_out_of_these_tables() -> None:
 
 @pytest.mark.parametrize("path", [path for path, _ in keys(Config)])
 def test_the_example_of_every_key_is_valid(path: str, tmp_path: Path) -> None:
-    for name in ("domains", "relay.deny", "turf.table"):
+    for name in ("domains", "clients.deny", "relay.deny", "turf.table"):
         (tmp_path / name).write_text("")
     this = dict(keys(Config))[path]
     example = {"user": USER, "socket_group": GROUP}.get(path, this.example)
     notes = Notes(tmp_path)
-    section, _, key = path.rpartition(".")
-    Walker(Config, notes).read(Config(), {section: {key: example}} if section else {key: example})
+    Walker(Config, notes).read(Config(), tomllib.loads(in_section(path, example)))
     assert notes.problems == []
+
+
+@pytest.mark.parametrize("name", [name for name, section in sections(Config).items() if section.example])
+def test_the_example_of_a_section_loads_without_a_warning(name: str, configured: Callable[[str], Config]) -> None:
+    config = configured(sections(Config)[name].example)
+    assert (config.warnings, getattr(config, name) == getattr(Config(), name)) == ((), False)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ([], frozenset())])
@@ -173,7 +295,7 @@ def test_dotted_keys_are_the_same_as_sections(configured: Callable[[str], Config
 def test_an_entry_knows_its_place(configured: Callable[[str], Config], tmp_path: Path) -> None:
     (tmp_path / "clients.deny").write_text("# our\x0cown\u2028\n\n192.0.2.7  # printer\n", encoding="utf-8")
     deny = configured('[relay]\ndeny = ["192.0.2.1", "file:clients.deny"]').relay.deny
-    places = {str(ip): str(deny.match_address(ip_address(ip), DAY)) for ip in ("192.0.2.1", "192.0.2.7")}
+    places = {ip: str(deny.find(client(ip), DAY).entry) for ip in ("192.0.2.1", "192.0.2.7")}
     assert places == {"192.0.2.1": "192.0.2.1 relay.deny[0]", "192.0.2.7": "192.0.2.7 clients.deny:3"}
 
 
@@ -207,12 +329,148 @@ def test_relative_files_begin_at_the_configuration_wherever_it_was_called_from(
     assert config.files == (tmp_path / "turfmilter.toml", tmp_path / "ours")
 
 
+SIZES = {
+    0: 0,
+    512: 512,
+    "512 KiB": 512 * 1024,
+    "512KiB": 512 * 1024,
+    "10 MiB": 10 * 1024**2,
+    "2 GiB": 2 * 1024**3,
+    "512 KB": 512_000,
+    "10 mb": 10_000_000,
+    "1 GB": 1_000_000_000,
+    "0 MiB": 0,
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_is_bytes_or_has_a_unit(size: object, configured: Callable[[str], Config]) -> None:
+    assert configured(in_section("limits.message_size", size)).limits.message_size == SIZES[size]
+
+
+@pytest.mark.parametrize(
+    ("text", "opens"),
+    [
+        ('default = "allow"', True),
+        ('default = "allow"\non_error = "tempfail"', False),
+        ('default = "allow"\non_error = "continue"', True),
+        ('default = "deny"\nallow = ["192.0.2.1"]', False),
+        ('default = "deny"\nallow = ["192.0.2.1"]\non_error = "tempfail"', False),
+    ],
+)
+def test_what_dns_does_not_tell_opens_only_where_all_are_allowed(
+    text: str, opens: bool, configured: Callable[[str], Config]
+) -> None:
+    assert configured(f"[connect]\n{text}").connect.may_open is opens
+
+
+# Who may connect when both lists say something: the client, whether it is refused, and the place of the entry.
+BOTH_LISTS = [
+    ("192.0.2.1", False, "192.0.2.1 connect.allow[1]"),
+    ("192.0.2.2", True, "192.0.2.0/24 connect.deny[0]"),
+    ("198.51.100.1", False, "198.51.100.0/24 connect.allow[0]"),
+    ("198.51.100.200", True, "198.51.100.128-198.51.100.255 connect.deny[2]"),
+    ("203.0.113.1", True, "203.0.113.0/24 connect.deny[1]"),
+    ("203.0.113.2", False, "!203.0.113.2 connect.deny[3]"),
+    ("192.0.2.9", True, "!192.0.2.9 connect.allow[3]"),
+]
+
+
+@pytest.mark.parametrize(("address", "refused", "entry"), BOTH_LISTS)
+def test_the_most_specific_entry_decides_across_both_lists_and_on_a_tie_deny(
+    address: str, refused: bool, entry: str, configured: Callable[[str], Config]
+) -> None:
+    found = configured(
+        """
+        [connect]
+        allow = ["198.51.100.0/24", "192.0.2.1", "203.0.113.0/24", "!192.0.2.9"]
+        deny = ["192.0.2.0/24", "203.0.113.0/24", "198.51.100.128-198.51.100.255", "!203.0.113.2"]
+        """
+    ).connect.clients.find(client(address), DAY)
+    assert found.entry
+    assert (found.entry.exception, str(found.entry)) == (refused, entry)
+
+
 def test_a_section_can_override_another_key_by_key(tmp_path: Path) -> None:
     general = replace(RelayConfig(), routing=False, reply=Reply(554, "5.7.1", "no"))
     notes = Notes(tmp_path)
     special = Walker(Config, notes).read(general, {"routing": True, "mode": "trial"}, "listener.office.relay.")
     assert (special.routing, special.mode, special.reply) == (True, Mode.TRIAL, general.reply)
     assert notes.written == {"listener.office.relay.routing", "listener.office.relay.mode"}
+
+
+LISTENERS = """
+[listener.office]
+port = 26
+
+[listener.office.connect]
+deny = ["!192.0.2.7"]
+reply = "554 5.7.1 not here"
+
+[listener.office.relay]
+mode = "trial"
+
+[listener.office.limits]
+message_size = "20 MiB"
+
+[listener.office.turf]
+directory = "/var/lib/turfmilter/office"
+
+[listener.home]
+port = 27
+require_auth = true
+
+[connect]
+allow = ["192.0.2.7"]
+deny = ["192.0.2.0/24"]
+reply_at = "connect"
+
+[relay]
+routing = false
+mode = "off"
+
+[limits]
+message_size = "10 MiB"
+messages_per_session = 7
+
+[turf]
+tables = ["@spam.example"]
+directory = "/var/lib/turfmilter/quarantine"
+
+[reverse_name]
+check = "stamp"
+"""
+
+
+def test_a_listener_overrides_key_by_key_wherever_it_stands(configured: Callable[[str], Config]) -> None:
+    config = configured(LISTENERS)
+    office = config.at("office")
+    assert (office.connect.reply, office.connect.reply_at) == (Reply(554, "5.7.1", "not here"), ReplyAt.CONNECT)
+    assert (office.relay.mode, office.relay.routing) == (Mode.TRIAL, False)
+    assert office.limits.numbers == Limits(message_size=20 << 20, messages_per_session=7)
+    assert (office.turf.directory, office.turf.tables) == (Path("/var/lib/turfmilter/office"), config.turf.tables)
+    assert (office.reverse_name, office.domains) == (config.reverse_name, config.domains)
+    assert (office.here.port, office.here.require_auth) == ((26,), False)
+
+
+def test_what_a_listener_does_not_override_is_the_general_section(configured: Callable[[str], Config]) -> None:
+    config = configured(LISTENERS)
+    home = config.at("home")
+    assert home.here.require_auth
+    for name in ("connect", "reverse_name", "relay", "limits", "turf"):
+        assert getattr(home, name) is getattr(config, name)
+
+
+def test_a_list_of_a_listener_goes_together_with_the_general_other_list(configured: Callable[[str], Config]) -> None:
+    office = configured(LISTENERS).at("office").connect
+    assert str(office.clients.find(client("192.0.2.7"), DAY).entry) == "192.0.2.7 connect.allow[0]"
+    assert office.clients.find(client("192.0.2.8"), DAY).entry is None
+
+
+def test_a_cap_names_some_limits_and_leaves_the_others(configured: Callable[[str], Config]) -> None:
+    (cap,) = configured("[[cap]]\nauthenticated = true\nmessage_size = 0\nrecipients_per_bounce = 3").cap
+    assert cap.numbers == {"message_size": 0, "recipients_per_bounce": 3}
+    assert (cap.authenticated, cap.client, cap.sender, cap.listener) == (True, None, None, None)
 
 
 def test_settings_are_frozen() -> None:
@@ -243,6 +501,22 @@ WARNINGS = {
     " of the Internet: an OPEN RELAY, unless the MTA itself refuses",
     '[relay]\nrouting = false\nalways = ["customer.example"]': "relay.routing: false, so nobody relays, and deny,"
     " allow, interfaces, authenticated, default and always do nothing",
+    '[connect]\nreply_at = "connect"\nspare_authenticated = true': "connect.spare_authenticated: does nothing, because"
+    ' connect.reply_at is "connect", and at connect nobody has authenticated yet',
+    '[connect]\nallow = ["192.0.2.1"]\ndeny = ["192.0.2.1"]': 'connect.allow[0]: "192.0.2.1": never decides:'
+    ' "192.0.2.1" (connect.deny[0]) wins the tie',
+    '[connect]\ndeny = ["192.0.2.0/24", "192.0.2.1"]': 'connect.deny[1]: "192.0.2.1": changes nothing:'
+    ' "192.0.2.0/24" (connect.deny[0]) gives the same answer',
+    '[connect]\nallow = ["!192.0.2.1"]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26': "connect.deny[0]:"
+    ' "192.0.2.1": a duplicate of "!192.0.2.1" (connect.allow[0])',
+    '[listener.office]\nport = 26\n[listener.office.relay]\ndefault = "allow"': "listener.office.relay.default:"
+    ' "allow" makes this an OPEN RELAY, unless the MTA itself refuses: any client may send to any recipient',
+    '[connect]\nreply_at = "connect"\n[listener.office]\nport = 26\n[listener.office.connect]\n'
+    "spare_authenticated = true": "listener.office.connect.spare_authenticated: does nothing, because"
+    ' connect.reply_at is "connect", and at connect nobody has authenticated yet',
+    '[connect]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26\n[listener.office.connect]\n'
+    'deny = ["192.0.2.1", "192.0.2.1"]': 'listener.office.connect.deny[1]: "192.0.2.1": a duplicate of "192.0.2.1"'
+    " (listener.office.connect.deny[0])",
     '[turf]\nreply = "554 5.7.1 refused"': 'turf.reply: never heard, because turf.answer is "accept"',
     '[relay]\nalways = ["com"]': 'relay.always[0]: "com": a single label: everything below ".com" matches;'
     " =com matches that name alone",
@@ -263,6 +537,9 @@ def test_a_doubtful_configuration_is_loaded_with_one_warning(text: str, configur
         'socket = "fd:3"',
         '[relay]\nallow = ["10.0.0.0/8", "fc00::/7", "!0.0.0.0/0"]',
         "[relay]\nrouting = false",
+        '[connect]\nreply_at = "connect"',
+        '[connect]\nreply_at = "connect"\nspare_authenticated = false',
+        '[listener.sub]\nport = 587\nrequire_auth = true\n[listener.sub.relay]\ndefault = "allow"',
         '[turf]\nanswer = "reject"\nreply = "554 5.7.1 refused"',
     ],
 )
@@ -293,6 +570,17 @@ def test_a_name_that_is_also_a_file_is_warned_about(configured: Callable[[str], 
         '[turf]\nmode = "off"\ntables = ["@spam.example"]\nmatch = []',
         '[turf]\ntables = ["@spam.example"]\ndiscard = true',
         "[relay]\nauthenticated_needs_tls = true",
+        '[connect]\nmode = "off"\ndefault = "deny"',
+        '[connect]\non_error = "continue"\ndeny = ["dialup.example"]',
+        '[reverse_name]\ncheck = "match-sender"\non_error = "continue"',
+        '[limits]\nmode = "off"\nsession_size = 5',
+        "[limits]\nmessage_size = 5\nsession_size = 5",
+        "[listener.a]\nport = 25\n[listener.b]\nport = 26",
+        '[listener.a]\nport = 25\n[listener.b]\nport = 25\naddress = "192.0.2.25"',
+        '[listener.a]\nport = 25\ndaemon = "MTA"\n[listener.b]\nport = [25, 26]\ndaemon = ["MSA", "MTB"]',
+        '[listener.a]\nport = 25\ndaemon = "A"\n[listener.b]\naddress = "192.0.2.25"\ndaemon = "B"',
+        '[limits]\nmessage_size = 9\n[[cap]]\nlistener = "a"\nsession_size = 5\n'
+        "[listener.a]\nport = 25\n[listener.a.limits]\nmessage_size = 4",
     ],
 )
 def test_what_is_off_or_said_on_purpose_is_no_contradiction(text: str, configured: Callable[[str], Config]) -> None:

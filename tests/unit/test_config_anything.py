@@ -9,16 +9,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from turfmilter.config.listener import ListenerConfig
 from turfmilter.config.loader import ConfigError, configure, load
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys, sections
 from turfmilter.config.written import written
 
 NAMES = sorted({path.rpartition(".")[2] for path, _ in keys(Config)} | sections(Config).keys())
+OVERRIDING = sorted(sections(ListenerConfig))
 TEXTS = st.one_of(
     st.text(),
     st.sampled_from(
-        ["file:", "file:.", "file:\0", "!", "!file:x", "enforce", "0660", "root", "@a", "::/0", "1.2.3.4/8"]
+        ["file:", "file:.", "file:\0", "!", "!file:x", "enforce", "0660", "root", "@a", "::/0", "1.2.3.4/8", "1 MiB"]
     ),
     st.from_regex(r"!?[a-z*=.]{0,4}@?[a-z0-9./:\[\]-]{0,12}", fullmatch=True),
     st.from_regex(r"(unix|local|inet6?|fd|file)?:?[/a-z0-9@:.\[\]]{0,12}", fullmatch=True),
@@ -31,8 +33,25 @@ VALUES = st.recursive(
 )
 
 
+# Deep enough to reach into [[cap]] and [listener.NAME.limits].
+SECTIONS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
+TABLES = st.one_of(
+    st.dictionaries(KEYS, VALUES, max_size=8),
+    st.fixed_dictionaries(
+        {
+            "cap": st.lists(SECTIONS, max_size=3),
+            "listener": st.dictionaries(
+                st.sampled_from(["office", "home", "a b"]),
+                st.fixed_dictionaries({"port": st.integers(0, 3)}, optional=dict.fromkeys(OVERRIDING, SECTIONS)),
+                max_size=3,
+            ),
+        }
+    ),
+)
+
+
 @settings(deadline=None)
-@given(st.dictionaries(KEYS, VALUES, max_size=8))
+@given(TABLES)
 @example({"relay": {"deny": [[]], "allow": [{}]}, "turf": [], "log": [{}]})
 def test_no_table_makes_the_loader_raise_anything_but_config_error(table: dict[str, object]) -> None:
     try:

@@ -13,6 +13,53 @@ from turfmilter.config.loader import ConfigError, load
 FOLDER = Path(__file__).parent / "broken"
 
 SENTENCES: dict[str, list[str]] = {
+    "authserv_id_of_two_words": [
+        'authserv_id: "mx example.org" is no token (RFC 8601 §2.2); write a host name, such as "mx.example.org"',
+    ],
+    "cap_as_one_section": [
+        "cap: a section that may stand several times; write [[cap]] instead of [cap]",
+    ],
+    "cap_as_value": [
+        "cap: a list is not a section; write [[cap]] and its keys on the lines below it",
+    ],
+    "cap_client_named": [
+        'cap[0].client[1]: "lists.example.org": a name where only addresses are compared; write its address',
+    ],
+    "cap_for_nobody": [
+        "cap[0].authenticated: nobody, so the cap would never hold; write true or some accounts, or take the key out",
+        "cap[1].authenticated: nobody, so the cap would never hold; write true or some accounts, or take the key out",
+        "cap[2].listener: empty, so the cap would never hold; name a listener, or take the key out",
+    ],
+    "cap_key_of_another_section": [
+        "cap[0].port: unknown key in [[cap]]; port stands in [listener.NAME]",
+        'cap[0].clients: unknown key; "client" was probably meant',
+    ],
+    "cap_of_broken_listener": [
+        "listener.submission: 587 is not a section; write [listener.submission] and its keys on the lines below it",
+    ],
+    "cap_of_unknown_listener": [
+        'cap[0].listener: there is no [listener.submision]; "submission" was probably meant',
+        "cap[1].listener: there is no [listener.office]; known are submission",
+    ],
+    "cap_of_unknown_listener_without_any": [
+        "cap[0].listener: there is no [listener.submission]; write that section too",
+    ],
+    "cap_session_below_message": [
+        "cap[0].session_size: less than message_size, so one message could be more than a whole session; write at least as much",
+        "cap[1].session_size: less than message_size, so one message could be more than a whole session; write at least as much",
+        "cap[2].session_size: set, but message_size is no limit, so one message could be more than a whole session; write message_size as well, at most as much",
+    ],
+    "cap_session_below_message_of_its_listener": [
+        "cap[0].session_size: less than message_size, so one message could be more than a whole session; write at least as much",
+    ],
+    "cap_without_condition": [
+        "cap[0]: no condition, so it would be for everybody; write one of authenticated, client, sender, listener, or use [limits]",
+    ],
+    "cap_without_number": [
+        "cap[0]: no number, so it would change nothing; write one of recipients_per_message, recipients_per_bounce, message_size, session_size, messages_per_session",
+        "cap[1]: no condition, so it would be for everybody; write one of authenticated, client, sender, listener, or use [limits]",
+        "cap[1]: no number, so it would change nothing; write one of recipients_per_message, recipients_per_bounce, message_size, session_size, messages_per_session",
+    ],
     "choices": [
         'mode: "enforced" is none of "off", "trial", "enforce"; "enforce" was probably meant',
         'log.to: "sysloog" is none of "syslog", "stderr"; "syslog" was probably meant',
@@ -25,9 +72,47 @@ SENTENCES: dict[str, list[str]] = {
         'turf.match[2]: 3 is none of "sender", "author"',
         'turf.unreadable_author: false is none of "off", "trial", "enforce"',
     ],
+    "connect_denies_everybody": [
+        'connect.default: "deny", but connect.allow is empty, so nobody could connect; name the clients in allow, or write "allow" here',
+    ],
+    "connect_on_error_opens": [
+        'connect.on_error: "continue" together with connect.default = "deny" would let everybody connect whenever DNS is away; write "tempfail"',
+    ],
+    "connect_ranges": [
+        'connect.allow[0]: "192.0.2.20-192.0.2.10": the range runs backwards; probably meant 192.0.2.10-192.0.2.20',
+        'connect.allow[1]: "192.0.2.1-2001:db8::1": an IPv4 and an IPv6 address in one range; both ends are of one family',
+        'connect.deny[0]: "198.51.100.1-9": "9" is not an address; probably meant 198.51.100.1-198.51.100.9',
+    ],
+    "connect_words": [
+        'connect.default: "reject" is none of "deny", "allow"',
+        'connect.reply_at: "helo" is none of "rcpt", "connect"',
+        'connect.on_error: "temp-fail" is none of "auto", "tempfail", "continue"; "tempfail" was probably meant',
+        'connect.reply: "250 2.0.0 welcome": a reply is written "550 5.7.1 text": code, enhanced code and text',
+    ],
     "controls": [
         'domains[0]: "example.org\\x1b[2J": "example.org\\x1b[2J" is not a name',
         'relay."al\\x0alow": unknown key; "allow" was probably meant',
+    ],
+    "dns_nameserver_named": [
+        'dns.nameservers[1]: "dns.example.org" is not an address; write it as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353"',
+        'dns.nameservers[2]: "192.0.2.54:dns" is not an address; write it as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353"',
+        'dns.nameservers[3]: "" is not an address; write it as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353"',
+    ],
+    "dns_nameserver_of_two_ports": [
+        "dns.nameservers: 127.0.0.1 stands there with two ports; only one of them can be asked",
+    ],
+    "dns_nameserver_port_too_high": [
+        "dns.nameservers[0]: port 65536 is out of range; ports are 1 to 65535",
+        "dns.nameservers[1]: port 0 is out of range; ports are 1 to 65535",
+    ],
+    "dns_timeout_as_text": [
+        'dns.timeout: "4s" is not a number of seconds; write it without quotes and units, such as 2.5',
+    ],
+    "dns_timeout_too_long": [
+        "dns.timeout: 30 is out of range; write more than 0 and at most 5 seconds",
+    ],
+    "dns_timeout_zero": [
+        "dns.timeout: 0.0 is out of range; write more than 0 and at most 5 seconds",
     ],
     "entries_in_a_file": [
         'wrong.table:3: "*.ads.example": the "@" is missing; @ads.example (and every subdomain) or =@ads.example',
@@ -68,7 +153,7 @@ SENTENCES: dict[str, list[str]] = {
         'turf.tables[0]: "wrong.table": a file, taken for an entry; probably meant "file:wrong.table"',
     ],
     "key_above_its_section": [
-        "allow: unknown key at the top level, before the first [section]; allow stands in [relay]",
+        "allow: unknown key at the top level, before the first [section]; allow stands in [connect] or in [relay]",
     ],
     "key_below_a_section": [
         "log.domains: unknown key in [log]; domains stands at the top level, before the first [section]",
@@ -77,10 +162,96 @@ SENTENCES: dict[str, list[str]] = {
         "turf.interface: unknown key in [turf]; interfaces stands in [relay]",
     ],
     "key_of_two_sections": [
-        "reply: unknown key at the top level, before the first [section]; reply stands in [relay] or in [turf]",
+        "reply: unknown key at the top level, before the first [section]; reply stands in [connect] or in [reverse_name] or in [relay] or in [turf]",
     ],
     "key_with_a_dash": [
         'socket-mode: unknown key; "socket_mode" was probably meant',
+    ],
+    "limits_below_zero": [
+        "limits.recipients_per_message: -1 is less than 0; 0 is no limit",
+        "limits.message_size: -1 is less than 0; 0 is no limit",
+    ],
+    "limits_of_the_wrong_kind": [
+        'limits.recipients_per_message: "100" is text; numbers stand without quotes',
+        "limits.recipients_per_bounce: true is not a whole number",
+        'limits.message_size: "1000" is text; numbers stand without quotes',
+        "limits.session_size: 1.5 is not a whole number",
+        "limits.messages_per_session: a list is not a whole number",
+    ],
+    "limits_reply": [
+        "limits.reply: unknown key in [limits]; reply stands in [connect] or in [reverse_name] or in [relay] or in [turf]",
+    ],
+    "limits_session_below_message": [
+        "limits.session_size: less than message_size, so one message could be more than a whole session; write at least as much",
+    ],
+    "limits_session_without_message": [
+        "limits.session_size: set, but message_size is no limit, so one message could be more than a whole session; write message_size as well, at most as much",
+    ],
+    "limits_sizes": [
+        'limits.message_size: "10M" is not a size; write bytes as a number, or text such as "10 MiB"',
+        'limits.session_size: "ten MiB" is not a size; write bytes as a number, or text such as "10 MiB"',
+        'cap[0].message_size: "1.5 GiB" is not a size; write bytes as a number, or text such as "10 MiB"',
+    ],
+    "listener_address": [
+        'listener.office.address[0]: "0.0.0.0" stands for all addresses; take it out, or write one that clients connect to',
+        'listener.office.address[1]: "mail.example.org" is not an address; write one that clients connect to',
+        "listener.office.address[2]: 25 is not text; text stands in quotes",
+    ],
+    "listener_as_list": [
+        "listener: every section of this kind has a name; write [listener.NAME] and its keys on the lines below it",
+    ],
+    "listener_conditions_empty": [
+        'listener.office.daemon: " " is no name',
+        "listener.home: no condition, so nothing would tell its connections apart; write port, address or daemon",
+    ],
+    "listener_connect_denies_everybody": [
+        'listener.office.connect.default: "deny", but connect.allow is empty, so nobody could connect; name the clients in allow, or write "allow" here',
+    ],
+    "listener_key_of_its_section": [
+        "listener.submission.recipients_per_message: unknown key in [listener.submission]; recipients_per_message stands in [listener.submission.limits]",
+        "listener.submission.allow: unknown key in [listener.submission]; allow stands in [listener.submission.connect] or in [listener.submission.relay]",
+        "listener.submission.mode: unknown key in [listener.submission]; mode stands in [listener.submission.connect] or in [listener.submission.reverse_name] or in [listener.submission.relay] or in [listener.submission.limits] or in [listener.submission.turf]",
+        "listener.submission.authserv_id: unknown key in [listener.submission]; authserv_id stands at the top level, before the first [section]",
+    ],
+    "listener_names": [
+        'listener."my office": a name is made of letters, digits, "-" and "_"',
+        'listener."x\\x1b": a name is made of letters, digits, "-" and "_"',
+    ],
+    "listener_port": [
+        'listener.office.port: "submission" is not a port number; write it without quotes, such as 587',
+        "listener.home.port[1]: port 65536 is out of range; ports are 1 to 65535",
+        "listener.home.port[2]: port 0 is out of range; ports are 1 to 65535",
+        "listener.home.port[3]: true is not a port number; write it without quotes, such as 587",
+    ],
+    "listener_relay_on_error_continue": [
+        'listener.office.relay.on_error: "continue" would let everybody relay whenever DNS is away; write "tempfail"',
+    ],
+    "listener_section_as_value": [
+        "listener.submission: 587 is not a section; write [listener.submission] and its keys on the lines below it",
+    ],
+    "listener_section_unknown": [
+        'listener.submission.limit: unknown section; "limits" was probably meant',
+        "listener.submission.log: unknown section; known are connect, reverse_name, relay, limits, turf",
+        "listener.submission.limits.cap: unknown section; [listener.submission.limits] has no sections",
+    ],
+    "listener_tie": [
+        "listener.office: takes connections that [listener.submission] takes too, and has as many conditions; let them differ, or give one of the two another condition",
+    ],
+    "listener_tie_of_different_conditions": [
+        "listener.office: takes connections that [listener.submission] takes too, and has as many conditions; let them differ, or give one of the two another condition",
+    ],
+    "listener_turf_without_directory": [
+        "listener.office.turf.directory: not set, although turf.tables has entries; name the directory, or write discard = true to lose their mail",
+    ],
+    "listener_without_a_condition_that_was_meant": [
+        'listener.office.address: "mail.example.org" is not an address; write one that clients connect to',
+    ],
+    "listener_without_condition": [
+        "listener.submission: no condition, so nothing would tell its connections apart; write port, address or daemon",
+    ],
+    "listener_without_name": [
+        "listener.port: the name is missing; write [listener.NAME] above this key",
+        "listener.require_auth: the name is missing; write [listener.NAME] above this key",
     ],
     "nested_too_deeply": [
         "FOLDER/nested_too_deeply.toml: a number is far too long, or lists are nested far too deeply",
@@ -103,7 +274,7 @@ SENTENCES: dict[str, list[str]] = {
         'relay.authenticated[2]: 7 is not an account; write it as text: "alice"',
     ],
     "relay_interfaces_named": [
-        'relay.interfaces[1]: "mx.example.org": a name where only addresses are compared; write the address of this host',
+        'relay.interfaces[1]: "mx.example.org": a name where only addresses are compared; write its address',
     ],
     "relay_on_error_continue": [
         'relay.on_error: "continue" would let everybody relay whenever DNS is away; write "tempfail"',
@@ -120,6 +291,11 @@ SENTENCES: dict[str, list[str]] = {
     ],
     "reply_with_percent": [
         'relay.reply: "550 5.7.1 we are 100% closed": the text must not contain "%"',
+    ],
+    "reverse_name_words": [
+        'reverse_name.check: "match_sender" is none of "off", "stamp", "require", "match-sender"; "match-sender" was probably meant',
+        'reverse_name.on_error: "auto" is none of "tempfail", "continue"',
+        'reverse_name.remove_forged: "yes" is neither true nor false; write true',
     ],
     "section_as_list": [
         "relay: a section that stands once; write [relay] instead of [[relay]]",
@@ -209,7 +385,7 @@ SENTENCES: dict[str, list[str]] = {
         "relay.office: unknown section; [relay] has no sections",
     ],
     "unknown_section_like_none": [
-        "greylisting: unknown section; known are log, relay, turf",
+        "greylisting: unknown section; known are dns, log, connect, reverse_name, relay, limits, cap, turf, listener",
     ],
     "user_and_group_unknown": [
         'user: there is no user "turfmitler" on this machine; adduser --system --group makes one',
@@ -256,13 +432,30 @@ def test_a_configuration_that_is_missing_is_one_sentence(tmp_path: Path) -> None
 
 def test_a_number_that_cannot_be_printed_is_described(tmp_path: Path) -> None:
     path = tmp_path / "turfmilter.toml"
-    path.write_text(f'domains = ["example.org"]\nsocket_mode = 0x{"f" * 6000}\nrelay.routing = 0x{"f" * 6000}\n')
+    path.write_text(
+        f'domains = ["example.org"]\nsocket_mode = 0x{"f" * 6000}\nrelay.routing = 0x{"f" * 6000}\n'
+        f"limits.message_size = 0x{'f' * 6000}\nlimits.session_size = 0x8000000000000000\n"
+    )
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert caught.value.problems == (
         "socket_mode: a huge number is not text; text stands in quotes",
         "relay.routing: a huge number is neither true nor false",
+        "limits.message_size: a huge number is not a limit; 0 is none",
+        "limits.session_size: 9223372036854775808 is not a limit; 0 is none",
     )
+
+
+def test_a_listener_is_not_blamed_for_the_general_section(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(
+        'domains = ["example.org"]\n[relay]\non_error = "continue"\n[limits]\nsession_size = 5\n'
+        '[listener.office]\nport = 26\n[listener.office.relay]\nmode = "trial"\n'
+        '[listener.office.limits]\nmode = "trial"\n[[cap]]\nauthenticated = true\nsession_size = 6\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [said.partition(":")[0] for said in caught.value.problems] == ["relay.on_error", "limits.session_size"]
 
 
 def test_a_long_table_names_its_one_broken_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.pages import PAGES, main, sample
 from turfmilter.config.schema import Config
-from turfmilter.config.setting import keys
+from turfmilter.config.setting import keys, sections
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES
 
@@ -51,7 +51,13 @@ def test_a_commented_key_of_the_sample_is_its_default() -> None:
     everything = tomllib.loads(re.sub(r"(?m)^#(?=[a-z_]+ = )", "", sample()))
     top = {key: value for key, value in everything.items() if not isinstance(value, dict)}
     nested = {f"{section}.{key}": v for section in everything.keys() - top for key, v in everything[section].items()}
-    assert top | nested == {path: this.default if this.sample is None else this.sample for path, this in keys(Config)}
+    once = {path: this for path, this in keys(Config) if not re.search(r"\[N\]|\bNAME\b", path)}
+    assert top | nested == {path: t.default if t.sample is None else t.sample for path, t in once.items()}
+
+
+def test_the_examples_of_the_sample_are_whole_sections() -> None:
+    shown = "\n".join(re.findall(r"(?m)^#(?:   (.*)|)$", sample()))
+    assert tomllib.loads(shown) == tomllib.loads("\n".join(this.example for this in sections(Config).values()))
 
 
 def test_the_reference_explains_every_key_once() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from turfmilter import __version__
-from turfmilter.compose import build_log, build_quarantine, build_service
+from turfmilter.compose import build_log, build_quarantines, build_service
 from turfmilter.config.choices import LogTo
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
@@ -48,7 +48,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         identity.check(config.user)
         if test:
             identity.become(config.user)
-            _check_quarantine(config)
+            _check_quarantines(config)
             click.echo(f"{path}: no errors")
         else:
             _serve(config, foreground)
@@ -73,16 +73,15 @@ def _serve(config: Config, foreground: bool) -> None:
     listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
-        _check_quarantine(config)
+        _check_quarantines(config)
         ready = (lambda: None) if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
         Supervisor(listener, lambda log: build_service(config, log), lambda: build_log(config)).run(ready)
     finally:
         listener.close()
 
 
-def _check_quarantine(config: Config) -> None:
-    quarantine = build_quarantine(config)
-    if quarantine:
+def _check_quarantines(config: Config) -> None:
+    for quarantine in build_quarantines(config).values():
         quarantine.check()
         quarantine.clean()
 

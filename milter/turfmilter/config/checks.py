@@ -1,44 +1,50 @@
-"""What values say together: contradictions, which are refused, and states worth a warning."""
+"""What must not be said together: contradictions, which are refused, and states worth a warning."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Generic, TypeVar
 
-from turfmilter.config.choices import Answer, Default, OnError
-from turfmilter.config.given import Notes
+from turfmilter.config.choices import Answer, Default, OnError, OnNameError, ReplyAt
+from turfmilter.config.limits import CapConfig
+from turfmilter.config.listener import ListenerConfig
 from turfmilter.config.schema import Config
+from turfmilter.core.limits import Limits
 from turfmilter.core.policy import Mode
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Generic[S]):
     """One sentence about the first of `keys`, said when `applies`; the others are the keys that it looks at."""
 
     keys: tuple[str, ...]
-    applies: Callable[[Config], bool]
+    applies: Callable[[S], bool]
     sentence: str
     warning: bool = False
 
 
-def check(config: Config, notes: Notes) -> None:
-    """Note every sentence of CHECKS that applies; keys whose own values are wrong are not spoken about again."""
-    unusable = {key.partition("[")[0] for key in notes.broken}
-    for one in CHECKS:
-        if any(key in unusable or key.partition(".")[0] in unusable for key in one.keys) or not one.applies(config):
-            continue
-        if one.warning:
-            notes.warning(f"{one.keys[0]}: {one.sentence}")
-        else:
-            notes.problem(one.keys[0], one.sentence)
-
-
 _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authenticated", "default", "always")}
-CHECKS = (
+_CONDITIONS = ("authenticated", "client", "sender", "listener")
+_NUMBERS = tuple(field.name for field in fields(Limits))
+CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("domains", "relay.mode"),
         lambda c: not c.domains and c.relay.mode is not Mode.OFF,
         "empty, so the relay rule would refuse every recipient; write the domains that this host receives mail for",
+    ),
+    Check(
+        ("connect.default", "connect.allow", "connect.mode"),
+        lambda c: c.connect.default is Default.DENY and not c.connect.allow and c.connect.mode is not Mode.OFF,
+        '"deny", but connect.allow is empty, so nobody could connect; name the clients in allow, or write "allow" here',
+    ),
+    Check(
+        ("connect.on_error", "connect.default"),
+        lambda c: c.connect.on_error is OnNameError.CONTINUE and c.connect.default is Default.DENY,
+        '"continue" together with connect.default = "deny" would let everybody connect whenever DNS is away;'
+        ' write "tempfail"',
     ),
     Check(
         ("relay.on_error",),
@@ -49,6 +55,17 @@ CHECKS = (
         ("relay.authenticated_needs_tls", "relay.authenticated"),
         lambda c: c.relay.authenticated_needs_tls and not c.relay.authenticated,
         "true, but relay.authenticated lets nobody relay; set relay.authenticated, or take this key out",
+    ),
+    Check(
+        ("limits.session_size", "limits.message_size", "limits.mode"),
+        lambda c: c.limits.session_size > 0 and c.limits.message_size == 0 and c.limits.mode is not Mode.OFF,
+        "set, but message_size is no limit, so one message could be more than a whole session;"
+        " write message_size as well, at most as much",
+    ),
+    Check(
+        ("limits.session_size", "limits.message_size", "limits.mode"),
+        lambda c: 0 < c.limits.session_size < c.limits.message_size and c.limits.mode is not Mode.OFF,
+        "less than message_size, so one message could be more than a whole session; write at least as much",
     ),
     Check(
         ("turf.directory", "turf.discard", "turf.tables", "turf.mode"),
@@ -101,8 +118,18 @@ CHECKS = (
         warning=True,
     ),
     Check(
+        ("connect.spare_authenticated", "connect.reply_at"),
+        lambda c: (
+            "connect.spare_authenticated" in c.written
+            and c.connect.spare_authenticated
+            and c.connect.reply_at is ReplyAt.CONNECT
+        ),
+        'does nothing, because connect.reply_at is "connect", and at connect nobody has authenticated yet',
+        warning=True,
+    ),
+    Check(
         ("relay.default", "relay.routing"),
-        lambda c: c.relay.default is Default.ALLOW and c.relay.routing,
+        lambda c: c.relay.default is Default.ALLOW and c.relay.routing and not c.here.require_auth,
         '"allow" makes this an OPEN RELAY, unless the MTA itself refuses: any client may send to any recipient',
         warning=True,
     ),
@@ -117,5 +144,35 @@ CHECKS = (
         lambda c: "turf.reply" in c.written and c.turf.answer is Answer.ACCEPT,
         'never heard, because turf.answer is "accept"',
         warning=True,
+    ),
+)
+# In these two "" is the section itself.
+LISTENER_CHECKS: tuple[Check[ListenerConfig], ...] = (
+    Check(
+        ("", "port", "address", "daemon"),
+        lambda listener: listener.conditions.conditions == 0,
+        "no condition, so nothing would tell its connections apart; write port, address or daemon",
+    ),
+)
+CAP_CHECKS: tuple[Check[CapConfig], ...] = (
+    Check(
+        ("", *_CONDITIONS),
+        lambda cap: all(getattr(cap, condition) is None for condition in _CONDITIONS),
+        f"no condition, so it would be for everybody; write one of {', '.join(_CONDITIONS)}, or use [limits]",
+    ),
+    Check(
+        ("", *_NUMBERS),
+        lambda cap: not cap.numbers,
+        f"no number, so it would change nothing; write one of {', '.join(_NUMBERS)}",
+    ),
+    Check(
+        ("authenticated",),
+        lambda cap: cap.authenticated is not None and not cap.authenticated,
+        "nobody, so the cap would never hold; write true or some accounts, or take the key out",
+    ),
+    Check(
+        ("listener",),
+        lambda cap: cap.listener == (),
+        "empty, so the cap would never hold; name a listener, or take the key out",
     ),
 )

@@ -26,8 +26,32 @@ class OnError(Enum):
     CONTINUE = "continue"
 
 
+class OnNameError(Enum):
+    """The same for who may connect, where it depends on the default what would open."""
+
+    AUTO = "auto"
+    TEMPFAIL = "tempfail"
+    CONTINUE = "continue"
+
+
+class ReplyAt(Enum):
+    """When a client that may not connect hears so."""
+
+    RCPT = "rcpt"
+    CONNECT = "connect"
+
+
+class NameCheck(Enum):
+    """What is done about a client's name."""
+
+    OFF = "off"
+    STAMP = "stamp"
+    REQUIRE = "require"
+    MATCH_SENDER = "match-sender"
+
+
 class Default(Enum):
-    """What holds for a client that no step decides about."""
+    """What holds for a client that no list and no step decides about."""
 
     DENY = "deny"
     ALLOW = "allow"

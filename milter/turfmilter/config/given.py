@@ -32,6 +32,12 @@ class Notes:
     broken: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
 
+    def unusable(self, key: str) -> bool:
+        """True when something is wrong with the value of `key`, with one of its items or with a section around it."""
+        return any(
+            bad == key or bad.startswith(f"{key}[") or key.startswith((f"{bad}.", f"{bad}[")) for bad in self.broken
+        )
+
     def problem(self, key: str, sentence: object) -> None:
         """`key` cannot be used."""
         self.problems.append(escape(f"{key}: {sentence}"))

@@ -19,6 +19,7 @@ from turfmilter.core.reply import Reply
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
+_TOKEN = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")  # RFC 2045 §5.1
 _SPELLINGS = {
     **dict.fromkeys(("yes", "on", "true", "1"), "true"),
     **dict.fromkeys(("no", "off", "false", "0"), "false"),
@@ -58,21 +59,32 @@ class Choice(Kind[E]):
         raise Wrong(f"{described(word)} is none of {known}{meant}")
 
 
-class Choices(Kind[frozenset[E]]):
-    """A list of values of an Enum."""
+class Each(Kind[tuple[T, ...]]):
+    """A list of values of one kind, in their order and each once."""
 
-    def __init__(self, choices: type[E]) -> None:
-        self._choice = Choice(choices)
-        self.words = f"a list, each {self._choice.words}"
+    def __init__(self, kind: Kind[T]) -> None:
+        self._kind = kind
+        self.words = f"a list, each {kind.words}"
 
-    def read(self, given: Given) -> frozenset[E]:
-        chosen = set()
+    def read(self, given: Given) -> tuple[T, ...]:
+        found: dict[T, None] = {}
         for item in given.items():
             try:
-                chosen.add(self._choice.read(item))
+                found[self._kind.read(item)] = None
             except Wrong as wrong:
                 given.notes.problem(item.key, wrong)
-        return frozenset(chosen)
+        return tuple(found)
+
+
+class Several(Each[T]):
+    """One value, or a list of them."""
+
+    def __init__(self, kind: Kind[T]) -> None:
+        super().__init__(kind)
+        self.words = f"{kind.words}, or a list of them"
+
+    def read(self, given: Given) -> tuple[T, ...]:
+        return super().read(given) if isinstance(given.value, list) else (self._kind.read(given),)
 
 
 class Accounts(Kind[bool | frozenset[str]]):
@@ -94,6 +106,31 @@ class Accounts(Kind[bool | frozenset[str]]):
 
 def _means_a_flag(value: object) -> bool:
     return not isinstance(value, str) or value.lower() in _SPELLINGS
+
+
+class Word(Kind[str]):
+    """A name of somebody else's choice, such as that of a daemon."""
+
+    def __init__(self, what: str) -> None:
+        self.words = what
+
+    def read(self, given: Given) -> str:
+        if not given.text.strip():
+            raise Wrong(f"{quoted(given.text)} is no name")
+        return given.text.strip()
+
+
+class AuthservId(Kind[str]):
+    """Who says the results in Authentication-Results, "" for the MTA's own name."""
+
+    words = 'a host name, or `""`'
+
+    def read(self, given: Given) -> str:
+        if given.text and not _TOKEN.fullmatch(given.text):
+            raise Wrong(
+                f'{quoted(given.text)} is no token (RFC 8601 §2.2); write a host name, such as "mx.example.org"'
+            )
+        return given.text
 
 
 class Socket(Kind[SocketSpec]):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from turfmilter.config.checks import check
+from turfmilter.config.consistency import check
 from turfmilter.config.given import Notes
 from turfmilter.config.schema import Config
 from turfmilter.config.textfile import TextFileError, read_text
@@ -48,7 +48,7 @@ def configure(table: Mapping[str, object], folder: Path) -> Config:
     check(config, notes)
     if notes.problems:
         raise ConfigError(tuple(notes.problems))
-    return replace(config, warnings=tuple(notes.warnings), files=tuple(dict.fromkeys(notes.files)))
+    return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 
 def _parsed(path: Path) -> dict[str, object]:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from turfmilter.config.checks import CHECKS
+from turfmilter.config.checks import CAP_CHECKS, CHECKS, LISTENER_CHECKS
+from turfmilter.config.consistency import NO_LISTENER, TIE
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
-from turfmilter.config.setting import Setting, keys, sections, settings
+from turfmilter.config.setting import Setting, Times, header, keys, sections, settings
 from turfmilter.config.written import written
 from turfmilter.core.reply import REPLIES
 
@@ -43,6 +44,15 @@ configuration file. A `!` before an entry makes it an exception; whatever their 
 This page is made from the program's own schema.
 """
 
+_CHECKS_HEAD = """\
+## What does not go together
+
+What is said of a general section is also said of a listener that overrides it, and of a cap.
+
+| key | what is said | |
+|---|---|---|
+"""
+
 _MISTAKES_HEAD = """\
 ## What is said of mistakes
 
@@ -60,11 +70,19 @@ _MISTAKES = (
     'socket = "run/turfmilter.sock"',
     "socket_mode = 660",
     'user = "root"',
+    '[dns]\ntimeout = "4s"',
+    '[dns]\nnameservers = ["dns.example.org"]',
+    '[connect]\ndeny = ["192.0.2.20-192.0.2.10"]',
+    '[connect]\nallow = ["192.0.2.1-2001:db8::1"]',
     '[relay]\nrouting = "yes"',
     '[relay]\nallow = "192.168.1.0/24"',
     '[relay]\nallow = ["192.168.1.17/24"]',
     '[relay]\ninterfaces = ["mx.example.org"]',
     '[relay]\nreply = "550 4.7.1 no relaying"',
+    '[limits]\nmessage_size = "10M"',
+    "[cap]\nrecipients_per_message = 5000",
+    "[listener]\nport = 587",
+    "[listener.submission]\nport = 587\nrecipients_per_message = 500",
     '[turf]\ntables = ["spam.example"]\ndirectory = "/var/lib/turfmilter/quarantine"',
     '[turf]\ntables = ["hash:/etc/postfix/spammers"]',
     '[turf]\ndirectory = "quarantine"',
@@ -88,8 +106,15 @@ def sample() -> str:
 def reference() -> str:
     """The reference page, in Markdown."""
     parts = [_REFERENCE_HEAD, "## Top level\n", *_reference_keys(Config, "")]
-    for name, cls in sections(Config).items():
-        parts += [f"## [{name}]\n", f"{inspect.getdoc(cls)}\n", *_reference_keys(cls, f"{name}.")]
+    for name, this in sections(Config).items():
+        path = this.path(name)
+        example = [f"```toml\n{this.example}```\n"] if this.example else []
+        parts += [
+            f"## {header(path)}\n",
+            f"{inspect.getdoc(this.cls)}\n",
+            *example,
+            *_reference_keys(this.cls, f"{path}."),
+        ]
     return "\n".join([*parts, _checks(), _MISTAKES_HEAD, *_mistakes()])
 
 
@@ -114,13 +139,23 @@ def main(folder: Path) -> None:
 
 
 def _comment(text: str) -> str:
-    return textwrap.fill(text, width=98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) + "\n"
+    words = " ".join(text.split())
+    return textwrap.fill(words, width=98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) + "\n"
+
+
+def _commented(example: str) -> str:
+    return "".join(f"#   {line}".rstrip() + "\n" for line in example.splitlines())
 
 
 def _sample_sections() -> Iterator[str]:
-    for name, cls in sections(Config).items():
-        yield f"\n[{name}]\n{_comment(inspect.getdoc(cls) or '')}"
-        yield from _sample_keys(cls)
+    for name, this in sections(Config).items():
+        doc = _comment(inspect.getdoc(this.cls) or "")
+        shown = f"#\n# For example:\n#\n{_commented(this.example)}" if this.example else ""
+        if this.times is Times.ONCE:
+            yield f"\n[{name}]\n{doc}{shown}"
+            yield from _sample_keys(this.cls)
+        else:
+            yield f"\n# {header(this.path(name))}\n{doc}{shown}"
 
 
 def _sample_keys(cls: type[Any]) -> Iterator[str]:
@@ -141,13 +176,18 @@ def _reference_keys(cls: type[Any], above: str) -> Iterator[str]:
         yield f"### `{above}{name}`\n"
         yield f"{this.doc}\n"
         yield f"- Value: {this.kind.words}"
-        yield f"- Default: `{written(this.default)}`"
+        yield "- Default: none" if this.default is None else f"- Default: `{written(this.default)}`"
         yield f"- Example: `{name} = {written(this.example)}`\n"
 
 
 def _checks() -> str:
-    rows = (f"| `{c.keys[0]}` | {c.sentence} | {'warning' if c.warning else 'refused'} |\n" for c in CHECKS)
-    return "## What does not go together\n\n| key | what is said | |\n|---|---|---|\n" + "".join(rows)
+    said = [(c.keys[0], c.sentence, c.warning) for c in CHECKS]
+    said += [(f"listener.NAME.{c.keys[0]}".rstrip("."), c.sentence, c.warning) for c in LISTENER_CHECKS]
+    said += [("listener.NAME", TIE.format(other="OTHER"), False)]
+    said += [(f"cap[N].{c.keys[0]}".rstrip("."), c.sentence, c.warning) for c in CAP_CHECKS]
+    said += [("cap[N].listener", NO_LISTENER.format(name="NAME"), False)]
+    rows = (f"| `{key}` | {sentence} | {'warning' if warning else 'refused'} |\n" for key, sentence, warning in said)
+    return f"{_CHECKS_HEAD}{''.join(rows)}"
 
 
 def _mistakes() -> Iterator[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from turfmilter.config.choices import Default, OnError
 from turfmilter.config.kinds import Accounts, Choice, Flag, ReplyLine
 from turfmilter.config.setting import setting
-from turfmilter.config.tables import Hosts
+from turfmilter.config.tables import Clients, Hosts
+from turfmilter.core.clients import ClientTable
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
@@ -46,15 +47,15 @@ class RelayConfig:
     routing: bool = setting(
         Flag(), True, "False: nobody relays at all, whatever the other keys say, always included.", example=False
     )
-    deny: HostTable = setting(
-        Hosts("addresses, networks, ranges and names", exception_wins=False),
+    deny: ClientTable = setting(
+        Clients(refused=True),
         [],
         "Clients that never relay, not even authenticated. On a tie between an entry and its exception the entry wins."
         " A name also matches a client whose name is not confirmed.",
         example=["192.168.1.66", "file:relay.deny"],
     )
-    allow: HostTable = setting(
-        Hosts("addresses, networks, ranges and names", exception_wins=True, trusted=True),
+    allow: ClientTable = setting(
+        Clients(refused=False),
         ["127.0.0.0/8", "::1"],
         "Clients that may relay. A name needs DNS to confirm it in both directions.",
         example=["127.0.0.0/8", "::1", "192.168.1.0/24", "!192.168.1.66"],

@@ -5,18 +5,65 @@ A new section is one more dataclass of settings, and one line in Config.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from turfmilter.config.choices import LogFormat, LogTo
-from turfmilter.config.kinds import Choice, Group, Permissions, Socket, User
+from turfmilter.config.connect import ConnectConfig
+from turfmilter.config.endpoints import NameServers
+from turfmilter.config.kinds import AuthservId, Choice, Group, Permissions, Socket, User
+from turfmilter.config.limits import CapConfig, LimitsConfig
+from turfmilter.config.listener import ListenerConfig
+from turfmilter.config.quantities import Seconds
 from turfmilter.config.relay import RelayConfig
-from turfmilter.config.setting import section, setting
+from turfmilter.config.reverse_name import ReverseNameConfig
+from turfmilter.config.setting import named, repeated, section, sections, setting
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.tables import Hosts
 from turfmilter.config.turf import TurfConfig
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.policy import Mode
+
+_TRY_MATCH_SENDER = """\
+[reverse_name]
+mode = "trial"
+check = "match-sender"
+"""
+
+_NEWSLETTER = """\
+[[cap]]
+authenticated = ["newsletter"]
+recipients_per_message = 5000
+"""
+
+_SUBMISSION = """\
+[listener.submission]
+port = [465, 587]
+require_auth = true
+require_tls = true
+
+[listener.submission.limits]
+recipients_per_message = 500
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsConfig:
+    """How the names of clients are looked up, where a rule needs them."""
+
+    timeout: float = setting(
+        Seconds(5),
+        4.0,
+        "Seconds for all that one client needs; then on_error of the rule decides. The client waits meanwhile.",
+        example=2.5,
+    )
+    nameservers: tuple[tuple[str, int], ...] = setting(
+        NameServers(),
+        [],
+        "Whom to ask; by default those of /etc/resolv.conf.",
+        example=["127.0.0.1:5353", "192.0.2.53"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +85,7 @@ class LogConfig:
 class Config:
     """The configuration as it is used.
 
+    `here` is the listener that it is seen from, one without conditions for the general view.
     `warnings` are sentences for the administrator, `files` what was read (the configuration itself first),
     `written` the key paths that the file gives.
     """
@@ -72,9 +120,29 @@ class Config:
         example=["example.org", "=example.net", "file:domains"],
         sample=[],
     )
+    authserv_id: str = setting(
+        AuthservId(),
+        "",
+        "The name under which reverse_name writes Authentication-Results; by default the MTA's own ({j}).",
+        example="mx.example.org",
+    )
+    dns: DnsConfig = section(DnsConfig)
     log: LogConfig = section(LogConfig)
+    connect: ConnectConfig = section(ConnectConfig)
+    reverse_name: ReverseNameConfig = section(ReverseNameConfig, _TRY_MATCH_SENDER)
     relay: RelayConfig = section(RelayConfig)
+    limits: LimitsConfig = section(LimitsConfig)
+    cap: tuple[CapConfig, ...] = repeated(CapConfig, _NEWSLETTER)
     turf: TurfConfig = section(TurfConfig)
+    listener: Mapping[str, ListenerConfig] = named(ListenerConfig, _SUBMISSION)
+    here: ListenerConfig = field(default_factory=ListenerConfig)
     warnings: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     written: frozenset[str] = frozenset()
+
+    def at(self, name: str) -> Config:
+        """The configuration as it is for the listener `name`: its sections are in the place of the general ones."""
+        here, above = self.listener[name], f"listener.{name}."
+        own = {path.removeprefix(above) for path in self.written if path.startswith(above)}
+        overriding = {section: getattr(here, section) for section in sections(ListenerConfig)}
+        return replace(self, here=here, written=self.written | own, **overriding)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from turfmilter.config.given import Given, Wrong
 from turfmilter.config.setting import Kind
 from turfmilter.config.textfile import TextFileError, read_text
 from turfmilter.config.written import described, quoted
+from turfmilter.core.clients import ClientTable
 from turfmilter.core.entry import Entry, Problem, Where
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.pattern import Interval, Name, Pattern, PatternError, parse_host, parse_sender
@@ -22,7 +23,7 @@ _HUGE = {4: 1 << 24, 6: 1 << 121}
 
 
 class Hosts(Kind[HostTable]):
-    """A table of clients, of our own addresses or of domains.
+    """A table of our own addresses, of domains or of networks.
 
     `what` its entries are, in words; `trusted` says that whoever matches may relay.
     """
@@ -32,18 +33,38 @@ class Hosts(Kind[HostTable]):
         self.words = f"a list of {what}, and of `file:PATH`"
 
     def read(self, given: Given) -> HostTable:
-        entries = _entries(given, self._parse)
+        entries = _entries(given, _parse_address if self._addresses_only else parse_host)
         table = HostTable(entries, exception_wins=self._exception_wins)
         given.notes.entries(given.key, table.warnings)
         if self._trusted:
-            given.notes.entries(given.key, (_too_wide(entry) for entry in entries if _holds_most(entry)))
+            given.notes.entries(given.key, _too_wide(entries))
         return table
 
-    def _parse(self, text: str) -> Interval | Name:
-        pattern = parse_host(text)
-        if self._addresses_only and isinstance(pattern, Name):
-            raise PatternError("a name where only addresses are compared", "write the address of this host")
-        return pattern
+
+class ClientEntries(Kind[tuple[Entry, ...]]):
+    """Entries about clients, of which more than one key makes a table."""
+
+    words = "a list of addresses, networks, ranges and names, and of `file:PATH`"
+
+    def read(self, given: Given) -> tuple[Entry, ...]:
+        return tuple(_entries(given, parse_host))
+
+
+class Clients(Kind[ClientTable]):
+    """A table of clients: those who are refused, or those who may relay."""
+
+    words = ClientEntries.words
+
+    def __init__(self, *, refused: bool) -> None:
+        self._refused = refused
+
+    def read(self, given: Given) -> ClientTable:
+        entries = _entries(given, parse_host)
+        table = ClientTable(entries, exception_refuses=not self._refused)
+        given.notes.entries(given.key, table.warnings)
+        if not self._refused:
+            given.notes.entries(given.key, _too_wide(entries))
+        return table
 
 
 class Senders(Kind[SenderTable]):
@@ -55,6 +76,13 @@ class Senders(Kind[SenderTable]):
         table = SenderTable(_entries(given, parse_sender))
         given.notes.entries(given.key, table.warnings)
         return table
+
+
+def _parse_address(text: str) -> Interval:
+    pattern = parse_host(text)
+    if isinstance(pattern, Name):
+        raise PatternError("a name where only addresses are compared", "write its address")
+    return pattern
 
 
 def _entries(given: Given, parse: Callable[[str], Pattern]) -> list[Entry]:
@@ -110,13 +138,13 @@ def _is_file(item: Given) -> bool:
         return False
 
 
+def _too_wide(entries: Iterable[Entry]) -> Iterator[Problem]:
+    wrong = "holds much of the Internet: an OPEN RELAY, unless the MTA itself refuses"
+    return (Problem(entry.where, entry.text, wrong, warning=True) for entry in entries if _holds_most(entry))
+
+
 def _holds_most(entry: Entry) -> bool:
     pattern = entry.pattern
     return (
         isinstance(pattern, Interval) and not entry.exception and pattern.last - pattern.first >= _HUGE[pattern.version]
     )
-
-
-def _too_wide(entry: Entry) -> Problem:
-    wrong = "holds much of the Internet: an OPEN RELAY, unless the MTA itself refuses"
-    return Problem(entry.where, entry.text, wrong, warning=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turfmilter.config.choices import Answer, Origin
-from turfmilter.config.kinds import Choice, Choices, Directory, Flag, ReplyLine
+from turfmilter.config.kinds import Choice, Directory, Each, Flag, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.config.tables import Senders
 from turfmilter.core.policy import Mode
@@ -31,8 +31,8 @@ class TurfConfig:
         example=["@spam.example", "!friend@spam.example", "file:turf.table"],
         sample=[],
     )
-    match: frozenset[Origin] = setting(
-        Choices(Origin),
+    match: tuple[Origin, ...] = setting(
+        Each(Choice(Origin)),
         ["sender", "author"],
         "What is looked up in the tables: the sender of the envelope (MAIL FROM), the author (From:), or both.",
         example=["sender"],

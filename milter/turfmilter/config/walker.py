@@ -8,22 +8,21 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from turfmilter.config.given import Given, Notes, Wrong, fold, nearest
-from turfmilter.config.setting import keys, sections, settings
+from turfmilter.config.setting import Section, Times, header, keys, sections, settings
 from turfmilter.config.written import described, quoted
 
 T = TypeVar("T")
+Places = dict[str, list[str]]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # what TOML wants no quotes around
+_BELOW = "and its keys on the lines below it"
 
 
 class Walker:
     """Reads sections of the configuration whose outermost dataclass is `schema`."""
 
     def __init__(self, schema: type[Any], notes: Notes) -> None:
-        self._places: dict[str, list[str]] = {}
-        for path, _ in keys(schema):
-            above, dot, name = path.rpartition(".")
-            self._places.setdefault(name, []).append(above + dot)
+        self._places = _places(schema, "")
         self._notes = notes
 
     def read(self, start: T, table: Mapping[str, object], above: str = "") -> T:
@@ -33,36 +32,71 @@ class Walker:
         """
         cls = type(start)
         values: dict[str, object] = {}
-        for name, value in table.items():
+        for name, value in _overriding_last(cls, table):
             path = f"{above}{name if _BARE_KEY.fullmatch(name) else quoted(name)}"
             self._notes.written.add(path)
             try:
                 if name in settings(cls):
                     values[name] = settings(cls)[name].kind.read(Given(value, path, self._notes))
                 elif name in sections(cls):
-                    values[name] = self._section(getattr(start, name), value, path)
+                    values[name] = self._section(sections(cls)[name], _replaced(start, values), value, path)
                 else:
                     raise Wrong(self._unknown(cls, name, value, above))
             except Wrong as wrong:
                 self._notes.problem(path, wrong)
-        return cast(T, replace(cast(Any, start), **values))
+        return _replaced(start, values)
 
-    def _section(self, start: T, value: object, path: str) -> T:
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+    def _section(self, section: Section, around: object, value: object, path: str) -> object:
+        """What stands below `path`, a section of `around`."""
+        match section.times:
+            case Times.ONCE:
+                return self._once(getattr(around, path.rpartition(".")[2]), value, path)
+            case Times.REPEATED:
+                return self._repeated(section.cls, value, path)
+            case Times.NAMED:
+                return self._named(section.cls, around, value, path)
+
+    def _once(self, start: T, value: object, path: str) -> T:
+        if _is_section(value) and isinstance(value, list):
             raise Wrong(f"a section that stands once; write [{path}] instead of [[{path}]]")
         if not isinstance(value, dict):
-            raise Wrong(f"{described(value)} is not a section; write [{path}] and its keys on the lines below it")
+            raise Wrong(f"{described(value)} is not a section; write [{path}] {_BELOW}")
         return self.read(start, value, f"{path}.")
+
+    def _repeated(self, cls: type[T], value: object, path: str) -> tuple[T, ...]:
+        if isinstance(value, dict):
+            raise Wrong(f"a section that may stand several times; write [[{path}]] instead of [{path}]")
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise Wrong(f"{described(value)} is not a section; write [[{path}]] {_BELOW}")
+        return tuple(self.read(cls(), table, f"{path}[{number}].") for number, table in enumerate(value))
+
+    def _named(self, cls: type[T], around: object, value: object, path: str) -> dict[str, T]:
+        """The sections below `path`, by name.  Each begins with the sections of `around` that it may override."""
+        if not isinstance(value, dict):
+            raise Wrong(f"every section of this kind has a name; write [{path}.NAME] {_BELOW}")
+        start = cls(**{name: getattr(around, name) for name in sections(cls)})
+        found = {}
+        for name, table in value.items():
+            if not _BARE_KEY.fullmatch(name):
+                self._notes.problem(f"{path}.{quoted(name)}", 'a name is made of letters, digits, "-" and "_"')
+            elif not isinstance(table, dict):
+                missing = f"the name is missing; write [{path}.NAME] above this key"
+                other = f"{described(table)} is not a section; write [{path}.{name}] {_BELOW}"
+                self._notes.problem(f"{path}.{name}", missing if name in settings(cls) else other)
+            else:
+                found[name] = self.read(start, table, f"{path}.{name}.")
+        return found
 
     def _unknown(self, cls: type[Any], name: str, value: object, above: str) -> str:
         """What to say of a name that this section does not have."""
-        if isinstance(value, dict):
+        if _is_section(value):
             return f"unknown section{self._guess(name, sections(cls), above)}"
+        places = self._places | _places(cls, above)  # a section below this one is meant rather than one elsewhere
         near, folded = nearest(name, settings(cls)), fold(name)
         if near != folded:  # otherwise it is a key of this section in another spelling
-            word = folded if folded in self._places else None if near else nearest(name, self._places)
+            word = folded if folded in places else None if near else nearest(name, places)
             if word:
-                return f"unknown key {_place(above)}; {self._stands(word)}"
+                return f"unknown key {_place(above)}; {self._stands(word, places[word])}"
         return f"unknown key{self._guess(name, settings(cls), above)}"
 
     def _guess(self, name: str, known: Collection[str], above: str) -> str:
@@ -70,14 +104,36 @@ class Walker:
         if near:
             self._notes.broken.add(f"{above}{near}")
             return f"; {quoted(near)} was probably meant"
-        return f"; known are {', '.join(known)}" if known else f"; [{above.rstrip('.')}] has no sections"
+        return f"; known are {', '.join(known)}" if known else f"; {header(above.rstrip('.'))} has no sections"
 
-    def _stands(self, word: str) -> str:
+    def _stands(self, word: str, places: list[str]) -> str:
         """Where the key `word` belongs.  What was meant for it did not arrive, so nothing more is said about it."""
-        places = self._places[word]
         self._notes.broken.update(f"{above}{word}" for above in places)
         return f"{word} stands {' or '.join(map(_place, places))}"
 
 
+def _replaced(start: T, values: Mapping[str, object]) -> T:
+    return cast(T, replace(cast(Any, start), **values))
+
+
+def _overriding_last(cls: type[Any], table: Mapping[str, object]) -> list[tuple[str, object]]:
+    """The items of `table`, sections that override others behind those."""
+    last = {name for name, section in sections(cls).items() if section.times is Times.NAMED}
+    return sorted(table.items(), key=lambda item: item[0] in last)
+
+
+def _is_section(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def _places(cls: type[Any], above: str) -> Places:
+    """For every key in `cls` and below the paths of the sections in which it stands, each with a dot behind it."""
+    places: Places = {}
+    for path, _ in keys(cls, above):
+        section, dot, name = path.rpartition(".")
+        places.setdefault(name, []).append(section + dot)
+    return places
+
+
 def _place(above: str) -> str:
-    return f"in [{above.rstrip('.')}]" if above else "at the top level, before the first [section]"
+    return f"in {header(above.rstrip('.'))}" if above else "at the top level, before the first [section]"

@@ -26,6 +26,7 @@ class Judge:
         self.policy = generation.default
         self._session = Session(Connection())
         self._connected = False
+        self._trials_at_connect: tuple[str, ...] = ()
         self._forget()
 
     @property
@@ -46,7 +47,9 @@ class Judge:
         self._forget()
         if not self.policy.clauses:
             return ACCEPT
-        return CONTINUE if connection.local else self._ask(Stage.CONNECT)
+        verdict = CONTINUE if connection.local else self._ask(Stage.CONNECT)
+        self._trials_at_connect = tuple(self._trials)  # they are true of every message to come
+        return verdict
 
     def helo(self, helo: str) -> None:
         """HELO or EHLO, again after STARTTLS; it ends a transaction (RFC 5321 §4.1.4)."""
@@ -133,7 +136,7 @@ class Judge:
         self._size = 0
         self._changes: list[Change] = []
         self._held: tuple[Clause, Verdict] | None = None
-        self._trials: list[str] = []
+        self._trials = list(self._trials_at_connect)
         self._standing = CONTINUE if self._connected else _UNSEEN
 
     def _ask(self, stage: Stage, *event: Recipient) -> Verdict:

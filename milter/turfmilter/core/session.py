@@ -14,7 +14,7 @@ from turfmilter.core.ports import ClientNames, Lookup
 class Known:
     """A Lookup that needs no waiting."""
 
-    names: ClientNames = ClientNames()
+    names: ClientNames = field(default_factory=ClientNames)
 
     def result(self) -> ClientNames:
         """What is known."""
@@ -26,7 +26,8 @@ class Connection:
     """The SMTP peer and the listener that it reached.
 
     `name` is the host name that the MTA has confirmed, "" for none; `names` is what DNS says.
-    `host` is the MTA's own name ({j}).  `local` marks local submissions (sendmail(1), a unix socket): no recipient of theirs is ever refused.
+    `daemon` and `port` tell the listener, `host` is the MTA's own name ({j}).
+    `local` marks local submissions (sendmail(1), a unix socket): no recipient of theirs is ever refused.
     """
 
     client: IPAddress | None = None

@@ -48,7 +48,7 @@ class SharedNames:
     """Implements ports.Names with the coroutine function `gather`, which is cancelled after `timeout` seconds.
 
     The coroutines run on one thread, which is started by the first look-up: threads do not survive a fork.
-    No look-up waits for another one, however many there are.  `timer` counts the seconds that names are kept.
+    One that waits holds up no other.  `timer` counts the seconds that names are kept.
     """
 
     def __init__(self, gather: Gather, *, timeout: float, timer: Callable[[], float] = time.monotonic) -> None:

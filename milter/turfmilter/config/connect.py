@@ -1,0 +1,81 @@
+"""The section [connect]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from turfmilter.config.choices import Default, OnNameError, ReplyAt
+from turfmilter.config.kinds import Choice, Flag, ReplyLine
+from turfmilter.config.setting import setting
+from turfmilter.config.tables import ClientEntries
+from turfmilter.core.clients import ClientTable
+from turfmilter.core.entry import Entry
+from turfmilter.core.policy import Mode
+from turfmilter.core.reply import REPLIES, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectConfig:
+    """Who may connect: only the clients listed, or all except those listed.
+
+    The most specific entry of both lists decides; on a tie deny does.
+    Postmaster at our domains (RFC 5321 §4.5.1) and local submissions are let through.
+    """
+
+    mode: Mode = setting(
+        Choice(Mode), "enforce", "Enforce the rule, try it (log what it would refuse), or turn it off.", example="trial"
+    )
+    on_error: OnNameError = setting(
+        Choice(OnNameError),
+        "auto",
+        "When a client's name decides and DNS does not answer: tell the client to come back, or let it connect."
+        ' "auto" is "tempfail" with default = "deny" and "continue" with default = "allow".',
+        example="tempfail",
+    )
+    reply: Reply = setting(
+        ReplyLine(),
+        str(REPLIES["connect"]),
+        "What the client hears. A 4xx reply makes it try again, which helps while you are unsure.",
+        example="554 5.7.1 no mail from here",
+    )
+    default: Default = setting(
+        Choice(Default),
+        "allow",
+        "For clients that neither list names. With deny only the clients in allow may connect.",
+        example="deny",
+    )
+    allow: tuple[Entry, ...] = setting(
+        ClientEntries(),
+        [],
+        "Clients that may connect. A name needs DNS to confirm it in both directions.",
+        example=["192.168.1.0/24", "partner.example"],
+    )
+    deny: tuple[Entry, ...] = setting(
+        ClientEntries(),
+        [],
+        "Clients that may not connect. A name also matches a client whose name is not confirmed.",
+        example=["203.0.113.0/24", "dialup.example", "file:clients.deny"],
+    )
+    reply_at: ReplyAt = setting(
+        Choice(ReplyAt),
+        "rcpt",
+        "When the client hears it: at each recipient, so that the log names sender and recipient and those whom"
+        " the rule spares can be spared; or at once, which is cheapest, spares nobody and leaves the text to the MTA.",
+        example="connect",
+    )
+    spare_authenticated: bool = setting(
+        Flag(), True, "True: authenticated clients may connect from anywhere.", example=False
+    )
+    clients: ClientTable = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make one table of both lists: a denied client is an exception from those that may connect."""
+        denied = (replace(entry, exception=not entry.exception) for entry in self.deny)
+        object.__setattr__(self, "clients", ClientTable((*self.allow, *denied), exception_refuses=True))
+
+    @property
+    def may_open(self) -> bool:
+        """True when a client whose name is not known may connect."""
+        if self.on_error is OnNameError.AUTO:
+            return self.default is Default.ALLOW
+        return self.on_error is OnNameError.CONTINUE

@@ -1,0 +1,76 @@
+"""The kinds of values that are numbers: counts, sizes and seconds."""
+
+from __future__ import annotations
+
+import re
+
+from turfmilter.config.given import Given, Wrong
+from turfmilter.config.setting import Kind
+from turfmilter.config.written import described, quoted
+
+_UNITS = {
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+}
+_SIZE = re.compile(r"(?P<number>\d{1,15}) ?(?P<unit>[A-Za-z]+)", re.ASCII)
+_SHORT = re.compile(r"(?P<number>\d{1,15}) ?(?P<letter>[KMGkmg])", re.ASCII)
+
+
+class Count(Kind[int]):
+    """A whole number, 0 for no limit."""
+
+    words = "a number; `0` is no limit"
+
+    def read(self, given: Given) -> int:
+        return _whole(given)
+
+
+class Size(Kind[int]):
+    """A size in bytes, 0 for no limit."""
+
+    words = 'a number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB, such as `"10 MiB"`; `0` is no limit'
+
+    def read(self, given: Given) -> int:
+        if not isinstance(given.value, str) or given.value.isdecimal():
+            return _whole(given)
+        size = _SIZE.fullmatch(given.value)
+        if size and size["unit"].lower() in _UNITS:
+            return int(size["number"]) * _UNITS[size["unit"].lower()]
+        short = _SHORT.fullmatch(given.value)
+        meant = f"{short['number']} {short['letter'].upper()}iB" if short else "10 MiB"
+        raise Wrong(f'{quoted(given.value)} is not a size; write bytes as a number, or text such as "{meant}"')
+
+
+class Seconds(Kind[float]):
+    """A time that is not endless."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self.words = f"seconds, more than 0 and at most {most:g}"
+
+    def read(self, given: Given) -> float:
+        value = given.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Wrong(
+                f"{described(value)} is not a number of seconds; write it without quotes and units, such as 2.5"
+            )
+        if not 0 < value <= self._most:  # this also refuses nan
+            raise Wrong(f"{described(value)} is out of range; write more than 0 and at most {self._most:g} seconds")
+        return float(value)
+
+
+def _whole(given: Given) -> int:
+    value = given.value
+    if isinstance(value, str) and value.isdecimal():
+        raise Wrong(f"{quoted(value)} is text; numbers stand without quotes")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Wrong(f"{described(value)} is not a whole number")
+    if value < 0:
+        raise Wrong(f"{described(value)} is less than 0; 0 is no limit")
+    if value.bit_length() > 63:  # more than TOML has
+        raise Wrong(f"{described(value)} is not a limit; 0 is none")
+    return value

@@ -1,0 +1,148 @@
+"""From the configuration to the Policy of one listener."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from turfmilter.config.choices import Answer, Default, NameCheck, OnError, Origin, ReplyAt
+from turfmilter.config.schema import Config
+from turfmilter.core.accounts import Accounts
+from turfmilter.core.domains import Domains
+from turfmilter.core.finding import Action
+from turfmilter.core.limits import Cap, LimitTable
+from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.ports import Clock, Quarantine
+from turfmilter.core.reply import REPLIES
+from turfmilter.core.rule import Rule
+from turfmilter.rules.connect import ConnectAtOnce, ConnectAtRcpt
+from turfmilter.rules.limits import (
+    MessageSize,
+    MessagesPerSession,
+    RecipientsPerBounce,
+    RecipientsPerMessage,
+    SessionSize,
+)
+from turfmilter.rules.listener import RequireAuth, RequireTls
+from turfmilter.rules.relay import Relay
+from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName
+from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
+
+_LIMITS = (RecipientsPerMessage, RecipientsPerBounce, MessageSize, SessionSize, MessagesPerSession)
+
+
+def build_policy(config: Config, clock: Clock, listener: str = "", quarantine: Quarantine | None = None) -> Policy:
+    """The rules of `config` in the order in which they decide; those that are off or have nothing to say are left out.
+
+    `config` is as the listener sees it.
+    """
+    clauses = (
+        *_connect(config, clock),
+        *_require_name(config, clock),
+        *_require(config),
+        _relay(config, clock),
+        *_limits(config, clock, listener),
+        *_turf(config, clock),
+        *_header(config),
+    )
+    capped = (replace(clause, mode=_lower(config.mode, clause.mode)) for clause in clauses)
+    return Policy(tuple(clause for clause in capped if clause.mode is not Mode.OFF), listener, quarantine)
+
+
+def _connect(config: Config, clock: Clock) -> Iterator[Clause]:
+    connect, default_allows = config.connect, config.connect.default is Default.ALLOW
+    if default_allows and not connect.clients:
+        return
+    rule: Rule = ConnectAtOnce(connect.clients, default_allows, clock)
+    if connect.reply_at is ReplyAt.RCPT:
+        domains = Domains(config.domains, clock)
+        rule = ConnectAtRcpt(connect.clients, default_allows, clock, domains, connect.spare_authenticated)
+    on_error = None if connect.may_open else REPLIES["connect-unavailable"]
+    yield Clause(rule, Action.REJECT, connect.reply, connect.mode, on_error)
+
+
+def _require_name(config: Config, clock: Clock) -> Iterator[Clause]:
+    reverse = config.reverse_name
+    if reverse.check in (NameCheck.REQUIRE, NameCheck.MATCH_SENDER):
+        rule = RequireName(config.relay.allow, reverse.check is NameCheck.MATCH_SENDER, clock)
+        on_error = None if reverse.on_error is OnError.CONTINUE else REPLIES["reverse_name-unavailable"]
+        yield Clause(rule, Action.REJECT, reverse.reply, reverse.mode, on_error)
+
+
+def _require(config: Config) -> Iterator[Clause]:
+    if config.here.require_auth:
+        yield Clause(RequireAuth(), Action.REJECT, REPLIES["require_auth"])
+    if config.here.require_tls:
+        yield Clause(RequireTls(), Action.REJECT, REPLIES["require_tls"])
+
+
+def _relay(config: Config, clock: Clock) -> Clause:
+    relay = config.relay
+    rule = Relay(
+        domains=Domains(config.domains, clock),
+        always=Domains(relay.always, clock),
+        routing=relay.routing,
+        deny=relay.deny,
+        allow=relay.allow,
+        interfaces=relay.interfaces,
+        accounts=_accounts(relay.authenticated),
+        accounts_need_tls=relay.authenticated_needs_tls,
+        default_allows=relay.default is Default.ALLOW,
+        clock=clock,
+    )
+    return Clause(rule, Action.REJECT, relay.reply, relay.mode, REPLIES["relay-unavailable"])
+
+
+def _limits(config: Config, clock: Clock, listener: str) -> Iterator[Clause]:
+    general = config.limits.numbers
+    caps = (
+        Cap(
+            replace(general, **cap.numbers),
+            authenticated=None if cap.authenticated is None else _accounts(cap.authenticated),
+            client=cap.client,
+            sender=cap.sender,
+            listener=None if cap.listener is None else frozenset(cap.listener),
+        )
+        for cap in config.cap
+    )
+    table = LimitTable(general, tuple(caps), listener, clock)
+    for rule in _LIMITS:
+        if table.any(rule.name):
+            yield Clause(rule(table), Action.REJECT, REPLIES[rule.name], config.limits.mode)
+
+
+def _turf(config: Config, clock: Clock) -> Iterator[Clause]:
+    turf = config.turf
+    rules: dict[Origin, Rule] = {
+        Origin.SENDER: TurfSender(turf.tables, turf.spare_authenticated, clock),
+        Origin.AUTHOR: TurfAuthor(turf.tables, turf.spare_authenticated, clock),
+    }
+    if not turf.tables:
+        return
+    modes: list[tuple[Rule, Mode]] = [(rules[origin], turf.mode) for origin in Origin if origin in turf.match]
+    if Origin.AUTHOR in turf.match:
+        modes.append((UnreadableAuthor(turf.spare_authenticated), _lower(turf.mode, turf.unreadable_author)))
+    action = Action.DISCARD if turf.discard else Action.HOLD
+    reply = turf.reply if turf.answer is Answer.REJECT else None
+    exempts = Exempt(turf.exempt, clock)
+    yield from (Clause(rule, action, reply, mode, exempts=exempts) for rule, mode in modes)
+
+
+def _header(config: Config) -> Iterator[Clause]:
+    """What is written into or taken out of the header, whatever the rules before decide."""
+    reverse = config.reverse_name
+    if reverse.check is NameCheck.STAMP:
+        yield Clause(StampName(config.authserv_id), Action.CHANGE, mode=reverse.mode)
+    if reverse.remove_forged:
+        yield Clause(RemoveForged(config.authserv_id), Action.CHANGE, mode=reverse.mode)
+
+
+def _accounts(authenticated: bool | frozenset[str]) -> Accounts | None:
+    if isinstance(authenticated, bool):
+        return Accounts() if authenticated else None
+    return Accounts(authenticated)
+
+
+def _lower(*modes: Mode) -> Mode:
+    """The most cautious one: off before trial before enforce."""
+    return min(modes, key=list(Mode).index)
