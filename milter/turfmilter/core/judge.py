@@ -106,6 +106,9 @@ class Judge:
         taken = tuple(r for r in recipients if not clause.exempts(r))
         if recipients and not taken:
             return Verdict(Action.ACCEPT, verdict.finding)
+        if self._session.connection.local:
+            # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
+            taken = recipients
         if len(taken) < len(recipients):
             return replace(verdict, taken=taken, partly=True, reply=None)
         return replace(verdict, taken=taken)
