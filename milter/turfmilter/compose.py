@@ -15,6 +15,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
 from turfmilter.mta.callbacks import Service
+from turfmilter.mta.remarks import Remarks
 from turfmilter.mta.sessions import Sessions
 from turfmilter.rules.relay import Relay
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
@@ -66,6 +67,7 @@ def build_service(config: Config, log: LogWriter) -> Service:
         clock=SystemClock(),
         executor=ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="quarantine"),
         sessions=Sessions(),
+        remarks=Remarks(log),
     )
 
 

@@ -61,7 +61,7 @@ class Judge:
 
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
-        verdict = CONTINUE if self._session.connection.local else self._of_recipient(recipient)
+        verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
         envelope = self._session.envelope
         if envelope and verdict is CONTINUE:
             envelope = replace(envelope, recipients=(*envelope.recipients, recipient))
@@ -80,14 +80,14 @@ class Judge:
     def end_of_headers(self) -> Verdict:
         """All header fields are known.  ACCEPT when nothing in the body can change that."""
         self._session = replace(self._session, authors=read_authors(self._from))
-        verdict = self._ask(Stage.HEADERS)
-        return self._settled(Stage.END) if verdict is CONTINUE else verdict
+        self._standing = self._first(Stage.HEADERS)
+        return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
 
     def end(self) -> Verdict:
         """The message is complete; this verdict is final."""
         if self._session.envelope is None:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
-        verdict = self._ask(Stage.END) if self._standing is CONTINUE else self._standing
+        verdict = self._first(Stage.END)
         return self.outcome() if verdict is CONTINUE else verdict
 
     def abort(self) -> None:
@@ -120,8 +120,12 @@ class Judge:
         self._trials: list[str] = []
         self._standing = CONTINUE if self._connected else _UNSEEN
 
+    def _first(self, stage: Stage, *event: Recipient) -> Verdict:
+        """The refusal that stands, else what the rules say at `stage`."""
+        return self._ask(stage, *event) if self._standing is CONTINUE else self._standing
+
     def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
-        """The first refusal decides; a hold is kept in mind, because a later refusal still refuses."""
+        """The first refusal; a hold is kept in mind, because a later refusal still refuses."""
         for clause in self.policy.asked(stage):
             finding = getattr(clause.rule, stage.value)(self._session, *event)
             verdict = clause.verdict(finding) if finding else None
@@ -141,9 +145,6 @@ class Judge:
         assert finding is not None
         words = (finding.rule, verdict.action.value, str(finding.matched or ""), *(bare(r.text) for r in event))
         self._trials.append(" ".join(w for w in words if w))
-
-    def _of_recipient(self, recipient: Recipient) -> Verdict:
-        return self._ask(Stage.RCPT, recipient) if self._standing is CONTINUE else self._standing
 
     def _settled(self, *later: Stage) -> Verdict:
         """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""

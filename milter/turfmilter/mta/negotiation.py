@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import milter
 
 from turfmilter.core.finding import Action
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Mode, Policy
 from turfmilter.core.rule import Stage
 
 _NO_CONTENT = milter.P_NOHDRS | milter.P_NOEOH | milter.P_NOBODY
@@ -49,7 +50,7 @@ class Terms:
 def negotiate(policy: Policy, actions: int, protocol: int) -> Terms:
     """The terms out of the `actions` and `protocol` bits that the MTA offers."""
     wanted_actions = milter.SETSYMLIST
-    if any(clause.action in (Action.HOLD, Action.DISCARD) for clause in policy.clauses):
+    if _may_take(policy):
         wanted_actions |= milter.DELRCPT
     wanted = milter.P_NOUNKNOWN | milter.P_SKIP
     if policy.clauses:
@@ -62,3 +63,27 @@ def negotiate(policy: Policy, actions: int, protocol: int) -> Terms:
     else:
         wanted |= _NO_CONTENT
     return Terms(protocol & wanted, actions & wanted_actions)
+
+
+def lacking(policy: Policy, terms: Terms) -> Iterator[str]:
+    """What `policy` needs of an MTA and this one does not offer, each with what follows from it."""
+    if policy.clauses and not terms.can_ask_for_macros:
+        yield (
+            "the MTA takes no list of macros (SMFIF_SETSYMLIST): client names, listeners and accounts"
+            " are known only as far as its own configuration sends them"
+        )
+    if _may_take(policy) and not terms.can_delete_recipients:
+        yield (
+            "the MTA lets nobody take off recipients (SMFIF_DELRCPT): turf mail that is for exempt recipients"
+            " and others is answered 451"
+        )
+    if policy.may_hold and not terms.leading_space:
+        yield (
+            "the MTA does not show the blanks behind the colon of a header (SMFIP_HDR_LEADSPC): held messages have one"
+            " there, which can break their DKIM signatures"
+        )
+
+
+def _may_take(policy: Policy) -> bool:
+    """True when a message may have to be kept from some of its recipients."""
+    return any(c.action in (Action.HOLD, Action.DISCARD) and c.mode is Mode.ENFORCE for c in policy.clauses)

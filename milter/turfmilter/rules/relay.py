@@ -73,17 +73,20 @@ class Relay(Rule):
         denied = self._deciding(self.deny, connection.client, connection.name or connection.claimed)
         if denied and not denied.exception:
             return Finding(self.name, "deny list", denied)
-        if denied is None and self._unsure(self.deny, connection, connection.claimed):
-            return Finding(self.name, "client name", unavailable=True)
         allowed = self._deciding(self.allow, connection.client, connection.name)
-        if allowed and not allowed.exception:
-            return None
-        interface = self._deciding(self.interfaces, connection.local_address, "")
-        if (interface and not interface.exception) or self._trusts(session) or self.default_allows:
-            return None
-        if allowed is None and self._unsure(self.allow, connection, connection.name):
-            return Finding(self.name, "client name", unavailable=True)
-        return Finding(self.name, "not allowed")
+        if self._grants(session, allowed):
+            unsure = denied is None and self._unsure(self.deny, connection, connection.claimed)
+        elif allowed is None and self._unsure(self.allow, connection, connection.name):
+            unsure = True
+        else:
+            return Finding(self.name, "not allowed")
+        return Finding(self.name, "client name", unavailable=True) if unsure else None
+
+    def _grants(self, session: Session, allowed: Entry | None) -> bool:
+        """True when a step behind the deny list, or the default, lets the client relay."""
+        interface = self._deciding(self.interfaces, session.connection.local_address, "")
+        listed = any(entry and not entry.exception for entry in (allowed, interface))
+        return listed or self._trusts(session) or self.default_allows
 
     def _deciding(self, table: HostTable, address: IPAddress | None, name: str) -> Entry | None:
         """The entry that decides; any address entry is more specific than a name."""

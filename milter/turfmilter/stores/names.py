@@ -1,0 +1,164 @@
+"""The names of clients: one look-up for all who ask at the same time, and what it found, for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from math import inf
+from threading import Lock, Thread
+from typing import Any
+
+from cachetools import TLRUCache
+
+from turfmilter.core.mailbox import IPAddress
+from turfmilter.core.ports import ClientNames, Lookup
+
+# Seconds that names are kept, whatever their TTL says.
+_LEAST = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0
+_MOST = 3600.0  # an administrator who mends his DNS need not wait longer
+_FAILURE = 15.0  # a dead server is not asked by every connection, and soon after it came back all is well
+_ROOM = 10_000  # addresses; less than 10 MB a process
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What has been learnt of one address so far.  The look-up's thread writes it, everyone may read it.
+
+    `ttl` is the smallest one among the records seen, in seconds.
+    """
+
+    claimed: tuple[str, ...] = ()
+    confirmed: set[str] = field(default_factory=set)
+    failed: bool = False
+    ttl: float = inf
+
+    def names(self, *, failed: bool) -> ClientNames:
+        """As the rules see it; `failed` when more may come."""
+        return ClientNames(tuple(n for n in self.claimed if n in self.confirmed), self.claimed, failed)
+
+
+Gather = Callable[[IPAddress, Gathered], Coroutine[Any, Any, None]]
+
+
+class SharedNames:
+    """Implements ports.Names with the coroutine function `gather`, which is cancelled after `timeout` seconds.
+
+    The coroutines run on one thread, which is started by the first look-up: threads do not survive a fork.
+    One that waits holds up no other.  `timer` counts the seconds that names are kept.
+    """
+
+    def __init__(self, gather: Gather, *, timeout: float, timer: Callable[[], float] = time.monotonic) -> None:
+        self._gather = gather
+        self._timeout = timeout
+        self._lock = Lock()
+        self._kept = TLRUCache[IPAddress, _Known](_ROOM, ttu=lambda _, known, now: now + known.seconds, timer=timer)
+        self._under_way: dict[IPAddress, _UnderWay] = {}
+        self._thread = _LoopThread()
+
+    def begin(self, address: IPAddress) -> Lookup:
+        """Start to look up the names of `address`, unless they are known or being looked up; returns at once."""
+        deadline = time.monotonic() + self._timeout
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
+        with self._lock:
+            known = self._kept.get(address)
+            if known is not None:
+                return known
+            under_way = self._under_way.get(address)
+            if under_way is None:
+                under_way = self._under_way[address] = self._start(address)
+        return _Awaited(under_way, deadline)
+
+    def close(self) -> None:
+        """End the thread; who still waits gets what is known."""
+        self._thread.close()
+
+    def _start(self, address: IPAddress) -> _UnderWay:
+        gathered = Gathered()
+        return _UnderWay(gathered, self._thread.run(self._look_up(address, gathered)))
+
+    async def _look_up(self, address: IPAddress, gathered: Gathered) -> ClientNames:
+        try:
+            await self._gather_in_time(address, gathered)
+            names = gathered.names(failed=gathered.failed)
+            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _LEAST), _MOST)
+            with self._lock:
+                self._kept[address] = _Known(names, seconds)
+            return names
+        finally:
+            with self._lock:
+                del self._under_way[address]
+
+    async def _gather_in_time(self, address: IPAddress, gathered: Gathered) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._gather(address, gathered)
+        except TimeoutError:
+            gathered.failed = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Implements ports.Lookup with names that are kept for some `seconds`."""
+
+    names: ClientNames
+    seconds: float
+
+    def result(self) -> ClientNames:
+        return self.names
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """One look-up, for everyone who waits for it."""
+
+    gathered: Gathered
+    names: Future[ClientNames]
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """Implements ports.Lookup for one connection; `deadline` is its own, on the clock of time.monotonic."""
+
+    under_way: _UnderWay
+    deadline: float
+
+    def result(self) -> ClientNames:
+        try:
+            return self.under_way.names.result(max(0.0, self.deadline - time.monotonic()))
+        except (TimeoutError, CancelledError):
+            return self.under_way.gathered.names(failed=True)
+
+
+class _LoopThread:
+    """A thread that runs coroutines, from the first one on.  `run` is called by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._started: tuple[Thread, asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, ClientNames]) -> Future[ClientNames]:
+        if self._started is None:
+            loop, stop = asyncio.new_event_loop(), asyncio.Event()
+            thread = Thread(target=self._serve, args=(loop, stop), name="names", daemon=True)
+            thread.start()
+            self._started = thread, loop, stop
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started[1])
+
+    def close(self) -> None:
+        started, self._started = self._started, None
+        if started is not None:
+            thread, loop, stop = started
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+
+    @staticmethod
+    def _serve(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        async def until_stopped() -> None:
+            await stop.wait()
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:  # which cancels at the end what is still under way
+            runner.run(until_stopped())
