@@ -18,6 +18,7 @@ from turfmilter.core.policy import Policy
 from turfmilter.core.ports import Clock, Log
 from turfmilter.core.session import Connection, Known
 from turfmilter.mta.callbacks import Service
+from turfmilter.mta.remarks import Remarks
 from turfmilter.mta.sessions import Sessions
 from turfmilter.policies import build_policy
 from turfmilter.stores.dns import DnsNames
@@ -76,6 +77,7 @@ def build_service(config: Config, log: Log) -> Service:
         executor=ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="quarantine"),
         sessions=Sessions(),
         watch=_watch(config, generation, log, clock),
+        remarks=Remarks(log),
     )
 
 

@@ -18,16 +18,15 @@ _SOURCE = Path(__file__).parents[2] / "milter"
 class Daemon:
     """turfmilter in the foreground, with the configuration file `config`, listening at `socket`.
 
-    `socket` is as the configuration writes it (unix:PATH or inet:PORT@HOST).  `user` starts it as that user;
-    without, it runs as whoever runs the tests, and as root it then needs `user` in its configuration.
-    Its log and all else that it writes stand in `log_file`.
+    `socket` is as the configuration writes it (unix:PATH or inet:PORT@HOST).  Started by root, it needs `user` in its
+    configuration.  Its log (to = "stderr") and all else that it writes stand in `log_file`.
     """
 
-    def __init__(self, config: Path, socket: str | Path, *, user: str | None = None, arguments: tuple[str, ...] = ()):
+    def __init__(self, config: Path, socket: str | Path) -> None:
         self.socket = socket
         self.log_file = config.with_suffix(".log")
-        program: list[str | Path] = [sys.executable, "-m", "turfmilter", "-f", "-c", config, *arguments]
-        self.process = Process(program, self.log_file, user=user, env={"PYTHONPATH": str(_SOURCE)})
+        program: list[str | Path] = [sys.executable, "-m", "turfmilter", "-f", "-c", config]
+        self.process = Process(program, self.log_file, env={"PYTHONPATH": str(_SOURCE)})
 
     def __enter__(self) -> Self:
         self.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -23,21 +22,13 @@ class ProcessEnded(RuntimeError):
 class Process:
     """A program as a child.  What it writes to stdout and stderr goes to the file `output`.
 
-    `user` is whom it runs as (only root may choose); `env` is added to our own environment.
+    `env` is added to our own environment.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str | Path],
-        output: Path,
-        *,
-        user: str | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, command: Sequence[str | Path], output: Path, *, env: Mapping[str, str] | None = None) -> None:
         self.command = [str(word) for word in command]
         self.output = output
         self._env = {**os.environ, **(env or {})}
-        self._user = user
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,7 +40,8 @@ class Process:
         """Start, and return when `ready`.  Raises ProcessEnded with the output when it ends before that."""
         with self.output.open("ab") as output:
             self._child = subprocess.Popen(
-                [*_setpriv(self._user), *self.command],
+                # pdeathsig: the child goes when we are killed, and cannot be left behind.
+                ["setpriv", "--pdeathsig", "TERM", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -115,14 +107,6 @@ class Process:
                 self._child.wait()
         self._child.wait()
         self._child = None
-
-
-def _setpriv(user: str | None) -> list[str]:
-    ending = ["setpriv", "--pdeathsig", "TERM"]  # the child goes when we are killed, and cannot be left behind
-    if user is None:
-        return ending
-    entry = pwd.getpwnam(user)
-    return [*ending, f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups"]
 
 
 def _kill(pid: int) -> None:

@@ -79,7 +79,7 @@ class Scripted(Milter.Base):  # type: ignore[misc]
         self.body_chunks += bool(chunk)
         if "skip" in self.sender and self.body_chunks == 2:
             return int(Milter.SKIP)
-        return self.verdict("", Milter.P_NR_BODY)
+        return self.verdict(self.sender.replace("-in-body", ""), Milter.P_NR_BODY)
 
     def eom(self) -> int:
         """Make changes, and tell what was seen."""

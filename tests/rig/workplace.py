@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from pathlib import Path
 def workplace() -> Iterator[Path]:
     """A new directory, mode 0755, removed at the end.
 
-    pytest's own tmp_path is closed to other users (0700), and too long for a socket's path (108 bytes).
+    TMPDIR and pytest's tmp_path are often closed to other users (0700), or too long for a socket's path (108 bytes).
     """
-    place = Path(tempfile.mkdtemp(prefix="turf-"))
+    # Whatever our own umask: what is made here must be readable for those users.
+    before = os.umask(0o022)
+    place = Path(tempfile.mkdtemp(prefix="turf-", dir="/tmp"))
     place.chmod(0o755)
     try:
         yield place
     finally:
         shutil.rmtree(place)
+        os.umask(before)

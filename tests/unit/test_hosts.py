@@ -170,6 +170,18 @@ def test_a_table_counts_its_entries() -> None:
             ],
         ),
         (
+            ["10.0.0.0/8 expires=2027-03-01", "10.1.0.0/16 expires=2027-03-01"],
+            ['hosts:2: "10.1.0.0/16": changes nothing: "10.0.0.0/8" (hosts:1) gives the same answer'],
+        ),
+        (
+            ["!isp.example expires=2027-03-01", "isp.example expires=2027-03-01"],
+            ['hosts:1: "!isp.example": never decides: "isp.example" (hosts:2) wins the tie'],
+        ),
+        (
+            ["10.1.0.0/16", "!10.1.0.0/16", "10.0.0.0/8"],
+            ['hosts:2: "!10.1.0.0/16": never decides: "10.1.0.0/16" (hosts:1) wins the tie'],
+        ),
+        (
             ["!10.0.0.0/8 expires=2027-03-01", "!10.1.0.0/16 expires=2027-02-01"],
             ['hosts:2: "!10.1.0.0/16": changes nothing: "!10.0.0.0/8" (hosts:1) gives the same answer'],
         ),

@@ -77,6 +77,7 @@ SENDERS = {
     "a..b.@isp.example": Address("a..b.", "isp.example"),
     '"joe"@isp.example': Address("joe", "isp.example"),
     '"Joe Smith"@isp.example': Address("joe smith", "isp.example"),
+    '"Straße 1"@isp.example': Address("strasse 1", "isp.example"),
     r'"a\"b\\c"@isp.example': Address(r'a"b\c', "isp.example"),
     '"a@b"@isp.example': Address("a@b", "isp.example"),
     '"#joe"@isp.example': Address("#joe", "isp.example"),

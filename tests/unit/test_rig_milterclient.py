@@ -97,6 +97,7 @@ def test_a_message_stops_where_an_mta_stops(start: Start, sender: str, steps: li
     told = client.message(sender, ["<c@d>"])
     assert [name for name, _ in told.steps] == steps
     assert str(told.end) == end
+    assert ("abort" in client.sent_bytes) is ("eom" not in steps)
 
 
 def test_after_a_refused_recipient_the_next_is_asked(start: Start) -> None:
@@ -220,6 +221,14 @@ def test_the_body_comes_in_chunks_until_skip(start: Start, sender: str, chunks: 
     assert client.round_trips["body"] == chunks
 
 
+def test_the_body_ends_where_it_is_refused(start: Start) -> None:
+    client = start()
+    client.greet()
+    told = client.message("<reject-in-body@b>", ["<c@d>"], body=b"x" * (2 * wire.CHUNK))
+    assert str(told.end) == "reject"
+    assert client.sent_bytes["body"] == 4 + 1 + wire.CHUNK
+
+
 def test_bytes_and_round_trips_are_counted(start: Start) -> None:
     client = start(Protocol.NOHELO | Protocol.NR_CONN)
     client.greet()
@@ -279,6 +288,14 @@ def test_a_filter_that_breaks_the_protocol_is_found_out(place: Path, frames: lis
     fake = Fake(place / "fake", *frames)
     with MilterClient(place / "fake") as client, pytest.raises(ProtocolError):
         client.greet()
+    fake.join()
+
+
+def test_after_skip_no_more_of_the_same_is_sent(place: Path) -> None:
+    fake = Fake(place / "fake", negotiated(protocol=Protocol.SKIP), wire.frame(b"s"), wire.frame(b"c"))
+    with MilterClient(place / "fake") as client:
+        client.negotiate()
+        assert [client.header("A", " b").sent, client.header("A", " b").sent, client.eoh().sent] == [True, False, True]
     fake.join()
 
 

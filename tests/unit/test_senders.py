@@ -177,6 +177,14 @@ def test_a_table_counts_its_entries() -> None:
             ],
         ),
         (
+            ["!@a.isp.example", "@a.isp.example", "!@isp.example"],
+            ['turf:2: "@a.isp.example": never decides: "!@a.isp.example" (turf:1) wins the tie'],
+        ),
+        (
+            ["@isp.example expires=2027-03-01", "!@isp.example expires=2027-03-01"],
+            ['turf:1: "@isp.example": never decides: "!@isp.example" (turf:2) wins the tie'],
+        ),
+        (
             ["!joe@isp.example expires=2027-02-01", "!@isp.example expires=2027-03-01"],
             ['turf:1: "!joe@isp.example": changes nothing: "!@isp.example" (turf:2) gives the same answer'],
         ),

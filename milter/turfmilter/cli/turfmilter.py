@@ -70,6 +70,7 @@ def _load(path: Path, socket: str | None) -> Config:
 
 def _serve(config: Config, foreground: bool) -> None:
     require_pymilter()
+    background.occupy_standard_descriptors()
     listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)

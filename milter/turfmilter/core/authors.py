@@ -39,10 +39,10 @@ def _read_field(value: str) -> list[Mailbox]:
     if simple and ("<" in value) == value.endswith(">"):
         return [mailbox_of(simple[1], simple[2])]
     try:
-        spelling = spell(value)
-        return [box for part in spelling.split(",;") for box in _mailboxes(part)]
+        parts = spell(value).split(",;")
     except Unreadable:
         return []
+    return [mailbox for part in parts if "@" in part.text for mailbox in _mailboxes(part)]
 
 
 def _mailboxes(part: Spelling) -> list[Mailbox]:
@@ -61,7 +61,11 @@ def _mailboxes(part: Spelling) -> list[Mailbox]:
 
 
 def _mailbox(spelling: Spelling) -> list[Mailbox]:
-    local, domain = address_of(spelling)
+    """The address; none when it cannot be read, for it must not hide the others of its field."""
+    try:
+        local, domain = address_of(spelling)
+    except Unreadable:
+        return []
     return [mailbox_of(local, domain)] if domain else []
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from turfmilter.core.finding import Action
 from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Mode, Policy
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection
 
@@ -61,5 +61,6 @@ class Generation:
         return any(clause.rule.measures for policy in self.policies for clause in policy.clauses)
 
     def does(self, *actions: Action) -> bool:
-        """True when a finding of any rule can lead to one of `actions`."""
-        return any(clause.action in actions for policy in self.policies for clause in policy.clauses)
+        """True when a finding of any rule can lead to one of `actions`; in trial it leads to none."""
+        clauses = (clause for policy in self.policies for clause in policy.clauses)
+        return any(clause.action in actions and clause.mode is Mode.ENFORCE for clause in clauses)

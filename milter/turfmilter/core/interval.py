@@ -65,7 +65,7 @@ def _network(text: str) -> Interval:
     first = int(address)
     if first & host_bits:
         network = ip_network(f"{address}/{length}", strict=False)
-        raise PatternError("host bits are set in the network", f"probably meant {network} or {address}")
+        raise PatternError("host bits are set in the network", f"probably meant {network} or {base}")
     return Interval(address.version, first, first | host_bits, Kind.NETWORK if host_bits else Kind.ADDRESS)
 
 

@@ -69,7 +69,7 @@ class Judge:
 
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
-        verdict = CONTINUE if self._session.connection.local else self._of_recipient(recipient)
+        verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
         envelope = self._session.envelope
         if envelope and verdict is CONTINUE:
             envelope = replace(envelope, recipients=(*envelope.recipients, recipient))
@@ -90,8 +90,8 @@ class Judge:
         """All header fields are known.  ACCEPT when nothing in the body can change that."""
         authors = read_authors(self._fields.get("from", ()))
         self._session = replace(self._session, authors=authors, fields=self._fields)
-        verdict = self._ask(Stage.HEADERS)
-        return self._settled(Stage.END) if verdict is CONTINUE else verdict
+        self._standing = self._first(Stage.HEADERS)
+        return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
 
     def body(self, octets: int) -> None:
         """A part of the body, `octets` long."""
@@ -102,7 +102,7 @@ class Judge:
         if self._session.envelope is None:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
         self._session = replace(self._session, size=self._size)
-        verdict = self._ask(Stage.END) if self._standing is CONTINUE else self._standing
+        verdict = self._first(Stage.END)
         return self.outcome() if verdict is CONTINUE else verdict
 
     def accepted(self) -> None:
@@ -126,6 +126,9 @@ class Judge:
         taken = tuple(r for r in recipients if not clause.exempts(r))
         if recipients and not taken:
             return Verdict(Action.ACCEPT, verdict.finding, changes=tuple(self._changes))
+        if self._session.connection.local:
+            # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
+            taken = recipients
         if len(taken) < len(recipients):
             return replace(verdict, taken=taken, partly=True, reply=None, changes=tuple(self._changes))
         return replace(verdict, taken=taken)
@@ -139,8 +142,12 @@ class Judge:
         self._trials = list(self._trials_at_connect)
         self._standing = CONTINUE if self._connected else _UNSEEN
 
+    def _first(self, stage: Stage, *event: Recipient) -> Verdict:
+        """The refusal that stands, else what the rules say at `stage`."""
+        return self._ask(stage, *event) if self._standing is CONTINUE else self._standing
+
     def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
-        """The first refusal decides; a hold is kept in mind, because a later refusal still refuses."""
+        """The first refusal; a hold is kept in mind, because a later refusal still refuses."""
         for clause in self.policy.asked(stage):
             finding = getattr(clause.rule, stage.value)(self._session, *event)
             if finding is None:
@@ -161,9 +168,6 @@ class Judge:
         done = "unavailable" if finding.unavailable else verdict.action.value
         words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
         self._trials.append(" ".join(w for w in words if w))
-
-    def _of_recipient(self, recipient: Recipient) -> Verdict:
-        return self._ask(Stage.RCPT, recipient) if self._standing is CONTINUE else self._standing
 
     def _settled(self, *later: Stage) -> Verdict:
         """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""

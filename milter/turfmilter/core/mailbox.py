@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import idna
 
 IPAddress = IPv4Address | IPv6Address
+
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 §3.1
+_LONGEST = 253  # RFC 1035 §2.3.4; IDNA takes quadratic time
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,15 @@ class Mailbox:
 def fold_domain(text: str) -> str:
     """`text` in lower case and A-labels, without the trailing dot; literals in their shortest spelling.
 
-    What is no valid name (RFC 5891) is only lower-cased: it then equals no entry of any table,
+    A label that is not valid (RFC 5891) is only lower-cased: it then equals none in any table,
     because tables hold valid names only.
     """
     if text.startswith("["):
         address = literal_address(text)
         return text.lower() if address is None else f"[{address}]"
-    if text.isascii():
+    if text.isascii() or len(text) > _LONGEST:
         return text.lower().removesuffix(".")
-    try:
-        return idna.encode(text, uts46=True).decode("ascii").lower().removesuffix(".")
-    except (idna.IDNAError, UnicodeError):
-        return text.lower().removesuffix(".")
+    return ".".join(map(_fold_label, _DOTS.split(text))).removesuffix(".")
 
 
 def literal_address(domain: str) -> IPAddress | None:
@@ -66,3 +67,12 @@ def parse_address(text: str) -> IPAddress | None:
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped or address
     return address
+
+
+def _fold_label(label: str) -> str:
+    if label.isascii():
+        return label.lower()
+    try:
+        return idna.encode(label, uts46=True).decode("ascii").lower()
+    except UnicodeError:
+        return label.lower()

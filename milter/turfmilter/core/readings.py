@@ -10,10 +10,12 @@ from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
 
 # RFC 5321 atext without the routing characters "%" and "!", and letters beyond ASCII (RFC 6531).
-_PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
+_PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]*[\w-])\.?>?")
 # Exchange wrapped foreign addresses so: IMCEASMTP-user+40dom@local (Q237927, Q264330).
-_IMCEA = re.compile(r"imcea[a-z0-9]*-(.+)", re.IGNORECASE | re.DOTALL)
+_IMCEA = re.compile(r"imcea[a-z0-9]*[- ](.+)", re.IGNORECASE | re.DOTALL)
 _PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9._-]+")  # what a folded domain consists of, when it is no address literal
+_LONGEST = 1024  # more than any address that SMTP can carry: NFKC takes quadratic time
 _MOST = 32  # more readings than anybody needs: a text of that many layers is an attack
 
 
@@ -47,8 +49,8 @@ def read_sender(text: str) -> Mailbox:
     try:
         return mailbox_of(*address_of(_inside(spell(text))))
     except Unreadable:
-        local, _, domain = text.strip("<> \t").rpartition("@")
-        return mailbox_of(local, domain)
+        local, at, domain = text.strip("<> \t").rpartition("@")
+        return mailbox_of(local, domain) if at else mailbox_of(domain, "")
 
 
 def _disguised(text: str, local: str) -> bool:
@@ -56,6 +58,8 @@ def _disguised(text: str, local: str) -> bool:
 
 
 def _all(text: str) -> dict[Mailbox, None]:
+    if len(text) > _LONGEST:
+        raise Unreadable("longer than any address")
     found: dict[Mailbox, None] = {}
     todo, seen = [text, unicodedata.normalize("NFKC", text)], set[str]()
     while todo:
@@ -66,7 +70,10 @@ def _all(text: str) -> dict[Mailbox, None]:
             raise Unreadable("too many layers")
         seen.add(candidate)
         local, domain = address_of(_inside(spell(candidate)))
-        found[mailbox_of(local, domain)] = None
+        mailbox = mailbox_of(local, domain)
+        if domain and not _HOST.fullmatch(mailbox.domain) and mailbox.literal is None:
+            raise Unreadable("no domain that the MTAs agree on")
+        found[mailbox] = None
         todo += _hidden(local)
     return found
 
@@ -93,7 +100,9 @@ def _inside(spelling: Spelling) -> Spelling:
     opening = spelling.rfind("<")
     if opening < 0:
         return spelling.part(0)
-    closing = spelling.find(">", opening)
-    if closing < 0 or spelling.part(closing).text.strip("> \t"):
+    closing = spelling.find(">")
+    if closing < opening or spelling.part(closing).text.strip("> \t"):
         raise Unreadable("the <> do not match")
+    if any(routing in spelling.text[:opening] for routing in "@%!"):
+        raise Unreadable("an address before the <>")
     return spelling.part(opening + 1, closing)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_SHAPE = re.compile(r"(?P<code>[45][0-5]\d) +(?P<enhanced>[45]\.\d{1,3}\.\d{1,3}) +(?P<text>\S.*)")
+_ENHANCED = r"[45]\.\d{1,3}\.\d{1,3}"
+_SHAPE = re.compile(rf"(?P<code>[45][0-5]\d) +(?P<enhanced>{_ENHANCED}) +(?P<text>\S.*)", re.ASCII)
 _LONGEST = 480  # RFC 5321 §4.5.3.1.5: 512 octets for the whole line
 
 
@@ -24,7 +25,7 @@ class Reply:
     def __post_init__(self) -> None:
         if not 400 <= self.code <= 559:
             raise ValueError(f"{self.code} is not a refusal: a code from 400 to 559 is needed")
-        if not re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", self.enhanced):
+        if not re.fullmatch(_ENHANCED, self.enhanced, re.ASCII):
             raise ValueError(f'"{self.enhanced}" is no enhanced code such as "5.7.1" (RFC 3463)')
         if self.enhanced[0] != str(self.code)[0]:
             raise ValueError(f"{self.code} and {self.enhanced} are of different classes (RFC 2034)")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from turfmilter.core.mailbox import Mailbox, fold_domain
 
+_LONGEST = 512  # RFC 5321 §4.5.3.1.4: a whole command line
+_BLANKS = " \t\r\n"  # no others: MTAs take them for part of a name
+
 
 class Unreadable(ValueError):
     """The text is no address: something is not closed, or it names several."""
@@ -34,9 +37,9 @@ class Spelling:
     def part(self, start: int, end: int | None = None) -> Spelling:
         """The characters from `start` up to `end`, without bare blanks around them."""
         end = len(self.text) if end is None else end
-        while start < end and self.bare[start] and self.text[start].isspace():
+        while start < end and self.bare[start] and self.text[start] in _BLANKS:
             start += 1
-        while start < end and self.bare[end - 1] and self.text[end - 1].isspace():
+        while start < end and self.bare[end - 1] and self.text[end - 1] in _BLANKS:
             end -= 1
         return Spelling(self.text[start:end], self.bare[start:end])
 
@@ -57,14 +60,13 @@ def spell(text: str) -> Spelling:
     """Resolve quotes, escapes and comments.  Raises Unreadable when one of them is not closed."""
     chars: list[str] = []
     bare: list[bool] = []
-    places = iter(enumerate(text))
-    closing = {'"': '"', "[": "]"}
+    places = iter(text)
     inside = ""  # what closes the quoted string or literal that we stand in
     depth = 0  # of comments
-    for _, char in places:
+    for char in places:
         escaped = char == "\\"
         if escaped:
-            _, char = next(places, (0, ""))
+            char = next(places, "")
             if not char:
                 raise Unreadable("nothing follows the last backslash")
         if depth:
@@ -79,11 +81,13 @@ def spell(text: str) -> Spelling:
             inside = "" if char == inside else inside
         elif char == "(":
             depth = 1
+        elif char == '"':
+            inside = char
         else:
-            inside = closing.get(char, "")
-            if char != '"':
-                chars.append(char)
-                bare.append(True)
+            # RFC 5321 §4.1.3.  Elsewhere "[" hides nothing: both MTAs send [x@[192.0.2.1] to 192.0.2.1.
+            inside = "]" if char == "[" and chars[-1:] == ["@"] and bare[-1] else ""
+            chars.append(char)
+            bare.append(True)
     if inside or depth:
         raise Unreadable("a quote, a literal or a comment is not closed")
     return Spelling("".join(chars), tuple(bare))
@@ -94,11 +98,15 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
 
     A source route is dropped (RFC 5321 §4.1.2, appendix C).  Raises Unreadable.
     """
+    if len(spelling.text) > _LONGEST:
+        raise Unreadable("longer than any address")
     while spelling.text.startswith("@") and spelling.bare[0]:
         colon = spelling.find(":")
         if colon < 0:
             break
         spelling = spelling.part(colon + 1)
+        if not spelling.text:
+            raise Unreadable("nothing behind the source route")
     if spelling.find(",:;<>") >= 0:
         raise Unreadable("not one address")
     at = spelling.rfind("@")
@@ -118,4 +126,4 @@ def mailbox_of(local: str, domain: str) -> Mailbox:
 
 def _text(spelling: Spelling) -> str:
     """The text without its bare blanks, which mean nothing between the words of an address (RFC 5322 §4.4)."""
-    return "".join(c for c, bare in zip(spelling.text, spelling.bare, strict=True) if not (bare and c.isspace()))
+    return "".join(c for c, bare in zip(spelling.text, spelling.bare, strict=True) if not (bare and c in _BLANKS))

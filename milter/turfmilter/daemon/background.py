@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 
 _READY = b"+"
+
+
+def occupy_standard_descriptors() -> None:
+    """Open /dev/null where standard input, output or error is closed: no socket of ours may get their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def detach(*, keep_stderr: bool) -> Callable[[], None]:
@@ -18,7 +24,8 @@ def detach(*, keep_stderr: bool) -> Callable[[], None]:
     waiting, telling = os.pipe()
     if os.fork():
         os.close(telling)
-        sys.exit(0 if os.read(waiting, 1) == _READY else 1)
+        # Not sys.exit: on its way out the caller would clean up after the child, and remove its socket.
+        os._exit(0 if os.read(waiting, 1) == _READY else 1)
     os.close(waiting)
     os.setsid()
     os.chdir("/")

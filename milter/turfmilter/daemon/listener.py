@@ -35,11 +35,11 @@ class Listener:
         self.socket.setblocking(False)
 
     def close(self) -> None:
-        """Stop listening; a unix socket's path goes with it."""
-        self.socket.close()
-        if self._spec.family == "unix":
+        """Stop listening; a unix socket's path goes with it.  Once closed, the path may be another daemon's."""
+        if self._spec.family == "unix" and self.socket.fileno() >= 0:
             with contextlib.suppress(OSError):
                 Path(self._spec.path).unlink()
+        self.socket.close()
 
     def _open(self) -> socket.socket:
         spec = self._spec
@@ -52,7 +52,9 @@ class Listener:
             listening.bind(spec.path)
             return listening
         family = socket.AF_INET6 if spec.family == "inet6" else socket.AF_INET
-        address = socket.getaddrinfo(spec.host or None, spec.port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # Bytes, because of text Python would make A-labels, and raise what is no OSError where that fails.
+        host = spec.host.encode() or None
+        address = socket.getaddrinfo(host, spec.port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address[0][4])
@@ -61,9 +63,13 @@ class Listener:
 
     def _hand_over(self, mode: int, group: str, owner: str) -> None:
         uid = pwd.getpwnam(owner).pw_uid if owner and os.geteuid() == 0 else -1
-        os.chown(self._spec.path, uid, grp.getgrnam(group).gr_gid if group else -1)
-        Path(self._spec.path).chmod(mode)
-        self.socket.listen(_BACKLOG)
+        try:
+            os.chown(self._spec.path, uid, grp.getgrnam(group).gr_gid if group else -1)
+            Path(self._spec.path).chmod(mode)
+            self.socket.listen(_BACKLOG)
+        except OSError:
+            self.close()
+            raise
 
 
 def _inherited(fd: int) -> socket.socket:
@@ -92,6 +98,8 @@ def _reason(error: OSError) -> str:
         return "in use: another filter serves this socket, or another file has this name"
     if error.errno == errno.ENOENT:
         return "its directory does not exist: make it, writable for the filter's user and open to the MTA's"
+    if error.errno == errno.EPERM:
+        return "socket_group: only root or a member of that group may give the socket to it"
     if isinstance(error, socket.gaierror):
         return f"the host cannot be resolved ({error.strerror})"
     return error.strerror or str(error)

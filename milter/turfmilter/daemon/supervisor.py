@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
@@ -32,13 +34,16 @@ class Supervisor:
         self._orders = -1
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM or SIGINT; `ready` is called when connections are taken."""
+        """Serve until SIGTERM or SIGINT; `ready` is called when connections can be made.
+
+        Workers inherit standard input, output and error as `ready` leaves them.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        ready()
         self._start_worker()
         log = self._make_log()
         log.start()
         log.say("info", "started")
-        ready()
         while self._handle(signal.sigwait(_SIGNALS), log):
             pass
         log.say("info", "stopping: open connections are finished first")
@@ -59,10 +64,19 @@ class Supervisor:
         self._begun = time.monotonic()
         self._worker = os.fork()
         if self._worker == 0:
+            self._work(orders)
+        os.close(orders)
+
+    def _work(self, orders: int) -> NoReturn:
+        """The forked process.  Whatever happens it does not come back: the socket's path is the supervisor's."""
+        try:
             os.close(self._orders)
             log = self._make_log()
             worker.run(self._listener.socket.fileno(), orders, self._service(log), log, _DRAIN_SECONDS)
-        os.close(orders)
+        except Exception:  # noqa: BLE001 - before there is a log
+            traceback.print_exc()
+        finally:
+            os._exit(worker.FAILED)
 
     def _replace(self, log: LogWriter) -> None:
         """The worker has died: its connections get the MTA's default action, the next ones a new worker."""

@@ -23,9 +23,10 @@ from turfmilter.core.session import Connection, Recipient
 from turfmilter.mta.answers import answer, refuse
 from turfmilter.mta.hold import Hold
 from turfmilter.mta.macros import Macros
-from turfmilter.mta.negotiation import Terms, negotiate
+from turfmilter.mta.negotiation import Terms, lacking, negotiate
 from turfmilter.mta.peer import connection
 from turfmilter.mta.recipients import deletable
+from turfmilter.mta.remarks import Remarks
 from turfmilter.mta.sessions import Sessions
 from turfmilter.mta.transcript import Transcript
 
@@ -46,6 +47,7 @@ class Service:
     executor: Executor
     sessions: Sessions
     watch: Callable[[Connection], None]
+    remarks: Remarks
 
 
 def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
@@ -90,6 +92,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         self._terms = negotiate(self._judge.generation, opts[0], opts[1])
         if self._terms.can_ask_for_macros:
             self._macros.ask()
+        self._service.remarks.make(lacking(self._judge.generation, self._terms))
         opts[:] = [self._terms.actions, self._terms.protocol, 0, 0]
         return int(milter.CONTINUE)
 
@@ -202,11 +205,10 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
 
     def _held(self, verdict: Verdict) -> tuple[Verdict, str]:
         """The verdict and the id of the message, or the refusal that leaves it with the MTA."""
-        hold, self._hold = self._hold, None
         try:
-            if hold is None:
+            if self._hold is None:
                 raise QuarantineError("the MTA did not show the message", full=False)
-            return verdict, hold.commit(self._service.executor, self.progress)
+            return verdict, self._hold.commit(self._service.executor, self.progress)
         except QuarantineError as error:
             self._service.log.say("error", f"quarantine: {error}")
             reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]

@@ -39,8 +39,8 @@ class Hold:
         if self._failure or self._draft is None:
             self.abandon()
             raise self._failure or QuarantineError("no message was begun", full=False)
-        draft, self._draft = self._draft, None
-        future = executor.submit(draft.commit)
+        future = executor.submit(self._draft.commit)
+        self._draft = None  # from here on the commit itself leaves nothing behind when it fails
         while not wait([future], timeout=_PATIENCE).done:
             with contextlib.suppress(Exception):  # an MTA that went away asks again: it was told nothing
                 progress()

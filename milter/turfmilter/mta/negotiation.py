@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import milter
@@ -11,6 +12,7 @@ from turfmilter.core.generation import Generation
 from turfmilter.core.rule import Stage
 
 _NO_CONTENT = milter.P_NOHDRS | milter.P_NOEOH | milter.P_NOBODY
+_TAKING = (Action.HOLD, Action.DISCARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,33 @@ def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
     return Terms(protocol & wanted, actions & _wanted_actions(generation))
 
 
+def lacking(generation: Generation, terms: Terms) -> Iterator[str]:
+    """What `generation` needs of an MTA and this one does not offer, each with what follows from it."""
+    if any(policy.clauses for policy in generation.policies) and not terms.can_ask_for_macros:
+        yield (
+            "the MTA takes no list of macros (SMFIF_SETSYMLIST): client names, listeners and accounts"
+            " are known only as far as its own configuration sends them"
+        )
+    if generation.does(*_TAKING) and not terms.can_delete_recipients:
+        yield (
+            "the MTA lets nobody take off recipients (SMFIF_DELRCPT): turf mail that is for exempt recipients"
+            " and others is answered 451"
+        )
+    if generation.does(Action.CHANGE) and not terms.can_change_header:
+        yield (
+            "the MTA lets nobody change headers (SMFIF_ADDHDRS, SMFIF_CHGHDRS): Authentication-Results are neither"
+            " stamped nor removed"
+        )
+    if generation.does(Action.HOLD) and not terms.leading_space:
+        yield (
+            "the MTA does not show the blanks behind the colon of a header (SMFIP_HDR_LEADSPC): held messages have one"
+            " there, which can break their DKIM signatures"
+        )
+
+
 def _wanted_actions(generation: Generation) -> int:
     wanted = int(milter.SETSYMLIST)
-    if generation.does(Action.HOLD, Action.DISCARD):
+    if generation.does(*_TAKING):
         wanted |= milter.DELRCPT
     if generation.does(Action.CHANGE):
         wanted |= milter.ADDHDRS | milter.CHGHDRS
@@ -71,7 +97,7 @@ def _wanted_actions(generation: Generation) -> int:
 
 def _unneeded_content(generation: Generation) -> int:
     """The bits for what need not be shown of the message itself."""
-    if any(policy.may_hold for policy in generation.policies):
+    if generation.does(Action.HOLD):
         return int(milter.P_HDR_LEADSPC)
     if generation.measures:
         return 0

@@ -74,16 +74,23 @@ class Relay(Rule):
         denied = self.deny.find(connection, today)
         if denied.entry and not denied.entry.exception:
             return Finding(self.name, "deny list", denied.entry)
-        if denied.unsure:
-            return Finding(self.name, "client name", unavailable=True)
-        allowed = self.allow.find(connection, today)
-        if allowed.entry and not allowed.entry.exception:
-            return None
-        if self._came_in_here(connection) or self._trusts(session) or self.default_allows:
-            return None
+        granted = self._granted(session)
+        if granted is False:
+            return Finding(self.name, "not allowed")
+        unsure = granted is None or denied.unsure
+        return Finding(self.name, "client name", unavailable=True) if unsure else None
+
+    def _granted(self, session: Session) -> bool | None:
+        """True when a step behind the deny list, or the default, lets the client relay; None when DNS did not tell.
+
+        All of these allow, so that the order in which they are asked is ours: DNS comes last.
+        """
+        if self._came_in_here(session.connection) or self._trusts(session) or self.default_allows:
+            return True
+        allowed = self.allow.find(session.connection, self.clock.today())
         if allowed.unsure:
-            return Finding(self.name, "client name", unavailable=True)
-        return Finding(self.name, "not allowed")
+            return None
+        return allowed.entry is not None and not allowed.entry.exception
 
     def _came_in_here(self, connection: Connection) -> bool:
         """True when the client connected to one of the interfaces whose clients may relay."""

@@ -1,0 +1,157 @@
+"""Recipients who get their mail whoever sent it, together with others who do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.mailhost import MESSAGE, Mailhost, queue_id, without_received
+
+CONFIG = """\
+domains = ["rig.test", "bücher.test"]
+[turf]
+directory = "$quarantine"
+tables = ["@turf.test"]
+"""
+FILTERS = {
+    "inbound": CONFIG,
+    "reject": CONFIG + 'answer = "reject"\n',
+    "own-list": CONFIG + 'exempt = ["security@rig.test", "@desk.rig.test", "!boss@desk.rig.test"]\n',
+}
+UNCLEAR = "451 4.3.0 cannot handle these recipients together, send them one by one"
+
+
+@pytest.fixture(scope="module")
+def host(module_place: Path) -> Iterator[Mailhost]:
+    parameters = {
+        "virtual_alias_maps": "inline:{ info@rig.test=info@elsewhere.test, abuse@rig.test=bob@rig.test }",
+        "mynetworks": "0.0.0.0/0",
+    }
+    domains = ("rig.test", "desk.rig.test", "xn--bcher-kva.test", "bücher.test")
+    with Mailhost(module_place, FILTERS, parameters=parameters, domains=domains) as running:
+        yield running
+
+
+SURE = {
+    "<bob@rig.test>": "bob@rig.test",
+    "bob@rig.test": "bob@rig.test",
+    "<Bob@RIG.Test>": "Bob@RIG.Test",
+    '<"bob"@rig.test>': '"bob"@rig.test',
+    '<"Bob Smith"@rig.test>': '"Bob Smith"@rig.test',
+    '<"bob@elsewhere.test">': '"bob@elsewhere.test"',
+    "<@a.test:bob@rig.test>": "@a.test:bob@rig.test",
+    "<@a.test,@b.test:Bob@rig.test>": "@a.test,@b.test:Bob@rig.test",
+    '<@a.test:"bob"@rig.test>': '@a.test:"bob"@rig.test',
+    "<info@rig.test>": "info@rig.test",
+    "<bob>": "bob",
+    "bob": "bob",
+    "<Bob>": "Bob",
+    "<@a.test:bob>": "@a.test:bob",
+    '<"bob@rig.test"@rig.test>': '"bob@rig.test"@rig.test',
+    "<bob%rig.test@rig.test>": "bob%rig.test@rig.test",
+    "<rig.test!bob>": "rig.test!bob",
+    "<bob+tag@rig.test>": "bob+tag@rig.test",
+    "<bob.@rig.test>": "bob.@rig.test",
+    "<b..b@rig.test>": "b..b@rig.test",
+    "<müller@rig.test>": "müller@rig.test",
+    '<"müller"@rig.test>': '"müller"@rig.test',
+    "<Müller@bücher.test>": "Müller@bücher.test",
+    "<bob@xn--bcher-kva.test>": "bob@xn--bcher-kva.test",
+    f"<{'b' * 300}@rig.test>": f"{'b' * 300}@rig.test",
+    " <bob@rig.test>": "bob@rig.test",
+}
+
+
+@pytest.mark.parametrize(("recipient", "named"), SURE.items(), ids=SURE)
+def test_the_exempt_get_it_and_the_others_do_not_however_they_are_written(
+    host: Mailhost, recipient: str, named: str
+) -> None:
+    host.send("<postmaster@rig.test>", recipient, sender="<x@turf.test> SMTPUTF8")
+    (delivery,) = host.delivered()
+    assert delivery.recipients == ("postmaster@rig.test",)
+    assert without_received(delivery.data) == MESSAGE
+    (held,) = host.filter.held()
+    assert (held.recipients, held.message) == ([named], MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "<b\\ob@rig.test>",
+        '<"b\\ob"@rig.test>',
+        "<bob@rig.test.>",
+        "<bob@[127.0.0.1]>",
+        "<bob (at home)@rig.test>",
+        "<bob @ rig.test>",
+        "<\tbob@rig.test>",
+        "<Bob <bob@rig.test>>",
+        '<bob."smith"@rig.test>',
+        "<group:bob@rig.test;>",
+        "<@rig.test>",
+    ],
+)
+def test_where_a_recipient_cannot_be_taken_off_for_sure_the_client_keeps_the_message(
+    host: Mailhost, recipient: str
+) -> None:
+    replies = host.send("<postmaster@rig.test>", recipient, sender="<x@turf.test>")
+    assert replies == ["250 2.1.5 Ok", "250 2.1.5 Ok", UNCLEAR]
+    assert host.reached() == []
+    assert (host.filter.held(), host.filter.half_written()) == ([], [])
+
+
+@pytest.mark.parametrize("recipient", ["<b\\ob@rig.test>", "<Bob <bob@rig.test>>", "<bob@rig.test.>"])
+def test_alone_any_spelling_can_be_held(host: Mailhost, recipient: str) -> None:
+    host.send(recipient, sender="<x@turf.test>")
+    assert host.reached() == []
+    assert len(host.filter.held()) == 1
+
+
+def test_a_recipient_given_twice_is_taken_off_twice(host: Mailhost) -> None:
+    host.send("<bob@rig.test>", "<postmaster>", "<bob@rig.test>", sender="<x@turf.test>")
+    assert host.reached() == ["postmaster@rig.test"]
+    assert [held.recipients for held in host.filter.held()] == [["bob@rig.test", "bob@rig.test"]]
+
+
+def test_the_same_recipient_in_many_spellings_is_taken_off_in_each(host: Mailhost) -> None:
+    spellings = ("<bob@rig.test>", "<Bob@rig.test>", '<"bob"@rig.test>', "<@a.test:bob@RIG.test>", "<bob>")
+    host.send(*spellings, "<postmaster>", sender="<x@turf.test>")
+    assert host.reached() == ["postmaster@rig.test"]
+    assert len(host.filter.held()[0].recipients) == len(spellings)
+
+
+def test_who_is_exempt_gets_the_mail_of_an_alias_though_its_member_does_not(host: Mailhost) -> None:
+    host.send("<abuse@rig.test>", "<carol@rig.test>", "<dave@rig.test>", sender="<x@turf.test>")
+    assert host.reached() == ["bob@rig.test"]
+    assert [held.recipients for held in host.filter.held()] == [["carol@rig.test", "dave@rig.test"]]
+
+
+@pytest.mark.parametrize(
+    "exempt", ["<postmaster>", "<Postmaster@RIG.test>", "<abuse@sub.rig.test>", '<"abuse"@rig.test>']
+)
+def test_mail_for_the_exempt_alone_is_not_held(host: Mailhost, exempt: str) -> None:
+    taken = queue_id(host.send(exempt, sender="<x@turf.test>")[-1])
+    assert len(host.reached()) == 1
+    assert host.filter.held() == []
+    assert " verdict=accept rule=turf " in host.filter.said(f"^{taken}: ")
+
+
+def test_with_an_exempt_recipient_the_answer_is_never_a_refusal(host: Mailhost) -> None:
+    replies = host.send("<postmaster>", "<bob@rig.test>", sender="<x@turf.test>", listener="reject")
+    queue_id(replies[-1])
+    assert host.reached() == ["postmaster@rig.test"]
+    assert [held.recipients for held in host.filters["reject"].held()] == [["bob@rig.test"]]
+
+
+def test_the_list_can_be_any_other(host: Mailhost) -> None:
+    recipients = ("<postmaster>", "<security@rig.test>", "<a@desk.rig.test>", "<boss@desk.rig.test>")
+    host.send(*recipients, sender="<x@turf.test>", listener="own-list")
+    assert sorted(host.reached()) == ["a@desk.rig.test", "security@rig.test"]
+    assert [held.recipients for held in host.filters["own-list"].held()] == [["postmaster", "boss@desk.rig.test"]]
+
+
+@pytest.mark.parametrize("hidden", ["<postmaster%evil.test@rig.test>", '<"postmaster@rig.test"@rig.test>'])
+def test_nobody_is_exempt_by_what_his_address_hides(host: Mailhost, hidden: str) -> None:
+    host.send(hidden, sender="<x@turf.test>", source="127.0.0.1")
+    assert host.reached() == []

@@ -1,0 +1,82 @@
+"""Mail that programs of the host itself submit with sendmail(1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.mailhost import Mailhost
+
+CONFIG = """\
+domains = ["rig.test"]
+[relay]
+allow = []
+[turf]
+directory = "$quarantine"
+tables = ["@turf.test"]
+"""
+NEWS = b"To: bob@rig.test\nSubject: nightly\n\nall is well\n"
+
+
+@pytest.fixture(scope="module")
+def host(module_place: Path) -> Iterator[Mailhost]:
+    with Mailhost(module_place, {"inbound": CONFIG}) as running:
+        yield running
+
+
+def submit(host: Mailhost, *arguments: str) -> None:
+    """Hand a message to sendmail(1)."""
+    host.postfix.run("sendmail", *arguments, stdin=NEWS)
+
+
+def test_it_may_go_anywhere_though_no_client_may_relay(host: Mailhost) -> None:
+    submit(host, "-f", "cron@rig.test", "x@elsewhere.test", "bob", "y%elsewhere.test@rig.test")
+    assert sorted(host.reached()) == ["bob@rig.test", "x@elsewhere.test", "y@elsewhere.test"]
+    assert host.postfix.queue() == []
+
+
+def test_it_is_put_aside_like_any_other(host: Mailhost) -> None:
+    submit(host, "-f", "x@turf.test", "bob", "x@elsewhere.test")
+    assert host.reached() == []
+    assert host.postfix.queue() == []
+    (held,) = host.filter.held()
+    assert held.recipients == ["bob@rig.test", "x@elsewhere.test"]
+    assert held["X-Envelope-From"] == "x@turf.test"
+    assert held.message.endswith(b"\r\n\r\nall is well\r\n")
+
+
+def test_its_recipients_are_read_from_its_header_when_it_says_so(host: Mailhost) -> None:
+    submit(host, "-t", "-f", "x@turf.test")
+    assert host.reached() == []
+    assert [held.recipients for held in host.filter.held()] == [["bob@rig.test"]]
+
+
+@pytest.mark.parametrize("other", ["bob", "bob@rig.test", "rig.test!bob", "bob%rig.test", "@a.test:bob@rig.test"])
+def test_it_is_held_whole_because_nobody_can_be_taken_off_for_sure(host: Mailhost, other: str) -> None:
+    submit(host, "-f", "x@turf.test", "postmaster", other)
+    assert host.reached() == []
+    assert host.postfix.queue() == []
+    assert [held.recipients for held in host.filter.held()] == [["postmaster@rig.test", "bob@rig.test"]]
+
+
+def test_for_the_exempt_alone_it_is_delivered(host: Mailhost) -> None:
+    submit(host, "-f", "x@turf.test", "postmaster", "abuse@rig.test")
+    assert sorted(host.reached()) == ["abuse@rig.test", "postmaster@rig.test"]
+    assert host.filter.held() == []
+
+
+def test_smtp_on_standard_input_is_local_too(host: Mailhost) -> None:
+    session = b"HELO x\r\nMAIL FROM:<cron@rig.test>\r\nRCPT TO:<x@elsewhere.test>\r\nDATA\r\n" + NEWS + b".\r\nQUIT\r\n"
+    said = host.postfix.run("sendmail", "-bs", stdin=session)
+    assert re.findall(r"(?m)^\d+", said) == ["220", "250", "250", "250", "354", "250", "221"]
+    assert host.reached() == ["x@elsewhere.test"]
+
+
+def test_a_client_on_loopback_is_no_local_submission(host: Mailhost) -> None:
+    assert host.send("<x@elsewhere.test>", source="127.0.0.1") == ["550 5.7.1 relaying prohibited"]
+    assert host.send("<x@elsewhere.test>", ADDR="127.0.0.1", PORT="0", HELO="localhost") == [
+        "550 5.7.1 relaying prohibited"
+    ]

@@ -1,0 +1,206 @@
+"""Whatever goes wrong inside the filter, the MTA hears 451, and no message passes unfiltered because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from rig.filter import make_quarantine
+from rig.milterclient import MilterClient
+from rig.ownworker import OwnWorker, service
+from turfmilter.compose import SystemClock
+from turfmilter.core.finding import Action, Finding
+from turfmilter.core.policy import Clause, Policy
+from turfmilter.core.ports import Clock, Draft, Quarantine, Slip
+from turfmilter.core.reply import REPLIES
+from turfmilter.core.rule import Rule
+from turfmilter.core.session import Recipient, Session
+from turfmilter.mta.callbacks import Service
+from turfmilter.stores.maildir import Maildir
+from turfmilter.telemetry.writer import LogWriter
+
+ERROR = "451 4.3.0 temporary error in the mail filter, try again later"
+
+
+class BrokenClock(SystemClock):
+    def now(self) -> datetime:
+        raise OverflowError("the clock ran away")
+
+
+class Everybody(Rule):
+    """Holds everything, from the first stage on."""
+
+    name = "everybody"
+
+    def at_mail(self, session: Session) -> Finding | None:  # noqa: ARG002
+        return Finding(self.name, "sender")
+
+
+def broken_at(stage: str) -> Rule:
+    """A rule that raises at `stage`, a method of Rule."""
+
+    def raises(_self: Rule, _session: Session, *_event: Recipient) -> Finding | None:
+        raise ZeroDivisionError("the rule is broken\nNOQUEUE: verdict=accept")
+
+    return type("Broken", (Rule,), {"name": "broken", stage: raises})()
+
+
+class BrokenDraft(Draft):
+    """A draft whose method `broken` raises what no draft should."""
+
+    def __init__(self, inner: Draft, broken: str) -> None:
+        self._inner = inner
+        self._broken = broken
+
+    def write(self, data: bytes) -> None:
+        if self._broken == "write":
+            raise MemoryError("no room for it")
+        self._inner.write(data)
+
+    def commit(self) -> str:
+        if self._broken == "commit":
+            self._inner.abandon()
+            raise RecursionError("too deep")
+        return self._inner.commit()
+
+    def abandon(self) -> None:
+        self._inner.abandon()
+
+
+class BrokenQuarantine(Quarantine):
+    def __init__(self, inner: Quarantine, broken: str) -> None:
+        self._inner = inner
+        self._broken = broken
+
+    def open(self, slip: Slip) -> Draft:
+        if self._broken == "open":
+            raise KeyError("quarantine")
+        return BrokenDraft(self._inner.open(slip), self._broken)
+
+
+class RefusingExecutor(Executor):
+    """What a process gets that may start no more threads."""
+
+    def submit(self, *_args: Any, **_more: Any) -> Future[Any]:
+        raise RuntimeError("can't start new thread")
+
+
+class Parts:
+    """What a service is made of; each test breaks one."""
+
+    healthy: ClassVar[Clause] = Clause(Everybody(), Action.HOLD)
+
+    def __init__(self, quarantine: Path) -> None:
+        self.clauses = [self.healthy]
+        self.quarantine: Quarantine = Maildir(quarantine)
+        self.clock: Clock = SystemClock()
+        self.executor: Executor | None = None
+
+    def service(self, log: LogWriter) -> Service:
+        policy = Policy(tuple(self.clauses))
+        return service(log, lambda: policy, self.quarantine, clock=self.clock, executor=self.executor)
+
+
+def rule(stage: str) -> Callable[[Parts], None]:
+    def change(parts: Parts) -> None:
+        parts.clauses.append(Clause(broken_at(stage), Action.REJECT, REPLIES["relay"]))
+
+    return change
+
+
+def clock(parts: Parts) -> None:
+    parts.clock = BrokenClock()
+
+
+def executor(parts: Parts) -> None:
+    parts.executor = RefusingExecutor()
+
+
+def draft(method: str) -> Callable[[Parts], None]:
+    def change(parts: Parts) -> None:
+        parts.quarantine = BrokenQuarantine(parts.quarantine, method)
+
+    return change
+
+
+def transaction(client: MilterClient) -> list[tuple[str, str]]:
+    """The answered steps of one message up to its end, whatever the answers."""
+    told = client.message("<a@out.test>", ["<b@rig.test>"], body=b"x" * 100)
+    return [(name, str(answer)) for name, answer in told.steps if answer.answered]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "where", "said"),
+    [
+        (rule("at_mail"), "rcpt", "envfrom: ZeroDivisionError: the rule is broken"),
+        (rule("at_rcpt"), "rcpt", "envrcpt: ZeroDivisionError: the rule is broken"),
+        (rule("at_headers"), "eoh", "eoh: ZeroDivisionError: the rule is broken"),
+        (rule("at_end"), "eom", "eom: ZeroDivisionError: the rule is broken"),
+        (clock, "eoh", "eoh: OverflowError: the clock ran away"),
+        (executor, "eom", "eom: RuntimeError: can't start new thread"),
+        (draft("open"), "eoh", "eoh: KeyError: 'quarantine'"),
+        (draft("write"), "eoh", "eoh: MemoryError: no room for it"),
+        (draft("commit"), "eom", "eom: RecursionError: too deep"),
+    ],
+)
+def test_an_exception_at_any_stage_is_answered_451_and_so_is_all_that_follows(
+    place: Path, breaks: Callable[[Parts], None], where: str, said: str
+) -> None:
+    quarantine = make_quarantine(place / "quarantine")
+    parts = Parts(quarantine)
+    breaks(parts)
+    with OwnWorker(place, parts.service) as worker:
+        with worker.client() as client:
+            assert transaction(client)[-1] == (where, ERROR)
+            client.abort()
+            assert transaction(client) == [("rcpt", ERROR)]
+            client.abort()
+            client.helo("again.test")
+            assert transaction(client) == [("rcpt", ERROR)]
+            client.quit()
+        assert list((quarantine / "tmp").iterdir()) == list((quarantine / "new").iterdir()) == []
+        assert worker.stop() == 0
+    errors = [line for line in worker.log().splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"error: {said}")
+    assert "192.0.2.9" in errors[0]
+    assert "connections still open" not in worker.log()
+
+
+def test_other_connections_are_not_concerned(place: Path) -> None:
+    parts = Parts(make_quarantine(place / "quarantine"))
+    sender = "<raise@out.test>"
+
+    class Choosy(Rule):
+        name = "choosy"
+
+        def at_mail(self, session: Session) -> Finding | None:
+            assert session.envelope is None or session.envelope.sender.text != sender, "chosen"
+            return None
+
+    parts.clauses.append(Clause(Choosy(), Action.REJECT, REPLIES["relay"]))
+    with OwnWorker(place, parts.service) as worker:
+        with worker.client() as one, worker.client() as other:
+            one.mail(sender)
+            assert str(one.rcpt("<b@rig.test>")) == ERROR
+            assert transaction(other)[-1] == ("eom", "discard")
+            one.quit()
+            other.quit()
+        assert worker.stop() == 0
+
+
+def test_without_a_policy_the_connection_is_closed_and_not_counted(place: Path) -> None:
+    def no_policy() -> Policy:
+        raise LookupError("no policy")
+
+    with OwnWorker(place, lambda log: service(log, no_policy)) as worker:
+        for _ in range(3):
+            with MilterClient(worker.socket) as client, pytest.raises(ConnectionError):
+                client.negotiate()
+        assert worker.stop() == 0
+    assert "connections still open" not in worker.log()

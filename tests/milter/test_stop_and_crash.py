@@ -1,0 +1,234 @@
+"""The end of the daemon and of its processes, polite or not: messages are finished, or stay with the MTA."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rig import wait
+from rig.child import forked, status
+from rig.filter import Filter
+from rig.milterclient import MilterClient
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.daemon import worker
+from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.mta.callbacks import Service
+from turfmilter.telemetry.sink import Stream
+from turfmilter.telemetry.writer import LogWriter
+
+Filters = Callable[..., Filter]
+
+HELD = """
+domains = ["rig.test"]
+[turf]
+tables = ["@turf.test"]
+directory = "{quarantine}"
+"""
+
+
+def half_a_message(client: MilterClient) -> None:
+    """A turf message up to the middle of its body, the first part of which goes to the disk."""
+    client.mail("<spam@turf.test>")
+    client.rcpt("<b@rig.test>")
+    client.data()
+    client.eoh()
+    client.body(b"x" * 500_000)
+
+
+def spam(client: MilterClient) -> str:
+    """The end of a whole turf message."""
+    return str(client.message("<spam@turf.test>", ["<b@rig.test>"]).end)
+
+
+def worker_of(turf: Filter) -> int:
+    """The process id of the one worker."""
+    (pid,) = turf.daemon.workers()
+    return pid
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+def test_a_message_that_has_begun_is_finished_before_the_daemon_ends(
+    own_filter: Filters, signals: list[signal.Signals]
+) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        for number in signals:
+            turf.daemon.process.send(number)
+            wait.until(lambda: not turf.socket.exists(), "the end of the socket")
+        assert str(client.eom()) == "discard"
+        # The connection is still open, so its next message is taken as well.
+        assert spam(client) == "discard"
+        client.quit()
+    assert turf.daemon.process.wait() == 0
+    assert [len(held.message) for held in turf.held()] in ([500_002, 25], [25, 500_002])
+    assert turf.unfinished() == []
+    said = turf.daemon.log()
+    assert "stopping: open connections are finished first" in said
+    assert said.rstrip().endswith('"stopped"}')
+    assert "connections still open" not in said
+
+
+def test_a_stopping_daemon_takes_no_new_connection(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        turf.daemon.process.send(signal.SIGTERM)
+        wait.until(lambda: not turf.socket.exists(), "the end of the socket")
+        with pytest.raises(OSError):
+            turf.client()
+        assert spam(client) == "discard"
+        client.quit()
+    assert turf.daemon.process.wait() == 0
+
+
+def test_another_daemon_may_start_while_the_first_one_finishes(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        first = turf.daemon.process
+        first.send(signal.SIGTERM)
+        wait.until(lambda: not turf.socket.exists(), "the end of the socket")
+        with Filter(turf.socket.parent, HELD) as second:
+            assert str(client.eom()) == "discard"
+            client.quit()
+            assert first.wait() == 0
+            # The first one's end took nothing of the second one's away.
+            with second.session() as other:
+                assert spam(other) == "discard"
+
+
+def test_signals_to_the_whole_process_group_end_nothing_too_early(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        os.killpg(turf.daemon.process.pid, signal.SIGTERM)
+        wait.until(lambda: not turf.socket.exists(), "the end of the socket")
+        assert str(client.eom()) == "discard"
+        client.quit()
+    assert turf.daemon.process.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_worker_obeys_its_supervisor_alone(own_filter: Filters, number: signal.Signals) -> None:
+    turf = own_filter(HELD)
+    pid = worker_of(turf)
+    with turf.session() as client:
+        half_a_message(client)
+        os.kill(pid, number)
+        assert str(client.eom()) == "discard"
+    assert worker_of(turf) == pid
+
+
+def test_hup_changes_nothing_and_says_so(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    pid = worker_of(turf)
+    turf.daemon.process.send(signal.SIGHUP)
+    turf.daemon.wait_for_log("SIGHUP: a changed configuration is read at the next start")
+    with turf.session() as client:
+        assert spam(client) == "discard"
+    assert worker_of(turf) == pid
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_worker_that_dies_leaves_its_message_with_the_mta_and_another_serves_on(
+    own_filter: Filters, number: signal.Signals
+) -> None:
+    turf = own_filter(HELD)
+    pid = worker_of(turf)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        os.kill(pid, number)
+        with pytest.raises(ConnectionError):
+            client.eom()
+    assert turf.held() == []
+    turf.daemon.wait_for_log(f"worker {pid} ended \\(signal {int(number)}\\), starting another")
+    with turf.session() as client:
+        assert spam(client) == "discard"
+    assert worker_of(turf) != pid
+    assert [len(held.message) for held in turf.held()] == [25]
+    assert turf.daemon.stop() == 0
+
+
+def test_a_daemon_can_stop_while_it_waits_to_replace_a_worker(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    os.kill(worker_of(turf), signal.SIGKILL)
+    turf.daemon.wait_for_log("starting another")
+    assert turf.daemon.stop() == 0
+
+
+def test_when_the_supervisor_dies_the_worker_finishes_and_ends(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    process = turf.daemon.process
+    pid = worker_of(turf)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert str(client.eom()) == "discard"
+        assert process.pids() == [pid]
+        client.quit()
+    wait.until(lambda: not process.pids(), "the end of the worker")
+    assert [len(held.message) for held in turf.held()] == [500_002]
+
+
+def test_after_a_crash_the_next_start_finds_its_way(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        turf.daemon.kill()
+        with pytest.raises(ConnectionError):
+            client.eom()
+    assert turf.socket.exists()
+    assert turf.held() == []
+    turf.daemon.start()
+    with turf.session() as client:
+        assert spam(client) == "discard"
+    # What the crash left may still be somebody's of another host, or of a process that lives: it stays for 36 hours.
+    assert len(turf.unfinished()) == 1
+
+
+def test_a_worker_that_cannot_begin_takes_nothing_along(place: Path) -> None:
+    path, log_file = place / "s", place / "log"
+
+    def no_service(_log: LogWriter) -> Service:
+        raise LookupError("no service")
+
+    def serve() -> None:
+        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        try:
+            Supervisor(listener, no_service, lambda: LogWriter(Stream(log_file.open("a")))).run(lambda: None)
+        finally:
+            listener.close()
+
+    with forked(serve) as pid:
+        expected = "(exit 70), starting another"
+        wait.until(lambda: log_file.exists() and expected in log_file.read_text(), "the second worker")
+        assert path.is_socket()
+        os.kill(pid, signal.SIGTERM)
+        assert status(pid) == 0
+    assert not path.exists()
+
+
+def test_a_worker_in_which_libmilter_does_not_start_says_so_and_ends(place: Path) -> None:
+    log_file, orders = place / "log", os.pipe()[0]
+
+    def serve() -> None:
+        log = LogWriter(Stream(log_file.open("a")))
+        service = Service(*[None] * 7)  # type: ignore[arg-type]
+        worker.run(999, orders, service, log, 0.0)
+
+    with forked(serve) as pid:
+        assert status(pid) == worker.FAILED
+    assert log_file.read_text().startswith("error: libmilter: ")

@@ -1,0 +1,151 @@
+"""turfmilter with one configuration, its quarantine and its log."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rig import wire
+from rig.daemon import Daemon
+from rig.milterclient import Macro, MilterClient
+from rig.wire import Action, Protocol, Text
+from turfmilter.core.ports import Slip
+from turfmilter.stores.block import read_block
+
+USER = "nobody" if os.geteuid() == 0 else ""  # whom the filter becomes: it refuses to be root
+
+
+def make_quarantine(path: Path) -> Path:
+    """An empty Maildir that the filter may write to."""
+    for directory in (path, *(path / part for part in ("tmp", "new", "cur"))):
+        directory.mkdir(mode=0o750, exist_ok=True)
+        give(directory)
+    return path
+
+
+def give(path: Path) -> None:
+    """Make the user that the filter becomes the owner of `path`."""
+    if USER:
+        shutil.chown(path, USER)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One message in quarantine: its id, what its block says, and every byte behind the block."""
+
+    id: str
+    slip: Slip
+    message: bytes
+
+
+def read_held(path: Path) -> Held:
+    """The held message in the file `path`, whose seal and digest must be right."""
+    with path.open("rb") as file:
+        block = read_block(file)
+        if not (block.sealed and block.intact(file) and block.id == path.name):
+            raise AssertionError(f"{path} is not whole")
+        file.seek(block.offset)
+        return Held(block.id, block.slip, file.read())
+
+
+class Filter:
+    """The daemon in `place`, which it may write to, with the TOML text `settings`.
+
+    `settings` begins with the keys above all sections; "{quarantine}" in it is the quarantine's path.
+    `log` is the format of the log: json for records(), text for what an administrator sees.
+    """
+
+    def __init__(self, place: Path, settings: str, *, log: str = "json") -> None:
+        give(place)
+        self.socket = place / "milter.sock"
+        self.quarantine = make_quarantine(place / "quarantine")
+        config = place / "turfmilter.toml"
+        above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\n'
+        below = f'\n[log]\nto = "stderr"\nformat = "{log}"\n'
+        config.write_text(above + settings.replace("{quarantine}", str(self.quarantine)) + below)
+        self.daemon = Daemon(config, f"unix:{self.socket}")
+        self._lines_seen = 0
+        self._fences = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.daemon.stop()
+
+    def start(self) -> None:
+        """Start it, and return when it has tried out its quarantine and serves."""
+        self.daemon.start()
+        self.daemon.wait_for_log("started")
+
+    def client(
+        self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = 10.0
+    ) -> MilterClient:
+        """A connection on which nothing has been said yet."""
+        return MilterClient(self.socket, actions=actions, protocol=protocol, timeout=timeout)
+
+    @contextmanager
+    def session(
+        self,
+        name: Text = "client.out.test",
+        address: Text | None = "192.0.2.9",
+        port: int = 40000,
+        *,
+        macros: Macro | None = None,
+        actions: Action = wire.ALL_ACTIONS,
+        protocol: Protocol = wire.ALL_PROTOCOL,
+    ) -> Iterator[MilterClient]:
+        """A session behind its HELO; at its end the filter must have nothing more to say."""
+        with self.client(actions=actions, protocol=protocol) as client:
+            client.greet(name, address, port, macros=macros)
+            yield client
+            client.quit()
+
+    def held(self) -> list[Held]:
+        """What is in quarantine."""
+        return [read_held(path) for path in sorted((self.quarantine / "new").iterdir())]
+
+    def unfinished(self) -> list[str]:
+        """Names of what is still being written."""
+        return sorted(path.name for path in (self.quarantine / "tmp").iterdir())
+
+    def forget(self) -> None:
+        """Begin anew: what was held goes, and what was logged is not shown again."""
+        self.lines()
+        for path in (self.quarantine / "new").iterdir():
+            path.unlink()
+
+    def lines(self) -> list[str]:
+        """The log's lines since the last call; a message of our own, logged last, tells that they are all there."""
+        self._fences += 1
+        fence = f"fence{self._fences}@fence.test"
+        with self.session("fence.test") as client:
+            client.message(f"<{fence}>", ["<fence@rig.test>"], [("From", f" {fence}")])
+        self.daemon.wait_for_log(f"{fence}.*\n")
+        lines = self.daemon.log().splitlines()
+        end = next(number for number, line in enumerate(lines) if fence in line)
+        begin, self._lines_seen = self._lines_seen, end + 1
+        return lines[begin:end]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The log's lines about messages and refusals since the last call."""
+        return [line for line in map(_object, self.lines()) if "queue_id" in line]
+
+
+def _object(line: str) -> dict[str, Any]:
+    """One line of a JSON log; {} for what libmilter and pymilter print."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

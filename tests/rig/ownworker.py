@@ -1,0 +1,106 @@
+"""One worker process with a Service of a test's own: for disks, clocks and rules that misbehave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rig import wait
+from rig.child import forked, status
+from rig.milterclient import MilterClient
+from turfmilter.compose import SystemClock
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.policy import Policy
+from turfmilter.core.ports import Clock, Log, Quarantine
+from turfmilter.daemon import worker
+from turfmilter.daemon.listener import Listener
+from turfmilter.mta.callbacks import Service
+from turfmilter.mta.remarks import Remarks
+from turfmilter.mta.sessions import Sessions
+from turfmilter.telemetry.sink import Stream
+from turfmilter.telemetry.writer import LogWriter
+
+
+def service(
+    log: Log,
+    policy: Callable[[], Policy],
+    quarantine: Quarantine | None = None,
+    *,
+    clock: Clock | None = None,
+    executor: Executor | None = None,
+) -> Service:
+    """A Service with the given parts; the others are the real ones."""
+    return Service(
+        policy=policy,
+        quarantine=quarantine,
+        log=log,
+        clock=clock or SystemClock(),
+        executor=executor or ThreadPoolExecutor(4),
+        sessions=Sessions(),
+        remarks=Remarks(log),
+    )
+
+
+class OwnWorker:
+    """A fork of this very process that serves at a socket in `place` with what `service` makes there.
+
+    Connections that the test holds open are inherited: open none before the worker is started.
+    """
+
+    def __init__(self, place: Path, service: Callable[[LogWriter], Service], *, drain_seconds: float = 10.0) -> None:
+        self.socket = place / "worker.sock"
+        self._log_file = place / "worker.log"
+        self._service = service
+        self._drain_seconds = drain_seconds
+        self._pid = self._orders = 0
+        self._ending = ExitStack()
+
+    def __enter__(self) -> Self:
+        listener = Listener(SocketSpec.parse(f"unix:{self.socket}"))
+        orders, self._orders = os.pipe()
+        self._pid = self._ending.enter_context(forked(lambda: self._serve(listener, orders)))
+        listener.socket.close()
+        os.close(orders)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.close()
+        if self._orders:
+            os.close(self._orders)
+
+    def _serve(self, listener: Listener, orders: int) -> None:
+        os.close(self._orders)
+        log = LogWriter(Stream(self._log_file.open("a")))
+        worker.run(listener.socket.fileno(), orders, self._service(log), log, self._drain_seconds)
+
+    def client(self) -> MilterClient:
+        """A connection behind its HELO."""
+        client = MilterClient(self.socket)
+        client.greet()
+        return client
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log_file.read_text() if self._log_file.exists() else ""
+
+    def wait_for_log(self, text: str) -> None:
+        """Return when it has said `text`."""
+        wait.until(lambda: text in self.log(), lambda: f"{text!r} in:\n{self.log()}")
+
+    def order_to_stop(self) -> None:
+        """Tell it to finish its connections and end, as the supervisor does."""
+        os.close(self._orders)
+        self._orders = 0
+
+    def stop(self) -> int:
+        """Its exit status (negative for a signal), once it has ended."""
+        if self._orders:
+            self.order_to_stop()
+        return status(self._pid)

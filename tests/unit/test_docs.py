@@ -1,0 +1,275 @@
+"""The documentation: its links lead somewhere, and what it shows is what the program takes and says."""
+
+from __future__ import annotations
+
+import json as stdlib
+import re
+import tomllib
+from configparser import ConfigParser
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turfmilter.cli.turfmilter import main
+from turfmilter.config.loader import ConfigError, configure
+from turfmilter.config.schema import Config
+from turfmilter.core.escape import unescape
+from turfmilter.core.mailbox import fold_domain, parse_address
+from turfmilter.core.readings import read, read_sender
+from turfmilter.core.record import Record
+from turfmilter.core.reply import REPLIES
+from turfmilter.mta.recipients import deletable
+from turfmilter.telemetry.line import text
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TODAY = date(2027, 1, 1)
+
+_FENCE = re.compile(r"^```(\S*)\n(.*?)^```\n+((?:>[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+_SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, what it holds, and the sentences quoted right below it."""
+
+    page: Path
+    language: str
+    content: str
+    quoted: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.page.name}: {self.content[:30]!r}"
+
+
+def blocks(page: Path) -> list[Block]:
+    return [
+        Block(page, language, content, tuple(line.removeprefix("> ").strip() for line in quote.splitlines()))
+        for language, content, quote in _FENCE.findall(page.read_text() + "\n")
+    ]
+
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+
+
+def in_language(*languages: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language in languages]
+
+
+def prose(page: Path) -> str:
+    return _FENCE.sub("", page.read_text() + "\n")
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def rows(page: Path, *header: str) -> list[list[str]]:
+    """The rows of all Markdown tables with these column names."""
+    found: list[list[str]] = []
+    lines = iter(prose(page).splitlines())
+    for line in lines:
+        if cells(line) == list(header):
+            next(lines)
+            for row in lines:
+                if not row.startswith("|"):
+                    break
+                found.append(cells(row))
+    return found
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip().strip("|").split("|")] if row.startswith("|") else []
+
+
+def spans(cell: str) -> list[str]:
+    return _SPAN.findall(cell)
+
+
+def said(folder: Path, table: dict[str, object]) -> tuple[Config | None, list[str]]:
+    """What the loader makes of a configuration, and everything that it says about it."""
+    try:
+        config = configure(table, folder)
+    except ConfigError as error:
+        return None, list(error.problems)
+    return config, list(config.warnings)
+
+
+def of_entries(folder: Path, language: str, content: str) -> tuple[Config, list[str]]:
+    """The same for a table file: of mail addresses ("table") or of clients that may relay ("hosts")."""
+    section, name = {"table": ("turf", "turf.table"), "hosts": ("relay", "relay.allow")}[language]
+    (folder / name).write_text(content)
+    key = "tables" if section == "turf" else "allow"
+    table: dict[str, object] = {"domains": ["example.org"], section: {key: [f"file:{name}"]}}
+    if section == "turf":
+        table["turf"] = {key: [f"file:{name}"], "directory": "/quarantine"}
+    config, sentences = said(folder, table)
+    return config or Config(), sentences
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in _LINK.findall(prose(page)):
+        if link.startswith(("http:", "https:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT) and target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, todo = set(), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        links = (page.parent / link.partition("#")[0] for link in _LINK.findall(prose(page)) if "://" not in link)
+        todo += (link.resolve() for link in links if link.suffix == ".md" and link.resolve() not in reached)
+    assert reached >= set(PAGES)
+
+
+@pytest.mark.parametrize("block", in_language("toml"), ids=str)
+def test_every_configuration_says_what_stands_below_it_and_nothing_else(block: Block, tmp_path: Path) -> None:
+    """A page shows only the lines that it is about: domains and files are added, users are those of any machine."""
+    table = tomllib.loads(block.content)
+    table.setdefault("domains", ["example.org"])
+    if table.get("user") == "turfmilter":
+        table["user"] = "nobody"
+    if table.get("socket_group") == "postfix":
+        table["socket_group"] = "root"
+    for name in re.findall(r'"file:([^"/]+)"', block.content):
+        (tmp_path / name).write_text("")
+    _, sentences = said(tmp_path, table)
+    assert sentences == list(block.quoted)
+
+
+@pytest.mark.parametrize(
+    ("block", "after"),
+    [
+        pytest.param(block, after, id=str(block))
+        for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True)
+        if block.language in ("table", "hosts")
+    ],
+)
+def test_every_table_says_what_stands_below_it_and_nothing_else(
+    block: Block, after: Block | None, tmp_path: Path
+) -> None:
+    expected = after.content.splitlines() if after and after.page == block.page and after.language == "says" else []
+    assert of_entries(tmp_path, block.language, block.content)[1] == expected
+
+
+@pytest.mark.parametrize("row", rows(ROOT / "docs/reference/tables.md", "entry", "matches", "does not match"), ids=str)
+def test_every_entry_matches_what_the_page_says(row: list[str], tmp_path: Path) -> None:
+    [entry], matching, others = (spans(cell) for cell in row)
+    language = "table" if "@" in entry or entry in ("<>", ".") else "hosts"
+    config, _ = of_entries(tmp_path, language, f"{entry}\n")
+    assert matching and others
+    assert [one for one in matching if decides(config, language, one) != entry] == []
+    assert [one for one in others if decides(config, language, one) is not None] == []
+
+
+def test_the_most_specific_entry_decides_as_the_page_says(tmp_path: Path) -> None:
+    page = ROOT / "docs/reference/tables.md"
+    example = next(block for block in blocks(page) if "!newsletter@" in block.content)
+    config, _ = of_entries(tmp_path, "table", example.content)
+    shown = {spans(who)[0]: next(iter(spans(entry)), None) for who, entry in rows(page, "looked up", "decides")}
+    assert len(shown) > 5
+    assert {who: decides(config, "table", who) for who in shown} == shown
+
+
+def decides(config: Config, language: str, looked_up: str) -> str | None:
+    """The text of the entry that decides about an address or a name."""
+    if language == "table":
+        entry = config.turf.tables.match(read_sender(looked_up), TODAY)
+    elif address := parse_address(looked_up):
+        entry = config.relay.allow.match_address(address, TODAY)
+    else:
+        entry = config.relay.allow.match_name(fold_domain(looked_up), TODAY)
+    return None if entry is None else entry.text
+
+
+@pytest.mark.parametrize("row", rows(ROOT / "docs/reference/rule-relay.md", "recipient", "read as", "why"), ids=str)
+def test_every_recipient_is_read_as_the_page_says(row: list[str]) -> None:
+    readings = read(spans(row[0])[0])
+    assert [str(mailbox) for mailbox in readings.mailboxes] == ([] if row[1] == "unreadable" else spans(row[1]))
+    assert readings.plain is row[2].startswith("plain") or "case is folded" in row[2]
+
+
+@pytest.mark.parametrize(
+    "row", rows(ROOT / "docs/reference/rule-turf.md", "recipient as sent", "taken off as"), ids=str
+)
+def test_every_recipient_is_taken_off_as_the_page_says(row: list[str]) -> None:
+    assert deletable(spans(row[0])[0]) == (None if row[1] == "451" else spans(row[1])[0])
+
+
+_PAIR = re.compile(r'([a-z]+)=((?:"(?:[^"\\]|\\.)*"|[^ ",]+)(?:,(?:"(?:[^"\\]|\\.)*"|[^ ",]+))*)(?: |\Z)')
+_ITEM = re.compile(r'"(?:[^"\\]|\\.)*"|[^",]+')
+_KINDS = {field.name: field.type for field in fields(Record)}
+
+
+def parsed(line: str) -> Record:
+    """The record of which `line` was made."""
+    queue_id, pairs = line.split(": ", 1)
+    assert "".join(match[0] for match in _PAIR.finditer(pairs)) == pairs
+    return Record(queue_id, **{key: _value(key, shown) for key, shown in _PAIR.findall(pairs)})
+
+
+def _value(key: str, shown: str) -> Any:
+    items = tuple(
+        unescape(item[1:-1].replace('\\"', '"') if item.startswith('"') else item) for item in _ITEM.findall(shown)
+    )
+    if _KINDS[key].startswith("tuple"):
+        return items
+    if _KINDS[key].startswith("int"):
+        return int(items[0])
+    return "" if shown == "<>" else items[0]
+
+
+@pytest.mark.parametrize("line", [line for block in in_language("log") for line in block.content.splitlines()])
+def test_every_log_line_is_one_that_the_program_writes(line: str) -> None:
+    if line.startswith(("info: ", "warning: ", "error: ")):
+        return
+    record = parsed(line)
+    assert text(record) == line
+    assert not record.reply or record.reply in map(str, REPLIES.values())
+
+
+@pytest.mark.parametrize("line", [line for block in in_language("json") for line in block.content.splitlines()])
+def test_every_json_line_has_the_keys_in_their_order(line: str) -> None:
+    keys = list(stdlib.loads(line))
+    assert keys == [field.name for field in fields(Record) if field.name in keys]
+
+
+def test_the_page_of_the_log_has_every_key_in_its_order() -> None:
+    shown = [spans(key)[0] for key, _ in rows(ROOT / "docs/reference/log.md", "key", "what it says")]
+    assert shown == [field.name for field in fields(Record) if field.name != "queue_id"]
+
+
+def test_the_page_of_the_program_has_every_flag() -> None:
+    flags = [flag for row in rows(ROOT / "docs/reference/turfmilter.md", "flag", "") for flag in spans(row[0])]
+    shown = {flag.split()[0] for flag in flags} - {"-h", "--help"}
+    assert shown == {flag for param in main.params for flag in param.opts}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/postfix.md"])
+def test_what_is_installed_is_all_that_the_program_needs(page: str) -> None:
+    metadata = ConfigParser()
+    metadata.read(ROOT / "setup.cfg")
+    needed = re.findall(r"^[\w-]+", metadata["options"]["install_requires"], re.MULTILINE)
+    assert "pymilter" in needed
+    packages = re.search(r"^apt-get install -y (python3-milter .*)$", (ROOT / page).read_text(), re.MULTILINE)
+    assert packages and {f"python3-{name.removeprefix('py')}" for name in needed} <= set(packages[1].split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_reply_shown_is_one_that_the_program_or_postfix_gives(page: Path) -> None:
+    ours = {str(reply) for reply in REPLIES.values()}
+    postfix = {"451 4.7.1 Service unavailable - try again later"}
+    own = {"550 5.7.1 text", "554 5.7.1 no relaying here", "554 5.7.1 refused"}  # examples in the configuration
+    shown = {span for span in spans(prose(page)) if re.match(r"[45]\d\d [45]\.\d+\.\d+ ", span)}
+    assert shown <= ours | postfix | own

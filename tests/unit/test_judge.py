@@ -1,0 +1,448 @@
+"""The state of one connection: every stage with every verdict, and what one message leaves to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Finding, Verdict
+from turfmilter.core.judge import Judge
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.reply import REPLIES, Reply
+from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.session import Connection, Recipient, Session
+
+SORRY = Reply(550, "5.7.1", "sorry")
+LATER = Reply(451, "4.7.1", "later")
+DENIED = Reply(554, "5.7.1", "denied")
+
+ALICE, BOB = Recipient("<alice@ours.example>"), Recipient("<bob@ours.example>")
+POSTMASTER = Recipient("<postmaster@ours.example>")
+
+
+@dataclass(frozen=True)
+class Suspects(Rule):
+    """Finds whatever it looks at with `word` in it; `blind` cannot find out."""
+
+    word: str
+    name: str = "suspects"
+    blind: bool = False
+
+    def found(self, *seen: str) -> Finding | None:
+        return Finding(self.name, "word", unavailable=self.blind) if any(self.word in text for text in seen) else None
+
+
+class AtMail(Suspects):
+    """Looks at the sender."""
+
+    def at_mail(self, session: Session) -> Finding | None:
+        return self.found(session.envelope.sender.text if session.envelope else "")
+
+
+class AtRcpt(Suspects):
+    """Looks at one recipient."""
+
+    def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
+        return self.found(recipient.text)
+
+
+class AtHeaders(Suspects):
+    """Looks at the authors."""
+
+    def at_headers(self, session: Session) -> Finding | None:
+        return self.found(*map(str, session.authors.mailboxes if session.authors else ()))
+
+
+class AtEnd(Suspects):
+    """Looks at the authors again, as late as it can."""
+
+    def at_end(self, session: Session) -> Finding | None:
+        return self.found(*map(str, session.authors.mailboxes if session.authors else ()))
+
+
+RULES: dict[Stage, Callable[..., Suspects]] = {
+    Stage.MAIL: AtMail,
+    Stage.RCPT: AtRcpt,
+    Stage.HEADERS: AtHeaders,
+    Stage.END: AtEnd,
+}
+
+
+def rejecting(stage: Stage, word: str = "bad", reply: Reply = SORRY, mode: Mode = Mode.ENFORCE) -> Clause:
+    return Clause(RULES[stage](word), Action.REJECT, reply, mode)
+
+
+def holding(
+    stage: Stage,
+    word: str = "bad",
+    reply: Reply | None = None,
+    mode: Mode = Mode.ENFORCE,
+    action: Action = Action.HOLD,
+) -> Clause:
+    """A clause that spares postmaster."""
+    return Clause(RULES[stage](word), action, reply, mode, exempts=lambda r: "postmaster" in r.text)
+
+
+def judge(*clauses: Clause, local: bool = False) -> Judge:
+    """A judge whose connection has begun."""
+    made = Judge(Policy(clauses))
+    made.connect(Connection(local=local))
+    return made
+
+
+def begin(it: Judge, sender: str = "<good@there.example>", account: str = "", tls: bool = False) -> None:
+    it.mail(sender, (), account=account, tls=tls)
+
+
+def content(it: Judge, author: str = "good@there.example") -> list[Verdict]:
+    """The verdicts on DATA, on the end of the header and on the end of the message; CONTINUE goes on."""
+    verdicts = [it.data()]
+    if verdicts[-1] is CONTINUE:
+        it.header("Subject", "bad")
+        it.header("From", author)
+        verdicts.append(it.end_of_headers())
+    if verdicts[-1] is CONTINUE:
+        verdicts.append(it.end())
+    return verdicts
+
+
+def message(it: Judge, sender: str, recipients: list[Recipient], author: str = "good@there.example") -> list[Verdict]:
+    """The verdicts on a whole message: on each recipient, and on the content when one was taken."""
+    begin(it, sender)
+    verdicts = [it.rcpt(recipient) for recipient in recipients]
+    return verdicts + (content(it, author) if CONTINUE in verdicts else [])
+
+
+def actions(verdicts: list[Verdict]) -> list[Action]:
+    return [verdict.action for verdict in verdicts]
+
+
+def finding(stage: Stage) -> Finding:
+    return RULES[stage]("bad").found("bad") or pytest.fail("nothing found")
+
+
+GOOD, BAD = "<good@there.example>", "<bad@there.example>"
+BAD_RCPT = Recipient("<bad@ours.example>")
+REJECTED = {stage: Verdict(Action.REJECT, finding(stage), SORRY) for stage in Stage}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_sender_is_refused_at_each_recipient(count: int) -> None:
+    assert message(judge(rejecting(Stage.MAIL)), BAD, [ALICE] * count) == [REJECTED[Stage.MAIL]] * count
+
+
+def test_a_recipient_is_refused_alone() -> None:
+    verdicts = message(judge(rejecting(Stage.RCPT)), GOOD, [ALICE, BAD_RCPT, BOB])
+    assert verdicts == [CONTINUE, REJECTED[Stage.RCPT], CONTINUE, ACCEPT]
+
+
+def test_a_header_is_refused_at_its_end() -> None:
+    verdicts = message(judge(rejecting(Stage.HEADERS)), GOOD, [ALICE], "bad@there.example")
+    assert verdicts == [CONTINUE, CONTINUE, REJECTED[Stage.HEADERS]]
+
+
+def test_a_message_is_refused_at_its_end() -> None:
+    verdicts = message(judge(rejecting(Stage.END)), GOOD, [ALICE], "bad@there.example")
+    assert verdicts == [CONTINUE, CONTINUE, CONTINUE, REJECTED[Stage.END]]
+
+
+@pytest.mark.parametrize(("stage", "asked"), [(Stage.MAIL, 1), (Stage.RCPT, 1), (Stage.HEADERS, 2), (Stage.END, 3)])
+@pytest.mark.parametrize("mode", [Mode.ENFORCE, Mode.TRIAL])
+def test_accept_comes_as_soon_as_nothing_can_change(stage: Stage, asked: int, mode: Mode) -> None:
+    """ACCEPT at DATA, at the end of the header, at the end of the message: the MTA keeps the rest to itself."""
+    verdicts = message(judge(rejecting(stage, mode=mode)), GOOD, [ALICE])
+    assert verdicts == [CONTINUE, *[CONTINUE] * (asked - 1), ACCEPT]
+
+
+def test_without_rules_the_whole_connection_is_accepted() -> None:
+    assert Judge(Policy(())).connect(Connection()) is ACCEPT
+    assert Judge(Policy((rejecting(Stage.END, mode=Mode.TRIAL),))).connect(Connection()) is CONTINUE
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.HEADERS, Stage.END])
+@pytest.mark.parametrize("action", [Action.HOLD, Action.DISCARD])
+@pytest.mark.parametrize("reply", [None, DENIED])
+def test_a_message_is_kept_at_its_end(stage: Stage, action: Action, reply: Reply | None) -> None:
+    """Not before: a later rule may still refuse it."""
+    it = judge(holding(stage, reply=reply, action=action))
+    verdicts = message(it, BAD, [ALICE, BOB], "bad@there.example")
+    assert verdicts[:-1] == [CONTINUE] * 4
+    assert verdicts[-1] == Verdict(action, finding(stage), reply, taken=(ALICE, BOB))
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.HEADERS, Stage.END])
+@pytest.mark.parametrize("reply", [None, DENIED])
+def test_exempt_recipients_get_it_and_then_the_sender_hears_250(stage: Stage, reply: Reply | None) -> None:
+    it = judge(holding(stage, reply=reply))
+    verdicts = message(it, BAD, [ALICE, POSTMASTER, BOB], "bad@there.example")
+    assert verdicts[-1] == Verdict(Action.HOLD, finding(stage), None, taken=(ALICE, BOB), partly=True)
+
+
+@pytest.mark.parametrize(("stage", "asked"), [(Stage.MAIL, 0), (Stage.HEADERS, 1), (Stage.END, 2)])
+def test_a_message_for_exempt_recipients_only_is_accepted(stage: Stage, asked: int) -> None:
+    verdicts = message(judge(holding(stage, reply=DENIED)), BAD, [POSTMASTER], "bad@there.example")
+    assert verdicts == [CONTINUE, *[CONTINUE] * asked, Verdict(Action.ACCEPT, finding(stage))]
+
+
+def test_a_hold_without_recipients_is_still_a_hold() -> None:
+    it = judge(holding(Stage.MAIL))
+    begin(it, BAD)
+    assert content(it)[-1] == Verdict(Action.HOLD, finding(Stage.MAIL))
+
+
+@pytest.mark.parametrize("held_at", [Stage.MAIL, Stage.HEADERS])
+@pytest.mark.parametrize("refused_at", [Stage.HEADERS, Stage.END])
+@pytest.mark.parametrize("reply", [SORRY, LATER])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_later_refusal_still_refuses_what_is_held(
+    held_at: Stage, refused_at: Stage, reply: Reply, first: bool
+) -> None:
+    clauses = [holding(held_at), rejecting(refused_at, reply=reply)]
+    verdict = message(judge(*clauses[:: 1 if first else -1]), BAD, [ALICE], "bad@there.example")[-1]
+    assert (verdict.action, verdict.reply) == (Action.REJECT if reply is SORRY else Action.TEMPFAIL, reply)
+
+
+def test_a_recipient_is_refused_although_the_message_is_held() -> None:
+    verdicts = message(judge(holding(Stage.MAIL), rejecting(Stage.RCPT)), BAD, [BAD_RCPT, ALICE])
+    assert actions(verdicts[:2]) == [Action.REJECT, Action.CONTINUE]
+    assert verdicts[-1].taken == (ALICE,)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_the_first_refusal_decides(stage: Stage) -> None:
+    it = judge(rejecting(stage, reply=LATER), rejecting(stage, reply=DENIED))
+    assert message(it, BAD, [BAD_RCPT], "bad@there.example")[-1].reply == LATER
+
+
+def test_an_earlier_stage_decides_before_an_earlier_clause() -> None:
+    it = judge(rejecting(Stage.END, reply=LATER), rejecting(Stage.MAIL, reply=DENIED))
+    assert message(it, BAD, [ALICE]) == [Verdict(Action.REJECT, finding(Stage.MAIL), DENIED)]
+
+
+def test_the_first_hold_says_who_is_exempt() -> None:
+    mail = replace(holding(Stage.MAIL), exempts=lambda r: r == ALICE)
+    headers = replace(holding(Stage.HEADERS), exempts=lambda r: r == BOB)
+    it = judge(headers, mail)
+    assert message(it, BAD, [ALICE, BOB], "bad@there.example")[-1].taken == (BOB,)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("on_error", [LATER, None])
+def test_what_a_rule_cannot_find_out_leads_to_its_on_error(stage: Stage, on_error: Reply | None) -> None:
+    clause = Clause(RULES[stage]("bad", blind=True), Action.REJECT, SORRY, on_error=on_error)
+    verdict = message(judge(clause), BAD, [BAD_RCPT], "bad@there.example")[-1]
+    assert (verdict.action, verdict.reply) == ((Action.TEMPFAIL, LATER) if on_error else (Action.ACCEPT, None))
+
+
+@pytest.mark.parametrize("on_error", [LATER, None])
+def test_a_hold_that_cannot_be_decided_is_no_hold(on_error: Reply | None) -> None:
+    clause = replace(holding(Stage.MAIL), rule=AtMail("bad", blind=True), on_error=on_error)
+    expected = Action.TEMPFAIL if on_error else Action.ACCEPT
+    assert message(judge(clause), BAD, [ALICE])[-1].action is expected
+
+
+@pytest.mark.parametrize(
+    ("clause", "words"),
+    [
+        (rejecting(Stage.MAIL, mode=Mode.TRIAL), "suspects reject"),
+        (rejecting(Stage.MAIL, reply=LATER, mode=Mode.TRIAL), "suspects tempfail"),
+        (rejecting(Stage.HEADERS, mode=Mode.TRIAL), "suspects reject"),
+        (rejecting(Stage.END, mode=Mode.TRIAL), "suspects reject"),
+        (holding(Stage.MAIL, mode=Mode.TRIAL), "suspects hold"),
+        (holding(Stage.HEADERS, mode=Mode.TRIAL), "suspects hold"),
+        (holding(Stage.END, mode=Mode.TRIAL, action=Action.DISCARD), "suspects discard"),
+    ],
+)
+def test_trial_does_nothing_and_says_what_it_would_have_done(clause: Clause, words: str) -> None:
+    it = judge(clause)
+    verdicts = message(it, BAD, [ALICE], "bad@there.example")
+    assert (verdicts[-1], it.trials) == (ACCEPT, (words,))
+    assert set(verdicts[:-1]) == {CONTINUE}
+
+
+def test_trial_names_each_recipient_that_it_would_have_refused() -> None:
+    it = judge(rejecting(Stage.RCPT, mode=Mode.TRIAL))
+    worse = Recipient("<bad2@ours.example>")
+    assert message(it, GOOD, [BAD_RCPT, ALICE, worse])[-1] is ACCEPT
+    assert it.trials == ("suspects reject bad@ours.example", "suspects reject bad2@ours.example")
+    assert it.session.envelope is not None
+    assert it.session.envelope.recipients == (BAD_RCPT, ALICE, worse)
+
+
+def test_trial_does_not_stand_in_the_way_of_the_rules_behind_it() -> None:
+    it = judge(rejecting(Stage.MAIL, mode=Mode.TRIAL), rejecting(Stage.MAIL, reply=DENIED))
+    assert message(it, BAD, [ALICE])[0].reply == DENIED
+    assert it.trials == ("suspects reject",)
+
+
+def test_trial_says_nothing_of_what_its_rule_could_not_find_out_and_would_ignore() -> None:
+    clause = Clause(AtMail("bad", blind=True), Action.REJECT, SORRY, Mode.TRIAL)
+    it = judge(clause)
+    assert message(it, BAD, [ALICE])[-1] is ACCEPT
+    assert it.trials == ()
+
+
+@pytest.mark.parametrize("clause", [rejecting(Stage.MAIL), rejecting(Stage.RCPT), rejecting(Stage.MAIL, reply=LATER)])
+def test_a_local_submission_is_never_refused_a_recipient(clause: Clause) -> None:
+    begin(it := judge(clause, local=True), BAD)
+    assert [it.rcpt(recipient) for recipient in (ALICE, BAD_RCPT, BOB)] == [CONTINUE] * 3
+
+
+def test_a_rule_about_recipients_leaves_a_local_submission_alone() -> None:
+    assert message(judge(rejecting(Stage.RCPT), local=True), BAD, [BAD_RCPT])[-1] is ACCEPT
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.HEADERS, Stage.END])
+def test_a_local_submission_is_refused_as_a_whole(stage: Stage) -> None:
+    verdicts = message(judge(rejecting(stage), local=True), BAD, [ALICE, BOB], "bad@there.example")
+    assert verdicts[-1] == REJECTED[stage]
+    assert verdicts[:3] == [CONTINUE] * 3
+
+
+def test_of_a_local_submission_too_the_first_refusal_decides() -> None:
+    it = judge(rejecting(Stage.HEADERS, reply=LATER), rejecting(Stage.MAIL, reply=DENIED), local=True)
+    assert message(it, BAD, [ALICE], "bad@there.example")[-1].reply == DENIED
+
+
+def test_a_local_submission_is_held_from_all_when_it_is_held_from_one() -> None:
+    """Nobody can be taken off it by name: Postfix shows what it made of an address, not what was typed."""
+    it = judge(holding(Stage.MAIL), local=True)
+    assert message(it, BAD, [ALICE, POSTMASTER])[-1] == Verdict(
+        Action.HOLD, finding(Stage.MAIL), taken=(ALICE, POSTMASTER)
+    )
+    assert message(it, BAD, [POSTMASTER])[-1].action is Action.ACCEPT
+
+
+@pytest.mark.parametrize("mail", [rejecting(Stage.MAIL), holding(Stage.MAIL), rejecting(Stage.MAIL, mode=Mode.TRIAL)])
+@pytest.mark.parametrize("between", ["end", "abort", "helo", "nothing"])
+def test_a_message_leaves_nothing_to_the_next(mail: Clause, between: str) -> None:
+    it = judge(mail, holding(Stage.HEADERS), rejecting(Stage.END, "worse"))
+    message(it, BAD, [ALICE, BAD_RCPT], "bad@there.example, worse@there.example")
+    if between == "abort":
+        it.abort()
+    elif between == "helo":
+        it.helo("client.example")
+    elif between == "end":
+        it.end()
+    assert message(it, GOOD, [BOB]) == [CONTINUE, CONTINUE, CONTINUE, ACCEPT]
+    assert it.trials == ()
+    assert it.session.envelope is not None
+    assert it.session.envelope.recipients == (BOB,)
+    assert it.session.authors is not None
+    assert it.session.authors.mailboxes == (Mailbox("good", "there.example"),)
+
+
+def test_helo_in_mid_transaction_ends_it() -> None:
+    """RFC 5321 §4.1.4."""
+    it = judge(rejecting(Stage.MAIL))
+    begin(it, BAD)
+    it.helo("again.example")
+    assert it.session.envelope is None
+    assert it.session.helo == "again.example"
+    assert it.rcpt(ALICE) is CONTINUE
+    assert it.end() == Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+
+
+def test_each_message_has_the_account_and_tls_of_its_own_mail() -> None:
+    it = judge(rejecting(Stage.END))
+    begin(it, GOOD, account="alice", tls=True)
+    assert (it.session.account, it.session.tls) == ("alice", True)
+    begin(it)
+    assert (it.session.account, it.session.tls) == ("", False)
+
+
+def test_refused_recipients_are_not_counted_among_those_that_passed() -> None:
+    it = judge(rejecting(Stage.RCPT), holding(Stage.HEADERS))
+    verdicts = message(it, GOOD, [BAD_RCPT, ALICE, BAD_RCPT], "bad@there.example")
+    assert verdicts[-1].taken == (ALICE,)
+
+
+def test_the_parameters_of_sender_and_recipients_are_kept() -> None:
+    it = judge(rejecting(Stage.END))
+    it.mail("<a@there.example>", ("SIZE=1", "BODY=8BITMIME"), account="", tls=False)
+    it.rcpt(Recipient("<alice@ours.example>", ("NOTIFY=NEVER",), "alice"))
+    envelope = it.session.envelope
+    assert envelope is not None
+    assert envelope.sender.params == ("SIZE=1", "BODY=8BITMIME")
+    assert envelope.recipients[0].params == ("NOTIFY=NEVER",)
+
+
+@pytest.mark.parametrize("name", ["From", "FROM", "from", "fRoM"])
+def test_from_is_known_in_any_case(name: str) -> None:
+    it = judge(rejecting(Stage.HEADERS))
+    begin(it)
+    it.header(name, "bad@there.example")
+    assert it.end_of_headers() == REJECTED[Stage.HEADERS]
+
+
+@pytest.mark.parametrize("name", ["Sender", "Reply-To", "X-From", "From-", "Resent-From", "Fr\u00f6m", ""])
+def test_no_other_field_names_an_author(name: str) -> None:
+    it = judge(rejecting(Stage.HEADERS))
+    begin(it)
+    it.header(name, "bad@there.example")
+    assert it.end_of_headers() is ACCEPT
+
+
+def test_a_refusal_at_the_end_of_the_header_stands_whatever_the_mta_goes_on_to_say() -> None:
+    it = judge(rejecting(Stage.HEADERS))
+    message(it, GOOD, [ALICE], "bad@there.example")
+    assert it.end() == REJECTED[Stage.HEADERS]
+
+
+def test_data_never_refuses() -> None:
+    """After a refusal of DATA the transaction would stay open on both MTAs."""
+    it = judge(rejecting(Stage.MAIL), local=True)
+    begin(it, BAD)
+    assert it.data() is CONTINUE
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_of_a_client_that_was_never_shown_nothing_is_taken(local: bool) -> None:
+    it = Judge(Policy((rejecting(Stage.END),)))
+    it.helo("client.example")
+    begin(it)
+    unseen = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+    assert it.rcpt(ALICE) == unseen
+    assert it.data() is CONTINUE
+    assert it.end() == unseen
+    it.connect(Connection(local=local))
+    begin(it)
+    assert it.rcpt(ALICE) is CONTINUE
+
+
+def test_without_a_sender_there_is_no_message() -> None:
+    it = judge(holding(Stage.HEADERS))
+    assert it.rcpt(ALICE) is CONTINUE
+    assert it.data() is CONTINUE
+    assert it.end() == Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+
+
+def test_the_policy_of_a_connection_is_the_one_that_it_began_with() -> None:
+    policies = [Policy((rejecting(Stage.MAIL),), generation=1)]
+    old = Judge(policies[-1])
+    old.connect(Connection())
+    policies.append(Policy((), generation=2))
+    assert message(old, BAD, [ALICE]) == [REJECTED[Stage.MAIL]]
+    assert old.policy.generation == 1
+    assert Judge(policies[-1]).connect(Connection()) is ACCEPT
+
+
+def test_a_policy_knows_what_it_must_be_shown() -> None:
+    policy = Policy((rejecting(Stage.RCPT), rejecting(Stage.MAIL, mode=Mode.TRIAL), holding(Stage.MAIL)))
+    assert [len(policy.asked(stage)) for stage in Stage] == [2, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("clause", "may_hold"),
+    [
+        (holding(Stage.MAIL), True),
+        (holding(Stage.MAIL, mode=Mode.TRIAL), False),
+        (holding(Stage.MAIL, action=Action.DISCARD), False),
+        (rejecting(Stage.MAIL), False),
+    ],
+)
+def test_only_a_hold_in_earnest_needs_the_bytes_of_a_message(clause: Clause, may_hold: bool) -> None:
+    assert Policy((clause,)).may_hold == may_hold

@@ -1,0 +1,143 @@
+"""The peer, out of what both MTAs really send (Postfix 3.7, Sendmail 8.17)."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from turfmilter.core.session import Connection, Lookup
+from turfmilter.mta.macros import Macros
+from turfmilter.mta.peer import connection
+
+
+class Sent(Macros):
+    """The macros that an MTA has sent; what it has not is "", as with a real one."""
+
+    def __init__(self, **values: str) -> None:
+        super().__init__(None)
+        self._values = {f"{{{name}}}": value for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values.get(name, "")
+
+
+def peer(family: int = socket.AF_INET, hostaddr: Any = ("192.0.2.7", 40000), **macros: str) -> Connection:
+    return connection(family, hostaddr, Sent(**macros))
+
+
+@pytest.mark.parametrize(
+    ("family", "hostaddr", "client"),
+    [
+        (socket.AF_INET, ("192.0.2.7", 40000), "192.0.2.7"),
+        (socket.AF_INET6, ("2001:db8::7", 40000, 0, 0), "2001:db8::7"),
+        (socket.AF_INET6, ("::ffff:192.0.2.7", 40000, 0, 0), "192.0.2.7"),
+        (socket.AF_INET6, ("fe80::1%eth0", 40000, 0, 2), "fe80::1"),
+        (socket.AF_UNIX, "/run/x", None),
+        (socket.AF_UNIX, "", None),
+        (socket.AF_UNSPEC, None, None),
+        (socket.AF_INET, None, None),
+        (socket.AF_INET, ("", 0), None),
+        (socket.AF_INET, ("unknown", 0), None),
+    ],
+)
+def test_the_client_is_the_address_of_the_peer(family: int, hostaddr: Any, client: str | None) -> None:
+    assert peer(family, hostaddr).client == (ip_address(client) if client else None)
+
+
+@pytest.mark.parametrize(
+    ("resolve", "client_name", "client_ptr", "lookup", "name", "claimed"),
+    [
+        ("OK", "good.out.test", "good.out.test", Lookup.OK, "good.out.test", "good.out.test"),
+        ("OK", "GOOD.Out.test.", "GOOD.Out.test.", Lookup.OK, "good.out.test", "good.out.test"),
+        ("FAIL", "unknown", "unknown", Lookup.FAIL, "", ""),
+        ("FAIL", "[192.0.2.7]", "[192.0.2.7]", Lookup.FAIL, "", ""),
+        ("FAIL", "[IPv6:2001:db8:0:0:0:0:0:7]", "[IPv6:2001:db8:0:0:0:0:0:7]", Lookup.FAIL, "", ""),
+        ("FORGED", "unknown", "forged.out.test", Lookup.FORGED, "", "forged.out.test"),
+        ("FORGED", "[192.0.2.7]", "forged.out.test", Lookup.FORGED, "", "forged.out.test"),
+        ("TEMP", "unknown", "name.out.test", Lookup.TEMP, "", "name.out.test"),
+        ("TEMP", "unknown", "unknown", Lookup.TEMP, "", ""),
+        ("FORGED", "liar.ours.test", "liar.ours.test", Lookup.FORGED, "", "liar.ours.test"),
+        ("", "liar.ours.test", "", Lookup.FAIL, "", ""),
+        ("ok", "liar.ours.test", "", Lookup.FAIL, "", ""),
+        ("YES", "liar.ours.test", "", Lookup.FAIL, "", ""),
+        ("OK", "unknown", "unknown", Lookup.OK, "", ""),
+    ],
+)
+def test_only_an_ok_confirms_a_name(
+    resolve: str, client_name: str, client_ptr: str, lookup: Lookup, name: str, claimed: str
+) -> None:
+    seen = peer(client_resolve=resolve, client_name=client_name, client_ptr=client_ptr)
+    assert (seen.lookup, seen.name, seen.claimed) == (lookup, name, claimed)
+
+
+@pytest.mark.parametrize(
+    ("daemon_addr", "if_addr", "local_address"),
+    [
+        ("192.0.2.25", "", "192.0.2.25"),
+        ("2001:db8::25", "", "2001:db8::25"),
+        ("IPv6:2001:db8:0:0:0:0:0:25", "", "2001:db8::25"),
+        ("0.0.0.0", "192.0.2.25", "192.0.2.25"),
+        ("::", "IPv6:2001:db8:0:0:0:0:0:25", "2001:db8::25"),
+        ("IPv6:0:0:0:0:0:0:0:0", "192.0.2.25", "192.0.2.25"),
+        ("0.0.0.0", "", None),
+        ("", "192.0.2.25", "192.0.2.25"),
+        ("", "", None),
+        ("nonsense", "more nonsense", None),
+    ],
+)
+def test_the_local_address_is_the_one_that_the_client_reached(
+    daemon_addr: str, if_addr: str, local_address: str | None
+) -> None:
+    """Sendmail gives 0.0.0.0 for a listener on all addresses, and {if_addr} then has the one that was reached."""
+    expected = ip_address(local_address) if local_address else None
+    assert peer(daemon_addr=daemon_addr, if_addr=if_addr).local_address == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "port"), [("25", 25), ("65535", 65535), ("", 0), ("smtp", 0), ("-1", 0), ("\u0662\u0665", 0), ("²", 0)]
+)
+def test_the_port_is_a_number(text: str, port: int) -> None:
+    assert peer(daemon_port=text).port == port
+
+
+def test_the_daemon_keeps_its_name() -> None:
+    assert peer(daemon_name="Submission").daemon == "Submission"
+
+
+OF_A_LISTENER = {"daemon_name": "mx.rig.test", "daemon_addr": "127.0.0.1", "daemon_port": "25"}
+
+
+@pytest.mark.parametrize(
+    ("family", "hostaddr", "macros"),
+    [
+        pytest.param(socket.AF_INET, ("127.0.0.1", 0), {}, id="Postfix, sendmail(1)"),
+        pytest.param(socket.AF_INET, ("127.0.0.1", 0), OF_A_LISTENER, id="Postfix, its daemon macros are sent too"),
+        pytest.param(socket.AF_INET6, ("::1", 0, 0, 0), {}, id="port 0 on the other loopback"),
+        pytest.param(socket.AF_UNSPEC, None, {}, id="Sendmail, -bs on pipes"),
+        pytest.param(socket.AF_UNIX, "", {}, id="Sendmail, -bs on a unix socket"),
+        pytest.param(socket.AF_UNIX, "/run/mail", OF_A_LISTENER, id="a unix socket, whatever its macros"),
+    ],
+)
+def test_a_local_submission_is_told_apart(family: int, hostaddr: Any, macros: dict[str, str]) -> None:
+    assert peer(family, hostaddr, **macros).local
+
+
+@pytest.mark.parametrize(
+    ("family", "hostaddr", "macros"),
+    [
+        pytest.param(socket.AF_INET, ("127.0.0.1", 40000), {}, id="a client on this host"),
+        pytest.param(socket.AF_INET, ("127.0.0.1", 0), {"client_resolve": "OK"}, id="XCLIENT without a port"),
+        pytest.param(socket.AF_INET, ("192.0.2.7", 0), {}, id="port 0 from afar"),
+        pytest.param(socket.AF_INET, ("", 0), {}, id="port 0 from nowhere"),
+        pytest.param(socket.AF_INET, None, {}, id="no address at all"),
+        pytest.param(socket.AF_UNSPEC, None, {"daemon_name": "mx"}, id="a network client without an address: name"),
+        pytest.param(socket.AF_UNSPEC, None, {"daemon_addr": "192.0.2.25"}, id="the same: address"),
+        pytest.param(socket.AF_UNSPEC, None, {"daemon_port": "25"}, id="the same: port"),
+        pytest.param(socket.AF_INET6, ("::ffff:192.0.2.7", 0, 0, 0), {}, id="port 0, mapped"),
+    ],
+)
+def test_anything_else_that_looks_odd_is_a_client(family: int, hostaddr: Any, macros: dict[str, str]) -> None:
+    assert not peer(family, hostaddr, **macros).local
