@@ -17,8 +17,8 @@ from turfmilter.core.nat import NatAlarm
 from turfmilter.core.policy import Policy
 from turfmilter.core.ports import Clock, Log
 from turfmilter.core.session import Connection, Known
-from turfmilter.mta.callbacks import Service
 from turfmilter.mta.remarks import Remarks
+from turfmilter.mta.service import Service
 from turfmilter.mta.sessions import Sessions
 from turfmilter.policies import build_policy
 from turfmilter.stores.dns import DnsNames

@@ -14,12 +14,14 @@ from turfmilter.config.choices import LogTo
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.ports import QuarantineError
 from turfmilter.daemon import background, identity
 from turfmilter.daemon.listener import Listener, SocketError
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.server import require_pymilter
 from turfmilter.stores.maildir import UnusableMaildir
 
+_SYSLOG = Path("/dev/log")
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
 
@@ -49,7 +51,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         if test:
             identity.become(config.user)
             _check_quarantines(config)
-            click.echo(f"{path}: no errors")
+            click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
             _serve(config, foreground)
     except (ConfigError, identity.IdentityError, UnusableMaildir, ImportError) as error:
@@ -61,7 +63,9 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
 def _load(path: Path, socket: str | None) -> Config:
     config = load(path)
     for warning in config.warnings:
-        click.echo(f"turfmilter: warning: {warning}", err=True)
+        _warn(warning)
+    if config.log.to is LogTo.SYSLOG and not _SYSLOG.exists():
+        _warn(f'{_SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"')
     try:
         return replace(config, socket=SocketSpec.parse(socket)) if socket else config
     except ValueError as error:
@@ -76,7 +80,9 @@ def _serve(config: Config, foreground: bool) -> None:
         identity.become(config.user)
         _check_quarantines(config)
         ready = (lambda: None) if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
-        Supervisor(listener, lambda log: build_service(config, log), lambda: build_log(config)).run(ready)
+        Supervisor(listener, lambda log: build_service(config, log), lambda: build_log(config)).run(
+            ready, _greeting(config)
+        )
     finally:
         listener.close()
 
@@ -85,6 +91,26 @@ def _check_quarantines(config: Config) -> None:
     for quarantine in build_quarantines(config).values():
         quarantine.check()
         quarantine.clean()
+        try:
+            quarantine.require_room()
+        except QuarantineError as error:
+            _warn(f"{error}: messages that are to be held are answered 452 until there is room")
+
+
+def _greeting(config: Config) -> list[str]:
+    """What the log says first: a filter that was forgotten in trial looks like any other."""
+    started = f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}"
+    return [started, *_how_to_attach(config.socket)]
+
+
+def _how_to_attach(socket: SocketSpec) -> list[str]:
+    """The lines to paste, where the socket has an address of its own."""
+    lines = (("main.cf", socket.postfix()), ("sendmail.mc", socket.sendmail()))
+    return [f"{file}: {line}" for file, line in lines if line]
+
+
+def _warn(sentence: str) -> None:
+    click.echo(f"turfmilter: warning: {sentence}", err=True)
 
 
 def _leave(problems: str, code: int) -> None:

@@ -41,9 +41,9 @@ class Judge:
 
     def connect(self, connection: Connection) -> Verdict:
         """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
-        self._session = Session(connection)
-        self._connected = True
         self.policy = self.generation.policy(connection)
+        self._session = Session(connection, self.policy.listener or connection.daemon)
+        self._connected = True
         self._forget()
         if not self.policy.clauses:
             return ACCEPT
@@ -167,7 +167,9 @@ class Judge:
         """Keep for the log what a rule in trial would have done, and to whom, or what it could not find out."""
         done = "unavailable" if finding.unavailable else verdict.action.value
         words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
-        self._trials.append(" ".join(w for w in words if w))
+        said = " ".join(w for w in words if w)
+        if said not in self._trials:
+            self._trials.append(said)
 
     def _settled(self, *later: Stage) -> Verdict:
         """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""

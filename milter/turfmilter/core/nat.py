@@ -18,19 +18,21 @@ class NatAlarm:
 
     def __init__(self) -> None:
         self._counts = Counter[IPAddress]()
+        self._total = 0
         self._told: set[IPAddress] = set()
 
     def seen(self, client: IPAddress, *, trusted: bool) -> str | None:
         """One more connection of `client`; a sentence when the alarm goes off, else None."""
         if len(self._counts) >= _MOST:
             self._counts.clear()
+            self._total = 0
         self._counts[client] += 1
-        total = self._counts.total()
-        most = total >= _ENOUGH and self._counts[client] * 2 > total
+        self._total += 1
+        most = self._total >= _ENOUGH and self._counts[client] * 2 > self._total
         if not (trusted and most) or client.is_loopback or client in self._told:
             return None
         self._told.add(client)
-        share = self._counts[client] * 100 // total
+        share = self._counts[client] * 100 // self._total
         return (
             f"{client} may relay and {share}% of the connections come from it: if it is a NAT device, a proxy or a"
             " container bridge, everybody behind it may relay; take it out of [relay] allow"

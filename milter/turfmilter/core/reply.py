@@ -57,7 +57,7 @@ class Reply:
 REPLIES = {
     "connect": Reply(550, "5.7.1", "connection refused by local policy"),
     "connect-unavailable": Reply(451, "4.7.1", "cannot verify the client at the moment, try again later"),
-    "reverse_name": Reply(550, "5.7.25", "the client's address has no confirmed host name"),
+    "reverse_name": Reply(550, "5.7.25", "the reverse DNS of the client does not qualify"),
     "reverse_name-unavailable": Reply(451, "4.7.25", "cannot verify the client's host name at the moment"),
     "require_auth": Reply(530, "5.7.0", "authentication required"),
     "require_tls": Reply(530, "5.7.0", "must issue a STARTTLS command first"),

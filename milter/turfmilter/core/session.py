@@ -68,7 +68,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Everything known at this stage.
+    """Everything known at this stage.  `listener` has the name of its section, else the one that the MTA gives it.
 
     `account` is the authenticated name, "" for none (ANONYMOUS is none).  `fields` are the header fields that a
     rule wants, by lower-case name.  `size` are the bytes seen of this message; `messages` and `octets` are those
@@ -76,6 +76,7 @@ class Session:
     """
 
     connection: Connection
+    listener: str = ""
     helo: str = ""
     tls: bool = False
     account: str = ""

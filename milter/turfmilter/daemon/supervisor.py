@@ -6,12 +6,12 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
-from turfmilter.mta.callbacks import Service
+from turfmilter.mta.service import Service
 from turfmilter.telemetry.writer import LogWriter
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -33,8 +33,8 @@ class Supervisor:
         self._worker = 0
         self._orders = -1
 
-    def run(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM or SIGINT; `ready` is called when connections can be made.
+    def run(self, ready: Callable[[], None], greeting: Iterable[str]) -> None:
+        """Serve until SIGTERM or SIGINT; `ready` is called when connections can be made, `greeting` is logged.
 
         Workers inherit standard input, output and error as `ready` leaves them.
         """
@@ -43,7 +43,8 @@ class Supervisor:
         self._start_worker()
         log = self._make_log()
         log.start()
-        log.say("info", "started")
+        for sentence in greeting:
+            log.say("info", sentence)
         while self._handle(signal.sigwait(_SIGNALS), log):
             pass
         log.say("info", "stopping: open connections are finished first")

@@ -7,7 +7,7 @@ import signal
 from typing import NoReturn
 
 from turfmilter.mta import server
-from turfmilter.mta.callbacks import Service
+from turfmilter.mta.service import Service
 from turfmilter.telemetry.writer import LogWriter
 
 FAILED = 70  # EX_SOFTWARE

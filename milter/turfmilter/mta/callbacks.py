@@ -6,48 +6,28 @@ import functools
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import Milter
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
-from turfmilter.core.generation import Generation
 from turfmilter.core.judge import Judge
-from turfmilter.core.ports import Clock, Log, Names, QuarantineError
+from turfmilter.core.ports import Names, QuarantineError
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import record, slip
-from turfmilter.core.session import Connection, Recipient
+from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, refuse
 from turfmilter.mta.hold import Hold
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate
 from turfmilter.mta.peer import connection
 from turfmilter.mta.recipients import deletable
-from turfmilter.mta.remarks import Remarks
-from turfmilter.mta.sessions import Sessions
+from turfmilter.mta.service import Service
 from turfmilter.mta.transcript import Transcript
 
 _Callback = Callable[..., int]
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What every connection works with.
-
-    `generation` gives the one in force when a connection begins; `watch` is shown every client.
-    """
-
-    generation: Callable[[], Generation]
-    names: Names
-    log: Log
-    clock: Clock
-    executor: Executor
-    sessions: Sessions
-    watch: Callable[[Connection], None]
-    remarks: Remarks
 
 
 def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
@@ -180,8 +160,9 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         if verdict.changes and not self._terms.can_change_header:
             verdict = replace(verdict, changes=())
         if verdict.action is Action.HOLD:
-            return self._answer(*self._held(verdict))
-        return self._answer(verdict)
+            verdict, id_ = self._held(verdict)
+            return self._answer(verdict, id=id_, size=self._judge.session.size if id_ else None)
+        return self._answer(verdict, size=self._judge.session.size if self._judge.generation.measures else None)
 
     def abort(self) -> int:
         """The transaction is over without a message."""
@@ -214,12 +195,12 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
             reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]
             return Verdict(Action.TEMPFAIL, verdict.finding, reply), ""
 
-    def _answer(self, verdict: Verdict, id_: str = "") -> int:
+    def _answer(self, verdict: Verdict, **more: Any) -> int:
         """Tell the MTA, and the log when this was the last word on the message."""
         code = answer(self._ctx, verdict)
         if verdict is not CONTINUE:
             recipients = self._judge.session.envelope.recipients if self._judge.session.envelope else ()
-            self._log(verdict, recipients, id=id_, trial=self._judge.trials)
+            self._log(verdict, recipients, trial=self._judge.trials, **more)
             self._clear()
             if verdict.reply is None:
                 self._judge.accepted()
@@ -228,8 +209,8 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
     def _log(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
         milliseconds = round((self._seconds + time.perf_counter() - self._begun) * 1000)
         line = record(self._judge.session, verdict, recipients)
-        line = replace(line, queue_id=self._macros["i"], gen=self._judge.generation.number, ms=milliseconds)
-        self._service.log.write(replace(line, listener=self._judge.policy.listener or line.listener, **more))
+        generation = self._judge.generation.number
+        self._service.log.write(replace(line, queue_id=self._macros["i"], gen=generation, ms=milliseconds, **more))
 
     def _clear(self) -> None:
         """Forget the message; what was begun of it in the quarantine is removed."""

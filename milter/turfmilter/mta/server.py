@@ -10,7 +10,8 @@ from collections.abc import Callable
 import Milter
 import milter
 
-from turfmilter.mta.callbacks import Callbacks, Service
+from turfmilter.mta.callbacks import Callbacks
+from turfmilter.mta.service import Service
 
 _NAME = "turfmilter"
 

@@ -30,7 +30,10 @@ class _NeedsNames(Rule):
 
 @dataclass(frozen=True)
 class RequireName(_NeedsNames):
-    """Refuses clients without a confirmed name; with `match_sender` it must also lie in the sender's domain."""
+    """Refuses clients without a confirmed name.
+
+    With `match_sender` it must also lie in the sender's domain; the empty sender, which has none, is then skipped.
+    """
 
     name = "reverse_name"
 
@@ -42,8 +45,11 @@ class RequireName(_NeedsNames):
         """A finding for a client whose name is not confirmed or, if asked for, not the sender's."""
         if session.account or session.connection.client is None or self._is_trusted(session):
             return None
+        sender = session.envelope.sender.mailbox.domain if session.envelope else ""
+        if self.match_sender and not sender:
+            return None
         names = session.connection.names.result()
-        if self._suits(names, session):
+        if any(not self.match_sender or _lies_in(name, sender) for name in names.confirmed):
             return None
         return Finding(self.name, iprev(names), unavailable=names.failed)
 
@@ -51,11 +57,9 @@ class RequireName(_NeedsNames):
         entry = self.allow.find(session.connection, self.clock.today()).entry
         return entry is not None and not entry.exception
 
-    def _suits(self, names: ClientNames, session: Session) -> bool:
-        sender = session.envelope.sender.mailbox.domain if session.envelope else ""
-        if not self.match_sender or not sender:
-            return bool(names.confirmed)
-        return any(name == sender or name.endswith(f".{sender}") for name in names.confirmed)
+
+def _lies_in(name: str, domain: str) -> bool:
+    return name == domain or name.endswith(f".{domain}")
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,10 @@ class StampName(_NeedsNames):
     def at_end(self, session: Session) -> Finding | None:
         """A field to be added."""
         connection = session.connection
-        if connection.client is None or connection.local:
+        host = self.authserv_id or connection.host
+        if connection.client is None or connection.local or not host:
             return None
         names = connection.names.result()
-        host = self.authserv_id or connection.host
         value = iprev_field(host, iprev(names), connection.client, (names.confirmed or names.claimed or ("",))[0])
         return Finding(self.name, iprev(names), changes=(Change(FIELD, value),))
 

@@ -54,10 +54,11 @@ class Maildir:
 
     def open(self, slip: Slip) -> MaildirDraft:
         """Begin a message.  Raises QuarantineError."""
-        self._require_room()
+        self.require_room()
         return MaildirDraft(self._path, slip)
 
-    def _require_room(self) -> None:
+    def require_room(self) -> None:
+        """Raises QuarantineError when less is free than the floor: no message would be taken now."""
         with refused_by_os():
             disk = os.statvfs(self._path)
         # A file system that does not count its inodes (btrfs) says that it has 0 of 0: never below the floor.
