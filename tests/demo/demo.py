@@ -1,14 +1,16 @@
-"""The filter at work: four messages through a private Postfix, and where each of them ended.
+"""The filter at work: messages through a private Postfix, and where each of them ended.
 
 Run by `make demo`; `make demo KEEP=1` holds everything open to try by hand.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from rig.smtp import SmtpClient, SmtpReply
 from rig.workplace import workplace
 
 USER = "nobody"  # whom the filter becomes
+PASSWORD = "wonderland"
+_WIDEST = 33  # a row of five columns fits 100
 CONFIG = """\
 socket = "unix:{place}/turfmilter.sock"
 socket_group = "postfix"
@@ -31,34 +35,63 @@ domains = ["rig.test"]
 [log]
 to = "stderr"
 
+[connect]
+deny = ["192.0.2.0/24"]
+
 [relay]
 allow = []
+
+[limits]
+recipients_per_message = 2
+message_size = "10 KiB"
 
 [turf]
 tables = ["@spam.test"]
 directory = "{place}/quarantine"
+
+[listener.submission]
+daemon = "submission"
+require_auth = true
+require_tls = true
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """One message of the demonstration."""
+    """One message of the demonstration.  Who has an account logs in to it, over STARTTLS."""
 
     what: str
     sender: str
-    recipient: str
+    recipients: tuple[str, ...]
+    client: str = "203.0.113.9"
+    listener: str = "inbound"
+    account: str = ""
+    lines: int = 1
 
     @property
     def message(self) -> str:
         """Headers and body."""
-        return f"From: {self.sender}\r\nTo: {self.recipient}\r\nSubject: {self.what}\r\n\r\nHello.\r\n"
+        header = f"From: {self.sender}\r\nTo: {', '.join(self.recipients)}\r\nSubject: {self.what}\r\n"
+        return f"{header}\r\n" + "Hello.\r\n" * self.lines
+
+    @property
+    def to(self) -> str:
+        """The first recipient, and how many more there are."""
+        first, *others = self.recipients
+        return f"{first} +{len(others)}" if others else first
 
 
+BOB, THERE = "bob@rig.test", "x@there.test"
 CASES = (
-    Case("a good message", "anna@out.test", "bob@rig.test"),
-    Case("a sender on the turf table", "news@spam.test", "bob@rig.test"),
-    Case("a relay attempt", "anna@out.test", "victim@elsewhere.test"),
-    Case("a relay attempt, hidden", "anna@out.test", "victim%elsewhere.test@rig.test"),
+    Case("good message", "anna@out.test", (BOB,)),
+    Case("turf sender", "news@spam.test", (BOB,)),
+    Case("relay attempt", "anna@out.test", (THERE,)),
+    Case("hidden relay", "anna@out.test", ("x%there.test@rig.test",)),
+    Case("3 recipients", "anna@out.test", (BOB, "carol@rig.test", "dave@rig.test")),
+    Case("denied client", "anna@out.test", (BOB,), client="192.0.2.7"),
+    Case("too big", "anna@out.test", (BOB,), lines=2000),
+    Case("without AUTH", BOB, (THERE,), listener="submission"),
+    Case("AUTH over TLS", BOB, (THERE,), listener="submission", account="bob"),
 )
 
 
@@ -93,36 +126,58 @@ def mail_host(place: Path) -> Iterator[MailHost]:
     with (
         Sink() as sink,
         Daemon(config, socket) as daemon,
-        Postfix(place / "postfix", sink=sink.port, milter=socket) as postfix,
+        Postfix(
+            place / "postfix",
+            sink=sink.port,
+            milter=socket,
+            listeners={"submission": {"milter_macro_daemon_name": "submission"}},
+            accounts={"bob": PASSWORD},
+        ) as postfix,
     ):
         yield MailHost(place, sink, daemon, postfix)
 
 
 def send(host: MailHost, case: Case) -> SmtpReply:
-    """Send one message as a client from outside; the last reply that it heard."""
-    with SmtpClient(host.postfix.port) as client:
+    """Send one message as a client from outside; the first refusal that it heard, else the last reply."""
+    with SmtpClient(host.postfix.ports[case.listener]) as client:
         client.ehlo()
-        client.xclient(ADDR="203.0.113.9", NAME="mail.out.test")
+        client.xclient(ADDR=case.client, NAME="mail.out.test")
         client.ehlo("mail.out.test")
-        return client.transaction(f"<{case.sender}>", f"<{case.recipient}>", message=case.message)[-1]
+        if case.account:
+            client.starttls(host.postfix.certificate)
+            client.ehlo("mail.out.test")
+            client.auth(case.account, PASSWORD)
+        recipients = (f"<{recipient}>" for recipient in case.recipients)
+        replies = client.transaction(f"<{case.sender}>", *recipients, message=case.message)
+        return next((reply for reply in replies if reply.code >= 400), replies[-1])
 
 
 def outcome(host: MailHost, case: Case) -> tuple[str, str]:
     """What the client heard, and where the message ended."""
     delivered, held = len(host.sink.deliveries), set(host.held())
-    reply = send(host, case)
+    reply = str(send(host, case))
     host.settle()
-    if reply.code >= 400:
-        return str(reply), "refused"
-    new = set(host.held()) - held
-    if new:
-        return str(reply), f"quarantine, {new.pop().name}"
-    arrived = host.sink.deliveries[delivered:]
-    return str(reply), f"delivered to {', '.join(arrived[0].recipients)}" if arrived else "nowhere"
+    arrived = sum(len(delivery.recipients) for delivery in host.sink.deliveries[delivered:])
+    if set(host.held()) - held:
+        return reply, "held"
+    return reply, f"{arrived} delivered" if arrived else "refused" if reply[0] in "45" else "nowhere"
+
+
+def block(path: Path) -> list[str]:
+    """The lines that the filter wrote above a held message."""
+    lines = path.read_text(errors="replace").splitlines()
+    return lines[: 1 + next(n for n, line in enumerate(lines) if line.startswith("X-Quarantine-SHA256:"))]
+
+
+def shortly(path: Path) -> tuple[str, ...]:
+    """A held message as one row: id, sender, recipient, entry."""
+    told = dict(line.split(": ", 1) for line in block(path))
+    return tuple(told[name] for name in ("X-Quarantine-ID", "X-Envelope-From", "X-Envelope-To", "X-Quarantine-Entry"))
 
 
 def show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table."""
+    """Print a table; what is long is cut."""
+    rows = [tuple(textwrap.shorten(cell, _WIDEST, placeholder=" ...") for cell in row) for row in rows]
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     for row in [heads, tuple("-" * width for width in widths), *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -131,12 +186,15 @@ def show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 def invite(host: MailHost) -> None:
     """Say what to try by hand, and wait for Enter or a signal."""
-    port, place = host.postfix.port, host.place
+    port, submission, place = host.postfix.port, host.postfix.ports["submission"], host.place
+    login = base64.b64encode(f"\0bob\0{PASSWORD}".encode()).decode()
     print(f"""Everything stays up.  In another terminal:
 
-  smtp-source -c -f news@spam.test -t bob@rig.test 127.0.0.1:{port}       # held
-  smtp-source -c -f anna@out.test -t victim@elsewhere.test 127.0.0.1:{port}  # refused
-  bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'             # speak SMTP yourself
+  smtp-source -c -f news@spam.test -t bob@rig.test 127.0.0.1:{port}           # held
+  smtp-source -c -f anna@out.test -t x@there.test 127.0.0.1:{port}            # refused
+  smtp-source -c -f anna@out.test -t bob@rig.test -l 20000 127.0.0.1:{port}   # too big
+  bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'              # speak SMTP yourself
+  openssl s_client -quiet -crlf -starttls smtp -connect 127.0.0.1:{submission}   # AUTH PLAIN {login}
   ls {place}/quarantine/new
   tail -f {host.filter.log_file} {host.postfix.log_file}
 
@@ -151,11 +209,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(1))
     with workplace() as place, mail_host(place) as host:
-        rows = [(case.what, f"{case.sender} -> {case.recipient}", *outcome(host, case)) for case in CASES]
-        show(("what was sent", "from -> to", "what the client heard", "where it ended"), rows)
-        print("in quarantine:")
-        for path in host.held():
-            print(f"\n{path.name}\n{path.read_text(errors='replace')}")
+        rows = [(case.what, case.sender, case.to, *outcome(host, case)) for case in CASES]
+        show(("what was sent", "from", "to", "what the client heard", "the end"), rows)
+        show(("in quarantine", "from", "to", "entry"), [shortly(path) for path in host.held()])
+        print(*block(host.held()[0]), "", sep="\n")
         print("the filter's log:")
         print(host.filter.log())
         if os.environ.get("KEEP"):

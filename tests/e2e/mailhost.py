@@ -15,6 +15,7 @@ from typing import Self
 
 from rig import wait
 from rig.daemon import Daemon
+from rig.dnsserver import DnsServer
 from rig.postfix import Postfix
 from rig.sink import Delivery, Sink
 from rig.smtp import SmtpClient
@@ -27,6 +28,9 @@ socket = "$socket"
 socket_group = "postfix"
 user = "$user"
 $config
+[dns]
+nameservers = ["$dns"]
+timeout = $dns_timeout
 [log]
 to = "stderr"
 """
@@ -67,17 +71,21 @@ class Held:
 class Filter:
     """The daemon on a configuration, below `directory`.
 
-    In `config` $quarantine is the Maildir, which is made here; keys without a section come first.
+    In `config` $quarantine is the Maildir, which is made here; keys without a section come first.  Names are asked of
+    `dns` alone, for at most `dns_timeout` seconds.
     """
 
-    def __init__(self, directory: Path, config: str) -> None:
+    def __init__(self, directory: Path, config: str, dns: DnsServer, dns_timeout: float) -> None:
         directory.mkdir()
         shutil.chown(directory, USER)
         self.quarantine = directory / "quarantine"
         make_maildir(self.quarantine)
         self.socket = f"unix:{directory}/socket"
         path = directory / "turfmilter.toml"
-        whole = Template(_CONFIG).substitute(socket=self.socket, user=USER, config=config)
+        host, port = dns.address
+        whole = Template(_CONFIG).substitute(
+            socket=self.socket, user=USER, config=config, dns=f"{host}:{port}", dns_timeout=dns_timeout
+        )
         path.write_text(Template(whole).safe_substitute(quarantine=self.quarantine))
         self.daemon = Daemon(path, self.socket)
 
@@ -105,14 +113,15 @@ class Filter:
             path.unlink()
 
     def _starts(self) -> int:
-        return self.daemon.log().count("info: started\n") if self.daemon.log_file.exists() else 0
+        return self.daemon.log().count(" started: mode ") if self.daemon.log_file.exists() else 0
 
 
 class Mailhost:
     """Postfix at rig.test with a filter of its own at each listener that `filters` gives a configuration.
 
     "inbound" is the listener that send() uses, and sendmail(1) goes through its filter; "unfiltered" has none.
-    `parameters` and further `listeners` are those of rig.postfix; in them $rig_sink is the sink as a next hop.
+    `parameters`, further `listeners` and `accounts` are those of rig.postfix; in them $rig_sink is the sink as a next
+    hop.  `zone` is all that DNS knows of clients; it can grow.
     """
 
     def __init__(
@@ -123,9 +132,15 @@ class Mailhost:
         parameters: Mapping[str, str] | None = None,
         listeners: Mapping[str, Mapping[str, str]] | None = None,
         domains: tuple[str, ...] = ("rig.test",),
+        accounts: Mapping[str, str] | None = None,
+        zone: str = "",
+        dns_timeout: float = 4.0,
     ) -> None:
         self.sink = Sink()
-        self.filters = {name: Filter(directory / name, config) for name, config in filters.items()}
+        self.dns = DnsServer(zone)
+        self.filters = {
+            name: Filter(directory / name, config, self.dns, dns_timeout) for name, config in filters.items()
+        }
         self.postfix = Postfix(
             directory / "postfix",
             sink=self.sink.port,
@@ -133,15 +148,20 @@ class Mailhost:
             domains=domains,
             parameters={"rig_sink": f"[127.0.0.1]:{self.sink.port}", **(parameters or {})},
             listeners={
-                **{name: {"smtpd_milters": one.socket} for name, one in self.filters.items()},
                 **(listeners or {}),
+                **{
+                    name: {"smtpd_milters": one.socket, **(listeners or {}).get(name, {})}
+                    for name, one in self.filters.items()
+                },
             },
+            accounts=accounts,
         )
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as running:
             running.enter_context(self.sink)
+            running.enter_context(self.dns)
             for one in self.filters.values():
                 one.start()
                 running.callback(one.daemon.kill)
@@ -172,7 +192,7 @@ class Mailhost:
         client.ehlo()
         if played:
             taken = client.xclient(**played)
-            assert taken.code == 220, f"XCLIENT: {taken}"
+            assert " ESMTP" in taken.text, f"XCLIENT: {taken}"  # the greeting, which may be a refusal
             client.ehlo()
         return client
 

@@ -74,7 +74,7 @@ def test_what_pickup_takes_has_the_queue_id_of_pickup(host: Mailhost) -> None:
         (
             "<bad@turf.test>",
             "<bob@rig.test>",
-            "sender=bad@turf.test nrcpt=1 rcpt=bob@rig.test verdict=hold rule=turf"
+            "sender=bad@turf.test nrcpt=1 rcpt=bob@rig.test size=51 verdict=hold rule=turf"
             ' entry="@turf.test turf.tables[0]" id=$id',
         ),
         (
@@ -86,7 +86,7 @@ def test_what_pickup_takes_has_the_queue_id_of_pickup(host: Mailhost) -> None:
         (
             '<"a b"@odd.test>',
             '<"b\\" verdict=accept"@rig.test>',
-            r'sender="\"a b\"@odd.test" nrcpt=1 rcpt="\"b\\\" verdict=accept\"@rig.test" verdict=hold rule=turf'
+            r'sender="\"a b\"@odd.test" nrcpt=1 rcpt="\"b\\\" verdict=accept\"@rig.test" size=51 verdict=hold rule=turf'
             r' entry="\"a b\"@odd.test turf.tables[1]" id=$id',
         ),
         (

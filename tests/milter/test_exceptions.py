@@ -15,12 +15,13 @@ from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from turfmilter.compose import SystemClock
 from turfmilter.core.finding import Action, Finding
+from turfmilter.core.generation import Generation
 from turfmilter.core.policy import Clause, Policy
 from turfmilter.core.ports import Clock, Draft, Quarantine, Slip
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Recipient, Session
-from turfmilter.mta.callbacks import Service
+from turfmilter.mta.service import Service
 from turfmilter.stores.maildir import Maildir
 from turfmilter.telemetry.writer import LogWriter
 
@@ -102,8 +103,8 @@ class Parts:
         self.executor: Executor | None = None
 
     def service(self, log: LogWriter) -> Service:
-        policy = Policy(tuple(self.clauses))
-        return service(log, lambda: policy, self.quarantine, clock=self.clock, executor=self.executor)
+        generation = Generation(Policy(tuple(self.clauses), quarantine=self.quarantine))
+        return service(log, lambda: generation, clock=self.clock, executor=self.executor)
 
 
 def rule(stage: str) -> Callable[[Parts], None]:
@@ -194,11 +195,11 @@ def test_other_connections_are_not_concerned(place: Path) -> None:
         assert worker.stop() == 0
 
 
-def test_without_a_policy_the_connection_is_closed_and_not_counted(place: Path) -> None:
-    def no_policy() -> Policy:
-        raise LookupError("no policy")
+def test_without_a_generation_the_connection_is_closed_and_not_counted(place: Path) -> None:
+    def no_generation() -> Generation:
+        raise LookupError("no generation")
 
-    with OwnWorker(place, lambda log: service(log, no_policy)) as worker:
+    with OwnWorker(place, lambda log: service(log, no_generation)) as worker:
         for _ in range(3):
             with MilterClient(worker.socket) as client, pytest.raises(ConnectionError):
                 client.negotiate()

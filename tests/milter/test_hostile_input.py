@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from rig import wire
+from rig.dnsserver import DnsServer
 from rig.filter import Filter
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Text, frame, strings
@@ -19,13 +20,15 @@ Filters = Callable[..., Filter]
 HELD = """
 domains = ["rig.test"]
 [relay]
-allow = ["partner.test"]
+allow = ["198.51.100.0/24"]
 [turf]
 tables = ["@turf.test"]
 directory = "{quarantine}"
 """
+UNLIMITED = HELD + "[limits]\nrecipients_per_message = 0\n"
 REFUSED = "550 5.7.1 relaying prohibited"
 ERROR = "451 4.3.0 temporary error in the mail filter, try again later"
+UNSHOWN = "451 4.3.0 pymilter: untrapped exception in turfmilter"  # pymilter's own answer, where one is waited for
 FORGERY = "x\r\nNOQUEUE: client=192.0.2.1 verdict=accept rule=forged"
 WORD = r"[A-Za-z0-9@._:/+*!%\[\]-]+"
 VALUE = rf'(?:<>|{WORD}|"(?:[^"\\]|\\.)*")'
@@ -77,15 +80,43 @@ def test_a_helo_of_any_kind_changes_no_verdict(filters: Filters, text: Text) -> 
     assert verdicts(turf) == ["accept", "hold", "reject"]
 
 
+@pytest.fixture(scope="module")
+def named() -> Iterator[str]:
+    """The settings with a client's name in them: then connect is answered, and DNS asked."""
+    with DnsServer() as dns:
+        host, port = dns.address
+        yield HELD.replace("198.51.100.0/24", "partner.test") + f'[dns]\nnameservers = ["{host}:{port}"]\n'
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_host_name_of_any_kind_lets_nobody_through(filters: Filters, text: Text) -> None:
     turf = filters(HELD, log="text")
     with turf.client() as client:
-        client.greet(text, helo="client.test", macros={"client_ptr": text})
+        client.greet(text, helo="client.test")
         assert client.message("<spam@turf.test>", ["<b@rig.test>"]).end != "accept"
         assert client.message("<a@out.test>", ["<c@elsewhere.test>"]).rcpts[0].refuses
         client.quit()
     assert "accept" not in verdicts(turf)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_host_name_of_any_kind_lets_nobody_through_where_names_count(
+    filters: Filters, named: str, text: Text
+) -> None:
+    turf = filters(named, log="text")
+    with turf.client() as client:
+        if client.greet(text, helo="client.test").goes_on:
+            assert client.message("<spam@turf.test>", ["<b@rig.test>"]).end != "accept"
+            assert client.message("<a@out.test>", ["<c@elsewhere.test>"]).rcpts[0].refuses
+            client.quit()
+    assert "accept" not in verdicts(turf)
+
+
+def test_a_client_whose_name_cannot_be_shown_is_turned_away_at_once_where_names_count(
+    filters: Filters, named: str
+) -> None:
+    with filters(named, log="text").client() as client:
+        assert str(client.greet(b"\xff\xfe", helo="client.test")) == UNSHOWN
 
 
 def test_a_client_whose_name_cannot_be_shown_is_asked_to_come_back(filters: Filters) -> None:
@@ -126,7 +157,7 @@ def test_a_recipient_of_any_kind_is_refused_by_its_domain(filters: Filters, text
         "i",
         "client_resolve",
         "client_name",
-        "client_ptr",
+        "j",
         "daemon_name",
         "daemon_addr",
         "daemon_port",
@@ -251,7 +282,7 @@ def test_lines_as_long_as_a_frame_are_read(
 
 
 def test_a_thousand_recipients_are_all_named(filters: Filters) -> None:
-    turf = filters(HELD, log="text")
+    turf = filters(UNLIMITED, log="text")
     with turf.session() as client:
         told = client.message("<spam@turf.test>", [f"<r{number}@rig.test>" for number in range(1000)])
     assert str(told.end) == "discard"

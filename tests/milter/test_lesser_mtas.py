@@ -12,7 +12,7 @@ from rig.wire import Action, Protocol
 
 Filters = Callable[..., Filter]
 
-RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["partner.test"]\n'
+RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
 HELD = RELAY + '[turf]\ntables = ["@turf.test"]\ndirectory = "{quarantine}"\n'
 DISCARDED = RELAY + '[turf]\ntables = ["@turf.test"]\ndiscard = true\n'
 REFUSED = "550 5.7.1 relaying prohibited"

@@ -9,6 +9,7 @@ import pytest
 from rig.filter import make_quarantine
 from rig.ownworker import OwnWorker, service
 from turfmilter.core.finding import Action, Finding
+from turfmilter.core.generation import Generation
 from turfmilter.core.policy import Clause, Policy
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.rule import Rule, Stage
@@ -41,8 +42,8 @@ def test_a_refusal_at_any_stage_wins_over_a_hold(
 ) -> None:
     quarantine = make_quarantine(place / "quarantine")
     clauses = [Clause(finding_at(Stage.MAIL), Action.HOLD), Clause(finding_at(stage), **clause)]  # type: ignore[arg-type]
-    policy = Policy(tuple(clauses if held_first else reversed(clauses)))
-    with OwnWorker(place, lambda log: service(log, lambda: policy, Maildir(quarantine))) as worker:
+    policy = Policy(tuple(clauses if held_first else reversed(clauses)), quarantine=Maildir(quarantine))
+    with OwnWorker(place, lambda log: service(log, lambda: Generation(policy))) as worker:
         with worker.client() as client:
             told = client.message("<a@out.test>", ["<b@rig.test>"])
             assert str(told.end) == answer
@@ -57,15 +58,15 @@ def test_a_refusal_at_any_stage_wins_over_a_hold(
 )
 def test_what_a_rule_cannot_find_out_is_answered_as_configured(place: Path, on_error: Reply | None, end: str) -> None:
     clause = Clause(finding_at(Stage.RCPT, unavailable=True), Action.REJECT, REFUSED, on_error=on_error)
-    policy = Policy((clause,))
-    with OwnWorker(place, lambda log: service(log, lambda: policy)) as worker, worker.client() as client:
+    generation = Generation(Policy((clause,)))
+    with OwnWorker(place, lambda log: service(log, lambda: generation)) as worker, worker.client() as client:
         assert str(client.message("<a@out.test>", ["<b@rig.test>"]).end) == end
         client.quit()
 
 
 def test_a_connection_keeps_the_policy_that_it_began_with(place: Path) -> None:
-    strict = Policy((Clause(finding_at(Stage.RCPT), Action.REJECT, REFUSED),), generation=1)
-    lax = Policy((), generation=2)
+    strict = Generation(Policy((Clause(finding_at(Stage.RCPT), Action.REJECT, REFUSED),)), number=1)
+    lax = Generation(Policy(()), number=2)
     changed = place / "changed"
     with OwnWorker(place, lambda log: service(log, lambda: lax if changed.exists() else strict)) as worker:
         with worker.client() as before:

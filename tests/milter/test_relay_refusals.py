@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 
 import pytest
 
+from rig.dnsserver import Conduct, DnsServer
 from rig.filter import Filter
 from rig.milterclient import Macro
+from rig.zone import claimed, named
 
 Filters = Callable[..., Filter]
 
@@ -21,6 +24,12 @@ authenticated = ["alice"]
 authenticated_needs_tls = true
 always = ["customer.test"]
 """
+DENIED_BY_NAME = """
+domains = ["rig.test"]
+[relay]
+deny = ["jail.test", "!free.jail.test"]
+allow = ["192.0.2.0/24"]
+"""
 SOFT = """
 domains = ["rig.test"]
 [relay]
@@ -32,8 +41,45 @@ UNSURE = "451 4.7.1 cannot verify the client at the moment, try again later"
 LOGIN = {"auth_type": "PLAIN", "auth_authen": "alice", "tls_version": "TLSv1.3"}
 
 
-def test_each_recipient_gets_its_own_answer_and_the_message_goes_on_for_the_others(filters: Filters) -> None:
-    relay = filters(RELAY)
+NOBODY, FORGED, CONFIRMED, SILENT, HALF = "192.0.2.9", "192.0.2.20", "192.0.2.21", "192.0.2.30", "192.0.2.31"
+JAILED, FREE, IMPOSTOR, HERS = "192.0.2.40", "192.0.2.41", "192.0.2.42", "mx.partner.test"
+ZONE = "".join(
+    [
+        named(CONFIRMED, HERS),
+        named("2001:db8::21", "mx6.partner.test"),
+        claimed(FORGED, HERS),
+        claimed(HALF, "broken.partner.test"),
+        claimed(JAILED, "x.jail.test"),
+        named(FREE, "free.jail.test"),
+        claimed(IMPOSTOR, "free.jail.test"),
+    ]
+)
+UNTOLD = {"client_resolve": "TEMP"}
+
+
+def pointer(address: str) -> str:
+    """The name that is asked for the names of `address`."""
+    return ip_address(address).reverse_pointer
+
+
+@pytest.fixture(scope="module")
+def dns() -> Iterator[DnsServer]:
+    with DnsServer(ZONE) as server:
+        for address in (SILENT, "198.51.100.7", "198.51.100.66"):
+            server.tell(Conduct.SERVFAIL, pointer(address), "PTR")
+        server.tell(Conduct.SERVFAIL, "broken.partner.test", "A", "AAAA")
+        yield server
+
+
+@pytest.fixture
+def named_filters(filters: Filters, dns: DnsServer) -> Filters:
+    """Filters that look names up at `dns`."""
+    host, port = dns.address
+    return lambda settings: filters(f'{settings}[dns]\nnameservers = ["{host}:{port}"]\n')
+
+
+def test_each_recipient_gets_its_own_answer_and_the_message_goes_on_for_the_others(named_filters: Filters) -> None:
+    relay = named_filters(RELAY)
     with relay.session() as client:
         told = client.message("<a@out.test>", ["<b@rig.test>", "<c@elsewhere.test>", "<d@rig.test>", "<e@other.test>"])
     assert [str(answer) for answer in told.rcpts] == ["continue", REFUSED, "continue", REFUSED]
@@ -45,8 +91,8 @@ def test_each_recipient_gets_its_own_answer_and_the_message_goes_on_for_the_othe
     ]
 
 
-def test_a_refusal_says_who_asked_for_what(filters: Filters) -> None:
-    relay = filters(RELAY)
+def test_a_refusal_says_who_asked_for_what(named_filters: Filters) -> None:
+    relay = named_filters(RELAY)
     with relay.session("client.out.test", "192.0.2.9") as client:
         client.message(("<a@out.test>", "SIZE=100"), [("<c@elsewhere.test>", "NOTIFY=NEVER")])
     (line,) = relay.records()
@@ -67,8 +113,8 @@ def test_a_refusal_says_who_asked_for_what(filters: Filters) -> None:
     }
 
 
-def test_when_every_recipient_is_refused_there_is_no_message(filters: Filters) -> None:
-    relay = filters(RELAY)
+def test_when_every_recipient_is_refused_there_is_no_message(named_filters: Filters) -> None:
+    relay = named_filters(RELAY)
     with relay.session() as client:
         told = client.message("<a@out.test>", ["<c@elsewhere.test>", "<d@elsewhere.test>"])
     assert [name for name, _ in told.steps] == ["mail", "rcpt", "rcpt"]
@@ -83,13 +129,21 @@ def test_when_every_recipient_is_refused_there_is_no_message(filters: Filters) -
         ("[198.51.100.66]", "198.51.100.66", {}, REFUSED),
         ("mx.partner.test", "192.0.2.9", {}, "continue"),
         ("mx.partner.test", "2001:db8::7", {}, "continue"),
-        # A name that DNS does not confirm in both directions lets nobody relay.
-        ("[192.0.2.9]", "192.0.2.9", {"client_ptr": "mx.partner.test", "client_resolve": "FORGED"}, REFUSED),
-        ("[192.0.2.9]", "192.0.2.9", {"client_name": "mx.partner.test", "client_resolve": "FAIL"}, REFUSED),
-        # One that could not be looked up just now might do so later.
-        ("[192.0.2.9]", "192.0.2.9", {"client_resolve": "TEMP"}, UNSURE),
-        ("[198.51.100.7]", "198.51.100.7", {"client_resolve": "TEMP"}, "continue"),
-        ("[198.51.100.66]", "198.51.100.66", {"client_resolve": "TEMP"}, REFUSED),
+        # A name that DNS does not confirm in both directions lets nobody relay, whatever the MTA shows of it.
+        ("[192.0.2.20]", FORGED, {"client_ptr": HERS, "client_resolve": "FORGED"}, REFUSED),
+        ("[192.0.2.9]", NOBODY, {"client_ptr": HERS, "client_resolve": "FORGED"}, REFUSED),
+        ("[192.0.2.9]", NOBODY, {"client_name": HERS, "client_resolve": "FAIL"}, REFUSED),
+        ("[192.0.2.9]", NOBODY, UNTOLD, REFUSED),
+        # One that DNS confirms does, whatever the MTA thought of it.
+        ("[192.0.2.21]", CONFIRMED, {}, "continue"),
+        ("[192.0.2.21]", CONFIRMED, {"client_ptr": HERS, "client_resolve": "FORGED"}, "continue"),
+        ("[192.0.2.21]", CONFIRMED, UNTOLD, "continue"),
+        ("[IPv6:2001:db8::21]", "2001:db8::21", UNTOLD, "continue"),
+        # One that could not be looked up or confirmed just now might be later.
+        ("[192.0.2.30]", SILENT, {}, UNSURE),
+        ("[192.0.2.31]", HALF, {}, UNSURE),
+        ("[198.51.100.7]", "198.51.100.7", UNTOLD, "continue"),
+        ("[198.51.100.66]", "198.51.100.66", UNTOLD, REFUSED),
         # Sendmail's spelling of the unknown, and of local addresses.
         ("[IPv6:2001:db8:0:0:0:0:0:7]", "2001:db8::7", {"client_name": "[IPv6:2001:db8:0:0:0:0:0:7]"}, REFUSED),
         ("[192.0.2.9]", "192.0.2.9", {"daemon_addr": "10.0.0.25"}, "continue"),
@@ -98,11 +152,53 @@ def test_when_every_recipient_is_refused_there_is_no_message(filters: Filters) -
     ],
 )
 def test_the_client_decides_whether_it_may_relay(
-    filters: Filters, name: str, address: str, macros: Macro, answer: str
+    named_filters: Filters, name: str, address: str, macros: Macro, answer: str
 ) -> None:
-    with filters(RELAY).session(name, address, macros=macros) as client:
+    with named_filters(RELAY).session(name, address, macros=macros) as client:
         told = client.message("<a@out.test>", ["<c@elsewhere.test>"])
     assert [str(answer) for answer in told.rcpts] == [answer]
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        (JAILED, REFUSED),
+        (IMPOSTOR, REFUSED),
+        (FREE, "continue"),
+        (NOBODY, "continue"),
+        (HALF, "continue"),
+        (SILENT, UNSURE),
+        ("198.51.100.7", REFUSED),
+    ],
+)
+def test_a_name_may_deny_what_an_address_allows(named_filters: Filters, address: str, answer: str) -> None:
+    """Where a name might, but DNS does not tell: nobody is sent away for good who may be let in, or the reverse."""
+    with named_filters(DENIED_BY_NAME).session(f"[{address}]", address) as client:
+        told = client.message("<a@out.test>", ["<c@elsewhere.test>", "<b@rig.test>"])
+    assert [str(answer) for answer in told.rcpts] == [answer, "continue"]
+
+
+def test_names_that_the_mta_has_confirmed_are_not_looked_up_again(named_filters: Filters, dns: DnsServer) -> None:
+    relay = named_filters(RELAY)
+    for name, address in (("[192.0.2.50]", "192.0.2.50"), (HERS, "192.0.2.51"), ("[192.0.2.52]", "192.0.2.52")):
+        with relay.session(name, address) as client:
+            client.message("<a@out.test>", ["<c@elsewhere.test>"])
+    assert [dns.count(pointer(f"192.0.2.{last}"), "PTR") for last in (50, 51, 52)] == [1, 0, 1]
+
+
+def test_without_a_list_of_names_dns_is_left_alone(named_filters: Filters, dns: DnsServer) -> None:
+    with named_filters(SOFT).session("[192.0.2.60]", "192.0.2.60") as client:
+        client.message("<a@out.test>", ["<c@elsewhere.test>"])
+    with named_filters(RELAY).session("[192.0.2.61]", "192.0.2.61") as client:
+        client.message("<a@out.test>", ["<c@elsewhere.test>"])
+    assert [dns.count(pointer(f"192.0.2.{last}"), "PTR") for last in (60, 61)] == [0, 1]
+
+
+def test_a_client_of_several_messages_is_looked_up_once(named_filters: Filters, dns: DnsServer) -> None:
+    with named_filters(RELAY).session("[192.0.2.70]", "192.0.2.70") as client:
+        for _ in range(3):
+            client.message("<a@out.test>", ["<c@elsewhere.test>", "<d@elsewhere.test>"])
+    assert dns.count(pointer("192.0.2.70"), "PTR") == 1
 
 
 @pytest.mark.parametrize(
@@ -121,15 +217,15 @@ def test_the_client_decides_whether_it_may_relay(
         ({**LOGIN, "auth_authen": b"alice\xff"}, REFUSED),
     ],
 )
-def test_an_account_may_relay_only_as_itself_and_over_tls(filters: Filters, macros: Macro, answer: str) -> None:
-    with filters(RELAY).session() as client:
+def test_an_account_may_relay_only_as_itself_and_over_tls(named_filters: Filters, macros: Macro, answer: str) -> None:
+    with named_filters(RELAY).session() as client:
         client.macros.learn(macros)
         told = client.message(("<a@out.test>", "AUTH=alice"), ["<c@elsewhere.test>"])
     assert [str(answer) for answer in told.rcpts] == [answer]
 
 
-def test_tls_that_starts_after_the_first_helo_counts(filters: Filters) -> None:
-    with filters(RELAY).session() as client:
+def test_tls_that_starts_after_the_first_helo_counts(named_filters: Filters) -> None:
+    with named_filters(RELAY).session() as client:
         client.helo("again", macros={"tls_version": "TLSv1.3"})
         client.mail("<a@out.test>", macros={"auth_type": "PLAIN", "auth_authen": "alice"})
         assert str(client.rcpt("<c@elsewhere.test>")) == "continue"
@@ -158,9 +254,9 @@ def test_tls_that_starts_after_the_first_helo_counts(filters: Filters) -> None:
     ],
 )
 def test_a_recipient_is_ours_only_if_every_reading_of_it_is(
-    filters: Filters, recipient: str, resolved: str | bytes | None, answer: str
+    named_filters: Filters, recipient: str, resolved: str | bytes | None, answer: str
 ) -> None:
-    with filters(RELAY).session() as client:
+    with named_filters(RELAY).session() as client:
         client.mail("<a@out.test>")
         assert str(client.rcpt(recipient, macros={"rcpt_addr": resolved})) == answer
 
@@ -183,23 +279,23 @@ def test_a_recipient_is_ours_only_if_every_reading_of_it_is(
     ],
 )
 def test_only_a_local_submission_is_never_refused_a_recipient(
-    filters: Filters, address: str | None, port: int, macros: Macro, answer: str
+    named_filters: Filters, address: str | None, port: int, macros: Macro, answer: str
 ) -> None:
-    with filters(RELAY).session("localhost", address, port, macros=macros) as client:
+    with named_filters(RELAY).session("localhost", address, port, macros=macros) as client:
         told = client.message("root@rig.test", ["c@elsewhere.test"])
     assert [str(answer) for answer in told.rcpts] == [answer]
 
 
-def test_a_local_submission_is_logged_as_one(filters: Filters) -> None:
-    relay = filters(RELAY)
+def test_a_local_submission_is_logged_as_one(named_filters: Filters) -> None:
+    relay = named_filters(RELAY)
     with relay.session("localhost", "/run/smtp.sock", 0) as client:
         client.message("root@rig.test", ["c@elsewhere.test"])
     (line,) = relay.records()
     assert (line["client"], line["verdict"], line["rcpt"]) == ("local", "accept", ["c@elsewhere.test"])
 
 
-def test_a_reply_that_asks_to_come_back_is_a_temporary_refusal(filters: Filters) -> None:
-    relay = filters(SOFT)
+def test_a_reply_that_asks_to_come_back_is_a_temporary_refusal(named_filters: Filters) -> None:
+    relay = named_filters(SOFT)
     with relay.session() as client:
         told = client.message("<a@out.test>", ["<b@rig.test>", "<c@elsewhere.test>"])
     assert [str(answer) for answer in told.rcpts] == ["continue", "450 4.7.1 not yet"]

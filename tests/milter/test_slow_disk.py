@@ -13,11 +13,12 @@ from rig.filter import make_quarantine, read_held
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from turfmilter.core.finding import Action, Finding
+from turfmilter.core.generation import Generation
 from turfmilter.core.policy import Clause, Policy
 from turfmilter.core.ports import Draft, Quarantine, QuarantineError, Slip
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Session
-from turfmilter.mta.callbacks import Service
+from turfmilter.mta.service import Service
 from turfmilter.stores.maildir import Maildir
 from turfmilter.telemetry.writer import LogWriter
 
@@ -88,8 +89,9 @@ class SlowDisk:
         self.worker = OwnWorker(place, self._service, drain_seconds=drain_seconds)
 
     def _service(self, log: LogWriter) -> Service:
-        policy = Policy((Clause(Everybody(), Action.HOLD),))
-        return service(log, lambda: policy, SlowQuarantine(Maildir(self.quarantine), self.gate))
+        quarantine = SlowQuarantine(Maildir(self.quarantine), self.gate)
+        generation = Generation(Policy((Clause(Everybody(), Action.HOLD),), quarantine=quarantine))
+        return service(log, lambda: generation)
 
     def held(self) -> list[Path]:
         """The messages that are visible."""

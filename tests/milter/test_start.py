@@ -96,12 +96,27 @@ def test_it_knows_its_version() -> None:
     assert (done.returncode, done.stdout) == (0, f"turfmilter, version {turfmilter.__version__}\n")
 
 
-def test_a_good_configuration_is_called_good(place: Path) -> None:
+def test_a_good_configuration_is_called_good_and_the_lines_for_the_mta_are_shown(place: Path) -> None:
     quarantine = make_quarantine(place / "quarantine")
     path = configured(place, turf(quarantine))
     done = run("-t", "-c", path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{path}: no errors\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    good, postfix, sendmail = done.stdout.splitlines()
+    assert good == f"{path}: no errors"
+    assert postfix == f"main.cf: smtpd_milters = unix:{place}/s"
+    assert sendmail.startswith(f"sendmail.mc: INPUT_MAIL_FILTER(`turfmilter', `S=local:{place}/s, ")
     assert not (place / "s").exists()
+
+
+@pytest.mark.parametrize("mode", ["enforce", "trial", "off"])
+def test_the_log_begins_with_the_mode_and_the_lines_for_the_mta(place: Path, mode: str) -> None:
+    path = configured(place, f'mode = "{mode}"\n')
+    with running(place, "-c", path):
+        wait.until(lambda: "sendmail.mc: " in (place / "log").read_text(), "its greeting")
+    lines = (place / "log").read_text().splitlines()
+    started, postfix, *_ = (line for line in lines if line.startswith("info: "))
+    assert started.endswith(f" started: mode {mode}, socket unix:{place}/s")
+    assert postfix == f"info: main.cf: smtpd_milters = unix:{place}/s"
 
 
 def test_all_problems_are_said_at_once(place: Path) -> None:
@@ -350,6 +365,11 @@ def test_a_quarantine_that_cannot_be_used_is_refused_with_the_command_that_mends
 # ---- the background ----
 
 
+def syslog_runs() -> bool:
+    """True on a host whose log goes somewhere."""
+    return Path("/dev/log").exists()
+
+
 @contextmanager
 def ended(path: Path) -> Iterator[None]:
     """The daemon that was left in the background with the configuration `path` is ended by TERM."""
@@ -382,7 +402,9 @@ def test_in_the_background_it_returns_when_it_serves(place: Path) -> None:
     with ended(path):
         done = run("-c", path)
         # It has returned, so nobody holds on to the caller's standard output or error.
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (done.returncode, done.stdout) == (0, "")
+        # Where no syslog daemon runs that is said, and nothing else.
+        assert ["/dev/log does not exist" in line for line in done.stderr.splitlines()] == [True] * (not syslog_runs())
         assert accepts(place / "s")
         assert serves(place / "s")
 

@@ -17,7 +17,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.supervisor import Supervisor
-from turfmilter.mta.callbacks import Service
+from turfmilter.mta.service import Service
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
 
@@ -208,7 +208,7 @@ def test_a_worker_that_cannot_begin_takes_nothing_along(place: Path) -> None:
     def serve() -> None:
         listener = Listener(SocketSpec.parse(f"unix:{path}"))
         try:
-            Supervisor(listener, no_service, lambda: LogWriter(Stream(log_file.open("a")))).run(lambda: None)
+            Supervisor(listener, no_service, lambda: LogWriter(Stream(log_file.open("a")))).run(lambda: None, [])
         finally:
             listener.close()
 
@@ -226,7 +226,7 @@ def test_a_worker_in_which_libmilter_does_not_start_says_so_and_ends(place: Path
 
     def serve() -> None:
         log = LogWriter(Stream(log_file.open("a")))
-        service = Service(*[None] * 7)  # type: ignore[arg-type]
+        service = Service(*[None] * 8)  # type: ignore[arg-type]
         worker.run(999, orders, service, log, 0.0)
 
     with forked(serve) as pid:

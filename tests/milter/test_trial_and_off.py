@@ -22,7 +22,7 @@ TURF_TRIED = OURS + RELAY + TURF + 'mode = "trial"\n'
 RELAY_OFF = OURS + RELAY + 'mode = "off"\n' + TURF
 TURF_OFF = OURS + RELAY + TURF + 'mode = "off"\n'
 PROGRAM_OFF = 'mode = "off"\n' + ENFORCED
-BOTH_OFF = OURS + RELAY + 'mode = "off"\n' + TURF + 'mode = "off"\n'
+RULES_OFF = OURS + RELAY + 'mode = "off"\n' + TURF + 'mode = "off"\n[limits]\nmode = "off"\n'
 
 REFUSED = "550 5.7.1 relaying prohibited"
 RELAY_TRIAL = "relay reject c@elsewhere.test"
@@ -85,7 +85,7 @@ def test_a_hold_in_trial_needs_no_body_and_takes_nobody_off(filters: Filters, se
         assert (client.sent_bytes["body"], client.sent_bytes["eom"]) == (0, 0)
 
 
-@pytest.mark.parametrize("settings", [PROGRAM_OFF, BOTH_OFF])
+@pytest.mark.parametrize("settings", [PROGRAM_OFF, RULES_OFF])
 def test_off_lets_the_whole_connection_pass_at_once(own_filter: Filters, settings: str) -> None:
     turf = own_filter(settings)
     with turf.client() as client:
@@ -100,3 +100,26 @@ def test_off_lets_the_whole_connection_pass_at_once(own_filter: Filters, setting
 
 def test_off_is_warned_about(own_filter: Filters) -> None:
     assert 'turfmilter: warning: mode: "off"' in own_filter(PROGRAM_OFF).daemon.log()
+
+
+CONNECT_TRIED = OURS + '[connect]\ndeny = ["198.51.100.7"]\nmode = "trial"\n'
+
+
+@pytest.mark.parametrize(
+    ("settings", "trial"),
+    [
+        (CONNECT_TRIED + 'reply_at = "connect"\n', "connect reject 198.51.100.7 connect.deny[0]"),
+        (CONNECT_TRIED, "connect reject 198.51.100.7 connect.deny[0] b@rig.test"),
+    ],
+)
+def test_a_client_that_trial_would_not_let_connect_is_told_of_in_every_message(
+    filters: Filters, settings: str, trial: str
+) -> None:
+    tried = filters(settings)
+    for address in ("198.51.100.7", "198.51.100.8"):
+        with tried.session(f"[{address}]", address) as client:
+            for _ in range(2):
+                assert str(client.message("<a@out.test>", ["<b@rig.test>"]).end) == "accept"
+            client.helo("again.test")
+            assert str(client.message("<a@out.test>", ["<b@rig.test>"]).end) == "accept"
+    assert [line.get("trial") for line in tried.records()] == [[trial]] * 3 + [None] * 3

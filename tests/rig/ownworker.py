@@ -15,33 +15,34 @@ from rig.child import forked, status
 from rig.milterclient import MilterClient
 from turfmilter.compose import SystemClock
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.policy import Policy
-from turfmilter.core.ports import Clock, Log, Quarantine
+from turfmilter.core.generation import Generation
+from turfmilter.core.ports import Clock, Log
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
-from turfmilter.mta.callbacks import Service
 from turfmilter.mta.remarks import Remarks
+from turfmilter.mta.service import Service
 from turfmilter.mta.sessions import Sessions
+from turfmilter.stores.dns import DnsNames
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
 
 
 def service(
     log: Log,
-    policy: Callable[[], Policy],
-    quarantine: Quarantine | None = None,
+    generation: Callable[[], Generation],
     *,
     clock: Clock | None = None,
     executor: Executor | None = None,
 ) -> Service:
-    """A Service with the given parts; the others are the real ones."""
+    """A Service with the given parts; the others are the real ones, and no name server is asked but this host."""
     return Service(
-        policy=policy,
-        quarantine=quarantine,
+        generation=generation,
+        names=DnsNames([("127.0.0.1", 53)], timeout=5.0),
         log=log,
         clock=clock or SystemClock(),
         executor=executor or ThreadPoolExecutor(4),
         sessions=Sessions(),
+        watch=lambda _: None,
         remarks=Remarks(log),
     )
 

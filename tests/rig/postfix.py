@@ -14,10 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from rig import wait
+from rig.certificate import make_certificate
 from rig.ports import free_port
 from rig.process import Process
 from rig.smtp import SmtpClient
 
+_HOST = "mx.rig.test"
 _SERVICES = """\
 pickup     unix n - n 60    1   pickup
 cleanup    unix n - n -     0   cleanup
@@ -55,6 +57,7 @@ class Postfix:
     {"virtual_alias_maps": {"info@rig.test": "x@elsewhere.test"}}.
     `listeners` are further SMTP listeners by name, with their own parameters: {"submission": {"smtpd_milters": ""}}.
     `ports` holds the port of each: "inbound", "unfiltered" and those.
+    Where there are `accounts` (name and password) clients may log in, and start TLS with the server's `certificate`.
     """
 
     def __init__(
@@ -67,13 +70,21 @@ class Postfix:
         parameters: Mapping[str, str] | None = None,
         maps: Mapping[str, Mapping[str, str]] | None = None,
         listeners: Mapping[str, Mapping[str, str]] | None = None,
+        accounts: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.config = directory / "etc"
+        self.certificate = self.config / "certificate.pem"
         self.log_file = directory / "mail.log"
         self._listeners = {"inbound": {}, "unfiltered": {"smtpd_milters": ""}, **(listeners or {})}
         self.ports = {name: free_port() for name in self._listeners}
-        self._parameters = {**self._defaults(sink, milter, domains), **self._tables(maps or {}), **(parameters or {})}
+        self._accounts = accounts or {}
+        self._parameters = {
+            **self._defaults(sink, milter, domains),
+            **self._tables(maps or {}),
+            **(self._logins() if accounts else {}),
+            **(parameters or {}),
+        }
         self._master: Process | None = None
 
     def __enter__(self) -> Self:
@@ -164,7 +175,7 @@ class Postfix:
             "maillog_file": str(self.log_file),
             "maillog_file_prefixes": str(self.directory),
             "inet_interfaces": "loopback-only",
-            "myhostname": "mx.rig.test",
+            "myhostname": _HOST,
             "myorigin": "rig.test",
             "mydestination": ", ".join(domains),
             "mynetworks": "0.0.0.0/0, [::]/0",
@@ -198,6 +209,27 @@ class Postfix:
             self._file(name, "".join(f"{key} {value}\n" for key, value in table.items()))
         return {name: f"texthash:{self.config / name}" for name in maps}
 
+    def _logins(self) -> dict[str, str]:
+        return {
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_tls_security_level": "may",
+            "smtpd_tls_auth_only": "yes",
+            "smtpd_tls_chain_files": str(self.certificate),
+        }
+
+    def _write_accounts(self) -> None:
+        make_certificate(self.certificate, _HOST)
+        database = self.config / "sasldb2"
+        # Debian's smtpd looks for it here only, whatever cyrus_sasl_config_path says.
+        (self.config / "sasl").mkdir(exist_ok=True)
+        sasl = f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: PLAIN LOGIN\n"
+        (self.config / "sasl" / "smtpd.conf").write_text(sasl)
+        for name, password in self._accounts.items():
+            # A name that is typed without a realm is in that of the server's name.
+            command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", _HOST, name]
+            subprocess.run(command, input=password.encode(), check=True)
+        shutil.chown(database, "postfix")
+
     def _write(self) -> None:
         self.log_file.touch()
         (self.directory / "queue").mkdir(exist_ok=True)
@@ -207,6 +239,8 @@ class Postfix:
         self._file("main.cf", main)
         listeners = "".join(self._listener(name, own) for name, own in self._listeners.items())
         self._file("master.cf", listeners + _SERVICES)
+        if self._accounts:
+            self._write_accounts()
 
     def _listener(self, name: str, parameters: Mapping[str, str]) -> str:
         options = "".join(f"  -o {{ {option} = {value} }}\n" for option, value in parameters.items())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import socket
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -28,7 +31,7 @@ class SmtpClient:
     """
 
     def __init__(self, port: int, *, host: str = "127.0.0.1", source: str | None = None, timeout: float = 30.0) -> None:
-        self._socket = socket.create_connection((host, port), timeout, None if source is None else (source, 0))
+        self._socket: socket.socket = socket.create_connection((host, port), timeout, source and (source, 0))
         self._input = self._socket.makefile("rb")
         self.banner = self.reply()
 
@@ -44,6 +47,10 @@ class SmtpClient:
         """Break the connection."""
         self._input.close()
         self._socket.close()
+
+    def fileno(self) -> int:
+        """For select(2): readable when there is a reply that nobody has read."""
+        return self._socket.fileno()
 
     def send(self, data: Text) -> None:
         """Any bytes at all, as they are."""
@@ -81,6 +88,20 @@ class SmtpClient:
         ADDR of IPv6 is written IPV6:2001:db8::1.
         """
         return self.command("XCLIENT " + " ".join(f"{name}={value}" for name, value in attributes.items()))
+
+    def starttls(self, certificate: Path, host: str = "mx.rig.test") -> SmtpReply:
+        """STARTTLS, with the server's certificate as the only one to trust; EHLO is needed again."""
+        reply = self.command("STARTTLS")
+        if reply.code == 220:
+            self._input.close()
+            context = ssl.create_default_context(cafile=str(certificate))
+            self._socket = context.wrap_socket(self._socket, server_hostname=host)
+            self._input = self._socket.makefile("rb")
+        return reply
+
+    def auth(self, name: str, password: str) -> SmtpReply:
+        """AUTH PLAIN."""
+        return self.command(b"AUTH PLAIN " + base64.b64encode(f"\0{name}\0{password}".encode()))
 
     def mail(self, sender: Text, *params: Text) -> SmtpReply:
         """MAIL FROM: the argument as it is to be typed (`<a@b>`)."""

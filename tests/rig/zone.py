@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
 import dns.rrset
 from dns.rdatatype import CNAME, SOA, RdataType
+
+
+def named(address: str, *names: str) -> str:
+    """The records of a client whose names lead back to its address."""
+    kind = "AAAA" if ":" in address else "A"
+    return claimed(address, *names) + "".join(f"{name} 300 {kind} {address}\n" for name in names)
+
+
+def claimed(address: str, *names: str) -> str:
+    """The records of a client whose address has names, whatever those lead to."""
+    return "".join(f"{ip_address(address).reverse_pointer} 300 PTR {name}\n" for name in names)
 
 
 class Zone:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.sessions import Unasked
+from rig.rules import Unasked
 from turfmilter.compose import SystemClock, build_generation, build_quarantines, build_service
 from turfmilter.config.loader import configure
 from turfmilter.config.schema import Config

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rig.sessions import Calendar, Unasked, domains, names, session
+from rig.rules import StoppedClock, Unasked, domains, names, session
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.pattern import parse_host
 from turfmilter.core.session import Connection, Known, Recipient, Session
@@ -25,7 +25,7 @@ def both(allow: str, deny: str) -> ClientTable:
 
 
 def rule(allow: str = "", deny: str = "", default: str = "allow", spare: bool = True) -> ConnectAtRcpt:
-    return ConnectAtRcpt(both(allow, deny), default == "allow", Calendar(), domains("ours.example"), spare)
+    return ConnectAtRcpt(both(allow, deny), default == "allow", StoppedClock(), domains("ours.example"), spare)
 
 
 def said(rule: ConnectAtRcpt, seen: Session, recipient: Recipient = ANYBODY) -> str:
@@ -89,6 +89,16 @@ GOOD, BAD = names("mail.good.example"), names("mail.bad.example")
             "refuse bad.example",
         ),
         ("good.example", "x.bad.example", "deny", names("a.good.example", "b.bad.example"), "pass"),
+        ("mail.bad.example", "bad.example", "deny", names(claimed=["mail.bad.example"], failed=True), "unavailable"),
+        (
+            "mail.bad.example",
+            "bad.example",
+            "deny",
+            names(claimed=["x.bad.example"], failed=True),
+            "refuse bad.example",
+        ),
+        ("good.example", "", "deny", names(claimed=["mail.good.example"], failed=True), "unavailable"),
+        ("good.example", "", "deny", names(claimed=["mail.other.example"], failed=True), "refuse default"),
         ("192.0.2.9", "bad.example", "allow", Unasked(), "pass"),
     ],
 )
@@ -122,7 +132,7 @@ def test_authenticated_clients_are_spared_unless_told_otherwise(spare: bool, exp
 
 
 def test_at_once_nobody_is_spared_because_nobody_is_known_yet() -> None:
-    at_once = ConnectAtOnce(both("", "192.0.2.9"), True, Calendar())
+    at_once = ConnectAtOnce(both("", "192.0.2.9"), True, StoppedClock())
     finding = at_once.at_connect(session(account="anna"))
     assert finding is not None
     assert finding.matched is not None

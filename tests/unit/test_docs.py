@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json as stdlib
+import pkgutil
 import re
 import tomllib
 from configparser import ConfigParser
 from dataclasses import dataclass, fields
 from datetime import date
+from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from turfmilter import rules
 from turfmilter.cli.turfmilter import main
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
+from turfmilter.config.setting import keys
 from turfmilter.core.escape import unescape
+from turfmilter.core.limits import Limits
 from turfmilter.core.mailbox import fold_domain, parse_address
+from turfmilter.core.nat import NatAlarm
+from turfmilter.core.ports import ClientNames
 from turfmilter.core.readings import read, read_sender
 from turfmilter.core.record import Record
 from turfmilter.core.reply import REPLIES
+from turfmilter.core.rule import Rule
+from turfmilter.core.session import Connection, Known
 from turfmilter.mta.recipients import deletable
 from turfmilter.telemetry.line import text
 
@@ -186,11 +196,15 @@ def decides(config: Config, language: str, looked_up: str) -> str | None:
     """The text of the entry that decides about an address or a name."""
     if language == "table":
         entry = config.turf.tables.match(read_sender(looked_up), TODAY)
-    elif address := parse_address(looked_up):
-        entry = config.relay.allow.match_address(address, TODAY)
     else:
-        entry = config.relay.allow.match_name(fold_domain(looked_up), TODAY)
+        entry = config.relay.allow.find(client(looked_up), TODAY).entry
     return None if entry is None else entry.text
+
+
+def client(looked_up: str) -> Connection:
+    """One with this address, or with this confirmed name."""
+    name = fold_domain(looked_up)
+    return Connection(client=parse_address(looked_up), names=Known(ClientNames((name,), (name,))))
 
 
 @pytest.mark.parametrize("row", rows(ROOT / "docs/reference/rule-relay.md", "recipient", "read as", "why"), ids=str)
@@ -205,6 +219,66 @@ def test_every_recipient_is_read_as_the_page_says(row: list[str]) -> None:
 )
 def test_every_recipient_is_taken_off_as_the_page_says(row: list[str]) -> None:
     assert deletable(spans(row[0])[0]) == (None if row[1] == "451" else spans(row[1])[0])
+
+
+# Which page of the reference is about which rules, and about which sections and keys of the configuration.
+RULE_PAGES = {
+    "rule-connect.md": ["connect"],
+    "rule-reverse-name.md": ["reverse_name", "remove_forged"],
+    "listeners.md": ["require_auth", "require_tls"],
+    "rule-relay.md": ["relay"],
+    "rule-limits.md": [field.name for field in fields(Limits)],
+    "rule-turf.md": ["turf", "unreadable_author"],
+}
+KEY_PAGES = {
+    "connect": "rule-connect.md",
+    "reverse_name": "rule-reverse-name.md",
+    "authserv_id": "rule-reverse-name.md",
+    "listener.NAME": "listeners.md",
+    "relay": "rule-relay.md",
+    "domains": "rule-relay.md",
+    "limits": "rule-limits.md",
+    "cap[N]": "rule-limits.md",
+    "turf": "rule-turf.md",
+    "dns": "names.md",
+}
+
+
+def names_of_rules() -> set[str]:
+    """Of all that there are in the code."""
+    modules = [import_module(f"{rules.__name__}.{module.name}") for module in pkgutil.iter_modules(rules.__path__)]
+    classes = [thing for module in modules for thing in vars(module).values() if isinstance(thing, type)]
+    return {one.name for one in classes if issubclass(one, Rule) and hasattr(one, "name")}
+
+
+def test_every_rule_has_a_page_in_the_reference() -> None:
+    assert {rule for about in RULE_PAGES.values() for rule in about} == names_of_rules()
+    assert {page.name for page in PAGES if page.name.startswith("rule-")} <= RULE_PAGES.keys()
+
+
+@pytest.mark.parametrize("page", RULE_PAGES)
+def test_a_page_about_rules_has_their_replies_and_all_that_belongs_there(page: str) -> None:
+    text = (ROOT / "docs/reference" / page).read_text()
+    replies = [REPLIES[key] for rule in RULE_PAGES[page] for key in (rule, f"{rule}-unavailable") if key in REPLIES]
+    assert [str(reply) for reply in replies if f"`{reply}`" not in text] == []
+    topics = ["asked at", "RFC", "## Keys", "ocal submissions", "trial", "## In the log", "```log"]
+    assert [topic for topic in topics if topic not in text] == []
+
+
+@pytest.mark.parametrize("path", [path for path, _ in keys(Config)])
+def test_every_key_stands_on_the_page_that_it_belongs_to(path: str) -> None:
+    section, _, key = path.rpartition(".")
+    page = ROOT / "docs/reference" / KEY_PAGES.get(section or key, "configuration.md")
+    assert {key, path} & set(spans(prose(page)))
+
+
+@pytest.mark.parametrize("page", ["docs/howto/let-clients-relay.md", "docs/reference/log.md"])
+def test_the_alarm_about_nat_is_shown_as_it_goes_off(page: str) -> None:
+    alarm, bridge = NatAlarm(), ip_address("172.17.0.1")
+    for number in range(6):
+        alarm.seen(ip_address(f"192.0.2.{number}"), trusted=False)
+    said = next(filter(None, (alarm.seen(bridge, trusted=True) for _ in range(1000))))
+    assert f"warning: {said}" in (line for b in blocks(ROOT / page) for line in b.content.splitlines())
 
 
 _PAIR = re.compile(r'([a-z]+)=((?:"(?:[^"\\]|\\.)*"|[^ ",]+)(?:,(?:"(?:[^"\\]|\\.)*"|[^ ",]+))*)(?: |\Z)')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rig.sessions import session
+from rig.rules import session
 from turfmilter.core.finding import Action
 from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.mailbox import parse_address

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Finding, Verdict
+from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
+from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.judge import Judge
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.policy import Clause, Mode, Policy
@@ -35,6 +36,13 @@ class Suspects(Rule):
         return Finding(self.name, "word", unavailable=self.blind) if any(self.word in text for text in seen) else None
 
 
+class AtConnect(Suspects):
+    """Looks at the client's name."""
+
+    def at_connect(self, session: Session) -> Finding | None:
+        return self.found(session.connection.name)
+
+
 class AtMail(Suspects):
     """Looks at the sender."""
 
@@ -52,6 +60,8 @@ class AtRcpt(Suspects):
 class AtHeaders(Suspects):
     """Looks at the authors."""
 
+    wants = frozenset({"from"})
+
     def at_headers(self, session: Session) -> Finding | None:
         return self.found(*map(str, session.authors.mailboxes if session.authors else ()))
 
@@ -59,11 +69,14 @@ class AtHeaders(Suspects):
 class AtEnd(Suspects):
     """Looks at the authors again, as late as it can."""
 
+    wants = frozenset({"from"})
+
     def at_end(self, session: Session) -> Finding | None:
         return self.found(*map(str, session.authors.mailboxes if session.authors else ()))
 
 
 RULES: dict[Stage, Callable[..., Suspects]] = {
+    Stage.CONNECT: AtConnect,
     Stage.MAIL: AtMail,
     Stage.RCPT: AtRcpt,
     Stage.HEADERS: AtHeaders,
@@ -86,10 +99,15 @@ def holding(
     return Clause(RULES[stage](word), action, reply, mode, exempts=lambda r: "postmaster" in r.text)
 
 
-def judge(*clauses: Clause, local: bool = False) -> Judge:
+def judging(*clauses: Clause) -> Judge:
+    """A judge that has been told nothing yet."""
+    return Judge(Generation(Policy(clauses)))
+
+
+def judge(*clauses: Clause, local: bool = False, name: str = "") -> Judge:
     """A judge whose connection has begun."""
-    made = Judge(Policy(clauses))
-    made.connect(Connection(local=local))
+    made = judging(*clauses)
+    made.connect(Connection(local=local, name=name))
     return made
 
 
@@ -101,8 +119,8 @@ def content(it: Judge, author: str = "good@there.example") -> list[Verdict]:
     """The verdicts on DATA, on the end of the header and on the end of the message; CONTINUE goes on."""
     verdicts = [it.data()]
     if verdicts[-1] is CONTINUE:
-        it.header("Subject", "bad")
-        it.header("From", author)
+        it.header("Subject", "bad", 14)
+        it.header("From", author, 7 + len(author))
         verdicts.append(it.end_of_headers())
     if verdicts[-1] is CONTINUE:
         verdicts.append(it.end())
@@ -126,6 +144,7 @@ def finding(stage: Stage) -> Finding:
 
 GOOD, BAD = "<good@there.example>", "<bad@there.example>"
 BAD_RCPT = Recipient("<bad@ours.example>")
+OF_A_MESSAGE = [stage for stage in Stage if stage is not Stage.CONNECT]
 REJECTED = {stage: Verdict(Action.REJECT, finding(stage), SORRY) for stage in Stage}
 
 
@@ -158,8 +177,8 @@ def test_accept_comes_as_soon_as_nothing_can_change(stage: Stage, asked: int, mo
 
 
 def test_without_rules_the_whole_connection_is_accepted() -> None:
-    assert Judge(Policy(())).connect(Connection()) is ACCEPT
-    assert Judge(Policy((rejecting(Stage.END, mode=Mode.TRIAL),))).connect(Connection()) is CONTINUE
+    assert judging().connect(Connection()) is ACCEPT
+    assert judging(rejecting(Stage.END, mode=Mode.TRIAL)).connect(Connection()) is CONTINUE
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.HEADERS, Stage.END])
@@ -211,7 +230,7 @@ def test_a_recipient_is_refused_although_the_message_is_held() -> None:
     assert verdicts[-1].taken == (ALICE,)
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", OF_A_MESSAGE)
 def test_the_first_refusal_decides(stage: Stage) -> None:
     it = judge(rejecting(stage, reply=LATER), rejecting(stage, reply=DENIED))
     assert message(it, BAD, [BAD_RCPT], "bad@there.example")[-1].reply == LATER
@@ -229,7 +248,7 @@ def test_the_first_hold_says_who_is_exempt() -> None:
     assert message(it, BAD, [ALICE, BOB], "bad@there.example")[-1].taken == (BOB,)
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", OF_A_MESSAGE)
 @pytest.mark.parametrize("on_error", [LATER, None])
 def test_what_a_rule_cannot_find_out_leads_to_its_on_error(stage: Stage, on_error: Reply | None) -> None:
     clause = Clause(RULES[stage]("bad", blind=True), Action.REJECT, SORRY, on_error=on_error)
@@ -278,11 +297,15 @@ def test_trial_does_not_stand_in_the_way_of_the_rules_behind_it() -> None:
     assert it.trials == ("suspects reject",)
 
 
-def test_trial_says_nothing_of_what_its_rule_could_not_find_out_and_would_ignore() -> None:
-    clause = Clause(AtMail("bad", blind=True), Action.REJECT, SORRY, Mode.TRIAL)
-    it = judge(clause)
+@pytest.mark.parametrize(
+    ("mode", "on_error"), [(Mode.TRIAL, None), (Mode.TRIAL, LATER), (Mode.TRIAL, SORRY), (Mode.ENFORCE, None)]
+)
+def test_the_log_tells_what_a_rule_could_not_find_out_when_nothing_is_done_about_it(
+    mode: Mode, on_error: Reply | None
+) -> None:
+    it = judge(Clause(AtMail("bad", blind=True), Action.REJECT, SORRY, mode, on_error))
     assert message(it, BAD, [ALICE])[-1] is ACCEPT
-    assert it.trials == ()
+    assert it.trials == ("suspects unavailable",)
 
 
 @pytest.mark.parametrize("clause", [rejecting(Stage.MAIL), rejecting(Stage.RCPT), rejecting(Stage.MAIL, reply=LATER)])
@@ -314,6 +337,12 @@ def test_a_local_submission_is_held_from_all_when_it_is_held_from_one() -> None:
         Action.HOLD, finding(Stage.MAIL), taken=(ALICE, POSTMASTER)
     )
     assert message(it, BAD, [POSTMASTER])[-1].action is Action.ACCEPT
+
+
+def test_a_local_submission_that_would_be_lost_goes_to_all_when_one_is_exempt() -> None:
+    it = judge(holding(Stage.MAIL, action=Action.DISCARD), local=True)
+    assert message(it, BAD, [ALICE, POSTMASTER])[-1] == Verdict(Action.ACCEPT, finding(Stage.MAIL))
+    assert message(it, BAD, [ALICE, BOB])[-1] == Verdict(Action.DISCARD, finding(Stage.MAIL), taken=(ALICE, BOB))
 
 
 @pytest.mark.parametrize("mail", [rejecting(Stage.MAIL), holding(Stage.MAIL), rejecting(Stage.MAIL, mode=Mode.TRIAL)])
@@ -374,7 +403,7 @@ def test_the_parameters_of_sender_and_recipients_are_kept() -> None:
 def test_from_is_known_in_any_case(name: str) -> None:
     it = judge(rejecting(Stage.HEADERS))
     begin(it)
-    it.header(name, "bad@there.example")
+    it.header(name, "bad@there.example", 20)
     assert it.end_of_headers() == REJECTED[Stage.HEADERS]
 
 
@@ -382,7 +411,7 @@ def test_from_is_known_in_any_case(name: str) -> None:
 def test_no_other_field_names_an_author(name: str) -> None:
     it = judge(rejecting(Stage.HEADERS))
     begin(it)
-    it.header(name, "bad@there.example")
+    it.header(name, "bad@there.example", 20)
     assert it.end_of_headers() is ACCEPT
 
 
@@ -401,7 +430,7 @@ def test_data_never_refuses() -> None:
 
 @pytest.mark.parametrize("local", [False, True])
 def test_of_a_client_that_was_never_shown_nothing_is_taken(local: bool) -> None:
-    it = Judge(Policy((rejecting(Stage.END),)))
+    it = judging(rejecting(Stage.END))
     it.helo("client.example")
     begin(it)
     unseen = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
@@ -420,19 +449,155 @@ def test_without_a_sender_there_is_no_message() -> None:
     assert it.end() == Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
 
 
-def test_the_policy_of_a_connection_is_the_one_that_it_began_with() -> None:
-    policies = [Policy((rejecting(Stage.MAIL),), generation=1)]
-    old = Judge(policies[-1])
+def test_the_generation_of_a_connection_is_the_one_that_it_began_with() -> None:
+    generations = [Generation(Policy((rejecting(Stage.MAIL),)), number=1)]
+    old = Judge(generations[-1])
     old.connect(Connection())
-    policies.append(Policy((), generation=2))
+    generations.append(Generation(Policy(()), number=2))
     assert message(old, BAD, [ALICE]) == [REJECTED[Stage.MAIL]]
-    assert old.policy.generation == 1
-    assert Judge(policies[-1]).connect(Connection()) is ACCEPT
+    assert old.generation.number == 1
+    assert Judge(generations[-1]).connect(Connection()) is ACCEPT
+
+
+def test_a_connection_is_judged_by_the_policy_of_its_listener() -> None:
+    submission = Listener(ports=frozenset({587})), Policy((rejecting(Stage.MAIL),), "submission")
+    generation = Generation(Policy(()), (submission,))
+    it = Judge(generation)
+    assert it.connect(Connection(port=25)) is ACCEPT
+    assert it.connect(Connection(port=587)) is CONTINUE
+    assert it.policy.listener == "submission"
+    assert message(it, BAD, [ALICE]) == [REJECTED[Stage.MAIL]]
+    assert Judge(Generation(submission[1], ((submission[0], Policy(())),))).connect(Connection(port=587)) is ACCEPT
+
+
+def test_a_client_is_refused_at_once() -> None:
+    assert judging(rejecting(Stage.CONNECT)).connect(Connection(name="bad.example")) == REJECTED[Stage.CONNECT]
+    assert judging(rejecting(Stage.CONNECT)).connect(Connection(name="good.example")) is CONTINUE
+    assert judging(rejecting(Stage.CONNECT)).connect(Connection(name="bad.example", local=True)) is CONTINUE
+
+
+@pytest.mark.parametrize(("on_error", "verdict"), [(LATER, Action.TEMPFAIL), (SORRY, Action.REJECT), (None, None)])
+def test_a_client_of_whom_nothing_can_be_found_out_is_answered_as_configured(
+    on_error: Reply | None, verdict: Action | None
+) -> None:
+    clause = Clause(AtConnect("bad", blind=True), Action.REJECT, DENIED, on_error=on_error)
+    told = judging(clause).connect(Connection(name="bad.example"))
+    assert (told.action, told.reply) == (verdict or Action.CONTINUE, on_error)
+
+
+@pytest.mark.parametrize("mode", [Mode.TRIAL, Mode.ENFORCE])
+def test_a_finding_at_connect_that_nothing_is_done_about_is_told_of_every_message(mode: Mode) -> None:
+    """In trial, or where DNS did not answer and `on_error` goes on."""
+    blind = mode is Mode.ENFORCE
+    it = judge(Clause(AtConnect("bad", blind=blind), Action.REJECT, SORRY, mode), name="bad.example")
+    words = "suspects unavailable" if blind else "suspects reject"
+    assert it.trials == (words,)
+    for begins in (lambda: None, lambda: it.helo("again.example"), it.abort):
+        begins()
+        assert message(it, GOOD, [ALICE])[-1] is ACCEPT
+        assert it.trials == (words,)
+
+
+def test_findings_at_connect_and_in_a_message_are_told_together_and_the_next_message_has_its_own() -> None:
+    it = judge(rejecting(Stage.CONNECT, mode=Mode.TRIAL), holding(Stage.MAIL, mode=Mode.TRIAL), name="bad.example")
+    message(it, BAD, [ALICE])
+    assert it.trials == ("suspects reject", "suspects hold")
+    message(it, GOOD, [ALICE])
+    assert it.trials == ("suspects reject",)
+
+
+def test_a_connection_that_begins_anew_has_its_own_findings() -> None:
+    it = judge(rejecting(Stage.CONNECT, mode=Mode.TRIAL), name="bad.example")
+    it.connect(Connection(name="good.example"))
+    assert it.trials == ()
+
+
+@dataclass(frozen=True)
+class Stamp(Rule):
+    """Changes the header of every message."""
+
+    change: Change
+    name: str = "stamp"
+
+    def at_end(self, session: Session) -> Finding | None:  # noqa: ARG002
+        return Finding(self.name, "seen", changes=(self.change,))
+
+
+STAMPED = Change("X-Seen", "yes")
+STAMPING = Clause(Stamp(STAMPED), Action.CHANGE)
+
+
+@pytest.mark.parametrize(
+    ("clauses", "recipients", "action", "changes"),
+    [
+        ((), [ALICE], Action.ACCEPT, (STAMPED,)),
+        ((holding(Stage.MAIL),), [POSTMASTER], Action.ACCEPT, (STAMPED,)),
+        ((holding(Stage.MAIL),), [ALICE, POSTMASTER], Action.HOLD, (STAMPED,)),
+        ((holding(Stage.MAIL),), [ALICE], Action.HOLD, ()),
+        ((rejecting(Stage.HEADERS),), [ALICE], Action.REJECT, ()),
+        ((rejecting(Stage.MAIL, mode=Mode.TRIAL),), [ALICE], Action.ACCEPT, (STAMPED,)),
+    ],
+)
+def test_the_header_is_changed_of_what_is_delivered_alone(
+    clauses: tuple[Clause, ...], recipients: list[Recipient], action: Action, changes: tuple[Change, ...]
+) -> None:
+    verdict = message(judge(*clauses, STAMPING), BAD, recipients, "bad@there.example")[-1]
+    assert (verdict.action, verdict.changes) == (action, changes)
+
+
+def test_a_change_in_trial_is_only_told() -> None:
+    it = judge(replace(STAMPING, mode=Mode.TRIAL))
+    assert message(it, GOOD, [ALICE])[-1] is ACCEPT
+    assert it.trials == ("stamp change",)
+
+
+def test_changes_of_one_message_are_not_made_to_the_next() -> None:
+    it = judge(STAMPING)
+    assert [message(it, GOOD, [ALICE])[-1].changes for _ in range(2)] == [(STAMPED,)] * 2
+
+
+def test_the_size_of_a_message_is_that_of_its_header_and_body() -> None:
+    it = judge(rejecting(Stage.END))
+    begin(it)
+    it.rcpt(ALICE)
+    it.header("From", "good@there.example", 26)
+    it.end_of_headers()
+    it.body(1000)
+    it.body(200)
+    it.end()
+    assert (it.session.size, it.session.messages, it.session.octets) == (1226, 0, 0)
+
+
+def test_messages_count_for_the_session_once_the_mta_was_told_that_they_are_taken() -> None:
+    it = judge(rejecting(Stage.END))
+    for taken in (True, False, True):
+        message(it, GOOD, [ALICE])
+        if taken:
+            it.accepted()
+        it.abort()
+    one = len("Subject: bad\r\n") + len("From: good@there.example") + 1
+    assert (it.session.messages, it.session.octets) == (2, 2 * one)
+    it.helo("again.example")
+    assert (it.session.messages, it.session.octets) == (2, 2 * one)
+    it.connect(Connection())
+    assert (it.session.messages, it.session.octets) == (0, 0)
+
+
+def test_only_the_fields_that_a_rule_wants_are_kept() -> None:
+    class Wants(AtHeaders):
+        wants = frozenset({"x-seen"})
+
+    it = judge(Clause(Wants("bad"), Action.REJECT, SORRY))
+    begin(it)
+    for name, value in [("X-Seen", "1"), ("x-seen", "2"), ("Subject", "3"), ("X-SEEN", "")]:
+        it.header(name, value, 9)
+    it.end_of_headers()
+    assert it.session.fields == {"x-seen": ["1", "2", ""]}
 
 
 def test_a_policy_knows_what_it_must_be_shown() -> None:
     policy = Policy((rejecting(Stage.RCPT), rejecting(Stage.MAIL, mode=Mode.TRIAL), holding(Stage.MAIL)))
-    assert [len(policy.asked(stage)) for stage in Stage] == [2, 1, 0, 0]
+    assert [len(policy.asked(stage)) for stage in Stage] == [0, 2, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.sessions import Calendar, session
+from rig.rules import StoppedClock, hosts, senders, session
 from turfmilter.core.accounts import Accounts
 from turfmilter.core.finding import Action
 from turfmilter.core.generation import Generation
-from turfmilter.core.hosts import HostTable
 from turfmilter.core.judge import Judge
 from turfmilter.core.limits import Cap, Limits, LimitTable
-from turfmilter.core.pattern import parse_host, parse_sender
 from turfmilter.core.policy import Clause, Policy
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
-from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Connection, Recipient
-from turfmilter.core.tablefile import read_entries
 from turfmilter.rules.limits import (
     MessageSize,
     MessagesPerSession,
@@ -33,7 +29,7 @@ NONE = Limits(recipients_per_message=0)
 
 
 def table(general: Limits = NONE, *caps: Cap, listener: str = "") -> LimitTable:
-    return LimitTable(general, caps, listener, Calendar())
+    return LimitTable(general, caps, listener, StoppedClock())
 
 
 @pytest.mark.parametrize(("passed", "refused"), [(0, False), (2, False), (3, True), (90, True)])
@@ -97,8 +93,7 @@ def test_zero_is_no_limit() -> None:
     assert [rule(limits).at_end(big) for rule in (MessageSize, SessionSize)] == [None] * 2
 
 
-CLIENTS = HostTable(read_entries(["198.51.100.0/24"], "caps", parse_host)[0], exception_wins=True)
-SENDERS = SenderTable(read_entries(["news@ours.example"], "caps", parse_sender)[0])
+CLIENTS, SENDERS = hosts("198.51.100.0/24"), senders("news@ours.example")
 MORE = Limits(recipients_per_message=5000)
 
 
@@ -129,7 +124,7 @@ def test_the_first_cap_that_applies_wins() -> None:
 
 
 def judge(limits: Limits, *rules: type[Rule]) -> Judge:
-    names = {rule.name: rule(LimitTable(limits, (), "", Calendar())) for rule in rules}  # type: ignore[call-arg]
+    names = {rule.name: rule(LimitTable(limits, (), "", StoppedClock())) for rule in rules}  # type: ignore[call-arg]
     clauses = tuple(Clause(rule, Action.REJECT, REPLIES[name]) for name, rule in names.items())
     judge = Judge(Generation(Policy(clauses)))
     judge.connect(Connection())

@@ -25,9 +25,9 @@ from turfmilter.core.spelling import mailbox_of
         ("BÜCHER.example.", "xn--bcher-kva.example"),
         ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
         ("bu\u0308cher.example", "xn--bcher-kva.example"),
-        ("ｏｕｒｓ.example", "ours.example"),
+        ("\uff4f\uff55\uff52\uff53.example", "ours.example"),
         ("ours。example", "ours.example"),
-        ("ours．example｡", "ours.example"),
+        ("ours\uff0eexample｡", "ours.example"),
         ("ou\u00adrs.example", "ours.example"),
         ("straße.example", "xn--strae-oqa.example"),  # RFC 5891: not strasse
         ("пример.example", "xn--e1afmkfd.example"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turfmilter.core.finding import Action
+from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.policy import Clause, Mode, Policy
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.mta.macros import WANTED
@@ -20,14 +21,20 @@ ALWAYS = milter.P_NOUNKNOWN | milter.P_SKIP
 ENVELOPE = milter.P_NOHDRS | milter.P_NOEOH | milter.P_NOBODY
 
 
-def looking_at(*stages: Stage) -> Rule:
+def looking_at(*stages: Stage, measures: bool = False, needs_names: bool = False) -> Rule:
     """A rule that overrides the methods of `stages`."""
     methods = {stage.value: lambda *_event: None for stage in stages}
-    return type("Looking", (Rule,), {"name": "looking", **methods})()
+    known = {"name": "looking", "measures": measures, "needs_names": needs_names}
+    return type("Looking", (Rule,), {**known, **methods})()
 
 
 def clause(action: Action, *stages: Stage, mode: Mode = Mode.ENFORCE) -> Clause:
     return Clause(looking_at(*stages), action, mode=mode)
+
+
+def general(clauses: list[Clause]) -> Generation:
+    """A generation of one policy."""
+    return Generation(Policy(tuple(clauses)))
 
 
 RELAY = clause(Action.REJECT, Stage.RCPT)
@@ -39,12 +46,22 @@ HOLD_SENDER_TRIED = clause(Action.HOLD, Stage.MAIL, mode=Mode.TRIAL)
 DISCARD_SENDER = clause(Action.DISCARD, Stage.MAIL)
 DISCARD_AUTHOR = clause(Action.DISCARD, Stage.HEADERS)
 AT_END = clause(Action.REJECT, Stage.END)
+AT_CONNECT = clause(Action.REJECT, Stage.CONNECT)
+STAMP = clause(Action.CHANGE, Stage.END)
+STAMP_TRIED = clause(Action.CHANGE, Stage.END, mode=Mode.TRIAL)
+REMOVE = clause(Action.CHANGE, Stage.HEADERS)
+SIZE = Clause(looking_at(Stage.END, measures=True), Action.REJECT)
+NAMES = Clause(looking_at(Stage.RCPT, needs_names=True), Action.REJECT)
+CHANGES = milter.ADDHDRS | milter.CHGHDRS
+ANSWERED_AT_CONNECT = QUIET & ~milter.P_NR_CONN
 
 
 @pytest.mark.parametrize(
     ("clauses", "protocol", "actions"),
     [
-        ([], ALWAYS | ENVELOPE, 0),
+        ([], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([AT_CONNECT], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([AT_CONNECT, RELAY], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
         ([RELAY], ALWAYS | QUIET | ENVELOPE, 0),
         ([RELAY_TRIED], ALWAYS | QUIET | ENVELOPE, 0),
         ([RELAY, HOLD_SENDER], ALWAYS | QUIET | milter.P_HDR_LEADSPC, milter.DELRCPT),
@@ -53,21 +70,27 @@ AT_END = clause(Action.REJECT, Stage.END)
         ([HOLD_SENDER_TRIED], ALWAYS | QUIET | ENVELOPE, 0),
         ([DISCARD_SENDER], ALWAYS | QUIET | ENVELOPE, milter.DELRCPT),
         ([DISCARD_AUTHOR], ALWAYS | QUIET | milter.P_NOBODY, milter.DELRCPT),
-        ([AT_END], ALWAYS | QUIET | milter.P_NOBODY, 0),
+        ([AT_END], ALWAYS | QUIET | ENVELOPE, 0),
+        ([STAMP], ALWAYS | QUIET | ENVELOPE, CHANGES),
+        ([STAMP_TRIED], ALWAYS | QUIET | ENVELOPE, 0),
+        ([REMOVE], ALWAYS | QUIET | milter.P_NOBODY, CHANGES),
+        ([NAMES], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([SIZE], ALWAYS | QUIET | milter.P_HDR_LEADSPC, 0),
+        ([SIZE, HOLD_SENDER], ALWAYS | QUIET | milter.P_HDR_LEADSPC, milter.DELRCPT),
         ([HOLD_TRIED, HOLD_SENDER], ALWAYS | QUIET | milter.P_HDR_LEADSPC, milter.DELRCPT),
     ],
 )
 def test_a_policy_decides_what_is_asked_for(clauses: list[Clause], protocol: int, actions: int) -> None:
-    terms = negotiate(Policy(tuple(clauses)), ACTIONS, EVERYTHING)
+    terms = negotiate(general(clauses), ACTIONS, EVERYTHING)
     assert terms == Terms(protocol, actions | milter.SETSYMLIST)
 
 
 @pytest.mark.parametrize("clauses", [[], [RELAY], [RELAY, HOLD_SENDER, HOLD_AUTHOR], [DISCARD_AUTHOR], [HOLD_TRIED]])
 @given(actions=st.integers(0, 0xFFFFFFFF), protocol=st.integers(0, 0xFFFFFFFF))
 def test_nothing_is_asked_for_that_the_mta_does_not_offer(clauses: list[Clause], actions: int, protocol: int) -> None:
-    policy = Policy(tuple(clauses))
-    terms = negotiate(policy, actions, protocol)
-    most = negotiate(policy, ACTIONS, EVERYTHING)
+    generation = general(clauses)
+    terms = negotiate(generation, actions, protocol)
+    most = negotiate(generation, ACTIONS, EVERYTHING)
     assert terms.protocol == most.protocol & protocol
     assert terms.actions == most.actions & actions
 
@@ -105,15 +128,41 @@ def test_a_stage_that_is_always_answered_has_no_bit() -> None:
         ([HOLD_SENDER], 0, ACTIONS, ["SMFIP_HDR_LEADSPC"]),
         ([DISCARD_SENDER], 0, milter.SETSYMLIST, ["SMFIF_DELRCPT"]),
         ([HOLD_TRIED], 0, milter.SETSYMLIST, []),
+        ([STAMP], EVERYTHING, milter.SETSYMLIST, ["SMFIF_ADDHDRS, SMFIF_CHGHDRS"]),
+        ([REMOVE], EVERYTHING, milter.SETSYMLIST | milter.ADDHDRS, ["SMFIF_ADDHDRS, SMFIF_CHGHDRS"]),
+        ([STAMP], EVERYTHING, ACTIONS, []),
+        ([STAMP_TRIED], EVERYTHING, milter.SETSYMLIST, []),
     ],
 )
 def test_what_the_mta_lacks_is_named_only_where_the_policy_needs_it(
     clauses: list[Clause], protocol: int, actions: int, words: list[str]
 ) -> None:
-    policy = Policy(tuple(clauses))
-    sentences = list(lacking(policy, negotiate(policy, actions, protocol)))
+    generation = general(clauses)
+    sentences = list(lacking(generation, negotiate(generation, actions, protocol)))
     assert len(sentences) == len(words)
     assert all(f"({word})" in sentence for word, sentence in zip(words, sentences, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("default", "listener", "protocol", "actions"),
+    [
+        ([RELAY], [HOLD_AUTHOR], ALWAYS | QUIET | milter.P_HDR_LEADSPC, milter.DELRCPT),
+        ([HOLD_AUTHOR], [RELAY], ALWAYS | QUIET | milter.P_HDR_LEADSPC, milter.DELRCPT),
+        ([RELAY], [], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([], [RELAY], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([RELAY], [AT_CONNECT], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([RELAY], [NAMES], ALWAYS | ANSWERED_AT_CONNECT | ENVELOPE, 0),
+        ([SIZE], [STAMP], ALWAYS | QUIET | milter.P_HDR_LEADSPC, CHANGES),
+        ([RELAY], [REMOVE], ALWAYS | QUIET | milter.P_NOBODY, CHANGES),
+    ],
+)
+def test_what_any_listener_needs_is_asked_for(
+    default: list[Clause], listener: list[Clause], protocol: int, actions: int
+) -> None:
+    """The MTA negotiates before it says which of its services it is."""
+    policy = Policy(tuple(listener), "submission")
+    generation = Generation(Policy(tuple(default)), ((Listener(ports=frozenset({587})), policy),))
+    assert negotiate(generation, ACTIONS, EVERYTHING) == Terms(protocol, actions | milter.SETSYMLIST)
 
 
 def test_every_macro_that_is_asked_for_has_the_spelling_of_the_mtas() -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from turfmilter.core.session import Connection, Lookup
+from rig.rules import Unasked
+from turfmilter.core.mailbox import IPAddress
+from turfmilter.core.ports import ClientNames, Lookup, Names
+from turfmilter.core.session import Connection, Known
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.peer import connection
 
@@ -18,14 +21,32 @@ class Sent(Macros):
 
     def __init__(self, **values: str) -> None:
         super().__init__(None)
-        self._values = {f"{{{name}}}": value for name, value in values.items()}
+        self._values = {name if len(name) == 1 else f"{{{name}}}": value for name, value in values.items()}
 
     def __getitem__(self, name: str) -> str:
         return self._values.get(name, "")
 
 
-def peer(family: int = socket.AF_INET, hostaddr: Any = ("192.0.2.7", 40000), **macros: str) -> Connection:
-    return connection(family, hostaddr, Sent(**macros))
+class Dns:
+    """Gives one answer, at once, and notes who was looked up."""
+
+    def __init__(self, answer: ClientNames) -> None:
+        self.answer = answer
+        self.asked: list[IPAddress] = []
+
+    def begin(self, address: IPAddress) -> Lookup:
+        self.asked.append(address)
+        return Known(self.answer)
+
+
+def peer(
+    family: int = socket.AF_INET,
+    hostaddr: Any = ("192.0.2.7", 40000),
+    *,
+    names: Names | None = None,
+    **macros: str,
+) -> Connection:
+    return connection(family, hostaddr, Sent(**macros), names)
 
 
 @pytest.mark.parametrize(
@@ -48,29 +69,80 @@ def test_the_client_is_the_address_of_the_peer(family: int, hostaddr: Any, clien
 
 
 @pytest.mark.parametrize(
-    ("resolve", "client_name", "client_ptr", "lookup", "name", "claimed"),
+    ("resolve", "client_name", "name"),
     [
-        ("OK", "good.out.test", "good.out.test", Lookup.OK, "good.out.test", "good.out.test"),
-        ("OK", "GOOD.Out.test.", "GOOD.Out.test.", Lookup.OK, "good.out.test", "good.out.test"),
-        ("FAIL", "unknown", "unknown", Lookup.FAIL, "", ""),
-        ("FAIL", "[192.0.2.7]", "[192.0.2.7]", Lookup.FAIL, "", ""),
-        ("FAIL", "[IPv6:2001:db8:0:0:0:0:0:7]", "[IPv6:2001:db8:0:0:0:0:0:7]", Lookup.FAIL, "", ""),
-        ("FORGED", "unknown", "forged.out.test", Lookup.FORGED, "", "forged.out.test"),
-        ("FORGED", "[192.0.2.7]", "forged.out.test", Lookup.FORGED, "", "forged.out.test"),
-        ("TEMP", "unknown", "name.out.test", Lookup.TEMP, "", "name.out.test"),
-        ("TEMP", "unknown", "unknown", Lookup.TEMP, "", ""),
-        ("FORGED", "liar.ours.test", "liar.ours.test", Lookup.FORGED, "", "liar.ours.test"),
-        ("", "liar.ours.test", "", Lookup.FAIL, "", ""),
-        ("ok", "liar.ours.test", "", Lookup.FAIL, "", ""),
-        ("YES", "liar.ours.test", "", Lookup.FAIL, "", ""),
-        ("OK", "unknown", "unknown", Lookup.OK, "", ""),
+        ("OK", "good.out.test", "good.out.test"),
+        ("OK", "GOOD.Out.test.", "good.out.test"),
+        ("FAIL", "unknown", ""),
+        ("FAIL", "[192.0.2.7]", ""),
+        ("FAIL", "[IPv6:2001:db8:0:0:0:0:0:7]", ""),
+        ("FORGED", "unknown", ""),
+        ("FORGED", "[192.0.2.7]", ""),
+        ("FORGED", "liar.ours.test", ""),
+        ("TEMP", "unknown", ""),
+        ("TEMP", "liar.ours.test", ""),
+        ("", "liar.ours.test", ""),
+        ("ok", "liar.ours.test", ""),
+        ("YES", "liar.ours.test", ""),
+        ("OK", "unknown", ""),
+        ("OK", "[192.0.2.7]", ""),
+        ("OK", "", ""),
     ],
 )
-def test_only_an_ok_confirms_a_name(
-    resolve: str, client_name: str, client_ptr: str, lookup: Lookup, name: str, claimed: str
-) -> None:
-    seen = peer(client_resolve=resolve, client_name=client_name, client_ptr=client_ptr)
-    assert (seen.lookup, seen.name, seen.claimed) == (lookup, name, claimed)
+def test_only_an_ok_confirms_a_name_and_then_nobody_else_is_asked(resolve: str, client_name: str, name: str) -> None:
+    dns = Dns(ClientNames(claimed=("claimed.out.test",)))
+    seen = peer(names=dns, client_resolve=resolve, client_name=client_name, client_ptr="ptr.ours.test")
+    assert seen.name == name
+    assert dns.asked == ([] if name else [ip_address("192.0.2.7")])
+    assert seen.names.result() == (ClientNames((name,), (name,)) if name else dns.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "resolve"),
+    [
+        (ClientNames(("good.out.test",), ("good.out.test",)), "FORGED"),
+        (ClientNames(("good.out.test",), ("good.out.test",)), "FAIL"),
+        (ClientNames((), ("good.out.test",), failed=True), "TEMP"),
+        (ClientNames(), "TEMP"),
+    ],
+)
+def test_what_dns_says_replaces_what_the_mta_could_not_confirm(answer: ClientNames, resolve: str) -> None:
+    """The log shows only what the MTA has confirmed."""
+    seen = peer(names=Dns(answer), client_resolve=resolve, client_name="unknown")
+    assert (seen.name, seen.names.result()) == ("", answer)
+
+
+def test_where_no_rule_needs_a_name_none_is_looked_up() -> None:
+    assert peer(names=None, client_resolve="TEMP", client_name="unknown").names.result() == ClientNames()
+
+
+@pytest.mark.parametrize(
+    ("family", "hostaddr", "asked"),
+    [
+        (socket.AF_INET6, ("2001:db8::7", 40000, 0, 0), ["2001:db8::7"]),
+        (socket.AF_INET6, ("::ffff:192.0.2.7", 40000, 0, 0), ["192.0.2.7"]),
+        (socket.AF_UNIX, "/run/x", []),
+        (socket.AF_UNSPEC, None, []),
+        (socket.AF_INET, ("unknown", 0), []),
+    ],
+)
+def test_the_address_of_the_client_is_looked_up_if_it_has_one(family: int, hostaddr: Any, asked: list[str]) -> None:
+    dns = Dns(ClientNames())
+    assert peer(family, hostaddr, names=dns).names.result() == ClientNames()
+    assert dns.asked == list(map(ip_address, asked))
+
+
+def test_the_look_up_is_begun_and_not_waited_for() -> None:
+    class Begun:
+        def begin(self, _address: IPAddress) -> Lookup:
+            return Unasked()
+
+    assert isinstance(peer(names=Begun()).names, Unasked)
+
+
+@pytest.mark.parametrize("host", ["mx.ours.test", ""])
+def test_the_mta_says_what_its_own_name_is(host: str) -> None:
+    assert connection(socket.AF_INET, None, Sent(j=host), None).host == host
 
 
 @pytest.mark.parametrize(

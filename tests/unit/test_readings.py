@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import pytest
 
-from rig.tables import StoppedClock, hosts
+from rig.rules import StoppedClock, clients, domains, hosts
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.readings import read, read_sender
 from turfmilter.core.session import Connection, Recipient, Session
 from turfmilter.rules.relay import Relay
 
 RULE = Relay(
-    domains=hosts("ours.example", "bücher.example", "192.0.2.25", "2001:db8::25"),
-    always=hosts(),
+    domains=domains("ours.example", "bücher.example", "192.0.2.25", "2001:db8::25"),
+    always=domains(),
     routing=True,
-    deny=hosts(),
-    allow=hosts(),
+    deny=clients(exception_refuses=False),
+    allow=clients(exception_refuses=True),
     interfaces=hosts(),
     accounts=None,
     accounts_need_tls=False,
@@ -108,7 +108,7 @@ def test_a_plain_address_of_ours_needs_nothing_more(text: str, resolved: str) ->
         ("<alice@ours.example@ours.example>", "alice@ours.example"),
         ("<@ours.example>", "mailer-daemon@ours.example"),
         ("<😀@ours.example>", "😀@ours.example"),
-        ("<ａlice@ours.example>", "ａlice@ours.example"),
+        ("<\uff41lice@ours.example>", "\uff41lice@ours.example"),
         ("<हिन्दी@ours.example>", "हिन्दी@ours.example"),
         ("<alice@ours。example>", "alice@ours。example"),
         ("<\udce9t\udce9@ours.example>", "\udce9t\udce9"),
@@ -181,11 +181,11 @@ HIDING = [
     '<"IMCEASMTP-x@there.example"@ours.example>',
     '<"IMCEASMTP-x+40there.example"@ours.example>',
     '<"IMCEASMTP x+40there.example"@ours.example>',
-    "<x＠there.example@ours.example>",
-    "<x％there.example@ours.example>",
+    "<x\uff20there.example@ours.example>",
+    "<x\uff05there.example@ours.example>",
     "<x﹪there.example@ours.example>",
-    "<there.example！x@ours.example>",
-    '<"x＠there.example"@ours.example>',
+    "<there.example\uff01x@ours.example>",
+    '<"x\uff20there.example"@ours.example>',
     "<[x@[198.51.100.1]>",
     "<[@[198.51.100.1]@ours.example>",
     "<a[b@there.example]c@ours.example>",
@@ -257,7 +257,7 @@ def test_an_address_outside_is_found_wherever_it_hides(text: str, resolved: str)
         "<alice@there.example\u00a0.ours.example>",
         "<alice@ours.example\x1f>",
         "<alice@\x7fours.example>",
-        "<alice@there.example／.ours.example>",
+        "<alice@there.example\uff0f.ours.example>",
         "<alice@there.example|.ours.example>",
         '<"x@there.example("@ours.example>',
         '<"x@there.example["@ours.example>',
@@ -283,7 +283,7 @@ def test_what_nobody_can_read_for_sure_is_not_ours(text: str) -> None:
         ('<"x@a"@ours.example>', ["x@a@ours.example", "x@a"]),
         ("<IMCEASMTP-x+40a@ours.example>", ["imceasmtp-x+40a@ours.example", "x@a"]),
         ('<"IMCEA x@a"@ours.example>', ["imcea x@a@ours.example", "imceax@a", "x@a"]),
-        ("<x＠a@ours.example>", ["x＠a@ours.example", "x@a@ours.example", "x@a"]),
+        ("<x\uff20a@ours.example>", ["x\uff20a@ours.example", "x@a@ours.example", "x@a"]),
         ("<@a,@b:x@c>", ["x@c"]),
         ("<alice>", ["alice"]),
         ("<>", [""]),

@@ -16,7 +16,7 @@ from turfmilter.core.session import Connection
 class Match:
     """The entry that decides about a client, if any does.
 
-    `unsure` says that none does, but that DNS did not tell all names and one of them might.
+    `unsure` says that this cannot be told: DNS did not answer all, and what is missing could change the result.
     """
 
     entry: Entry | None = None
@@ -57,12 +57,22 @@ class ClientTable:
         if entry or not self.names:
             return Match(entry)
         names = connection.names.result()
-        found = [self._all.match_name(name, today) for name in names.confirmed]
-        found += [self._refusing.match_name(name, today) for name in names.claimed]
-        decides = max(filter(None, found), key=self._specificity, default=None)
-        return Match(decides, unsure=decides is None and names.failed)
+        decides = self._most_specific(names.confirmed, names.claimed, today)
+        # What failed may succeed later: then names that are only claimed now would be confirmed.
+        later = self._most_specific(names.claimed, (), today)
+        unsure = names.failed and (not names.claimed or not _agree(decides, later))
+        return Match(None if unsure else decides, unsure)
+
+    def _most_specific(self, confirmed: Iterable[str], claimed: Iterable[str], today: date) -> Entry | None:
+        found = [self._all.match_name(name, today) for name in confirmed]
+        found += [self._refusing.match_name(name, today) for name in claimed]
+        return max(filter(None, found), key=self._specificity, default=None)
 
     def _specificity(self, entry: Entry) -> tuple[int, bool, bool]:
         assert isinstance(entry.pattern, Name)
         refuses = entry.exception is self._exception_refuses
         return entry.pattern.domain.count("."), entry.pattern.exact, refuses
+
+
+def _agree(one: Entry | None, other: Entry | None) -> bool:
+    return one is other or (one is not None and other is not None and one.exception is other.exception)

@@ -60,6 +60,11 @@ class Generation:
         """True when a rule of any listener needs the size of the message."""
         return any(clause.rule.measures for policy in self.policies for clause in policy.clauses)
 
+    @property
+    def needs_names(self) -> bool:
+        """True when a client's name can change a result at any listener."""
+        return any(policy.needs_names for policy in self.policies)
+
     def does(self, *actions: Action) -> bool:
         """True when a finding of any rule can lead to one of `actions`; in trial it leads to none."""
         clauses = (clause for policy in self.policies for clause in policy.clauses)

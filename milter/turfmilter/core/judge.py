@@ -44,6 +44,7 @@ class Judge:
         self.policy = self.generation.policy(connection)
         self._session = Session(connection, self.policy.listener or connection.daemon)
         self._connected = True
+        self._trials_at_connect = ()
         self._forget()
         if not self.policy.clauses:
             return ACCEPT
@@ -124,11 +125,12 @@ class Judge:
         clause, verdict = self._held
         recipients = self._session.envelope.recipients if self._session.envelope else ()
         taken = tuple(r for r in recipients if not clause.exempts(r))
+        if self._session.connection.local and 0 < len(taken) < len(recipients):
+            # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
+            # So a held message is held from all, and one that would be lost goes to all.
+            taken = recipients if verdict.action is Action.HOLD else ()
         if recipients and not taken:
             return Verdict(Action.ACCEPT, verdict.finding, changes=tuple(self._changes))
-        if self._session.connection.local:
-            # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
-            taken = recipients
         if len(taken) < len(recipients):
             return replace(verdict, taken=taken, partly=True, reply=None, changes=tuple(self._changes))
         return replace(verdict, taken=taken)

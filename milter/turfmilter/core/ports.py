@@ -25,7 +25,8 @@ class ClientNames:
     """What DNS says of one address, all names folded.
 
     `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records lead back to the address.
-    `failed` says that DNS did not tell all: there may be more names.
+    `failed` says that DNS did not tell all: any of the claimed names may be confirmed later, and where none is
+    claimed there may be some.
     """
 
     confirmed: tuple[str, ...] = ()

@@ -178,8 +178,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
 
     def _names(self) -> Names | None:
         """Who looks names up, if a rule of any listener needs one."""
-        needed = any(policy.needs_names for policy in self._judge.generation.policies)
-        return self._service.names if needed else None
+        return self._service.names if self._judge.generation.needs_names else None
 
     def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
         return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)

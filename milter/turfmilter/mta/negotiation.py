@@ -57,7 +57,9 @@ def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
     wanted = milter.P_NOUNKNOWN | milter.P_SKIP | _unneeded_content(generation)
     # Refusals are answered at RCPT, but for rules that refuse at once; without any rule, connect must ACCEPT.
     wanted |= milter.P_NR_HELO | milter.P_NR_MAIL | milter.P_NR_HDR
-    if all(policy.clauses for policy in generation.policies) and not generation.asks(Stage.CONNECT):
+    waits = generation.asks(Stage.CONNECT) or not all(policy.clauses for policy in generation.policies)
+    # Postfix keeps what needs no answer until something does: the look-up of names would begin at RCPT only.
+    if not waits and not generation.needs_names:
         wanted |= milter.P_NR_CONN
     return Terms(protocol & wanted, actions & _wanted_actions(generation))
 
@@ -97,8 +99,6 @@ def _wanted_actions(generation: Generation) -> int:
 
 def _unneeded_content(generation: Generation) -> int:
     """The bits for what need not be shown of the message itself."""
-    if generation.does(Action.HOLD):
-        return int(milter.P_HDR_LEADSPC)
-    if generation.measures:
-        return 0
+    if generation.does(Action.HOLD) or generation.measures:
+        return int(milter.P_HDR_LEADSPC)  # every byte is kept, or counts
     return int(milter.P_NOBODY if generation.asks(Stage.HEADERS) else _NO_CONTENT)

@@ -21,15 +21,16 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None) 
     address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
     client = parse_address(address.partition("%")[0])
     name = _name(macros["{client_name}"]) if macros["{client_resolve}"] == "OK" else ""
+    local = _is_local(family, client, port, macros)
     return Connection(
         client=client,
         name=name,
-        names=_lookup(name, client, names),
+        names=_lookup(name, client, None if local else names),
         local_address=_local_address(macros),
         port=_number(macros["{daemon_port}"]),
         daemon=macros["{daemon_name}"],
         host=macros["j"],
-        local=_is_local(family, client, port, macros),
+        local=local,
     )
 
 

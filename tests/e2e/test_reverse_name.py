@@ -1,0 +1,195 @@
+"""Whether a client's address has a name that leads back to it: stamped into the message, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import compat32
+from pathlib import Path
+
+import pytest
+
+from e2e.mailhost import MESSAGE, Mailhost
+from rig.dnsserver import Conduct
+from rig.zone import claimed, named
+
+CHECK = """\
+domains = ["rig.test"]
+[relay]
+allow = ["198.51.100.0/24"]
+[reverse_name]
+check = """
+FILTERS = {
+    "inbound": CHECK + '"stamp"\n',
+    "our-name": 'authserv_id = "rig.example"\n' + CHECK + '"stamp"\nremove_forged = true\n',
+    "remove": CHECK + '"off"\nremove_forged = true\n',
+    "require": CHECK + '"require"\n',
+    "match": CHECK + '"match-sender"\n',
+    "lenient": CHECK + '"require"\non_error = "continue"\n',
+    "trial": CHECK + '"match-sender"\nmode = "trial"\n',
+}
+# What each client is called by DNS: the last number of its address says which case it is.
+ZONE = (
+    named("203.0.113.11", "mail.out.test")
+    + claimed("203.0.113.12", "mail.out.test")
+    + claimed("203.0.113.14", "a.other.test")
+    + named("203.0.113.14", "b.out.test")
+    + claimed("203.0.113.15", "broken.out.test")
+    + named("2001:db8::11", "six.out.test")
+    + claimed("2001:db8::12", "six.out.test")
+)
+BROKEN = {"broken.out.test": "A", "16.113.0.203.in-addr.arpa": "PTR"}
+TAKEN, REFUSED, LATER = "250 2.1.5", "550 5.7.25", "451 4.7.25"
+BOB = "<bob@rig.test>"
+FIELD = "Authentication-Results"
+
+
+@pytest.fixture(scope="module")
+def host(module_place: Path) -> Iterator[Mailhost]:
+    with Mailhost(module_place, FILTERS, zone=ZONE) as running:
+        for name, kind in BROKEN.items():
+            running.dns.tell(Conduct.SERVFAIL, name, kind)
+        yield running
+
+
+def stamps(host: Mailhost) -> list[str]:
+    """The fields with results in the one message that was delivered, in their order."""
+    (delivery,) = host.delivered()
+    return message_from_bytes(delivery.data, policy=compat32).get_all(FIELD, [])
+
+
+def answer(host: Mailhost, listener: str, sender: str = "<anna@out.test>", **client: str) -> str:
+    """What a client hears that sends to one recipient."""
+    return host.send(BOB, listener=listener, sender=sender, **client)[0]
+
+
+@pytest.mark.parametrize(
+    ("client", "result"),
+    [
+        ("203.0.113.11", "pass policy.iprev=203.0.113.11 (mail.out.test)"),
+        ("203.0.113.12", "fail policy.iprev=203.0.113.12 (mail.out.test)"),
+        ("203.0.113.13", "permerror policy.iprev=203.0.113.13"),
+        ("203.0.113.14", "pass policy.iprev=203.0.113.14 (b.out.test)"),
+        ("203.0.113.15", "temperror policy.iprev=203.0.113.15 (broken.out.test)"),
+        ("203.0.113.16", "temperror policy.iprev=203.0.113.16"),
+        ("IPV6:2001:db8::11", 'pass policy.iprev="2001:db8::11" (six.out.test)'),
+        ("IPV6:2001:db8::12", 'fail policy.iprev="2001:db8::12" (six.out.test)'),
+    ],
+)
+def test_every_message_is_stamped_and_none_refused(host: Mailhost, client: str, result: str) -> None:
+    host.send(BOB, ADDR=client)
+    assert stamps(host) == [f"mx.rig.test;\r\n\tiprev={result}"]
+
+
+def test_the_name_that_postfix_has_confirmed_is_stamped(host: Mailhost) -> None:
+    host.send(BOB, ADDR="203.0.113.1", NAME="host.postfix.test")
+    assert stamps(host) == ["mx.rig.test;\r\n\tiprev=pass policy.iprev=203.0.113.1 (host.postfix.test)"]
+
+
+def test_the_stamp_stands_above_what_came_with_the_message(host: Mailhost) -> None:
+    host.send(BOB, ADDR="203.0.113.11", message=f"{FIELD}: mx.rig.test; spf=pass\r\n".encode() + MESSAGE)
+    first, second = stamps(host)
+    assert first.endswith("iprev=pass policy.iprev=203.0.113.11 (mail.out.test)")
+    assert second == "mx.rig.test; spf=pass"
+
+
+def test_every_message_of_a_connection_is_stamped(host: Mailhost) -> None:
+    with host.client(ADDR="203.0.113.11") as client:
+        for _ in range(2):
+            client.transaction("<anna@out.test>", BOB, message=MESSAGE)
+    assert [delivery.data.count(b"iprev=pass") for delivery in host.delivered()] == [1, 1]
+
+
+def test_a_local_submission_is_not_stamped(host: Mailhost) -> None:
+    host.postfix.run("sendmail", "-f", "root@rig.test", "bob@rig.test", stdin=b"Subject: x\n\nhello\n")
+    assert stamps(host) == []
+
+
+FORGED = [
+    "mx.rig.test; spf=pass",
+    "MX.Rig.TEST; spf=pass",
+    '"mx.rig.test"; spf=pass',
+    "(really (very)) mx.rig.test 1; spf=pass",
+    "\r\n mx.rig.test;\r\n\tspf=pass",
+    "mx.rig.test",
+    "mx.rig.test.; none",
+]
+FOREIGN = [
+    "mx.rig.test.evil.test; spf=pass",
+    "other.test; spf=pass (mx.rig.test)",
+    "evil.mx.rig.test; spf=pass",
+    "rig.test; spf=pass",
+    "(mx.rig.test) other.test; none",
+]
+
+
+def test_only_results_with_our_name_are_removed(host: Mailhost) -> None:
+    mixed = [value for pair in zip(FORGED, [*FOREIGN, *FOREIGN], strict=False) for value in pair]
+    message = "".join(f"{FIELD}: {value}\r\n" for value in mixed).encode() + MESSAGE
+    host.send(BOB, ADDR="203.0.113.11", listener="remove", message=message)
+    assert stamps(host) == [value for value in mixed if value in FOREIGN]
+
+
+def test_what_is_removed_makes_room_for_our_own(host: Mailhost) -> None:
+    fields = b"authentication-results: rig.example; iprev=pass\r\nAUTHENTICATION-RESULTS: mx.rig.test; dkim=pass\r\n"
+    host.send(BOB, ADDR="203.0.113.12", listener="our-name", message=fields + MESSAGE)
+    ours = "rig.example;\r\n\tiprev=fail policy.iprev=203.0.113.12 (mail.out.test)"
+    assert stamps(host) == [ours, "mx.rig.test; dkim=pass"]
+
+
+REQUIRED = {
+    "203.0.113.11": TAKEN,
+    "203.0.113.12": REFUSED,
+    "203.0.113.13": REFUSED,
+    "203.0.113.14": TAKEN,
+    "203.0.113.15": LATER,
+    "203.0.113.16": LATER,
+    "IPV6:2001:db8::11": TAKEN,
+    "IPV6:2001:db8::12": REFUSED,
+    "IPV6:2001:db8::13": REFUSED,
+    "198.51.100.1": TAKEN,
+}
+
+
+@pytest.mark.parametrize(("client", "heard"), REQUIRED.items(), ids=str)
+def test_a_confirmed_name_can_be_required(host: Mailhost, client: str, heard: str) -> None:
+    assert answer(host, "require", ADDR=client).startswith(heard)
+    assert host.reached() == (["bob@rig.test"] if heard == TAKEN else [])
+
+
+@pytest.mark.parametrize(
+    ("sender", "client", "heard"),
+    [
+        ("<anna@out.test>", "203.0.113.11", TAKEN),
+        ("<anna@mail.out.test>", "203.0.113.11", TAKEN),
+        ("<anna@OUT.test.>", "203.0.113.11", TAKEN),
+        ("<anna@out.test>", "203.0.113.14", TAKEN),
+        ("<anna@other.test>", "203.0.113.11", REFUSED),
+        ("<anna@x.mail.out.test>", "203.0.113.11", REFUSED),
+        ("<anna@il.out.test>", "203.0.113.11", REFUSED),
+        ("<anna@out.test>", "203.0.113.12", REFUSED),
+        ("<anna@out.test>", "203.0.113.16", LATER),
+        ("<>", "203.0.113.11", TAKEN),
+        ("<anna@other.test>", "198.51.100.1", TAKEN),
+        ("<anna@out.test>", "IPV6:2001:db8::11", TAKEN),
+        ("<anna@other.test>", "IPV6:2001:db8::11", REFUSED),
+    ],
+)
+def test_the_name_can_be_asked_to_be_the_senders(host: Mailhost, sender: str, client: str, heard: str) -> None:
+    assert answer(host, "match", sender, ADDR=client).startswith(heard)
+
+
+def test_authenticated_clients_need_no_name(host: Mailhost) -> None:
+    for listener in ("require", "match"):
+        assert answer(host, listener, ADDR="203.0.113.13", LOGIN="alice").startswith(TAKEN)
+
+
+def test_where_dns_fails_clients_can_be_let_pass(host: Mailhost) -> None:
+    assert answer(host, "lenient", ADDR="203.0.113.16").startswith(TAKEN)
+    assert answer(host, "lenient", ADDR="203.0.113.12").startswith(REFUSED)
+    assert ' trial="reverse_name unavailable bob@rig.test" ' in host.filters["lenient"].said("203.0.113.16 ")
+
+
+def test_in_trial_the_log_says_who_would_have_been_refused(host: Mailhost) -> None:
+    assert answer(host, "trial", "<anna@other.test>", ADDR="203.0.113.11").startswith(TAKEN)
+    assert ' trial="reverse_name reject bob@rig.test" ' in host.filters["trial"].said("203.0.113.11 ")

@@ -1,0 +1,96 @@
+"""What rules are made of and what they see, made from a few words; the clock and the DNS are a test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from turfmilter.core.clients import ClientTable
+from turfmilter.core.domains import Domains
+from turfmilter.core.entry import Entry
+from turfmilter.core.hosts import HostTable
+from turfmilter.core.mailbox import parse_address
+from turfmilter.core.pattern import parse_host, parse_sender
+from turfmilter.core.ports import ClientNames
+from turfmilter.core.readings import read_sender
+from turfmilter.core.senders import SenderTable
+from turfmilter.core.session import Connection, Envelope, Known, Recipient, Sender, Session
+from turfmilter.core.tablefile import Parse, read_entries
+
+
+@dataclass
+class StoppedClock:
+    """A clock that shows noon of `day` until it is set."""
+
+    day: date = date(2027, 1, 31)
+
+    def today(self) -> date:
+        """The day."""
+        return self.day
+
+    def now(self) -> datetime:
+        """Noon of it."""
+        return datetime.combine(self.day, time(12), UTC)
+
+
+class Unasked:
+    """A look-up that must not be needed."""
+
+    def result(self) -> ClientNames:
+        """Fails the test."""
+        raise AssertionError("DNS was waited for where no name could change the result")
+
+
+def names(*confirmed: str, claimed: Sequence[str] = (), failed: bool = False) -> Known:
+    """What DNS says."""
+    return Known(ClientNames(confirmed, (*confirmed, *claimed), failed))
+
+
+def hosts(*lines: str) -> HostTable:
+    """A table of addresses or domains.  Raises ValueError when a line is wrong."""
+    return HostTable(_entries(lines, parse_host), exception_wins=True)
+
+
+def clients(*lines: str, exception_refuses: bool) -> ClientTable:
+    """A list of clients.  Raises ValueError when a line is wrong."""
+    return ClientTable(_entries(lines, parse_host), exception_refuses=exception_refuses)
+
+
+def domains(*lines: str) -> Domains:
+    """Domains of ours.  Raises ValueError when a line is wrong."""
+    return Domains(hosts(*lines), StoppedClock())
+
+
+def senders(*lines: str) -> SenderTable:
+    """A table of mail addresses.  Raises ValueError when a line is wrong."""
+    return SenderTable(_entries(lines, parse_sender))
+
+
+def _entries(lines: Sequence[str], parse: Parse) -> list[Entry]:
+    entries, problems = read_entries(lines, "table", parse)
+    errors = [str(problem) for problem in problems if not problem.warning]
+    if errors:
+        raise ValueError("\n".join(errors))
+    return entries
+
+
+def session(
+    client: str = "192.0.2.9",
+    *,
+    dns: Known | Unasked | None = None,
+    sender: str = "<a@out.example>",
+    params: tuple[str, ...] = (),
+    recipients: int = 0,
+    account: str = "",
+    tls: bool = False,
+    size: int = 0,
+    messages: int = 0,
+    octets: int = 0,
+) -> Session:
+    """A session in mid-transaction."""
+    connection = Connection(client=parse_address(client), names=dns or Unasked(), host="mx.ours.example")
+    envelope = Envelope(
+        Sender(sender, params, read_sender(sender)), tuple(Recipient(f"<r{i}@o.x>") for i in range(recipients))
+    )
+    return Session(connection, account=account, tls=tls, envelope=envelope, size=size, messages=messages, octets=octets)
