@@ -19,15 +19,17 @@ from turfmilter.core.spelling import mailbox_of
         ("ours.example..", "ours.example."),  # Postfix leaves two dots alone; no entry ends in one
         ("", ""),
         (".", ""),
+        ("[OURS.example]", "[ours.example]"),
+        ("[192.0.2.11", "[192.0.2.11"),
         ("localhost", "localhost"),
         ("a_b.ours.example", "a_b.ours.example"),
         ("bücher.example", "xn--bcher-kva.example"),
         ("BÜCHER.example.", "xn--bcher-kva.example"),
         ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
         ("bu\u0308cher.example", "xn--bcher-kva.example"),
-        ("ｏｕｒｓ.example", "ours.example"),
+        ("\uff4f\uff55\uff52\uff53.example", "ours.example"),
         ("ours。example", "ours.example"),
-        ("ours．example｡", "ours.example"),
+        ("ours\uff0eexample｡", "ours.example"),
         ("ou\u00adrs.example", "ours.example"),
         ("straße.example", "xn--strae-oqa.example"),  # RFC 5891: not strasse
         ("пример.example", "xn--e1afmkfd.example"),
@@ -80,6 +82,7 @@ def test_a_literal_has_one_spelling(domain: str, address: str) -> None:
     [
         "192.0.2.1",
         "[192.0.2.1",
+        "[192.0.2.11",
         "192.0.2.1]",
         "[]",
         "[",

@@ -108,7 +108,7 @@ def test_a_plain_address_of_ours_needs_nothing_more(text: str, resolved: str) ->
         ("<alice@ours.example@ours.example>", "alice@ours.example"),
         ("<@ours.example>", "mailer-daemon@ours.example"),
         ("<😀@ours.example>", "😀@ours.example"),
-        ("<ａlice@ours.example>", "ａlice@ours.example"),
+        ("<\uff41lice@ours.example>", "\uff41lice@ours.example"),
         ("<हिन्दी@ours.example>", "हिन्दी@ours.example"),
         ("<alice@ours。example>", "alice@ours。example"),
         ("<\udce9t\udce9@ours.example>", "\udce9t\udce9"),
@@ -181,11 +181,11 @@ HIDING = [
     '<"IMCEASMTP-x@there.example"@ours.example>',
     '<"IMCEASMTP-x+40there.example"@ours.example>',
     '<"IMCEASMTP x+40there.example"@ours.example>',
-    "<x＠there.example@ours.example>",
-    "<x％there.example@ours.example>",
+    "<x\uff20there.example@ours.example>",
+    "<x\uff05there.example@ours.example>",
     "<x﹪there.example@ours.example>",
-    "<there.example！x@ours.example>",
-    '<"x＠there.example"@ours.example>',
+    "<there.example\uff01x@ours.example>",
+    '<"x\uff20there.example"@ours.example>',
     "<[x@[198.51.100.1]>",
     "<[@[198.51.100.1]@ours.example>",
     "<a[b@there.example]c@ours.example>",
@@ -257,7 +257,7 @@ def test_an_address_outside_is_found_wherever_it_hides(text: str, resolved: str)
         "<alice@there.example\u00a0.ours.example>",
         "<alice@ours.example\x1f>",
         "<alice@\x7fours.example>",
-        "<alice@there.example／.ours.example>",
+        "<alice@there.example\uff0f.ours.example>",
         "<alice@there.example|.ours.example>",
         '<"x@there.example("@ours.example>',
         '<"x@there.example["@ours.example>',
@@ -283,7 +283,7 @@ def test_what_nobody_can_read_for_sure_is_not_ours(text: str) -> None:
         ('<"x@a"@ours.example>', ["x@a@ours.example", "x@a"]),
         ("<IMCEASMTP-x+40a@ours.example>", ["imceasmtp-x+40a@ours.example", "x@a"]),
         ('<"IMCEA x@a"@ours.example>', ["imcea x@a@ours.example", "imceax@a", "x@a"]),
-        ("<x＠a@ours.example>", ["x＠a@ours.example", "x@a@ours.example", "x@a"]),
+        ("<x\uff20a@ours.example>", ["x\uff20a@ours.example", "x@a@ours.example", "x@a"]),
         ("<@a,@b:x@c>", ["x@c"]),
         ("<alice>", ["alice"]),
         ("<>", [""]),
@@ -307,6 +307,7 @@ def test_the_layers_that_somebody_may_need_are_read(wrap: str) -> None:
 
 
 MONSTERS = {
+    "more layers than anybody needs": "x" + "%a" * 40,
     "percent signs": "%" * 64_000,
     "percent layers": "x%" * 32_000 + "there.example",
     "bangs": "there.example!" * 4_000 + "x",
@@ -362,6 +363,27 @@ def test_a_sender_is_read(text: str, mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "<bob%there.example>",
+        "<there.example!bob>",
+        '<"bob@there.example">',
+        "<bob\\@there.example>",
+        '<"bob%there.example">',
+        "<@ours.example:bob%there.example>",
+    ],
+)
+def test_a_sender_without_a_domain_is_the_one_that_postfix_makes_of_it(text: str) -> None:
+    assert read_sender(text) == Mailbox("bob", "there.example")
+
+
+@pytest.mark.parametrize("text", ["<bob%there.example@ours.example>", '<"bob@there.example"@ours.example>'])
+def test_a_sender_with_a_domain_is_what_it_says(text: str) -> None:
+    """Postfix leaves these as they are."""
+    assert read_sender(text).domain == "ours.example"
+
+
+@pytest.mark.parametrize(
     ("text", "mailbox"),
     [
         ('<"bob@there.example>', Mailbox('"bob', "there.example")),
@@ -369,6 +391,11 @@ def test_a_sender_is_read(text: str, mailbox: Mailbox) -> None:
         ("<a,b@there.example>", Mailbox("a,b", "there.example")),
         ("<bob@there.example", Mailbox("bob", "there.example")),
         ("<" + "@a:" * 20_000 + "bob@THERE.example>", Mailbox("@a:" * 20_000 + "bob", "there.example")),
+        ("<bob@there.example;>", Mailbox("bob", "there.example")),
+        ("<bob@there.example(>", Mailbox("bob", "there.example")),
+        ("<bob@there.example (@x.example", Mailbox("bob@there.example (", "x.example")),
+        ("<bob@there.example(@", Mailbox("bob", "there.example")),
+        ("<bob@ [192.0.2.1];>", Mailbox("bob", "[192.0.2.1]")),
         ("<bob\\>", Mailbox("bob\\", "")),
         ('"', Mailbox('"', "")),
     ],

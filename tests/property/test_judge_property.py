@@ -1,0 +1,253 @@
+"""No order of events makes the Judge raise, and none makes it accept what is refused or held."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from itertools import chain
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rig.tables import StoppedClock, hosts, senders
+from turfmilter.core.accounts import Accounts
+from turfmilter.core.authors import read_authors
+from turfmilter.core.finding import Action, Finding, Verdict
+from turfmilter.core.judge import Judge
+from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.readings import read_sender
+from turfmilter.core.reply import REPLIES
+from turfmilter.core.rule import Rule
+from turfmilter.core.session import Connection, Lookup, Recipient, Session
+from turfmilter.rules.relay import Relay
+from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
+
+CLOCK = StoppedClock()
+TURF = senders("@turf.example")
+EXEMPT = Exempt(senders("postmaster@"), CLOCK)
+
+
+class Refused(Rule):
+    """Refuses senders and authors at refused.example."""
+
+    name = "refused"
+
+    def at_mail(self, session: Session) -> Finding | None:
+        return self._of([session.envelope.sender.mailbox.domain] if session.envelope else [])
+
+    def at_headers(self, session: Session) -> Finding | None:
+        return self._of([mailbox.domain for mailbox in session.authors.mailboxes] if session.authors else [])
+
+    def _of(self, domains: list[str]) -> Finding | None:
+        return Finding(self.name, "domain") if "refused.example" in domains else None
+
+
+class RefusedAtEnd(Rule):
+    """Refuses late what comes from late.example."""
+
+    name = "refused at end"
+
+    def at_end(self, session: Session) -> Finding | None:
+        late = session.envelope is not None and session.envelope.sender.mailbox.domain == "late.example"
+        return Finding(self.name, "domain", unavailable=True) if late else None
+
+
+def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]:
+    """The real rules and two of our own."""
+    relay = Relay(
+        domains=hosts("ours.example"),
+        always=hosts(),
+        routing=True,
+        deny=hosts("192.0.2.0/24", "isp.example"),
+        allow=hosts("198.51.100.0/24", "office.example"),
+        interfaces=hosts(),
+        accounts=Accounts(),
+        accounts_need_tls=True,
+        default_allows=False,
+        clock=CLOCK,
+    )
+    held = [TurfSender(TURF, True, CLOCK), TurfAuthor(TURF, True, CLOCK)]
+    return (
+        Clause(relay, Action.REJECT, REPLIES["relay"], on_error=REPLIES["relay-unavailable"]),
+        Clause(Refused(), Action.REJECT, REPLIES["turf"], refusals),
+        Clause(RefusedAtEnd(), Action.REJECT, REPLIES["turf"], refusals, on_error=REPLIES["error"]),
+        *(Clause(rule, action, None, turf, exempts=EXEMPT) for rule in held),
+        Clause(UnreadableAuthor(True), action, None, Mode.TRIAL, exempts=EXEMPT),
+    )
+
+
+class Truth:
+    """What must not be accepted, kept in the simplest way: `refused` and `held` are about the message at hand."""
+
+    def __init__(self, *, enforced: bool = True, holds: bool = True) -> None:
+        self._enforced = enforced
+        self._holds = holds
+        self.forget()
+
+    def forget(self) -> None:
+        """There is no message any more."""
+        self._begun = self._refused = self._held = False
+        self._account = ""
+        self._froms: list[str] = []
+        self.passed: list[Recipient] = []
+
+    def mail(self, text: str, account: str) -> None:
+        self.forget()
+        self._begun, self._account = True, account
+        self._look_at({read_sender(text).domain})
+        self._refused |= self._enforced and read_sender(text).domain == "late.example"
+
+    def rcpt(self, recipient: Recipient, verdict: Verdict) -> None:
+        if self._begun and verdict.action is Action.CONTINUE:
+            self.passed.append(recipient)
+
+    def header(self, name: str, value: str) -> None:
+        if name.lower() == "from":
+            self._froms.append(value)
+
+    def end_of_headers(self) -> None:
+        self._look_at({mailbox.domain for mailbox in read_authors(self._froms).mailboxes})
+
+    def _look_at(self, domains: set[str]) -> None:
+        self._refused |= self._enforced and "refused.example" in domains
+        self._held |= self._holds and not self._account and bool(domains & {"turf.example", "x.turf.example"})
+
+    @property
+    def may_pass(self) -> bool:
+        """True when nothing stands against the message, or only what its recipients are exempt from."""
+        everybody_is_exempt = bool(self.passed) and all(map(EXEMPT, self.passed))
+        return not self._refused and (not self._held or everybody_is_exempt)
+
+
+ADDRESSES = st.sampled_from(
+    [
+        "<>",
+        "<a@fine.example>",
+        "<a@turf.example>",
+        "<a@x.TURF.example.>",
+        "<a@refused.example>",
+        "<a@late.example>",
+        "<alice@ours.example>",
+        "<postmaster@ours.example>",
+        "<postmaster>",
+        "<x%there.example@ours.example>",
+        "<x@there.example>",
+        '"<',
+    ]
+) | st.text(st.characters(exclude_categories=()), max_size=20)
+FROMS = ADDRESSES | st.lists(ADDRESSES, max_size=3).map(", ".join)
+CONNECTIONS = st.builds(
+    Connection,
+    client=st.sampled_from([None, *map(ip_address, ("192.0.2.7", "198.51.100.7", "203.0.113.7", "2001:db8::7"))]),
+    name=st.sampled_from(["", "pc.office.example", "pc.isp.example"]),
+    claimed=st.sampled_from(["", "pc.office.example", "pc.isp.example"]),
+    lookup=st.sampled_from(Lookup),
+    local=st.booleans(),
+)
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("connect"), CONNECTIONS),
+        st.tuples(st.just("helo"), st.text(max_size=5)),
+        st.tuples(st.just("mail"), ADDRESSES, st.sampled_from(["", "", "alice"]), st.booleans()),
+        st.tuples(st.just("rcpt"), ADDRESSES, ADDRESSES),
+        st.tuples(st.just("rcpt"), st.just("<postmaster@ours.example>"), st.just("")),
+        st.tuples(st.just("data")),
+        st.tuples(st.just("header"), st.sampled_from(["From", "from", "Subject", ""]), FROMS),
+        st.tuples(st.just("end_of_headers")),
+        st.tuples(st.just("end")),
+        st.tuples(st.just("abort")),
+        st.tuples(st.just("outcome")),
+    ),
+    max_size=25,
+)
+# The order in which an MTA tells of a connection, with everything in it.
+USUAL = st.tuples(
+    st.tuples(st.just("connect"), CONNECTIONS),
+    st.tuples(st.just("mail"), ADDRESSES, st.sampled_from(["", "", "alice"]), st.booleans()),
+    st.tuples(st.just("rcpt"), ADDRESSES, ADDRESSES),
+    st.tuples(st.just("rcpt"), st.sampled_from(["<postmaster@ours.example>", "<alice@ours.example>"]), st.just("")),
+    st.tuples(st.just("data")),
+    st.tuples(st.just("header"), st.just("From"), FROMS),
+    st.tuples(st.just("end_of_headers")),
+    st.tuples(st.just("end")),
+).map(list)
+MODES = st.sampled_from([Mode.TRIAL, Mode.ENFORCE])
+
+
+def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
+    """One event told to the judge, and to the truth."""
+    match event:
+        case "mail", text, account, tls:
+            truth.mail(text, account)
+            judge.mail(text, (), account=account, tls=tls)
+            return None
+        case "rcpt", text, resolved:
+            recipient = Recipient(text, (), resolved)
+            verdict = judge.rcpt(recipient)
+            truth.rcpt(recipient, verdict)
+            return verdict
+        case "header", name, value:
+            truth.header(name, value)
+        case ("end_of_headers",):
+            truth.end_of_headers()
+        case (("connect" | "helo" | "abort"), *_):
+            truth.forget()
+    kind, *arguments = event
+    told: Verdict | None = getattr(judge, kind)(*arguments)
+    return told
+
+
+@given(EVENTS | USUAL | st.lists(USUAL, max_size=3).map(lambda messages: list(chain(*messages))), MODES, MODES)
+@example([("connect", Connection()), ("mail", "<a@refused.example>", "", False), ("end",)], Mode.ENFORCE, Mode.ENFORCE)
+def test_nothing_that_is_refused_or_held_is_ever_accepted(
+    events: list[tuple[Any, ...]], refusals: Mode, turf: Mode
+) -> None:
+    judge = Judge(Policy(clauses(refusals=refusals, turf=turf, action=Action.HOLD)))
+    truth = Truth(enforced=refusals is Mode.ENFORCE, holds=turf is Mode.ENFORCE)
+    for event in events:
+        verdict = tell(judge, truth, event)
+        if verdict is None:
+            continue
+        if verdict.action is Action.ACCEPT and event[0] in ("data", "end_of_headers", "end"):
+            assert truth.may_pass, (event, judge.session)
+        if verdict.action in (Action.REJECT, Action.TEMPFAIL):
+            assert verdict.reply is not None
+            assert verdict.reply.permanent == (verdict.action is Action.REJECT)
+        if verdict.action is Action.HOLD:
+            assert set(verdict.taken) <= set(truth.passed)
+            assert not verdict.partly or (verdict.reply is None and 0 < len(verdict.taken) < len(truth.passed))
+        assert event[0] not in ("data", "header") or verdict.reply is None
+
+
+@given(EVENTS, EVENTS, st.booleans())
+def test_a_connection_that_begins_anew_knows_nothing_of_before(
+    before: list[tuple[Any, ...]], after: list[tuple[Any, ...]], local: bool
+) -> None:
+    """And neither does a message of the one before it, whatever that was."""
+    policy = Policy(clauses(refusals=Mode.ENFORCE, turf=Mode.ENFORCE, action=Action.HOLD))
+    again = [("connect", Connection(client=ip_address("203.0.113.7"), local=local)), ("helo", "x"), *after]
+    used, fresh = Judge(policy), Judge(policy)
+    for event in before:
+        tell(used, Truth(), event)
+    for event in again:
+        assert tell(used, Truth(), event) == tell(fresh, Truth(), event)
+        assert used.trials == fresh.trials
+
+
+@given(USUAL, MODES, MODES)
+def test_an_early_accept_is_what_the_end_would_have_said(
+    events: list[tuple[Any, ...]], refusals: Mode, turf: Mode
+) -> None:
+    judge = Judge(Policy(clauses(refusals=refusals, turf=turf, action=Action.HOLD)[:2]))
+    verdicts = [tell(judge, Truth(), event) for event in events]
+    accepted = [verdict for verdict in verdicts if verdict and verdict.action is Action.ACCEPT]
+    assert not accepted or verdicts[-1] == accepted[0]
+
+
+@given(USUAL, st.sampled_from([(Mode.TRIAL, Mode.OFF), (Mode.OFF, Mode.TRIAL)]))
+def test_trial_changes_no_verdict(events: list[tuple[Any, ...]], modes: tuple[Mode, Mode]) -> None:
+    everything = clauses(refusals=modes[0], turf=modes[1], action=Action.HOLD)
+    without = Judge(Policy(tuple(c for c in everything if c.mode is Mode.ENFORCE)))
+    trying = Judge(Policy(tuple(c for c in everything if c.mode is not Mode.OFF)))
+    last = [(tell(without, Truth(), event), tell(trying, Truth(), event)) for event in events][-1]
+    assert last[0] == last[1]

@@ -1,0 +1,177 @@
+"""The floors: a module imports only downwards.  The table here is the one on the page about the architecture."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+ROOT = PROJECT / "milter"
+PAGE = PROJECT / "docs" / "explanation" / "architecture.md"
+BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
+
+# The floor, its rooms, and what they are for.  Rooms of one floor never import each other.
+FLOORS = [
+    (6, ["cli"], "people talk to us"),
+    (5, ["compose"], "the only place that knows every concrete class"),
+    (4, ["review", "daemon"], "use-cases: list, show, release, delete · processes: supervisor, worker, stopping"),
+    (3, ["mta", "stores", "telemetry"], "adapters: pymilter · disk, DNS, memory · log"),
+    (2, ["config"], "text becomes one frozen Config; its schema is also the documentation"),
+    (1, ["rules", "importers"], "pure: what a rule sees · foreign formats become our tables"),
+    (0, ["core"], "pure: values, Rule, Policy, Judge, ports"),
+]
+FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
+
+PURE = {"core", "rules", "importers"}
+IMPURE = {"os", "io", "socket", "time", "threading", "logging", "pathlib", "subprocess", "asyncio", "random", "sys"}
+# Libraries, and the only places that may import them.
+LIBRARIES = {
+    "milter": "mta/",
+    "Milter": "mta/",
+    "dns": "stores/dns.py",
+    "cachetools": "stores/",
+    "click": "cli/",
+    "idna": "core/mailbox.py",
+}
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 50
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file below turfmilter/."""
+
+    path: str
+
+    @property
+    def room(self) -> str:
+        """The package or single module directly below turfmilter/; "" is turfmilter/__init__.py."""
+        room = self.path.partition("/")[0].removesuffix(".py")
+        doors = {"__init__": "", "__main__": "cli"}  # `python -m turfmilter` enters by the latter
+        return doors.get(room, room)
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    @property
+    def text(self) -> str:
+        return (ROOT / "turfmilter" / self.path).read_text(encoding="utf-8")
+
+
+MODULES = [Module(str(path.relative_to(ROOT / "turfmilter"))) for path in sorted((ROOT / "turfmilter").rglob("*.py"))]
+every_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.path)
+
+
+def imports(module: Module) -> list[str]:
+    """The absolute names of all that a module imports, wherever in it."""
+    return list(_imports(module.tree, ["turfmilter", *module.path.split("/")[:-1]]))
+
+
+def _imports(tree: ast.AST, package: list[str]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names if origin == "turfmilter")
+
+
+def rooms_used(module: Module) -> set[str]:
+    """The rooms that a module imports from, its own left out."""
+    names = [name.split(".") for name in imports(module)]
+    rooms = {parts[1] for parts in names if parts[0] == "turfmilter" and len(parts) > 1}
+    return rooms & FLOOR.keys() - {module.room}
+
+
+def floors_table() -> str:
+    """The floors as they stand on the page."""
+    rows = [f"| {floor} | {' '.join(map(_shown, rooms))} | {purpose} |" for floor, rooms, purpose in FLOORS]
+    return "\n".join(["| floor | rooms | what for |", "|---|---|---|", *rows])
+
+
+def _shown(room: str) -> str:
+    return f"`{room}.py`" if (ROOT / "turfmilter" / f"{room}.py").exists() else f"`{room}/`"
+
+
+@every_module
+def test_a_module_stands_on_a_floor(module: Module) -> None:
+    assert module.room in FLOOR or (module.room == "" and not imports(module)), "no floor is known for this room"
+
+
+@every_module
+def test_a_module_imports_only_downwards(module: Module) -> None:
+    floor = FLOOR.get(module.room, 0)
+    assert [room for room in sorted(rooms_used(module)) if FLOOR[room] >= floor] == []
+
+
+@every_module
+def test_a_library_is_imported_only_where_it_is_at_home(module: Module) -> None:
+    used = {name.partition(".")[0] for name in imports(module)}
+    assert [name for name in sorted(used) if not module.path.startswith(LIBRARIES.get(name, ""))] == []
+    assert used <= LIBRARIES.keys() | sys.stdlib_module_names | {"turfmilter"}, "not a library that we depend on"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.room in PURE], ids=lambda module: module.path)
+def test_the_lower_floors_touch_nothing_outside(module: Module) -> None:
+    assert sorted({name.partition(".")[0] for name in imports(module)} & IMPURE) == []
+    calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    names = {call.id for call in calls if isinstance(call, ast.Name)}
+    methods = {call.attr for call in calls if isinstance(call, ast.Attribute)}
+    assert sorted(names & {"open", "print", "input", "__import__"}) == []
+    assert sorted(methods & {"now", "utcnow", "today"} - _of_the_clock(module)) == []
+
+
+def _of_the_clock(module: Module) -> set[str]:
+    """The methods that are called on a Clock of the ports."""
+    calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    on_clock = (call for call in calls if isinstance(call, ast.Attribute) and "clock" in ast.unparse(call.value))
+    return {call.attr for call in on_clock}
+
+
+@every_module
+def test_a_module_fits_in_the_head(module: Module) -> None:
+    assert len(module.text.splitlines()) <= LONGEST_MODULE
+    functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+@every_module
+def test_a_module_begins_with_its_purpose(module: Module) -> None:
+    assert ast.get_docstring(module.tree)
+
+
+def test_the_source_root_is_no_package() -> None:
+    """pymilter's extension is named milter too, and a package of that name would hide it."""
+    assert not (ROOT / "__init__.py").exists()
+    assert sorted(path.name for path in ROOT.iterdir() if path.suffix == ".py") == []
+
+
+def test_the_page_shows_the_floors_as_they_are() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.count(BEGIN) == text.count(END) == 1, f"{PAGE} needs {BEGIN} and {END}, once each"
+    shown = text.partition(BEGIN)[2].partition(END)[0].strip()
+    assert shown == floors_table(), f"{PAGE} must show between the marks:\n{floors_table()}"
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("core/x.py", "import os.path", ["os.path"]),
+        ("core/x.py", "from turfmilter.mta.peer import connection", ["turfmilter.mta.peer"]),
+        ("core/x.py", "from turfmilter import mta", ["turfmilter", "turfmilter.mta"]),
+        ("core/x.py", "from . import judge", ["turfmilter.core"]),
+        ("core/x.py", "from ..mta import peer", ["turfmilter.mta"]),
+        ("core/x.py", "def f():\n    if x:\n        import milter as m", ["milter"]),
+    ],
+)
+def test_no_way_to_import_goes_unseen(path: str, source: str, found: list[str]) -> None:
+    package = ["turfmilter", *path.split("/")[:-1]]
+    assert list(_imports(ast.parse(source), package)) == found

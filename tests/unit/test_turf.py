@@ -1,0 +1,269 @@
+"""Whose mail is put aside: the turf table on the sender and on the author, and who is exempt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from rig.tables import StoppedClock, senders
+from turfmilter.core.authors import read_authors
+from turfmilter.core.finding import Finding
+from turfmilter.core.readings import read_sender
+from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
+from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
+
+CLOCK = StoppedClock(date(2027, 1, 31))
+
+
+def message(sender: str = "<news@fine.example>", *froms: str, account: str = "") -> Session:
+    """A session whose header has been seen."""
+    envelope = Envelope(Sender(sender, (), read_sender(sender)))
+    return Session(Connection(), account=account, envelope=envelope, authors=read_authors(froms))
+
+
+def of_sender(text: str, *lines: str) -> str:
+    """The entry that the sender `text` matches, "" for none."""
+    return _entry(TurfSender(senders(*lines), True, CLOCK).at_mail(message(text)))
+
+
+def of_author(froms: list[str], *lines: str) -> str:
+    """The entry that the author in these From: fields matches, "" for none."""
+    return _entry(TurfAuthor(senders(*lines), True, CLOCK).at_headers(message("<news@fine.example>", *froms)))
+
+
+def _entry(finding: Finding | None) -> str:
+    return finding.matched.text if finding and finding.matched else ""
+
+
+@pytest.mark.parametrize(
+    ("line", "inside", "outside"),
+    [
+        ("user@bad.example", ["user@bad.example", "USER@Bad.Example."], ["a@bad.example", "user@a.bad.example"]),
+        ("@bad.example", ["a@bad.example", "a@b.bad.example"], ["a@xbad.example", "a@example", "bad.example"]),
+        ("=@bad.example", ["a@bad.example"], ["a@b.bad.example"]),
+        ("user@", ["user@a.example", "user@[192.0.2.1]", "user"], ["a@user.example", "xuser@a.example"]),
+        ("<>", [""], ["a@bad.example", "a"]),
+        (".", [""], ["a@bad.example"]),
+        ("@[192.0.2.1]", ["a@[192.0.2.1]", "a@[IPv6:::ffff:192.0.2.1]"], ["a@192.0.2.1", "a@[192.0.2.2]"]),
+        ("news*@bad.example", ["news@bad.example", "newsletter@bad.example"], ["anews@bad.example"]),
+        ("*-bounces*@bad.example", ["a-bounces@bad.example", "a-bounces+b@bad.example"], ["a@bad.example"]),
+        (
+            "@bücher.example",
+            ["a@BÜCHER.example", "a@xn--bcher-kva.example", "a@ä_.bücher.example"],
+            ["a@bucher.example"],
+        ),
+    ],
+)
+def test_senders_on_the_table_are_found(line: str, inside: list[str], outside: list[str]) -> None:
+    assert [address for address in inside + outside if of_sender(f"<{address}>", line)] == inside
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<user@bad.example>",
+        "user@bad.example",
+        '<"user"@bad.example>',
+        "<us\\er@bad.example>",
+        "<@fine.example:user@bad.example>",
+        "<user(x@fine.example)@bad.example>",
+        "<User <user@bad.example>>",
+        "<user@bad.example",
+        "<user@bad.example.>",
+        '<"user@bad.example>',
+        "<user,user@bad.example>",
+        "<user@bad.example>>",
+        "<user@bad.example;>",
+        "<user@bad.example(>",
+        "<user%bad.example>",
+        "<bad.example!user>",
+        '<"user@bad.example">',
+        "<user\\@bad.example>",
+        "<" + "@a:" * 20_000 + "user@bad.example>",
+    ],
+)
+def test_a_sender_is_found_however_it_is_spelled(text: str) -> None:
+    assert of_sender(text, "@bad.example") == "@bad.example"
+
+
+@pytest.mark.parametrize(
+    ("froms", "entry"),
+    [
+        (["Bad <user@bad.example>"], "@bad.example"),
+        (["Bad <user@a.BAD.example>"], "@bad.example"),
+        (["user@fine.example"], ""),
+        (['"user@bad.example" <user@fine.example>'], ""),
+        (["user@bad.example <user@fine.example>"], ""),
+        (["user@fine.example", "user@bad.example"], "@bad.example"),
+        (["user@fine.example, Bad <user@bad.example>"], "@bad.example"),
+        (["Us: user@fine.example, user@bad.example;"], "@bad.example"),
+        (['x@"y", user@bad.example'], "@bad.example"),
+        (['"unclosed', "user@bad.example"], "@bad.example"),
+        (["user@good.bad.example"], ""),
+        (["user@good.bad.example", "user@bad.example"], "@bad.example"),
+        ([""], ""),
+        ([], ""),
+    ],
+)
+def test_any_of_several_authors_is_enough(froms: list[str], entry: str) -> None:
+    assert of_author(froms, "@bad.example", "!@good.bad.example") == entry
+
+
+def test_sender_and_author_are_looked_at_apart() -> None:
+    session = message("<user@bad.example>", "user@fine.example")
+    table = senders("@bad.example")
+    sender, author = TurfSender(table, True, CLOCK), TurfAuthor(table, True, CLOCK)
+    assert [_what(rule.at_mail(session)) for rule in (sender, author)] == ["sender", ""]
+    assert [_what(rule.at_headers(session)) for rule in (sender, author)] == ["", ""]
+    session = message("<user@fine.example>", "user@bad.example")
+    assert [_what(rule.at_mail(session)) for rule in (sender, author)] == ["", ""]
+    assert [_what(rule.at_headers(session)) for rule in (sender, author)] == ["", "author"]
+
+
+def _what(finding: Finding | None) -> str:
+    return finding.what if finding else ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "address", "entry"),
+    [
+        (["@bad.example", "!user@bad.example"], "user@bad.example", ""),
+        (["!user@bad.example", "@bad.example"], "user@bad.example", ""),
+        (["@bad.example", "!user@bad.example"], "a@bad.example", "@bad.example"),
+        (
+            ["@bad.example", "!@good.bad.example", "user@good.bad.example"],
+            "user@good.bad.example",
+            "user@good.bad.example",
+        ),
+        (["@bad.example", "!@good.bad.example"], "a@x.good.bad.example", ""),
+        (["@bad.example", "!=@bad.example"], "a@bad.example", ""),
+        (["@bad.example", "!=@bad.example"], "a@b.bad.example", "@bad.example"),
+        (["user@", "!user@fine.example"], "user@fine.example", ""),
+        (["user@bad.example", "!user@bad.example"], "user@bad.example", ""),
+        (["<>", "!<>"], "", ""),
+        (["!<>"], "", ""),
+    ],
+)
+def test_the_most_specific_entry_decides_and_an_exception_wins_a_tie(
+    lines: list[str], address: str, entry: str
+) -> None:
+    assert of_sender(f"<{address}>", *lines) == entry
+    if address:
+        assert of_author([address], *lines) == entry
+
+
+def test_a_finding_names_its_entry_with_file_and_line() -> None:
+    finding = TurfSender(senders("# our list", "@bad.example why=spam"), True, CLOCK).at_mail(
+        message("<a@bad.example>")
+    )
+    assert finding is not None
+    assert (finding.rule, finding.what, str(finding.matched)) == ("turf", "sender", "@bad.example table:2")
+
+
+@pytest.mark.parametrize(
+    ("day", "found"),
+    [(date(2027, 1, 30), True), (date(2027, 1, 31), True), (date(2027, 2, 1), False), (date(2030, 1, 1), False)],
+)
+def test_an_entry_expires_after_its_last_day(day: date, found: bool) -> None:
+    table, clock = senders("@bad.example expires=2027-01-31"), StoppedClock(day)
+    assert (TurfSender(table, True, clock).at_mail(message("<a@bad.example>")) is not None) == found
+    assert (TurfAuthor(table, True, clock).at_headers(message("<a@b>", "a@bad.example")) is not None) == found
+
+
+def test_time_goes_on_while_a_rule_stands() -> None:
+    clock = StoppedClock(date(2027, 1, 31))
+    rule = TurfSender(senders("@bad.example", "!user@bad.example expires=2027-01-31"), True, clock)
+    assert rule.at_mail(message("<user@bad.example>")) is None
+    clock.day = date(2027, 2, 1)
+    assert _entry(rule.at_mail(message("<user@bad.example>"))) == "@bad.example"
+
+
+@pytest.mark.parametrize(("spare", "account", "found"), [(True, "", 1), (True, "alice", 0), (False, "alice", 1)])
+def test_authenticated_clients_are_spared_unless_told_otherwise(spare: bool, account: str, found: int) -> None:
+    table = senders("@bad.example")
+    session = message("<a@bad.example>", "a@bad.example", account=account)
+    unreadable = message("<a@bad.example>", account=account)
+    findings = [
+        TurfSender(table, spare, CLOCK).at_mail(session),
+        TurfAuthor(table, spare, CLOCK).at_headers(session),
+        UnreadableAuthor(spare).at_headers(unreadable),
+    ]
+    assert [finding is not None for finding in findings] == [bool(found)] * 3
+
+
+@pytest.mark.parametrize(
+    ("froms", "found"),
+    [
+        (["a@fine.example"], False),
+        (["a@fine.example", "b@fine.example"], False),
+        ([], True),
+        ([""], True),
+        (["Bob"], True),
+        (["undisclosed-recipients:;"], True),
+        (['"Bob <a@bad.example>'], True),
+        (["a@fine.example", "<>"], True),
+    ],
+)
+def test_an_unreadable_author_is_a_finding_of_its_own(froms: list[str], found: bool) -> None:
+    finding = UnreadableAuthor(True).at_headers(message("<a@fine.example>", *froms))
+    assert finding == (Finding("unreadable_author", "author unreadable") if found else None)
+
+
+def test_before_the_header_was_seen_there_is_no_finding() -> None:
+    session = replace(message(), authors=None)
+    assert TurfAuthor(senders("@bad.example"), True, CLOCK).at_headers(session) is None
+    assert UnreadableAuthor(True).at_headers(session) is None
+
+
+def test_before_mail_there_is_no_sender() -> None:
+    """In particular not the empty one."""
+    assert TurfSender(senders("<>"), True, CLOCK).at_mail(Session(Connection())) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "stages"),
+    [(TurfSender, {Stage.MAIL}), (TurfAuthor, {Stage.HEADERS}), (UnreadableAuthor, {Stage.HEADERS})],
+)
+def test_a_rule_asks_for_its_own_stage_alone(rule: type[Rule], stages: set[Stage]) -> None:
+    assert {stage for stage in Stage if rule.looks_at(stage)} == stages
+
+
+@pytest.mark.parametrize(
+    ("text", "exempt"),
+    [
+        ("<postmaster@ours.example>", True),
+        ("<Postmaster@OURS.example.>", True),
+        ("<postmaster>", True),
+        ("POSTMASTER", True),
+        ("<abuse@a.ours.example>", True),
+        ('<"postmaster"@ours.example>', True),
+        ("<@there.example:postmaster@ours.example>", True),
+        ("<postmaster@[192.0.2.25]>", True),
+        ("<alice@ours.example>", False),
+        ("<postmaster2@ours.example>", False),
+        ("<xpostmaster@ours.example>", False),
+        ("<postmaster+x@ours.example>", False),
+        ("<postmaster%there.example@ours.example>", False),
+        ("<there.example!postmaster@ours.example>", False),
+        ('<"postmaster@there.example"@ours.example>', False),
+        ("<alice@postmaster>", False),
+        ('<"postmaster@ours.example>', False),
+        ("<x@there.example <postmaster@ours.example>>", False),
+        ("<alice@ours.example> <postmaster@ours.example>", False),
+        ("<alice@ours.example,postmaster@ours.example>", False),
+        ("<sales@open.example>", True),
+        ("<secret@open.example>", False),
+        ("", False),
+    ],
+)
+def test_exempt_recipients_are_told_by_their_own_table(text: str, exempt: bool) -> None:
+    table = senders("postmaster@", "abuse@", "@open.example", "!secret@open.example")
+    assert Exempt(table, CLOCK)(Recipient(text)) == exempt
+
+
+def test_an_exemption_expires_too() -> None:
+    exempt = Exempt(senders("postmaster@ expires=2027-01-31"), StoppedClock(date(2027, 2, 1)))
+    assert not exempt(Recipient("<postmaster@ours.example>"))
