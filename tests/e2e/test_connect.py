@@ -165,6 +165,7 @@ POSTMASTERS = {
     "<postmaster@elsewhere.test>": REFUSED,
     "<postmaster%elsewhere.test@rig.test>": REFUSED,
     "<@rig.test:postmaster@elsewhere.test>": REFUSED,
+    "<postmaster@rig.test <x@elsewhere.test>>": REFUSED,
     "<postmaster+x@rig.test>": REFUSED,
     "<abuse@rig.test>": REFUSED,
 }

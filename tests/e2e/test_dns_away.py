@@ -82,11 +82,12 @@ class TestKilledInMidSession:
 
 def test_eight_sessions_that_wait_for_dns_do_not_hold_eight_others(place: Path) -> None:
     waiting = [f"203.0.113.{number}" for number in range(1, 9)]
-    zone = "".join(named(address, f"h{number}.out.test") for number, address in enumerate(waiting))
+    answered = [f"192.0.2.{number}" for number in range(1, 9)]
+    zone = "".join(named(address, f"h{number}.out.test") for number, address in enumerate(waiting + answered))
     with Mailhost(place, {"inbound": EXCEPT}, zone=zone, dns_timeout=5.0) as host, ExitStack() as open_:
         for address in waiting:
             host.dns.tell(Conduct.HOLD, pointer(address), "PTR")
-        fast = [open_.enter_context(host.client(ADDR="192.0.2.1", NAME=f"f{n}.out.test")) for n in range(8)]
+        fast = [open_.enter_context(host.client(ADDR=address)) for address in answered]
         slow = [open_.enter_context(host.client(ADDR=address)) for address in waiting]
         for client in slow:
             client.mail("<anna@out.test>")

@@ -97,6 +97,15 @@ def test_killed_while_it_writes_the_filter_shows_nothing_half_written(
     assert len(host.filter.half_written()) == 1
 
 
+def test_when_postfix_dies_the_filter_removes_what_it_has_written(host: Mailhost, gate: Gate) -> None:
+    with host.client("gated") as client:
+        stop_half_way(host, gate, client)
+        host.postfix.stop()
+        gate.open()
+        wait.until(lambda: not host.filter.half_written(), "an empty tmp")
+    assert host.filter.held() == []
+
+
 def test_what_a_crash_left_in_tmp_goes_after_36_hours(host: Mailhost, gate: Gate) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)

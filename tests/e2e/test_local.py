@@ -27,6 +27,12 @@ def host(module_place: Path) -> Iterator[Mailhost]:
         yield running
 
 
+@pytest.fixture
+def rejecting(place: Path) -> Iterator[Mailhost]:
+    with Mailhost(place, {"inbound": CONFIG + 'answer = "reject"\n'}) as running:
+        yield running
+
+
 def submit(host: Mailhost, *arguments: str) -> None:
     """Hand a message to sendmail(1)."""
     host.postfix.run("sendmail", *arguments, stdin=NEWS)
@@ -66,6 +72,14 @@ def test_for_the_exempt_alone_it_is_delivered(host: Mailhost) -> None:
     submit(host, "-f", "x@turf.test", "postmaster", "abuse@rig.test")
     assert sorted(host.reached()) == ["abuse@rig.test", "postmaster@rig.test"]
     assert host.filter.held() == []
+
+
+def test_a_refusal_comes_back_as_a_bounce_and_the_copy_is_kept(rejecting: Mailhost) -> None:
+    submit(rejecting, "-f", "x@turf.test", "bob")
+    (bounce,) = rejecting.delivered()
+    assert (bounce.sender, bounce.recipients) == ("<>", ("x@turf.test",))
+    assert b"Diagnostic-Code: X-Postfix; message refused by local policy" in bounce.data
+    assert [held.recipients for held in rejecting.filter.held()] == [["bob@rig.test"]]
 
 
 def test_smtp_on_standard_input_is_local_too(host: Mailhost) -> None:

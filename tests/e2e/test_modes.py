@@ -67,6 +67,12 @@ def test_a_rule_in_trial_lets_pass_and_says_what_it_would_have_done(
     assert (f" trial={trial} " in said) if trial else (" trial=" not in said)
 
 
+def test_an_author_that_nobody_can_read_is_only_tried_unless_told_otherwise(host: Mailhost) -> None:
+    taken = queue_id(host.send("<bob@rig.test>", message=b"Subject: no author\r\n\r\n")[-1])
+    assert host.reached() == ["bob@rig.test"]
+    assert ' trial="unreadable_author hold" ' in host.filter.said(f"^{taken}: ")
+
+
 def test_what_is_off_altogether_says_and_does_nothing(host: Mailhost) -> None:
     before = host.filters["off"].daemon.log()
     host.send("<bob@rig.test>", "<x@elsewhere.test>", sender="<a@turf.test>", listener="off")

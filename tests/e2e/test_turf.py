@@ -227,3 +227,16 @@ def test_a_pipelined_session_is_judged_like_any_other(host: Mailhost) -> None:
         client.content(MESSAGE)
     assert host.reached() == ["c@rig.test"]
     assert [held.recipients for held in host.filter.held()] == [["bob@rig.test", "x@elsewhere.test"]]
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_a_client_that_goes_away_leaves_nothing(host: Mailhost, stage: str) -> None:
+    with host.client(NAME="gone.out.test", REVERSE_NAME="gone.out.test") as client:
+        client.mail("<x@turf.test>")
+        if stage != "MAIL":
+            client.rcpt(BOB)
+        if stage == "DATA":
+            client.command("DATA")
+            client.send(b"A:b")
+    host.postfix.wait_for_log(f"lost connection after {stage}.* from gone.out.test")
+    assert (host.reached(), host.filter.held(), host.filter.half_written()) == ([], [], [])

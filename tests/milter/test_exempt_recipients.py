@@ -132,6 +132,8 @@ def test_a_recipient_is_taken_off_by_the_string_that_the_mta_keeps(
         "<\tbob@rig.test >",
         "<bob @rig.test>",
         "<bob@rig.test> ",
+        "<bob@rig.test",
+        "bob@rig.test>",
         b"<\xe9t\xe9@rig.test>",
         b"<bob@rig.test\x80>",
     ],

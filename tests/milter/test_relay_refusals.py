@@ -275,6 +275,7 @@ def test_a_recipient_is_ours_only_if_every_reading_of_it_is(
         (None, 0, {"daemon_addr": None, "daemon_port": None}, REFUSED),
         ("127.0.0.1", 0, {"client_resolve": "OK"}, REFUSED),
         ("127.0.0.1", 40000, {}, REFUSED),
+        ("127.0.0.1", 40000, {"client_resolve": None, "client_name": None, "client_ptr": None}, REFUSED),
         ("192.0.2.9", 0, {}, REFUSED),
     ],
 )

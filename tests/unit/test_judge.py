@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 
 import pytest
 
+from rig.rules import senders
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
 from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.judge import Judge
@@ -18,6 +20,7 @@ from turfmilter.core.session import Connection, Recipient, Session
 
 SORRY = Reply(550, "5.7.1", "sorry")
 LATER = Reply(451, "4.7.1", "later")
+TODAY = date(2027, 1, 31)
 DENIED = Reply(554, "5.7.1", "denied")
 
 ALICE, BOB = Recipient("<alice@ours.example>"), Recipient("<bob@ours.example>")
@@ -241,6 +244,11 @@ def test_an_earlier_stage_decides_before_an_earlier_clause() -> None:
     assert message(it, BAD, [ALICE]) == [Verdict(Action.REJECT, finding(Stage.MAIL), DENIED)]
 
 
+def test_nobody_is_exempt_unless_the_clause_says_so() -> None:
+    verdict = message(judge(Clause(AtMail("bad"), Action.HOLD)), BAD, [ALICE, POSTMASTER])[-1]
+    assert verdict == Verdict(Action.HOLD, finding(Stage.MAIL), taken=(ALICE, POSTMASTER))
+
+
 def test_the_first_hold_says_who_is_exempt() -> None:
     mail = replace(holding(Stage.MAIL), exempts=lambda r: r == ALICE)
     headers = replace(holding(Stage.HEADERS), exempts=lambda r: r == BOB)
@@ -289,6 +297,20 @@ def test_trial_names_each_recipient_that_it_would_have_refused() -> None:
     assert it.trials == ("suspects reject bad@ours.example", "suspects reject bad2@ours.example")
     assert it.session.envelope is not None
     assert it.session.envelope.recipients == (BAD_RCPT, ALICE, worse)
+
+
+def test_trial_names_the_entry_with_its_place() -> None:
+    class Listed(AtMail):
+        """Has found an entry."""
+
+        def found(self, *seen: str) -> Finding | None:  # noqa: ARG002
+            return Finding(
+                "turf", "sender", senders("# ours", "@there.example").match(Mailbox("a", "there.example"), TODAY)
+            )
+
+    it = judge(replace(holding(Stage.MAIL, mode=Mode.TRIAL), rule=Listed("")))
+    message(it, GOOD, [ALICE])
+    assert it.trials == ("turf hold @there.example table:2",)
 
 
 def test_trial_does_not_stand_in_the_way_of_the_rules_behind_it() -> None:
@@ -442,8 +464,9 @@ def test_of_a_client_that_was_never_shown_nothing_is_taken(local: bool) -> None:
     assert it.rcpt(ALICE) is CONTINUE
 
 
-def test_without_a_sender_there_is_no_message() -> None:
-    it = judge(holding(Stage.HEADERS))
+@pytest.mark.parametrize("clause", [holding(Stage.HEADERS), rejecting(Stage.MAIL)])
+def test_without_a_sender_there_is_no_message(clause: Clause) -> None:
+    it = judge(clause)
     assert it.rcpt(ALICE) is CONTINUE
     assert it.data() is CONTINUE
     assert it.end() == Verdict(Action.TEMPFAIL, reply=REPLIES["error"])

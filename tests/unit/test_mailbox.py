@@ -19,6 +19,8 @@ from turfmilter.core.spelling import mailbox_of
         ("ours.example..", "ours.example."),  # Postfix leaves two dots alone; no entry ends in one
         ("", ""),
         (".", ""),
+        ("[OURS.example]", "[ours.example]"),
+        ("[192.0.2.11", "[192.0.2.11"),
         ("localhost", "localhost"),
         ("a_b.ours.example", "a_b.ours.example"),
         ("bücher.example", "xn--bcher-kva.example"),
@@ -80,6 +82,7 @@ def test_a_literal_has_one_spelling(domain: str, address: str) -> None:
     [
         "192.0.2.1",
         "[192.0.2.1",
+        "[192.0.2.11",
         "192.0.2.1]",
         "[]",
         "[",

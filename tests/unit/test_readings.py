@@ -307,6 +307,7 @@ def test_the_layers_that_somebody_may_need_are_read(wrap: str) -> None:
 
 
 MONSTERS = {
+    "more layers than anybody needs": "x" + "%a" * 40,
     "percent signs": "%" * 64_000,
     "percent layers": "x%" * 32_000 + "there.example",
     "bangs": "there.example!" * 4_000 + "x",
@@ -362,6 +363,27 @@ def test_a_sender_is_read(text: str, mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "<bob%there.example>",
+        "<there.example!bob>",
+        '<"bob@there.example">',
+        "<bob\\@there.example>",
+        '<"bob%there.example">',
+        "<@ours.example:bob%there.example>",
+    ],
+)
+def test_a_sender_without_a_domain_is_the_one_that_postfix_makes_of_it(text: str) -> None:
+    assert read_sender(text) == Mailbox("bob", "there.example")
+
+
+@pytest.mark.parametrize("text", ["<bob%there.example@ours.example>", '<"bob@there.example"@ours.example>'])
+def test_a_sender_with_a_domain_is_what_it_says(text: str) -> None:
+    """Postfix leaves these as they are."""
+    assert read_sender(text).domain == "ours.example"
+
+
+@pytest.mark.parametrize(
     ("text", "mailbox"),
     [
         ('<"bob@there.example>', Mailbox('"bob', "there.example")),
@@ -369,6 +391,11 @@ def test_a_sender_is_read(text: str, mailbox: Mailbox) -> None:
         ("<a,b@there.example>", Mailbox("a,b", "there.example")),
         ("<bob@there.example", Mailbox("bob", "there.example")),
         ("<" + "@a:" * 20_000 + "bob@THERE.example>", Mailbox("@a:" * 20_000 + "bob", "there.example")),
+        ("<bob@there.example;>", Mailbox("bob", "there.example")),
+        ("<bob@there.example(>", Mailbox("bob", "there.example")),
+        ("<bob@there.example (@x.example", Mailbox("bob@there.example (", "x.example")),
+        ("<bob@there.example(@", Mailbox("bob", "there.example")),
+        ("<bob@ [192.0.2.1];>", Mailbox("bob", "[192.0.2.1]")),
         ("<bob\\>", Mailbox("bob\\", "")),
         ('"', Mailbox('"', "")),
     ],

@@ -76,6 +76,12 @@ def test_senders_on_the_table_are_found(line: str, inside: list[str], outside: l
         '<"user@bad.example>',
         "<user,user@bad.example>",
         "<user@bad.example>>",
+        "<user@bad.example;>",
+        "<user@bad.example(>",
+        "<user%bad.example>",
+        "<bad.example!user>",
+        '<"user@bad.example">',
+        "<user\\@bad.example>",
         "<" + "@a:" * 20_000 + "user@bad.example>",
     ],
 )

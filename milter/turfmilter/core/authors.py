@@ -10,7 +10,6 @@ from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
 
 _SIMPLE = re.compile(r"(?:[^<>\"(),:;@\\\[\]]*<)?([\w.!#$%&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def read_authors(values: Iterable[str]) -> Authors:
     fields = 0
     for value in values:
         fields += 1
-        found = _read_field(_FOLD.sub("", value).strip())
+        found = _read_field(value.strip())
         readable = readable and bool(found)
         mailboxes += found
     return Authors(tuple(dict.fromkeys(mailboxes)), readable and fields > 0)
@@ -71,7 +70,7 @@ def _mailbox(spelling: Spelling) -> list[Mailbox]:
 
 def _last_word(part: Spelling) -> Spelling:
     """Without <>: the word around the last "@", behind the name of a group (RFC 5322 §3.4)."""
-    part = part.part(part.find(":") + 1) if not part.text.startswith("@") else part
+    part = part.part(part.find(":") + 1)
     at = part.rfind("@")
     if at < 0:
         return part

@@ -70,9 +70,7 @@ def parse_address(text: str) -> IPAddress | None:
 
 
 def _fold_label(label: str) -> str:
-    if label.isascii():
-        return label.lower()
     try:
-        return idna.encode(label, uts46=True).decode("ascii").lower()
+        return idna.encode(label, uts46=True).decode("ascii")
     except UnicodeError:
         return label.lower()

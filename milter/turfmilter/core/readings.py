@@ -14,6 +14,7 @@ _PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]*[\w-])\.?>?")
 # Exchange wrapped foreign addresses so: IMCEASMTP-user+40dom@local (Q237927, Q264330).
 _IMCEA = re.compile(r"imcea[a-z0-9]*[- ](.+)", re.IGNORECASE | re.DOTALL)
 _PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
+_LAST_DOMAIN = re.compile(r"<?(.*)@[ \t]*([\w.-]+|\[[^\]]*\])", re.DOTALL)
 _HOST = re.compile(r"[a-z0-9._-]+")  # what a folded domain consists of, when it is no address literal
 _LONGEST = 1024  # more than any address that SMTP can carry: NFKC takes quadratic time
 _MOST = 32  # more readings than anybody needs: a text of that many layers is an attack
@@ -45,12 +46,18 @@ def read(text: str) -> Readings:
 
 
 def read_sender(text: str) -> Mailbox:
-    """The address of MAIL FROM; what cannot be read is cut at its last "@", so that its domain still counts."""
+    """The address of MAIL FROM.
+
+    Where it has no domain, it is the one that hides in it: Postfix makes x@dom of dom!x.
+    What cannot be read is cut behind its last domain, so that this still counts.
+    """
     try:
-        return mailbox_of(*address_of(_inside(spell(text))))
+        local, domain = address_of(_inside(spell(text)))
     except Unreadable:
-        local, at, domain = text.strip("<> \t").rpartition("@")
-        return mailbox_of(local, domain) if at else mailbox_of(domain, "")
+        cut = _LAST_DOMAIN.match(text)
+        return mailbox_of(cut[1], cut[2]) if cut else mailbox_of(text.strip("<> \t"), "")
+    hidden = () if domain else read(text).mailboxes
+    return next((mailbox for mailbox in hidden if mailbox.domain), mailbox_of(local, domain))
 
 
 def _disguised(text: str, local: str) -> bool:
@@ -91,7 +98,7 @@ def _hidden(local: str) -> list[str]:
         hidden.append(f"{user}@{host}")
     wrapped = _IMCEA.fullmatch(local)
     if wrapped:
-        hidden.append(_PLUS_HEX.sub(lambda h: chr(int(h[1], 16)), wrapped[1]).replace("_", "/"))
+        hidden.append(_PLUS_HEX.sub(lambda h: chr(int(h[1], 16)), wrapped[1]))
     return hidden
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
 
@@ -33,6 +34,8 @@ def start(listening: int, service: Service, ended: Callable[[str], None]) -> Non
     A second start in one process never serves.
     """
     Milter.factory = lambda: Callbacks(service)
+    # What fails in pymilter before our code runs (text that is no UTF-8) it prints, in the middle of other lines.
+    sys.excepthook = lambda kind, error, _trace: service.log.say("error", f"pymilter: {kind.__name__}: {error}")
 
     def run() -> None:
         try:
