@@ -21,17 +21,17 @@ FLOORS = [
     (5, ["compose"], "the only place that knows every concrete class"),
     (
         4,
-        ["policies", "review", "daemon"],
-        "a Config becomes rules · use-cases: list, show, release, delete · processes: supervisor, worker, stopping",
+        ["policies", "daemon"],
+        "a Config becomes rules · processes: supervisor, worker, stopping",
     ),
     (3, ["mta", "stores", "telemetry"], "adapters: pymilter · disk, DNS, memory · log"),
     (2, ["config"], "text becomes one frozen Config; its schema is also the documentation"),
-    (1, ["rules", "importers"], "pure: what a rule sees · foreign formats become our tables"),
+    (1, ["rules"], "pure: what a rule sees"),
     (0, ["core"], "pure: values, Rule, Policy, Judge, ports"),
 ]
 FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
 
-PURE = {"core", "rules", "importers"}
+PURE = {"core", "rules"}
 IMPURE = {"os", "io", "socket", "time", "threading", "logging", "pathlib", "subprocess", "asyncio", "random", "sys"}
 # Libraries, and the only places that may import them.
 LIBRARIES = {
