@@ -7,8 +7,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from rig.workplace import workplace
+
+# How long an example takes says nothing about the program.
+settings.register_profile("turfmilter", deadline=None)
+settings.load_profile("turfmilter")
 
 E2E = Path(__file__).parent / "e2e"
 

@@ -31,6 +31,7 @@ BOB = "bob@there.example"
         '"Bob \\"the @\\" Smith" <bob@there.example>',
         '"alice@ours.example" <bob@there.example>',
         '"<alice@ours.example>" <bob@there.example>',
+        '"alice@ours.example, Bob" <bob@there.example>',
         '"alice@ours.example>" <bob@there.example>',
         "alice@ours.example <bob@there.example>",
         "=?utf-8?q?B=C3=B6b?= <bob@there.example>",

@@ -51,12 +51,15 @@ def read_sender(text: str) -> Mailbox:
     Where it has no domain, it is the one that hides in it: Postfix makes x@dom of dom!x.
     What cannot be read is cut behind its last domain, so that this still counts.
     """
+    readings = read(text)
+    if readings.plain:
+        return readings.mailboxes[0]
     try:
         local, domain = address_of(_inside(spell(text)))
     except Unreadable:
         cut = _LAST_DOMAIN.match(text)
         return mailbox_of(cut[1], cut[2]) if cut else mailbox_of(text.strip("<> \t"), "")
-    hidden = () if domain else read(text).mailboxes
+    hidden = () if domain else readings.mailboxes
     return next((mailbox for mailbox in hidden if mailbox.domain), mailbox_of(local, domain))
 
 
