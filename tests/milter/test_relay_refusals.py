@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.milterclient import Macro
-
-Filters = Callable[..., Filter]
 
 RELAY = """
 domains = ["rig.test", "127.0.0.5"]
