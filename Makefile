@@ -19,7 +19,7 @@ demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
 
 clean: ## remove what the other targets made here
-	rm -rf .venv build demo milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find milter tests -name __pycache__ -prune -exec rm -rf {} +
 
 install:

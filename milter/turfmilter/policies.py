@@ -125,7 +125,9 @@ def _turf(config: Config, clock: Clock) -> Iterator[Clause]:
     action = Action.DISCARD if turf.discard else Action.HOLD
     reply = turf.reply if turf.answer is Answer.REJECT else None
     exempts = Exempt(turf.exempt, clock)
-    yield from (Clause(rule, action, reply, mode, exempts=exempts) for rule, mode in modes)
+    # What is not read to its end might hold a listed author: such a message stays with its sender.
+    on_error = REPLIES["error"]
+    yield from (Clause(rule, action, reply, mode, on_error, exempts) for rule, mode in modes)
 
 
 def _header(config: Config) -> Iterator[Clause]:

@@ -191,22 +191,22 @@ def invite(host: MailHost) -> None:
     print(f"""Everything stays up.  In another terminal:
 
   smtp-source -c -f news@spam.test -t bob@rig.test 127.0.0.1:{port}           # held
-  smtp-source -c -f anna@out.test -t x@there.test 127.0.0.1:{port}            # refused
+  smtp-source -c -f anna@out.test -t x@there.test 127.0.0.1:{port}            # "fatal: ... 550": refused
   smtp-source -c -f anna@out.test -t bob@rig.test -l 20000 127.0.0.1:{port}   # too big
   bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'              # speak SMTP yourself
   openssl s_client -quiet -crlf -starttls smtp -connect 127.0.0.1:{submission}   # AUTH PLAIN {login}
   ls {place}/quarantine/new
   tail -f {host.filter.log_file} {host.postfix.log_file}
 
-Press Enter here to end.""")
+Press Enter or Ctrl-C here to end.""")
     sys.stdout.flush()
-    if not sys.stdin.readline():
-        signal.pause()  # no terminal: until a signal comes
+    if not sys.stdin.readline() and not sys.stdin.isatty():
+        signal.pause()  # started without a terminal: until a signal comes
 
 
 def main() -> None:
     """Run the demonstration."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     with workplace() as place, mail_host(place) as host:
         rows = [(case.what, case.sender, case.to, *outcome(host, case)) for case in CASES]

@@ -5,16 +5,12 @@ delrcpt reports no miss.  What Postfix and Sendmail compare it with is in the ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from rig import wire
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.milterclient import Argument
 from rig.wire import Action, Text
-
-Filters = Callable[..., Filter]
 
 OURS = 'domains = ["rig.test", "127.0.0.1"]\n[relay]\nallow = ["198.51.100.7"]\n[turf]\ntables = ["@turf.test"]\n'
 HELD = OURS + 'directory = "{quarantine}"\n'

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from rig import wire
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.wire import Action, Protocol
-
-Filters = Callable[..., Filter]
 
 RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
 HELD = RELAY + '[turf]\ntables = ["@turf.test"]\ndirectory = "{quarantine}"\n'

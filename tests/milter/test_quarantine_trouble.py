@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from rig.filesystem import tmpfs
-from rig.filter import Filter
+from rig.filter import Filter, Filters
 from rig.milterclient import MilterClient
 
-Filters = Callable[..., Filter]
 Trouble = Callable[[Path], None]
 
 HELD = """

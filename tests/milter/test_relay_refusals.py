@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
 
 from rig.dnsserver import Conduct, DnsServer
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.milterclient import Macro
 from rig.zone import claimed, named
-
-Filters = Callable[..., Filter]
 
 RELAY = """
 domains = ["rig.test", "127.0.0.5"]

@@ -10,7 +10,6 @@ import pytest
 
 from rig import wait, wire
 from rig.filter import make_quarantine, read_held
-from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from turfmilter.core.finding import Action, Finding
@@ -173,7 +172,6 @@ def test_the_process_does_not_end_before_the_disk_is_ready(disk: SlowDisk, the_m
         up_to_its_end(client)
         disk.gate.wait_for_one()
         disk.worker.order_to_stop()
-        wait.until(lambda: not accepts(disk.worker.socket), "the end of new connections")
         if the_mta_waits:
             disk.gate.open()
             assert str(client.read_answer(wire.ALL_ACTIONS)) == "discard"

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import socket
 from pathlib import Path
 
 import pytest
 
 from rig import wait
 from rig.child import forked, status
-from rig.filter import Filter
+from rig.filter import Filter, Filters
+from rig.link import accepts
 from rig.milterclient import MilterClient
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.mta import server
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
-
-Filters = Callable[..., Filter]
 
 HELD = """
 domains = ["rig.test"]
@@ -86,6 +86,16 @@ def test_a_stopping_daemon_takes_no_new_connection(own_filter: Filters) -> None:
         assert spam(client) == "discard"
         client.quit()
     assert turf.daemon.process.wait() == 0
+
+
+def test_a_listening_socket_that_is_given_up_takes_nobody_and_can_still_be_asked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"inet:{listening.getsockname()[1]}@127.0.0.1"
+        assert accepts(address)
+        server.stop_accepting(listening.fileno())
+        assert not accepts(address)
+        with socket.socket(fileno=os.dup(listening.fileno())) as asked, pytest.raises(BlockingIOError):
+            asked.accept()
 
 
 def test_another_daemon_may_start_while_the_first_one_finishes(own_filter: Filters) -> None:

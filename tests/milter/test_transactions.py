@@ -7,11 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from rig import wait, wire
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.milterclient import MilterClient
 from rig.wire import frame, strings
 
-Filters = Callable[..., Filter]
 Step = Callable[[MilterClient], object]
 
 HELD = """

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.wire import Action
-
-Filters = Callable[..., Filter]
 
 RELAY = "[relay]\nallow = []\n"
 TURF = '[turf]\ntables = ["@turf.test"]\ndirectory = "{quarantine}"\nunreadable_author = "enforce"\n'

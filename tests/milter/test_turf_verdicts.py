@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.milterclient import Macro
-
-Filters = Callable[..., Filter]
 
 TABLE = 'tables = ["@turf.test", "!friend@turf.test", "news*@lists.test", "<>", "mallory@"]\n'
 OURS = 'domains = ["rig.test"]\n[relay]\nallow = []\n[turf]\n' + TABLE

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from rig.filter import Filter
+from rig.filter import Filters
 from rig.wire import Action, Protocol, Stage
-
-Filters = Callable[..., Filter]
 
 RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
 NAMED = 'domains = ["rig.test"]\n[relay]\nallow = ["partner.test"]\n'

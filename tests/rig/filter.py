@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +140,9 @@ class Filter:
     def records(self) -> list[dict[str, Any]]:
         """The log's lines about messages and refusals since the last call."""
         return [line for line in map(_object, self.lines()) if "queue_id" in line]
+
+
+Filters = Callable[..., Filter]  # makes one with the settings that it is given, and starts it
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -166,8 +166,13 @@ def test_what_a_listener_requires_has_the_mode_of_the_program() -> None:
         ('[relay]\nreply = "554 5.7.1 no"', "relay", Reply(554, "5.7.1", "no"), REPLIES["relay-unavailable"]),
         ("[limits]\nmessage_size = 9", "message_size", REPLIES["message_size"], None),
         ("", "recipients_per_message", REPLIES["recipients_per_message"], None),
-        ('[turf]\ntables = ["@a.example"]\ndiscard = true', "turf", None, None),
-        ('[turf]\ntables = ["@a.example"]\ndiscard = true\nanswer = "reject"', "turf", REPLIES["turf"], None),
+        ('[turf]\ntables = ["@a.example"]\ndiscard = true', "turf", None, REPLIES["error"]),
+        (
+            '[turf]\ntables = ["@a.example"]\ndiscard = true\nanswer = "reject"',
+            "turf",
+            REPLIES["turf"],
+            REPLIES["error"],
+        ),
     ],
 )
 def test_every_rule_has_its_replies(text: str, name: str, reply: Reply | None, on_error: Reply | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import milter
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turfmilter.core.finding import Action
@@ -86,6 +86,7 @@ def test_a_policy_decides_what_is_asked_for(clauses: list[Clause], protocol: int
 
 
 @pytest.mark.parametrize("clauses", [[], [RELAY], [RELAY, HOLD_SENDER, HOLD_AUTHOR], [DISCARD_AUTHOR], [HOLD_TRIED]])
+@settings(deadline=None)
 @given(actions=st.integers(0, 0xFFFFFFFF), protocol=st.integers(0, 0xFFFFFFFF))
 def test_nothing_is_asked_for_that_the_mta_does_not_offer(clauses: list[Clause], actions: int, protocol: int) -> None:
     generation = general(clauses)

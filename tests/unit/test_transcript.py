@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turfmilter.mta.transcript import Transcript
@@ -50,6 +50,7 @@ def test_a_message_without_headers_begins_with_its_empty_line(leading_space: boo
 FIELDS = st.lists(st.tuples(st.sampled_from(["A", "From", "X-Y"]), st.binary(max_size=20)), max_size=8)
 
 
+@settings(deadline=None)
 @given(fields=FIELDS)
 def test_fields_stay_in_their_order_and_no_line_ends_otherwise(fields: list[tuple[str, bytes]]) -> None:
     transcript = Transcript(leading_space=True)

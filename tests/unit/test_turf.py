@@ -267,3 +267,22 @@ def test_exempt_recipients_are_told_by_their_own_table(text: str, exempt: bool) 
 def test_an_exemption_expires_too() -> None:
     exempt = Exempt(senders("postmaster@ expires=2027-01-31"), StoppedClock(date(2027, 2, 1)))
     assert not exempt(Recipient("<postmaster@ours.example>"))
+
+
+FLOOD = ", ".join(f"a{number}@fine.example" for number in range(3000))
+
+
+def test_authors_beyond_what_is_read_are_neither_found_nor_let_pass() -> None:
+    flood = [FLOOD, FLOOD, FLOOD, "news@bad.example"]
+    finding = TurfAuthor(senders("@bad.example"), True, CLOCK).at_headers(message("<a@fine.example>", *flood))
+    assert finding is not None
+    assert finding.unavailable
+
+
+def test_a_listed_author_is_found_before_the_others_are_too_many() -> None:
+    assert of_author(["news@bad.example", FLOOD, FLOOD, FLOOD], "@bad.example") == "@bad.example"
+
+
+def test_of_an_authenticated_client_too_many_authors_are_nobodys_business() -> None:
+    rule = TurfAuthor(senders("@bad.example"), True, CLOCK)
+    assert rule.at_headers(message("<a@fine.example>", FLOOD, FLOOD, FLOOD, account="anna")) is None

@@ -41,7 +41,7 @@ EX_CONFIG = 78
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
 @click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
 def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
-    """Filter mail for Postfix or Sendmail: who may relay, and whose mail is put aside.
+    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is put aside.
 
     Exit status: 0 done, 2 usage, 69 the socket cannot be had, 78 configuration or quarantine unusable.
     """
@@ -49,6 +49,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         config = _load(path, socket)
         identity.check(config.user)
         if test:
+            _check_directory(config.socket)
             identity.become(config.user)
             _check_quarantines(config)
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
@@ -95,6 +96,12 @@ def _check_quarantines(config: Config) -> None:
             quarantine.require_room()
         except QuarantineError as error:
             _warn(f"{error}: messages that are to be held are answered 452 until there is room")
+
+
+def _check_directory(socket: SocketSpec) -> None:
+    directory = Path(socket.path).parent
+    if socket.family == "unix" and not directory.is_dir():
+        _warn(f"{socket}: the directory {directory} does not exist: the start will fail")
 
 
 def _greeting(config: Config) -> list[str]:

@@ -34,7 +34,8 @@ class LimitsConfig:
         Count(),
         100,
         "The first so many recipients get the message, and the sender's MTA sends it again for the others."
-        " RFC 5321 §4.5.3.1.8 wants no less than 100.",
+        " RFC 5321 §4.5.3.1.8 wants no less than 100."
+        " Postfix counts each refusal as an error and hangs up at smtpd_hard_error_limit (20): raise that as well.",
         example=500,
     )
     recipients_per_bounce: int = setting(

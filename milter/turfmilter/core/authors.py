@@ -11,13 +11,19 @@ from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_o
 
 _SIMPLE = re.compile(r"(?:[^<>\"(),:;@\\\[\]]*<)?([\w.!#$%&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
 
+_MOST = 131_072  # characters of all From: fields: more than any program writes, and reading holds the MTA up
+
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """All addresses of all From: fields; `readable` is False when a field, or all of them, named none."""
+    """All addresses of all From: fields; `readable` is False when a field, or all of them, named none.
+
+    `complete` is False when there was more than anybody would read.
+    """
 
     mailboxes: tuple[Mailbox, ...]
     readable: bool
+    complete: bool = True
 
 
 def read_authors(values: Iterable[str]) -> Authors:
@@ -25,8 +31,12 @@ def read_authors(values: Iterable[str]) -> Authors:
     mailboxes: list[Mailbox] = []
     readable = True
     fields = 0
+    room = _MOST
     for value in values:
         fields += 1
+        room -= len(value)
+        if room < 0:
+            return Authors(tuple(dict.fromkeys(mailboxes)), readable, complete=False)
         found = _read_field(value.strip())
         readable = readable and bool(found)
         mailboxes += found

@@ -100,7 +100,8 @@ class Judge:
 
     def end(self) -> Verdict:
         """The message is complete; this verdict is final, unless the message cannot be held."""
-        if self._session.envelope is None:
+        unread = self._session.authors is None and bool(self.policy.asked(Stage.HEADERS))
+        if self._session.envelope is None or unread:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
         self._session = replace(self._session, size=self._size)
         verdict = self._first(Stage.END)

@@ -64,20 +64,17 @@ class Policy:
     clauses: tuple[Clause, ...]
     listener: str = ""
     quarantine: Quarantine | None = None
+    wants: frozenset[str] = field(init=False)  # the header fields that a rule reads, in lower case
     _asked: dict[Stage, tuple[Clause, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         asked = {s: tuple(c for c in self.clauses if c.rule.looks_at(s)) for s in Stage}
         object.__setattr__(self, "_asked", asked)
+        object.__setattr__(self, "wants", frozenset().union(*(c.rule.wants for c in self.clauses)))
 
     def asked(self, stage: Stage) -> tuple[Clause, ...]:
         """The clauses whose rules look at `stage`; negotiation follows from this."""
         return self._asked[stage]
-
-    @property
-    def wants(self) -> frozenset[str]:
-        """The header fields that a rule reads, in lower case."""
-        return frozenset().union(*(clause.rule.wants for clause in self.clauses))
 
     @property
     def needs_names(self) -> bool:

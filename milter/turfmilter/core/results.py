@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from turfmilter.core.mailbox import IPAddress
+from turfmilter.core.spelling import Spelling, Unreadable, spell
 
 FIELD = "Authentication-Results"
 
-_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)", re.DOTALL)
-_ID = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))\s*(?:\d+\s*)?(?:;|\Z)', re.DOTALL)
+_BEHIND = " \t\r\n;/,("  # also what RFC 8601 does not allow there: who reads the field may be less strict than we are
 
 
 def bears(value: str, authserv_id: str) -> bool:
@@ -17,12 +15,13 @@ def bears(value: str, authserv_id: str) -> bool:
 
     It may stand in any case, quoted, folded, behind a comment, and before a version (RFC 8601 §2.2).
     """
-    while value != (stripped := _COMMENT.sub(" ", value)):
-        value = stripped
-    found = _ID.match(value)
-    if not found:
-        return False
-    written = found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1])
+    try:
+        spelling = spell(value)
+    except Unreadable:  # an unclosed comment or quote: what stands before it still claims to be ours
+        spelling = Spelling(value, (True,) * len(value))
+    spelling = spelling.part(0)
+    end = spelling.find(_BEHIND)
+    written = spelling.text if end < 0 else spelling.text[:end]
     return written.casefold().removesuffix(".") == authserv_id.casefold().removesuffix(".")
 
 

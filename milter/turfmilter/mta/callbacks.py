@@ -121,7 +121,8 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
     @_guarded(milter.P_NR_HDR)
     def header_bytes(self, name: str, value: bytes) -> int:
         """One header field, its bytes as they are."""
-        octets = len(name) + len(value) + 3  # the colon and CRLF
+        bare_folds = value.count(b"\n") - value.count(b"\r\n")  # both MTAs show a fold without its CR
+        octets = len(name) + len(value) + bare_folds + 3  # the colon and CRLF
         self._judge.header(name, value.decode("utf-8", "surrogateescape"), octets)
         if self._transcript:
             self._transcript.header(name, value)

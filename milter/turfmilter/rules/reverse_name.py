@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.finding import Change, Finding
+from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import ClientNames, Clock
 from turfmilter.core.results import FIELD, bears, iprev_field
 from turfmilter.core.rule import Rule
@@ -45,11 +46,11 @@ class RequireName(_NeedsNames):
         """A finding for a client whose name is not confirmed or, if asked for, not the sender's."""
         if session.account or session.connection.client is None or self._is_trusted(session):
             return None
-        sender = session.envelope.sender.mailbox.domain if session.envelope else ""
-        if self.match_sender and not sender:
+        sender = session.envelope.sender.mailbox if session.envelope else Mailbox("", "")
+        if self.match_sender and not (sender.local or sender.domain):
             return None
         names = session.connection.names.result()
-        if any(not self.match_sender or _lies_in(name, sender) for name in names.confirmed):
+        if any(not self.match_sender or _lies_in(name, sender.domain) for name in names.confirmed):
             return None
         return Finding(self.name, iprev(names), unavailable=names.failed)
 

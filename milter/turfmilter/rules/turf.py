@@ -48,7 +48,12 @@ class TurfAuthor(_Turf):
 
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when for one of the authors the entry that decides is no exception."""
-        return self._match(session, "author", session.authors.mailboxes if session.authors else ())
+        if session.authors is None:
+            return None
+        found = self._match(session, "author", session.authors.mailboxes)
+        if found or session.authors.complete or (self.spare_authenticated and session.account):
+            return found
+        return Finding(self.name, "too many authors", unavailable=True)
 
 
 @dataclass(frozen=True)

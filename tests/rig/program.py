@@ -1,0 +1,70 @@
+"""The program on its command line: short runs, and one that stays in the foreground."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import turfmilter
+from rig import wait
+from rig.filter import USER, give
+from rig.milterclient import MilterClient
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(turfmilter.__file__).parents[1])}
+_OURS = 'domains = ["rig.test"]\n'
+
+
+def program(*arguments: str | Path) -> list[str]:
+    """The command line of the daemon."""
+    return [sys.executable, "-m", "turfmilter", *map(str, arguments)]
+
+
+def run(*arguments: str | Path, user: str | None = None) -> subprocess.CompletedProcess[str]:
+    """The daemon when it is not to stay: what it said and how it left."""
+    return subprocess.run(
+        program(*arguments), env=ENVIRONMENT, user=user, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def configured(
+    place: Path, settings: str = "", *, socket: str | None = None, user: str = USER, log: str = "stderr"
+) -> Path:
+    """A configuration file; the filter may write to its directory."""
+    give(place)
+    path = place / "turfmilter.toml"
+    spec = socket or f"unix:{place}/s"
+    path.write_text(f'socket = "{spec}"\nuser = "{user}"\n{_OURS}{settings}\n[log]\nto = "{log}"\n')
+    return path
+
+
+@contextmanager
+def running(place: Path, *arguments: str | Path, **options: object) -> Iterator[subprocess.Popen[str]]:
+    """The daemon in the foreground, ended by TERM."""
+    log = (place / "log").open("w")
+    process = subprocess.Popen(
+        program("-f", *arguments),
+        env=ENVIRONMENT,
+        stdout=log,
+        stderr=log,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+    try:
+        wait.until(lambda: "started" in (place / "log").read_text() or process.poll() is not None, "its start")
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0, (place / "log").read_text()
+
+
+def serves(address: str | Path) -> bool:
+    """True when a message gets its answer there."""
+    with MilterClient(address) as client:
+        client.greet()
+        told = client.message("<a@out.test>", ["<b@rig.test>"])
+        client.quit()
+    return str(told.end) == "accept"
