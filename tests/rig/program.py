@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,15 +19,24 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(turfmilter.__file__).parents
 _OURS = 'domains = ["rig.test"]\n'
 
 
-def program(*arguments: str | Path) -> list[str]:
-    """The command line of the daemon."""
-    return [sys.executable, "-m", "turfmilter", *map(str, arguments)]
+def program(*arguments: str | Path, user: str | None = None) -> list[str]:
+    """The command line of the daemon; `user` is who starts it, who can at least read where it is installed."""
+    return [*_as_user(user), sys.executable, "-m", "turfmilter", *map(str, arguments)]
+
+
+def _as_user(user: str | None) -> list[str]:
+    if user is None:
+        return []
+    entry = pwd.getpwnam(user)
+    identity = ["--reuid", str(entry.pw_uid), "--regid", str(entry.pw_gid), "--init-groups"]
+    # A checkout may lie in a directory that only root can enter.
+    return ["setpriv", *identity, "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
 
 
 def run(*arguments: str | Path, user: str | None = None) -> subprocess.CompletedProcess[str]:
     """The daemon when it is not to stay: what it said and how it left."""
     return subprocess.run(
-        program(*arguments), env=ENVIRONMENT, user=user, capture_output=True, text=True, timeout=30, check=False
+        program(*arguments, user=user), env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False
     )
 
 
@@ -42,11 +52,13 @@ def configured(
 
 
 @contextmanager
-def running(place: Path, *arguments: str | Path, **options: object) -> Iterator[subprocess.Popen[str]]:
+def running(
+    place: Path, *arguments: str | Path, user: str | None = None, **options: object
+) -> Iterator[subprocess.Popen[str]]:
     """The daemon in the foreground, ended by TERM."""
     log = (place / "log").open("w")
     process = subprocess.Popen(
-        program("-f", *arguments),
+        program("-f", *arguments, user=user),
         env=ENVIRONMENT,
         stdout=log,
         stderr=log,

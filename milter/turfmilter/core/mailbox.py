@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import idna
+import idna.uts46data  # now: idna loads it at the first international name, when root is somebody else already
 
 IPAddress = IPv4Address | IPv6Address
 
