@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from turfmilter.core.finding import Action
 from turfmilter.core.mailbox import IPAddress
@@ -46,7 +47,7 @@ class Generation:
         taking = [pair for pair in self.listeners if pair[0].takes(connection)]
         return max(taking, key=lambda pair: pair[0].conditions)[1] if taking else self.default
 
-    @property
+    @cached_property
     def policies(self) -> tuple[Policy, ...]:
         """All of them: the MTA negotiates before it says which listener it is."""
         return (self.default, *(policy for _, policy in self.listeners))
@@ -55,12 +56,12 @@ class Generation:
         """True when a rule of any listener looks at `stage`."""
         return any(policy.asked(stage) for policy in self.policies)
 
-    @property
+    @cached_property
     def measures(self) -> bool:
         """True when a rule of any listener needs the size of the message."""
         return any(clause.rule.measures for policy in self.policies for clause in policy.clauses)
 
-    @property
+    @cached_property
     def needs_names(self) -> bool:
         """True when a client's name can change a result at any listener."""
         return any(policy.needs_names for policy in self.policies)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from turfmilter.core.finding import CONTINUE, Action, Finding, Verdict
 from turfmilter.core.ports import Quarantine
@@ -64,24 +65,26 @@ class Policy:
     clauses: tuple[Clause, ...]
     listener: str = ""
     quarantine: Quarantine | None = None
-    wants: frozenset[str] = field(init=False)  # the header fields that a rule reads, in lower case
-    _asked: dict[Stage, tuple[Clause, ...]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        asked = {s: tuple(c for c in self.clauses if c.rule.looks_at(s)) for s in Stage}
-        object.__setattr__(self, "_asked", asked)
-        object.__setattr__(self, "wants", frozenset().union(*(c.rule.wants for c in self.clauses)))
 
     def asked(self, stage: Stage) -> tuple[Clause, ...]:
         """The clauses whose rules look at `stage`; negotiation follows from this."""
         return self._asked[stage]
 
-    @property
+    @cached_property
+    def wants(self) -> frozenset[str]:
+        """The header fields that a rule reads, in lower case."""
+        return frozenset().union(*(clause.rule.wants for clause in self.clauses))
+
+    @cached_property
     def needs_names(self) -> bool:
         """True when a client's name can change a result."""
         return any(clause.rule.needs_names for clause in self.clauses)
 
-    @property
+    @cached_property
     def may_hold(self) -> bool:
         """True when a message may have to be kept byte for byte."""
         return any(c.action is Action.HOLD and c.mode is Mode.ENFORCE for c in self.clauses)
+
+    @cached_property
+    def _asked(self) -> dict[Stage, tuple[Clause, ...]]:
+        return {stage: tuple(c for c in self.clauses if c.rule.looks_at(stage)) for stage in Stage}
