@@ -12,6 +12,7 @@ from threading import Lock
 
 from turfmilter.config.choices import LogFormat, LogTo
 from turfmilter.config.schema import Config
+from turfmilter.core.entry import listed
 from turfmilter.core.generation import Generation
 from turfmilter.core.nat import NatAlarm
 from turfmilter.core.policy import Policy
@@ -92,7 +93,7 @@ def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Ca
         # Only addresses can be those of many: a name is not waited for.
         match = trusted[generation.policy(connection).listener].find(replace(connection, names=Known()), clock.today())
         with lock:
-            said = alarm.seen(connection.client, trusted=match.entry is not None and not match.entry.exception)
+            said = alarm.seen(connection.client, trusted=listed(match.entry))
         if said:
             log.say("warning", said)
 

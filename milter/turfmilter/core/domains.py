@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from turfmilter.core.entry import listed
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import Clock
@@ -20,4 +21,4 @@ class Domains:
         """True when the domain of `mailbox` is listed; an address literal is when its address is."""
         today, literal = self.clock.today(), mailbox.literal
         entry = self.table.match_address(literal, today) if literal else self.table.match_name(mailbox.domain, today)
-        return entry is not None and not entry.exception
+        return listed(entry)

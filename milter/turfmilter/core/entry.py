@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeGuard
 
 from turfmilter.core.pattern import Pattern
 
@@ -37,6 +38,11 @@ class Entry:
 
     def __str__(self) -> str:
         return f"{self.text} {self.where}"
+
+
+def listed(entry: Entry | None) -> TypeGuard[Entry]:
+    """True when the entry that decides is there and no exception."""
+    return entry is not None and not entry.exception
 
 
 @dataclass(frozen=True, slots=True)

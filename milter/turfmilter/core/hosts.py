@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from ipaddress import IPv6Address
 
 from turfmilter.core.entry import Entry, Problem
 from turfmilter.core.index import PatternIndex, in_order
-from turfmilter.core.mailbox import IPAddress
+from turfmilter.core.mailbox import IPAddress, unmapped
 from turfmilter.core.name import enclosing
 from turfmilter.core.pattern import Interval, Name
 from turfmilter.core.segments import Segments
@@ -42,8 +41,7 @@ class HostTable:
 
     def match_address(self, address: IPAddress, today: date) -> Entry | None:
         """The most specific entry that stands, plain or exception; None when none holds `address`."""
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
+        address = unmapped(address)
         candidates = self._segments[address.version].at(int(address))
         return next((entry for entry in candidates if entry.stands(today)), None)
 

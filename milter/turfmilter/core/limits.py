@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.core.accounts import Accounts
+from turfmilter.core.entry import listed
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.ports import Clock
 from turfmilter.core.senders import SenderTable
@@ -44,11 +45,11 @@ class Cap:
     def _has_client(self, table: HostTable, session: Session, clock: Clock) -> bool:
         client = session.connection.client
         entry = table.match_address(client, clock.today()) if client else None
-        return entry is not None and not entry.exception
+        return listed(entry)
 
     def _has_sender(self, table: SenderTable, session: Session, clock: Clock) -> bool:
         entry = table.match(session.envelope.sender.mailbox, clock.today()) if session.envelope else None
-        return entry is not None and not entry.exception
+        return listed(entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,12 @@ def parse_address(text: str) -> IPAddress | None:
         address = ip_address(text)
     except ValueError:
         return None
-    if isinstance(address, IPv6Address):
-        return address.ipv4_mapped or address
-    return address
+    return unmapped(address)
+
+
+def unmapped(address: IPAddress) -> IPAddress:
+    """The IPv4 address in an IPv4-mapped IPv6 one (RFC 4291 §2.5.5.2), else the address itself."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _fold_label(label: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from turfmilter.core.accounts import Accounts
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.domains import Domains
+from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.mailbox import Mailbox
@@ -72,7 +73,7 @@ class Relay(Rule):
         """Deny list, allow list, local interface, authentication, default: the first hit decides."""
         connection, today = session.connection, self.clock.today()
         denied = self.deny.find(connection, today)
-        if denied.entry and not denied.entry.exception:
+        if listed(denied.entry):
             return Finding(self.name, "deny list", denied.entry)
         granted = self._granted(session)
         if granted is False:
@@ -90,13 +91,13 @@ class Relay(Rule):
         allowed = self.allow.find(session.connection, self.clock.today())
         if allowed.unsure:
             return None
-        return allowed.entry is not None and not allowed.entry.exception
+        return listed(allowed.entry)
 
     def _came_in_here(self, connection: Connection) -> bool:
         """True when the client connected to one of the interfaces whose clients may relay."""
         address = connection.local_address
         entry = self.interfaces.match_address(address, self.clock.today()) if address else None
-        return entry is not None and not entry.exception
+        return listed(entry)
 
     def _trusts(self, session: Session) -> bool:
         """True when the client authenticated as somebody who may relay."""

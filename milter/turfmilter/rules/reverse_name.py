@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.core.clients import ClientTable
+from turfmilter.core.entry import listed
 from turfmilter.core.finding import Change, Finding
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import ClientNames, Clock
@@ -56,7 +57,7 @@ class RequireName(_NeedsNames):
 
     def _is_trusted(self, session: Session) -> bool:
         entry = self.allow.find(session.connection, self.clock.today()).entry
-        return entry is not None and not entry.exception
+        return listed(entry)
 
 
 def _lies_in(name: str, domain: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import Clock
@@ -28,7 +29,7 @@ class _Turf(Rule):
         today = self.clock.today()
         for mailbox in mailboxes:
             entry = self.table.match(mailbox, today)
-            if entry and not entry.exception:
+            if listed(entry):
                 return Finding(self.name, what, entry)
         return None
 
@@ -81,4 +82,4 @@ class Exempt:
 
     def __call__(self, recipient: Recipient) -> bool:
         entry = self.table.match(read_sender(recipient.text), self.clock.today())
-        return entry is not None and not entry.exception
+        return listed(entry)

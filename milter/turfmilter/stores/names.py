@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
 from math import inf
 from threading import Lock, Thread
 from typing import Any
 
 from cachetools import TLRUCache
 
-from turfmilter.core.mailbox import IPAddress
+from turfmilter.core.mailbox import IPAddress, unmapped
 from turfmilter.core.ports import ClientNames, Lookup
 
 # Seconds that names are kept, whatever their TTL says.
@@ -62,8 +61,7 @@ class SharedNames:
     def begin(self, address: IPAddress) -> Lookup:
         """Start to look up the names of `address`, unless they are known or being looked up; returns at once."""
         deadline = time.monotonic() + self._timeout
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
+        address = unmapped(address)
         with self._lock:
             known = self._kept.get(address)
             if known is not None:
