@@ -26,12 +26,12 @@ FLOORS = [
     ),
     (3, ["mta", "stores", "telemetry"], "adapters: pymilter · disk, DNS, memory · log"),
     (2, ["config"], "text becomes one frozen Config; its schema is also the documentation"),
-    (1, ["rules"], "pure: what a rule sees"),
+    (1, ["rules", "importers"], "pure: what a rule sees · foreign formats become entries of our tables"),
     (0, ["core"], "pure: values, Rule, Policy, Judge, ports"),
 ]
 FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
 
-PURE = {"core", "rules"}
+PURE = {"core", "rules", "importers"}
 IMPURE = {"os", "io", "socket", "time", "threading", "logging", "pathlib", "subprocess", "asyncio", "random", "sys"}
 # Libraries, and the only places that may import them.
 LIBRARIES = {

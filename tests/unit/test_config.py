@@ -266,7 +266,7 @@ def test_no_key_is_left_out_of_these_tables() -> None:
 
 @pytest.mark.parametrize("path", [path for path, _ in keys(Config)])
 def test_the_example_of_every_key_is_valid(path: str, tmp_path: Path) -> None:
-    for name in ("domains", "clients.deny", "relay.deny", "turf.table"):
+    for name in ("domains", "relay_domains", "clients.deny", "relay.deny", "turf.table"):
         (tmp_path / name).write_text("")
     this = dict(keys(Config))[path]
     example = {"user": USER, "socket_group": GROUP}.get(path, this.example)

@@ -325,10 +325,13 @@ SENTENCES: dict[str, list[str]] = {
         'socket: "unix:turfmilter/turfmilter.sock": the path is relative; write all of it, such as "unix:/run/turfmilter/turfmilter.sock"',
     ],
     "sources": [
-        'domains[1]: "hash:/etc/postfix/relay_domains": hash: is no source; a file of entries is written "file:PATH"',
+        'domains[1]: "hash:/etc/postfix/relay_domains": hash: is no source; for the source of a table of Postfix write "postfix:/etc/postfix/relay_domains"',
         'domains[2]: "!file:wrong.table": a file is no exception; write the "!" before the entries in it',
         'domains[3]: "file:": no file is named; write "file:PATH"',
-        'domains[4]: "cdb:/etc/domains": cdb: is no source; a file of entries is written "file:PATH"',
+        'domains[4]: "cdb:/etc/domains": cdb: is no source; for the source of a table of Postfix write "postfix:/etc/domains"',
+        'domains[5]: "ldap:/etc/domains.cf": ldap: is no source; sources are "file:PATH", "postfix:PATH" and "sendmail:PATH"',
+        'domains[6]: "postfix:": no file is named; write "postfix:PATH"',
+        'domains[7]: "!sendmail:relay-domains": a file is no exception; write the "!" before the entries in it',
     ],
     "text_for_a_list": [
         'domains: "example.org" is not a list; write ["example.org"]',

@@ -25,12 +25,16 @@ from turfmilter.core.escape import unescape
 from turfmilter.core.limits import Limits
 from turfmilter.core.mailbox import fold_domain, parse_address
 from turfmilter.core.nat import NatAlarm
+from turfmilter.core.pattern import parse_host, parse_sender
 from turfmilter.core.ports import ClientNames
 from turfmilter.core.readings import read, read_sender
 from turfmilter.core.record import Record
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Connection, Known
+from turfmilter.importers.postfix import read_postfix
+from turfmilter.importers.sendmail import read_sendmail
+from turfmilter.importers.words import Of
 from turfmilter.mta.recipients import deletable
 from turfmilter.telemetry.line import text
 
@@ -110,14 +114,22 @@ def said(folder: Path, table: dict[str, object]) -> tuple[Config | None, list[st
     return config, list(config.warnings)
 
 
+# The language of a block is the kind of file that it shows; where such a file is named in the configuration.
+FILES = {
+    "table": ("turf", "tables", "file:turf.table"),
+    "hosts": ("relay", "allow", "file:relay.allow"),
+    "postfix": ("relay", "allow", "postfix:mynetworks"),
+    "sendmail": ("relay", "allow", "sendmail:relay-domains"),
+}
+
+
 def of_entries(folder: Path, language: str, content: str) -> tuple[Config, list[str]]:
-    """The same for a table file: of mail addresses ("table") or of clients that may relay ("hosts")."""
-    section, name = {"table": ("turf", "turf.table"), "hosts": ("relay", "relay.allow")}[language]
-    (folder / name).write_text(content)
-    key = "tables" if section == "turf" else "allow"
-    table: dict[str, object] = {"domains": ["example.org"], section: {key: [f"file:{name}"]}}
+    """The same for a file of entries."""
+    section, key, source = FILES[language]
+    (folder / source.partition(":")[2]).write_text(content)
+    table: dict[str, object] = {"domains": ["example.org"], section: {key: [source]}}
     if section == "turf":
-        table["turf"] = {key: [f"file:{name}"], "directory": "/quarantine"}
+        table["turf"] = {key: [source], "directory": "/quarantine"}
     config, sentences = said(folder, table)
     return config or Config(), sentences
 
@@ -152,7 +164,7 @@ def test_every_configuration_says_what_stands_below_it_and_nothing_else(block: B
         table["user"] = "nobody"
     if table.get("socket_group") == "postfix":
         table["socket_group"] = "root"
-    for name in re.findall(r'"file:([^"/]+)"', block.content):
+    for name in re.findall(r'"(?:file|postfix|sendmail):([^"/]+)"', block.content):
         (tmp_path / name).write_text("")
     _, sentences = said(tmp_path, table)
     assert sentences == list(block.quoted)
@@ -163,7 +175,7 @@ def test_every_configuration_says_what_stands_below_it_and_nothing_else(block: B
     [
         pytest.param(block, after, id=str(block))
         for block, after in zip(BLOCKS, [*BLOCKS[1:], None], strict=True)
-        if block.language in ("table", "hosts")
+        if block.language in FILES
     ],
 )
 def test_every_table_says_what_stands_below_it_and_nothing_else(
@@ -181,6 +193,24 @@ def test_every_entry_matches_what_the_page_says(row: list[str], tmp_path: Path) 
     assert matching and others
     assert [one for one in matching if decides(config, language, one) != entry] == []
     assert [one for one in others if decides(config, language, one) is not None] == []
+
+
+LISTS = {
+    "in a list of domains": (parse_host, Of.DOMAINS),
+    "in a list of clients": (parse_host, Of.CLIENTS),
+    "in a list of mail addresses": (parse_sender, Of.SENDERS),
+}
+
+
+@pytest.mark.parametrize("row", rows(ROOT / "docs/reference/tables.md", "in a file of", "entry", *LISTS), ids=str)
+def test_an_entry_of_the_mta_means_what_the_page_says(row: list[str]) -> None:
+    mta, *name = row[0].split(", ")
+    reader = {"Postfix": read_postfix, "Sendmail": read_sendmail}[mta]
+    source = spans(name[0])[0] if name and spans(name[0]) else "another"
+    for (parse, of), meant in zip(LISTS.values(), row[2:], strict=True):
+        entries, problems = reader([spans(row[1])[0]], f"/etc/{source}", parse, of)
+        assert [entry.pattern for entry in entries] == [parse(span) for span in spans(meant)]
+        assert meant or problems
 
 
 def test_the_most_specific_entry_decides_as_the_page_says(tmp_path: Path) -> None:

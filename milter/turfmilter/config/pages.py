@@ -38,8 +38,9 @@ Every key has a default; `contrib/turfmilter.toml` is a file to start from.
 A filter can only take away: nothing written here lets a client do what the MTA itself refuses.
 
 Keys of the top level stand before the first `[section]`.
-Lists hold entries and files of entries: `file:PATH` is a file with one entry a line, its path relative to the
-configuration file. A `!` before an entry makes it an exception; whatever their order, the most specific entry decides.
+Lists hold entries and files of entries: `file:PATH` is a file with one entry a line, `postfix:PATH` and
+`sendmail:PATH` are files of the MTA; paths are relative to the configuration file.
+A `!` before an entry makes it an exception; whatever their order, the most specific entry decides.
 
 This page is made from the program's own schema.
 """

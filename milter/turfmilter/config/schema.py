@@ -117,7 +117,7 @@ class Config:
         [],
         "The domains that this host receives mail for, and the addresses for which user@[address] is ours."
         ' A domain covers its subdomains, "=domain" is only itself.',
-        example=["example.org", "=example.net", "file:domains"],
+        example=["example.org", "=example.net", "file:domains", "postfix:relay_domains"],
         sample=[],
     )
     authserv_id: str = setting(

@@ -1,0 +1,158 @@
+"""Files of Postfix: the source of a lookup table (postmap(1)), or a list as "/file" has it in main.cf."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from turfmilter.core.entry import Entry, Problem, Where
+from turfmilter.core.pattern import Interval, Name
+from turfmilter.core.tablefile import Parse
+from turfmilter.importers.words import Dialect, Of, Word, named, translate
+
+_WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,])+')
+_FIRST = re.compile(rf"[\s,]*{_WORD.pattern}([\s,]*)")
+_COMMENT = re.compile(r"(?<![^\s,])#")
+# A second word that looks like an entry makes the line a list; any other is the result of a lookup.
+_SECOND_ENTRY = re.compile(r"[!$/[].*|[a-z]+:/.*|localhost|\.?[\w-]+(?:\.[\w-]+)+\.?(?:/\d+)?", re.IGNORECASE)
+_REFUSES = re.compile(r"(?:REJECT|DEFER\w*|DISCARD|[45]\d\d)(?!\w)", re.IGNORECASE)
+_PASSES = re.compile(r"(?:OK|DUNNO|PERMIT\w*)(?!\w)", re.IGNORECASE)
+_LITERAL = re.compile(r"\[(?:IPv6:)?([0-9a-f:.]+)\](/\d+)?", re.IGNORECASE)
+
+_FOREIGN = {
+    r"\$": ("a variable of main.cf", "write its value, which postconf -x shows"),
+    r"/": ("a file inside a list, or a regular expression", 'a file is named in the configuration: "postfix:PATH"'),
+    r"(?![0-9a-f]{1,4}:[0-9a-f:])[a-z]\w*:": (
+        "a table inside a list",
+        'its source is named in the configuration: "postfix:PATH"',
+    ),
+    r"(?:if|endif)\Z": ("a condition", "write the entries into a file: of your own"),
+    r"\w+\s*=(?!.*@)": ("a line of main.cf", "name a file that holds nothing but the list"),
+}
+
+
+def read_postfix(lines: Iterable[str], source: str, parse: Parse, of: Of) -> tuple[list[Entry], list[Problem]]:
+    """The entries in a file of Postfix, and all of its problems; `source` is the file's name.
+
+    Of a table the first column is read.  Postfix's own parent_domain_matches_subdomains says where a bare domain
+    holds its subdomains: in mynetworks, in access tables and in relay_domains.
+    """
+    words, problems = _words(lines, source)
+    below = of is not Of.DOMAINS or named(source, "relay_domains")
+    entries, found = translate(words, Dialect(_FOREIGN, _address), parse, of, below=below)
+    problems += [*found, *_never_reached(entries)]
+    return entries, sorted(problems, key=lambda problem: problem.where.line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a list, or of a table; `result` is what stands behind the key of the latter."""
+
+    words: tuple[Word, ...]
+    table: bool | None  # None: it can be either
+    result: str = ""
+
+
+def _words(lines: Iterable[str], source: str) -> tuple[list[Word], list[Problem]]:
+    """The entries of all lines, if they are all of a list or all of a table that says one thing."""
+    words: list[Word] = []
+    problems: list[Problem] = []
+    shape: _Line | None = None
+    said: _Line | None = None
+    for line in _lines(lines, source):
+        words += line.words
+        shape = shape or (line if line.table is not None else None)
+        said = said or (line if _meaning(line) else None)
+        if line.table and line.words[0].exception:
+            wrong = 'a "!" in a table: Postfix takes it for a part of the key, or for everything else'
+            problems.append(_problem(line, wrong, "write the entries into a file: of your own"))
+        elif shape and line.table not in (None, shape.table):
+            problems.append(_mixed(line, shape))
+        elif said and _meaning(line) not in ("", _meaning(said)):
+            wrong = f"{line.result} behind it, and {said.result} in line {said.words[0].where.line}"
+            problems.append(_problem(line, wrong, "a list says one thing; the others belong into a file of their own"))
+    return words, problems
+
+
+def _lines(lines: Iterable[str], source: str) -> Iterator[_Line]:
+    """The lines that say something.  One that is indented continues the result of a table's line."""
+    before: _Line | None = None
+    for number, text in enumerate(lines, 1):
+        text = text.removeprefix("\ufeff")
+        line = _line(text, Where(source, number))
+        if line and not (before and before.table and text[0].isspace()):
+            before = line
+            yield line
+
+
+def _line(text: str, where: Where) -> _Line | None:
+    content, *comment = _COMMENT.split(text, 1)
+    found = _WORD.findall(content)
+    if not found:
+        return None
+    words = tuple(Word(word, where) for word in found)
+    gap = _FIRST.match(content)
+    if gap and "," in gap[1]:
+        return _Line(words, table=False)
+    if len(found) == 1:
+        return _Line(words, table=None if comment else False)
+    if found[1] == "=":
+        return _Line((Word(f"{found[0]} =", where),), table=False)
+    if "@" not in found[0] and _SECOND_ENTRY.fullmatch(found[1]):
+        return _Line(words, table=False)
+    return _Line(words[:1], table=True, result=found[1])
+
+
+def _meaning(line: _Line) -> str:
+    """What the result of an access table does; "" for one that says nothing."""
+    if _REFUSES.match(line.result):
+        return "refuses"
+    return "passes" if _PASSES.match(line.result) else ""
+
+
+def _mixed(line: _Line, shape: _Line) -> Problem:
+    number = shape.words[0].where.line
+    if line.table:
+        wrong = f"{line.result} stands behind it, as in a table, and line {number} is of a list"
+        return _problem(line, wrong, "in a list, commas separate the entries of one line")
+    wrong = f"a line of a list, and line {number} is of a table"
+    return _problem(line, wrong, "in a table a result stands behind each entry")
+
+
+def _problem(line: _Line, wrong: str, meant: str) -> Problem:
+    return Problem(line.words[0].where, line.words[0].text, wrong, meant)
+
+
+def _address(word: str) -> str:
+    """Postfix writes an IPv6 address in brackets where a colon could mean a table."""
+    literal = _LITERAL.fullmatch(word)
+    return f"{literal[1]}{literal[2] or ''}" if literal else word
+
+
+def _never_reached(entries: list[Entry]) -> Iterator[Problem]:
+    """Entries that the first match of Postfix decides otherwise than our most specific one would."""
+    if not any(entry.exception for entry in entries):
+        return
+    for sign in (False, True):
+        earlier: list[Entry] = []
+        for entry in entries:
+            if entry.exception is sign:
+                earlier.append(entry)
+                continue
+            first = next((other for other in earlier if _decides_before(other, entry)), None)
+            if first:
+                wrong = f'"{first.text}" in line {first.where.line} decides before it in Postfix, and would not here'
+                yield Problem(entry.where, entry.text, wrong, "the most specific one must stand first")
+
+
+def _decides_before(first: Entry, second: Entry) -> bool:
+    """True when both can match one client, and the second is not the less specific one."""
+    match first.pattern, second.pattern:
+        case Interval() as one, Interval() as other:
+            return one.version == other.version and one.first <= other.first and other.last <= one.last
+        case Name() as one, Name() as other:
+            return one.domain == other.domain or (not one.exact and other.domain.endswith(f".{one.domain}"))
+        case Name(), Interval():
+            return True
+    return False

@@ -1,0 +1,116 @@
+"""The words of an MTA's file become entries of our tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from turfmilter.core.entry import Entry, Problem, Where
+from turfmilter.core.mailbox import fold_domain
+from turfmilter.core.name import looks_numeric
+from turfmilter.core.tablefile import Parse, parse_entry
+
+_NAME = re.compile(r"[^@<>\[\]/:;=]+")
+
+
+class Of(Enum):
+    """What a list is a list of: the MTAs take a bare domain differently in each."""
+
+    DOMAINS = "domains"
+    CLIENTS = "clients"
+    SENDERS = "senders"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One entry as the MTA's file writes it, "!" included."""
+
+    text: str
+    where: Where
+
+    @property
+    def exception(self) -> bool:
+        """True behind a "!"."""
+        return self.text.startswith("!")
+
+    @property
+    def body(self) -> str:
+        """The word without its "!"."""
+        return self.text.removeprefix("!")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one MTA writes entries.
+
+    `foreign` are the words that are none, each with what is wrong and what to do; the patterns are those of their
+    beginning, with the "!" or behind it.
+    `address` gives our spelling of an address or network, and every other word as it is.
+    """
+
+    foreign: Mapping[str, tuple[str, str]]
+    address: Callable[[str], str]
+
+
+def translate(
+    words: Sequence[Word], dialect: Dialect, parse: Parse, of: Of, *, below: bool
+) -> tuple[list[Entry], list[Problem]]:
+    """The entries that the words mean, and all problems.  `below` says that a bare domain holds its subdomains.
+
+    Where a word is written ".isp.example", the MTA has been told that bare domains hold none.
+    """
+    dotted = {(word.exception, fold_domain(word.body[1:])) for word in words if _is_dotted(word)}
+    bare = {(word.exception, fold_domain(word.body)) for word in words}
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for word in words:
+        wrong = _refusal(word, dialect)
+        if _is_dotted(word) and wrong is None:
+            if (word.exception, fold_domain(word.body[1:])) in bare:
+                continue  # together they are one entry
+            wrong = _only_below(word.body[1:])
+        if wrong:
+            problems.append(Problem(word.where, word.text, *wrong))
+            continue
+        wide = (word.exception, fold_domain(word.body)) in dotted if dotted else below
+        entry, found = parse_entry(word.text, word.where, _reading(_ours(dialect.address(word.body), of, wide), parse))
+        problems += found
+        entries += [entry] if entry else []
+    return entries, problems
+
+
+def named(source: str, name: str) -> bool:
+    """True when the file `source` has this name, whatever folder it is in."""
+    return source.rpartition("/")[2] == name
+
+
+def _reading(ours: str, parse: Parse) -> Parse:
+    return lambda _: parse(ours)
+
+
+def _is_dotted(word: Word) -> bool:
+    return word.body.startswith(".") and len(word.body) > 1
+
+
+def _refusal(word: Word, dialect: Dialect) -> tuple[str, str] | None:
+    for pattern, wrong in dialect.foreign.items():
+        if any(re.match(pattern, text, re.IGNORECASE) for text in (word.text, word.body)):
+            return wrong
+    return None
+
+
+def _only_below(name: str) -> tuple[str, str]:
+    wrong = "the subdomains without the domain itself, which no entry says here"
+    return wrong, f"add {name} to the file, or write {name} and !={name} into a file: of your own"
+
+
+def _ours(word: str, of: Of, wide: bool) -> str:
+    """The word in our pattern language."""
+    at = "@" if of is Of.SENDERS else ""
+    if at and word.startswith("@"):
+        return f"={word}"  # the MTAs never look for subdomains behind it
+    if not _NAME.fullmatch(word) or looks_numeric(word):
+        return word
+    return f"{at}{word}" if wide else f"={at}{word}"
