@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rig import wire
-from rig.filter import Filters
+from rig.filter import Filter, Filters
 from rig.wire import Action, Protocol
 
 RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
@@ -114,6 +114,43 @@ def test_what_an_mta_lacks_and_we_need_is_said_once(
     for _ in range(3):
         with turf.session(actions=actions, protocol=protocol):
             pass
+    assert_warned(turf, said)
+
+
+BY_PORT = RELAY + "[listener.inner]\nport = 2525\n"
+BY_ADDRESS = RELAY + '[listener.inner]\naddress = "192.0.2.1"\n'
+BY_DAEMON = RELAY + '[listener.inner]\ndaemon = "inner"\n'
+BY_NAME = 'domains = ["rig.test"]\n[connect]\ndeny = ["bad.test"]\non_error = "continue"\n'
+ON_ALL_ADDRESSES = {"daemon_addr": "0.0.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "address", "port", "macros", "said"),
+    [
+        (BY_PORT, "192.0.2.9", 40000, {}, []),
+        (BY_PORT, "192.0.2.9", 40000, {"daemon_port": None}, ["{daemon_port}"]),
+        (BY_ADDRESS, "192.0.2.9", 40000, {"daemon_port": None}, []),
+        (BY_ADDRESS, "192.0.2.9", 40000, ON_ALL_ADDRESSES, ["{daemon_addr}"]),
+        (BY_ADDRESS, "192.0.2.9", 40000, {**ON_ALL_ADDRESSES, "if_addr": "192.0.2.1"}, []),
+        (BY_ADDRESS, "127.0.0.2", 40000, ON_ALL_ADDRESSES, []),
+        (BY_DAEMON, "192.0.2.9", 40000, {"daemon_name": None}, ["{daemon_name}"]),
+        (BY_NAME, "192.0.2.9", 40000, {"client_resolve": "FAIL"}, []),
+        (BY_NAME, "192.0.2.9", 40000, {"client_resolve": None}, ["{client_resolve}"]),
+        (RELAY, "192.0.2.9", 40000, {"client_resolve": None, "daemon_port": None, "daemon_name": None}, []),
+        (BY_NAME, "127.0.0.1", 0, {"client_resolve": None}, []),
+    ],
+)
+def test_what_an_mta_does_not_send_and_we_need_is_said_once(
+    own_filter: Filters, settings: str, address: str, port: int, macros: dict[str, str | None], said: list[str]
+) -> None:
+    turf = own_filter(settings, log="text")
+    for _ in range(3):
+        with turf.session("client.out.test", address, port, macros=macros):
+            pass
+    assert_warned(turf, [f"the MTA sends no {name}: " for name in said])
+
+
+def assert_warned(turf: Filter, said: list[str]) -> None:
     warnings = [line for line in turf.lines() if line.startswith("warning: ")]
     assert len(warnings) == len(said)
     assert all(word in line for word, line in zip(said, warnings, strict=True))

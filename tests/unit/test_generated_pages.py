@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from turfmilter.config import pages as of_configuration
 from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.pages import PAGES, main, sample
+from turfmilter.config.pages import PAGES, sample, write
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys, sections
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES
+from turfmilter.mta import pages as of_mtas
 
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_as_the_code_says(name: str) -> None:
-    assert (PROJECT / name).read_text(encoding="utf-8") == PAGES[name](), (
-        "run: PYTHONPATH=milter python -m turfmilter.config.pages ."
+@pytest.mark.parametrize(
+    ("name", "module", "page"),
+    [(name, module, page) for module in (of_configuration, of_mtas) for name, page in module.PAGES.items()],
+)
+def test_a_page_is_as_the_code_says(name: str, module: ModuleType, page: Callable[[], str]) -> None:
+    assert (PROJECT / name).read_text(encoding="utf-8") == page(), (
+        f"run: PYTHONPATH=milter python -m {module.__name__} ."
     )
 
 
 def test_all_pages_are_written_below_a_folder(tmp_path: Path) -> None:
     for name in PAGES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    main(tmp_path)
+    write(PAGES, tmp_path)
     assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in PAGES} == {n: p() for n, p in PAGES.items()}
 
 

@@ -9,7 +9,7 @@ import inspect
 import sys
 import textwrap
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +133,9 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-def main(folder: Path) -> None:
+def write(pages: Mapping[str, Callable[[], str]], folder: Path) -> None:
     """Write every page below `folder`."""
-    for name, page in PAGES.items():
+    for name, page in pages.items():
         (folder / name).write_text(page(), encoding="utf-8")
 
 
@@ -206,4 +206,4 @@ def _said_of(mistake: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    write(PAGES, Path(sys.argv[1]))

@@ -26,6 +26,7 @@ from turfmilter.mta.peer import connection
 from turfmilter.mta.recipients import deletable
 from turfmilter.mta.service import Service
 from turfmilter.mta.transcript import Transcript
+from turfmilter.mta.undelivered import undelivered
 
 _Callback = Callable[..., int]
 
@@ -81,6 +82,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         """`hostname` says less than the macros do."""
         client = connection(family, hostaddr, self._macros, self._names())
         self._service.watch(client)
+        self._service.remarks.make(undelivered(self._judge.generation, client, self._macros))
         verdict = self._judge.connect(client)
         if verdict.reply:
             self._log(verdict, ())
