@@ -100,6 +100,13 @@ def test_a_listener_is_told_by_port_and_address_and_the_most_conditions_win(
     host.filters[filtered].said(f" client=203.0.113.9 .*listener={listener} ")
 
 
+def test_postfix_sends_every_macro_that_listeners_need(host: Mailhost) -> None:
+    for name, running in host.filters.items():
+        reply(host, "<last@rig.test>", listener=name)
+        running.said("rcpt=last@rig.test")
+        assert "the MTA sends no" not in running.daemon.log()
+
+
 def test_a_listener_may_relay_what_another_may_not(host: Mailhost) -> None:
     assert reply(host, "<x@elsewhere.test>", listener="two-hosts", DESTADDR="203.0.113.25") == TAKEN
     assert reply(host, "<x@elsewhere.test>", listener="two-hosts", DESTADDR="203.0.113.26") == NO_RELAY

@@ -76,6 +76,7 @@ def test_a_table_of_postfix_may_hold_mail_addresses(text: str, entries: list[str
         ("a.test OK\nb.test", 'list:2: "b.test": a line of a list, and line 1 is of a table; in a table a result stands behind each entry'),
         ("b.test\na.test OK", 'list:2: "a.test": OK stands behind it, as in a table, and line 1 is of a list; in a list, commas separate the entries of one line'),
         ("a.test OK\nb.test REJECT", 'list:2: "b.test": REJECT behind it, and OK in line 1; a list says one thing; the others belong into a file of their own'),
+        ("a.test OK\nb.test dunno", 'list:2: "b.test": dunno behind it, and OK in line 1; a list says one thing; the others belong into a file of their own'),
         ("a.test 550 no\nb.test dunno", 'list:2: "b.test": dunno behind it, and 550 in line 1; a list says one thing; the others belong into a file of their own'),
         (".a.test", 'list:1: ".a.test": the subdomains without the domain itself, which no entry says here; add a.test to the file, or write a.test and !=a.test into a file: of your own'),
         ("a.test, !b.a.test", None),

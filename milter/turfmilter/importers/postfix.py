@@ -16,8 +16,10 @@ _FIRST = re.compile(rf"[\s,]*{_WORD.pattern}([\s,]*)")
 _COMMENT = re.compile(r"(?<![^\s,])#")
 # A second word that looks like an entry makes the line a list; any other is the result of a lookup.
 _SECOND_ENTRY = re.compile(r"[!$/[].*|[a-z]+:/.*|localhost|\.?[\w-]+(?:\.[\w-]+)+\.?(?:/\d+)?", re.IGNORECASE)
-_REFUSES = re.compile(r"(?:REJECT|DEFER\w*|DISCARD|[45]\d\d)(?!\w)", re.IGNORECASE)
-_PASSES = re.compile(r"(?:OK|DUNNO|PERMIT\w*)(?!\w)", re.IGNORECASE)
+# What the results of an access table do (access(5)); those of other tables say nothing.
+_ACTION = re.compile(
+    r"(?:(?P<refuses>REJECT|DEFER\w*|DISCARD|[45]\d\d)|(?P<passes>OK|PERMIT\w*)|(?P<leaves>DUNNO))(?!\w)", re.IGNORECASE
+)
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9a-f:.]+)\](/\d+)?", re.IGNORECASE)
 
 _FOREIGN = {
@@ -63,13 +65,13 @@ def _words(lines: Iterable[str], source: str) -> tuple[list[Word], list[Problem]
     for line in _lines(lines, source):
         words += line.words
         shape = shape or (line if line.table is not None else None)
-        said = said or (line if _meaning(line) else None)
+        said = said or (line if _action(line) else None)
         if line.table and line.words[0].exception:
             wrong = 'a "!" in a table: Postfix takes it for a part of the key, or for everything else'
             problems.append(_problem(line, wrong, "write the entries into a file: of your own"))
         elif shape and line.table not in (None, shape.table):
             problems.append(_mixed(line, shape))
-        elif said and _meaning(line) not in ("", _meaning(said)):
+        elif said and _action(line) not in (None, _action(said)):
             wrong = f"{line.result} behind it, and {said.result} in line {said.words[0].where.line}"
             problems.append(_problem(line, wrong, "a list says one thing; the others belong into a file of their own"))
     return words, problems
@@ -104,11 +106,9 @@ def _line(text: str, where: Where) -> _Line | None:
     return _Line(words[:1], table=True, result=found[1])
 
 
-def _meaning(line: _Line) -> str:
-    """What the result of an access table does; "" for one that says nothing."""
-    if _REFUSES.match(line.result):
-        return "refuses"
-    return "passes" if _PASSES.match(line.result) else ""
+def _action(line: _Line) -> str | None:
+    action = _ACTION.match(line.result)
+    return action and action.lastgroup
 
 
 def _mixed(line: _Line, shape: _Line) -> Problem:

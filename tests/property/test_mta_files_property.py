@@ -1,4 +1,4 @@
-"""Files of Postfix: our table holds what Postfix's own list holds, or the file is refused."""
+"""Files of the MTAs: our table holds what the list of Postfix holds, or the file is refused; no text is too strange."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ from rig.postfixlist import PostfixList
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
 from turfmilter.core.entry import listed
+from turfmilter.core.pattern import parse_host, parse_sender
 from turfmilter.core.ports import ClientNames
 from turfmilter.core.session import Connection, Known
+from turfmilter.importers.postfix import read_postfix
+from turfmilter.importers.sendmail import read_sendmail
+from turfmilter.importers.words import Of
 
 TODAY = date(2027, 1, 1)
 NAMES = ["a.test", "b.a.test", "c.b.a.test", "d.test", "x.d.test", "da.test"]
@@ -108,6 +112,14 @@ def test_a_list_of_clients_holds_whom_postfix_says(content: str) -> None:
         with PostfixList(str(path), parent=True) as matching:
             theirs = [client for client in clients if matching.holds_client(*client)]
         assert [client for client in clients if listed(config.relay.allow.find(peer(*client), TODAY).entry)] == theirs
+
+
+@given(text=st.text('aA.b:[]!#$/=@,"\\ \t\n01é-*<>', max_size=40), of=st.sampled_from(Of))
+def test_no_text_is_too_strange(text: str, of: Of) -> None:
+    lines = text.split("\n")
+    for reader in (read_postfix, read_sendmail):
+        entries, problems = reader(lines, "file", parse_sender if of is Of.SENDERS else parse_host, of)
+        assert all(0 < one.where.line <= len(lines) for one in (*entries, *problems))
 
 
 def peer(name: str, address: str) -> Connection:
