@@ -1,0 +1,65 @@
+"""Postfix as Debian installs it: its own main.cf and master.cf, every service in a chroot, on ports 25 and so on."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from rig.certificate import make_certificate
+from rig.postfix import Postfix
+
+_STOCK = Path("/usr/share/postfix")
+_HOST = "mx.rig.test"
+_MAIN = """
+myhostname = {host}
+mydestination = rig.test
+mynetworks = 127.0.0.1
+local_recipient_maps =
+alias_maps =
+virtual_alias_maps = inline:{{{{ info@rig.test = anna@rig.test }}}}
+local_transport = smtp:[127.0.0.1]:{sink}
+default_transport = smtp:[127.0.0.1]:{sink}
+smtp_dns_support_level = disabled
+smtpd_peername_lookup = no
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {certificate}
+maillog_file = {log}
+maillog_file_prefixes = {prefix}
+"""
+_SASL = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: /etc/sasldb2\nmech_list: PLAIN LOGIN\n"
+
+
+class StockPostfix(Postfix):
+    """At /etc/postfix, inside a machine of the test's own: see rig.machine.
+
+    For rig.test, delivering to the SMTP server at loopback port `sink`; `accounts` may log in where a service asks.
+    """
+
+    def __init__(self, directory: Path, *, sink: int, accounts: dict[str, str]) -> None:
+        super().__init__(directory, sink=sink)
+        self.config = Path("/etc/postfix")
+        self.ports = {"inbound": 25, "unfiltered": 25, "submission": 587, "submissions": 465, "release": 10026}
+        self._sink = sink
+        self._users = accounts
+
+    def _write(self) -> None:
+        for directory in ("/var/spool/postfix/etc", "/var/lib/postfix", "/var/log"):
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        shutil.chown("/var/lib/postfix", "postfix")
+        self.log_file.touch()
+        make_certificate(self.certificate, _HOST)
+        own = _MAIN.format(
+            host=_HOST, sink=self._sink, certificate=self.certificate, log=self.log_file, prefix=self.directory
+        )
+        self._file("main.cf", (_STOCK / "main.cf.debian").read_text() + own)
+        self._file("master.cf", (_STOCK / "master.cf.dist").read_text())
+        self._file("sasl/smtpd.conf", _SASL)
+        # smtpd opens it when it is in the chroot already.
+        database = Path("/var/spool/postfix/etc/sasldb2")
+        for name, password in self._users.items():
+            command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", _HOST, name]
+            subprocess.run(command, input=password.encode(), check=True)
+        shutil.chown(database, "postfix")
+        # What Debian's unit does before every start: the files that a chroot needs.
+        subprocess.run(["/usr/lib/postfix/configure-instance.sh", "-"], check=True)
