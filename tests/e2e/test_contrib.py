@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from e2e.stockpostfix import StockPostfix
 
+from e2e.stockpostfix import StockPostfix
 from rig import wait
 from rig.link import accepts
 from rig.machine import own_machine
@@ -26,6 +26,7 @@ FILES = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
 MESSAGE = b"From: anna@turf.test\r\nTo: bare\r\nSubject: =?odd\r\nDate: yesterday\r\n\r\nhello\r\n"
 CONFIG = f"""\
 socket = "unix:{SOCKET}"
+user = "turfmilter"
 domains = ["rig.test"]
 [log]
 to = "stderr"
@@ -166,6 +167,34 @@ def test_a_released_message_passes_unfiltered_and_unchanged(host: Host) -> None:
     assert b"From: " + rest == MESSAGE
     assert received.count(b"Received: ") == 1
     assert host.filter.text() == said
+
+
+@pytest.mark.parametrize(
+    ("socket", "said"),
+    [
+        (f"unix:{SOCKET}", ""),
+        ("inet:8895@127.0.0.1", ""),
+        (
+            "unix:/run/turfmilter/s",
+            "/etc/postfix/master.cf runs smtpd in the chroot /var/spool/postfix, where there is",
+        ),
+        (
+            "unix:/var/spool/postfix/private/s",
+            'Postfix\'s user "postfix" may not write to the socket; set socket_group',
+        ),
+    ],
+)
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("given", ["in the configuration", "on the command line"])
+def test_it_is_said_when_postfix_could_not_reach_the_socket(machine: Path, socket: str, said: str, given: str) -> None:
+    path = machine / "other.toml"
+    options = ["-s", socket] if given == "on the command line" else []
+    path.write_text(CONFIG if options else CONFIG.replace(f"unix:{SOCKET}", socket))
+    done = subprocess.run(["turfmilter", "-t", "-c", path, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    warned = [line for line in done.stderr.splitlines() if line.startswith(f"turfmilter: warning: {socket}: ")]
+    assert len(warned) == len(done.stderr.splitlines()) == bool(said)
+    assert said in done.stderr
 
 
 def test_the_release_service_is_on_loopback_alone() -> None:

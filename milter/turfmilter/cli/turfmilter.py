@@ -15,7 +15,7 @@ from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import QuarantineError
-from turfmilter.daemon import background, identity
+from turfmilter.daemon import background, identity, reach
 from turfmilter.daemon.listener import Listener, SocketError
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.server import require_pymilter
@@ -48,8 +48,8 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
     try:
         config = _load(path, socket)
         identity.check(config.user)
+        _say_who_cannot_reach(config)
         if test:
-            _check_directory(config.socket)
             identity.become(config.user)
             _check_quarantines(config)
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
@@ -98,10 +98,10 @@ def _check_quarantines(config: Config) -> None:
             _warn(f"{error}: messages that are to be held are answered 452 until there is room")
 
 
-def _check_directory(socket: SocketSpec) -> None:
-    directory = Path(socket.path).parent
-    if socket.family == "unix" and not directory.is_dir():
-        _warn(f"{socket}: the directory {directory} does not exist: the start will fail")
+def _say_who_cannot_reach(config: Config) -> None:
+    mta = reach.Postfix.at()
+    for warning in reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta):
+        _warn(warning)
 
 
 def _greeting(config: Config) -> list[str]:
@@ -112,7 +112,9 @@ def _greeting(config: Config) -> list[str]:
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
     """The lines to paste, where the socket has an address of its own."""
-    lines = (("main.cf", socket.postfix()), ("sendmail.mc", socket.sendmail()))
+    mta = reach.Postfix.at()
+    line = socket.postfix(mta.queue) if mta else socket.postfix()
+    lines = (("main.cf", line), ("sendmail.mc", socket.sendmail()))
     return [f"{file}: {line}" for file, line in lines if line]
 
 

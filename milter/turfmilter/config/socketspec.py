@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 _LONGEST_PATH = 107  # sun_path of unix(7) has room for 108 bytes, the last one is NUL
 _QUEUE_DIRECTORY = PurePosixPath("/var/spool/postfix")
@@ -87,18 +87,17 @@ class SocketSpec:
         version = _version(self.host)
         return ip_address(self.host).is_loopback if version else self.host.lower() == "localhost"
 
-    def postfix(self) -> str | None:
+    def postfix(self, queue: PurePath = _QUEUE_DIRECTORY) -> str | None:
         """The line for main.cf; None for fd, whose address only its giver knows.
 
-        Debian's smtpd runs chrooted in the queue directory: a path below it is written from there,
+        Debian's smtpd runs chrooted in the `queue` directory: a path below it is written from there,
         which works inside the chroot and outside.
         """
         if self.family == "fd":
             return None
         if self.family == "unix":
             path = PurePosixPath(self.path)
-            inside = path.is_relative_to(_QUEUE_DIRECTORY)
-            return f"smtpd_milters = unix:{path.relative_to(_QUEUE_DIRECTORY) if inside else path}"
+            return f"smtpd_milters = unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}"
         host = f"[{self._reachable}]" if ":" in self._reachable else self._reachable
         return f"smtpd_milters = inet:{host}:{self.port}"
 

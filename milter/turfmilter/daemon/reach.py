@@ -1,0 +1,167 @@
+"""Whether the MTA can reach the filter's unix socket: what would only be found out when mail arrives.
+
+Nothing is said of an MTA that is not installed, nor of what cannot be known from here.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from turfmilter.config.socketspec import SocketSpec
+
+_ACL = "system.posix_acl_access"
+_ENTER, _WRITE = 1, 2
+# Sendmail's administrator may have told it to trust more directories than it does by itself.
+_TRUSTING = re.compile(r"(?im)^O\s*DontBlameSendmail\s*=(?!\s*safe\s*$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Owner, group and mode: of a directory, or of the socket as it is going to be."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """What `path` has.  Raises OSError."""
+        found = path.stat()
+        return cls(found.st_uid, found.st_gid, found.st_mode)
+
+    @classmethod
+    def of_socket(cls, path: Path, mode: int, group: str, user: str) -> Self:
+        """What daemon.listener is going to give the socket `path`.  Raises OSError."""
+        directory = cls.of(path.parent)
+        uid = pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else os.geteuid()
+        inherited = directory.gid if directory.mode & stat.S_ISGID else os.getegid()
+        return cls(uid, grp.getgrnam(group).gr_gid if group else inherited, mode)
+
+    def grants(self, user: pwd.struct_passwd, wanted: int) -> bool:
+        """True when `user`, with all its groups, may do what is `wanted`."""
+        if user.pw_uid in (0, self.uid):
+            return user.pw_uid == 0 or bool(self.mode >> 6 & wanted)
+        member = self.gid in os.getgrouplist(user.pw_name, user.pw_gid)
+        return bool(self.mode >> (3 if member else 0) & wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Postfix:
+    """What Postfix's own two files in `directory` say about its processes."""
+
+    directory: Path
+    user: pwd.struct_passwd
+    queue: Path
+    chrooted: str  # the first program in a chroot that talks to filters; "" is none
+
+    @classmethod
+    def at(cls, directory: Path = Path("/etc/postfix")) -> Self | None:
+        """The Postfix that is configured there; None where there is none."""
+        try:
+            main = dict(_parameters(_lines(directory / "main.cf")))
+            user = pwd.getpwnam(main.get("mail_owner", "postfix"))
+            level = main.get("compatibility_level", "0")
+            chrooted = _chrooted(_lines(directory / "master.cf"), level)
+        except (OSError, UnicodeDecodeError, KeyError):
+            return None
+        return cls(directory, user, Path(main.get("queue_directory", "/var/spool/postfix")), chrooted)
+
+    def hindrances(self, path: Path, socket: Access) -> Iterator[str]:
+        """Why Postfix would not reach the socket `path`, and what to do; the first reason alone."""
+        name = self.user.pw_name
+        closed = next((one for one in _above(path) if not Access.of(one).grants(self.user, _ENTER)), None)
+        if self.chrooted and not path.is_relative_to(self.queue) and not _same(self._in_chroot(path), path.parent):
+            yield (
+                f"{self.directory}/master.cf runs {self.chrooted} in the chroot {self.queue}, where there is no such"
+                f' path; set socket = "unix:{self.queue}/turfmilter/turfmilter.sock", or a port: "inet:8895@127.0.0.1"'
+            )
+        elif closed:
+            mend = f"chgrp {name} {closed}; chmod g+x {closed}"
+            yield f'Postfix\'s user "{name}" may not enter {closed}; let it in: {mend}'
+        elif not socket.grants(self.user, _WRITE):
+            yield (
+                f'Postfix\'s user "{name}" may not write to the socket; set socket_group = "{name}" and'
+                f' socket_mode = "0660", or let the directory give it: chgrp {name} {path.parent};'
+                f" chmod g+s {path.parent}"
+            )
+
+    def _in_chroot(self, path: Path) -> Path:
+        return self.queue / path.parent.relative_to("/")
+
+
+def warnings(
+    spec: SocketSpec,
+    mode: int,
+    group: str,
+    user: str,
+    *,
+    postfix: Postfix | None,
+    sendmail: Path = Path("/etc/mail/sendmail.cf"),
+) -> list[str]:
+    """What keeps the MTA of this machine from the socket, one sentence each.
+
+    `mode`, `group` and `user` are those of the configuration, `sendmail` is where Sendmail's would be.
+    """
+    if spec.family != "unix":
+        return []
+    try:
+        path = Path(spec.path).parent.resolve(strict=True) / Path(spec.path).name
+        socket = Access.of_socket(path, mode, group, user)
+        found = [*postfix.hindrances(path, socket)] if postfix else []
+        if sendmail.exists() and not _TRUSTING.search(sendmail.read_text(errors="replace")):
+            found += _refusals(path)
+    except FileNotFoundError:
+        return [f"{spec}: the directory {Path(spec.path).parent} does not exist: the start will fail"]
+    except OSError:
+        return []
+    return [f"{spec}: {one}" for one in found]
+
+
+def _refusals(path: Path) -> Iterator[str]:
+    """What Sendmail refuses a socket for: a directory above it that others may write to, sticky or not."""
+    for directory in _above(path):
+        mode = Access.of(directory).mode
+        if mode & 0o022:
+            who, words = ("World", "o-w") if mode & stat.S_IWOTH else ("Group", "g-w")
+            yield (
+                f'Sendmail will refuse it ("unsafe: {who} writable directory"), because of {directory};'
+                f" put it elsewhere, such as below /run, or: chmod {words} {directory}"
+            )
+            return
+
+
+def _above(path: Path) -> list[Path]:
+    """The directories on the way to `path`, from the root on; not those with an ACL, whose mode says too little."""
+    return [one for one in reversed(path.parents) if _ACL not in os.listxattr(one)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
+
+
+def _lines(path: Path) -> list[str]:
+    """The logical lines of main.cf or master.cf (postconf(5)): what begins with a blank goes on, # is a comment."""
+    written = (line for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return re.sub(r"\n(?=\s)", "", "\n".join(written)).splitlines()
+
+
+def _parameters(lines: list[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, _, value = line.partition("=")
+        yield name.strip(), value.strip()
+
+
+def _chrooted(services: list[str], level: str) -> str:
+    """Of the programs that talk to filters the first that runs in a chroot (master(5)): smtpd or cleanup."""
+    # postconf(5), compatibility_level: before 1, "-" is a chroot.
+    chroot = "y" if re.match("[1-9]", level) else "y-"
+    fields = (line.split() for line in services)
+    return next((one[7] for one in fields if len(one) > 7 and one[4] in chroot and one[7] in ("smtpd", "cleanup")), "")
