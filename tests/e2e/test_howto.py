@@ -1,0 +1,70 @@
+"""The commands of the how-to pages, run as they stand there, on a machine with Debian's own Postfix."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.stockhost import CONTRIB, SOCKET, StockHost, installed, stock_host
+from rig import wait
+
+ROOT = CONTRIB.parent
+HOWTO = ROOT / "docs/howto"
+CONFIG = f"""\
+socket = "unix:{SOCKET}"
+user = "turfmilter"
+domains = ["rig.test"]
+[log]
+to = "stderr"
+"""
+# Only what runs under systemd can talk to it.
+_NOT_HERE = re.compile(r"(?m)^systemctl .*\n")
+
+
+def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every block of commands, and the lines that the page shows as its output."""
+    fences = re.findall(r"(?ms)^```(\w+)\n(.*?)^```\n", page.read_text())
+    for (language, block), after in zip(fences, [*fences[1:], ("", "")], strict=True):
+        if language == "sh":
+            yield _NOT_HERE.sub("", block), after[1].splitlines() if after[0] == "text" else []
+
+
+def follow(page: Path) -> None:
+    """Run every command, answer yes to every question, and compare what is said with what the page shows."""
+    for block, shown in commands(page):
+        for path in Path("/etc/postfix").glob("*.cf"):
+            os.utime(path, (0, 0))  # Postfix waits until they are two seconds old
+        done = subprocess.run(
+            ["bash", "-ec", block], cwd=ROOT, input="y\n", capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, (block, done)
+        said = done.stdout + done.stderr
+        assert [line for line in shown if line not in said] == [], (block, said)
+
+
+@pytest.fixture
+def host(place: Path) -> Iterator[StockHost]:
+    with stock_host(place, CONFIG) as host:
+        yield host
+
+
+def test_whoever_follows_the_page_about_postfix_has_a_filter(host: StockHost) -> None:
+    files = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
+    before = [path.read_bytes() for path in files]
+    follow(HOWTO / "attach-to-postfix.md")
+    assert "rcpt=root@" in host.logged("sender=anybody@good.example .* verdict=accept")
+    wait.until(lambda: host.sink.deliveries, "the message of the last section")
+    subprocess.run([CONTRIB / "postfix/attach", "--undo", "--yes"], check=True, capture_output=True)
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_whoever_follows_the_page_about_systemd_has_all_that_the_unit_needs(place: Path) -> None:
+    with installed(place, CONFIG):
+        follow(HOWTO / "run-under-systemd.md")
+        for name in ("service", "socket"):
+            assert Path(f"/etc/systemd/system/turfmilter.{name}").exists()
