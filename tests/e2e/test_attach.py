@@ -102,6 +102,13 @@ def test_a_second_time_changes_nothing(etc: Path, options: list[str]) -> None:
     assert both(etc) == after
 
 
+def test_a_socket_whose_name_only_begins_alike_is_another_one(etc: Path) -> None:
+    append(etc / "main.cf", "smtpd_milters = inet:127.0.0.1:8895\n")
+    attach(etc, "--yes", "-s", "inet:127.0.0.1:889")
+    expected = "{ inet:127.0.0.1:889, default_action=tempfail }, inet:127.0.0.1:8895"
+    assert value(etc, "-h", "smtpd_milters") == expected
+
+
 def test_a_filter_attached_by_hand_stays_as_it_is(etc: Path) -> None:
     append(etc / "main.cf", "smtpd_milters = inet:localhost:8891, unix:turfmilter/turfmilter.sock\n")
     attach(etc, "--yes")
