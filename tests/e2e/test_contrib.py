@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import smtplib
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +86,15 @@ def test_submission_needs_tls_and_a_login_and_has_rules_of_its_own(host: StockHo
         told = client.transaction("<anna@rig.test>", "<x@elsewhere.test>", "<y@elsewhere.test>", message=MESSAGE)
     assert [reply.code for reply in told] == [250, 250, 452, 250]
     assert "account=anna listener=submission " in host.logged("rcpt=x@elsewhere.test")
+
+
+def test_submissions_is_the_same_inside_tls_from_the_first_byte(host: StockHost) -> None:
+    trusting = ssl.create_default_context(cafile=str(host.postfix.certificate))
+    trusting.check_hostname = False  # we connect to an address
+    with smtplib.SMTP_SSL("127.0.0.1", host.postfix.ports["submissions"], context=trusting) as client:
+        client.login("anna", "secret")
+        assert client.sendmail("anna@rig.test", ["z@elsewhere.test"], MESSAGE) == {}
+    assert "account=anna listener=submission " in host.logged("rcpt=z@elsewhere.test")
 
 
 def test_nobody_relays_through_the_service_for_inbound_mail(host: StockHost) -> None:
