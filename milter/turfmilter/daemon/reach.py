@@ -84,8 +84,9 @@ class Postfix:
                 f' path; set socket = "unix:{self.queue}/turfmilter/turfmilter.sock", or a port: "inet:8895@127.0.0.1"'
             )
         elif closed:
-            mend = f"chgrp {name} {closed}; chmod g+x {closed}"
-            yield f'Postfix\'s user "{name}" may not enter {closed}; let it in: {mend}'
+            let_in = f"let it in: chgrp {name} {closed}; chmod g+x {closed}"
+            elsewhere = f'set socket = "unix:{self.queue}/turfmilter/turfmilter.sock"'
+            yield f'Postfix\'s user "{name}" may not enter {closed}; {let_in if closed == path.parent else elsewhere}'
         elif not socket.grants(self.user, _WRITE):
             yield (
                 f'Postfix\'s user "{name}" may not write to the socket; set socket_group = "{name}" and'
@@ -120,7 +121,7 @@ def warnings(
             found += _refusals(path)
     except FileNotFoundError:
         return [f"{spec}: the directory {Path(spec.path).parent} does not exist: the start will fail"]
-    except OSError:
+    except (OSError, RuntimeError):  # the latter for links in a circle
         return []
     return [f"{spec}: {one}" for one in found]
 
@@ -129,11 +130,11 @@ def _refusals(path: Path) -> Iterator[str]:
     """What Sendmail refuses a socket for: a directory above it that others may write to, sticky or not."""
     for directory in _above(path):
         mode = Access.of(directory).mode
-        if mode & 0o022:
-            who, words = ("World", "o-w") if mode & stat.S_IWOTH else ("Group", "g-w")
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            who = "World" if mode & stat.S_IWOTH else "Group"
             yield (
                 f'Sendmail will refuse it ("unsafe: {who} writable directory"), because of {directory};'
-                f" put it elsewhere, such as below /run, or: chmod {words} {directory}"
+                " put it where nobody but the owner may write, such as into /run/turfmilter"
             )
             return
 
