@@ -1,0 +1,40 @@
+"""A program in namespaces of its own: another host name, other files in /etc and /dev, no directory open to all."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("enclose")
+
+
+def enclosed(
+    command: Sequence[str | Path], *, host: str, files: Mapping[str, Path], shown: Iterable[Path]
+) -> list[str]:
+    """The command line that runs `command` in an enclosure.  Needs root.
+
+    It sees the host name `host`, and `files` by the path in /etc or /dev that each stands for.  Directories that
+    everybody may write to, such as /tmp, are closed and hold nothing but what leads to the paths `shown`; all paths
+    are the same inside and outside.  The network is the caller's.
+    """
+    below = {found for path in shown if (found := _below_open(path))}
+    words = [
+        *[word for name, path in files.items() for word in (name, path)],
+        "--",
+        *sorted(below),
+        "--",
+        *sorted({path.parent for path in below}),
+        "--",
+        *command,
+    ]
+    return ["unshare", "--mount", "--uts", str(_SCRIPT), host, *map(str, words)]
+
+
+def _below_open(path: Path) -> Path | None:
+    """The part of `path` right below the first directory that everybody may write to."""
+    way = [*reversed(path.parents), path]
+    for parent, child in zip(way, way[1:], strict=False):
+        if parent.stat().st_mode & stat.S_IWOTH:
+            return child
+    return None
