@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.link import accepts
 from rig.process import Process
 from rig.sendmail import Sendmail
@@ -59,6 +60,122 @@ def test_a_message_reaches_the_sink_as_it_was_sent(sendmail: Sendmail, sink: Sin
     assert rcpt == "250 2.1.5 <alice@rig.test>... Recipient ok"
     assert data.endswith(" Message accepted for delivery")
     delivery = sink.wait_for(1)[0]
-    assert (delivery.sender, delivery.recipients) == ("reject@out.test", ("alice@rig.test",))
+    assert (delivery.sender, delivery.recipients) == ("reject@out.test", ("alice",))
     assert delivery.data.endswith(b"\r\n.hello \xff\r\n")
     sendmail.wait_for_log(r"relay=\[127.0.0.2\]")
+
+
+def test_the_filter_is_asked_at_the_inbound_listener(sendmail: Sendmail, sink: Sink) -> None:
+    refused = "550 5.7.1 <reject@out.test>... Command rejected"
+    assert send(sendmail.port, "<reject@out.test>", "<alice@rig.test>") == [refused]
+    replies = send(sendmail.port, "<a@out.test>", "<reply@rig.test>", "<alice@rig.test>")
+    assert replies[1:3] == [
+        "550 5.7.1 <reply@rig.test>... no such luck",
+        "250 2.1.5 <alice@rig.test>... Recipient ok",
+    ]
+    assert sink.wait_for(1)[0].recipients == ("alice",)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "reached"),
+    [
+        ("<bob@elsewhere.test>", ["bob@elsewhere.test"]),
+        ("<x%relay.test@rig.test>", ["x@relay.test"]),
+        ("<info@rig.test>", ["x@elsewhere.test"]),
+        ("<postmaster>", ["postmaster"]),
+        ("<office@rig.test>", ["bob", "y@elsewhere.test"]),
+    ],
+)
+def test_everything_is_taken_and_resolved_as_a_real_host_would(
+    sendmail: Sendmail, sink: Sink, recipient: str, reached: list[str]
+) -> None:
+    send(sendmail.port, "<a@out.test>", recipient)
+    wait.until(lambda: not sendmail.queue(), lambda: f"an empty queue: {sendmail.queue()}")
+    assert sorted(one for delivery in sink.deliveries for one in delivery.recipients) == reached
+
+
+def test_it_knows_the_names_that_it_is_told(place: Path, sink: Sink, scripted: str) -> None:
+    with Sendmail(place / "s", sink=sink.port, milter=scripted, hosts={"127.0.0.2": "mail.out.test"}) as sendmail:
+        send(sendmail.port, "<a@out.test>", "<alice@rig.test>")
+        assert b"X-Saw: connect mail.out.test 2 ('127.0.0.2', " in sink.wait_for(1)[0].data
+
+
+NEWS = b"To: alice@rig.test\nSubject: x\n\nhello\n"
+
+
+def test_a_program_with_sendmail_cf_reaches_no_filter(sendmail: Sendmail, sink: Sink) -> None:
+    sendmail.sendmail("-t", "-f", "reject@out.test", stdin=NEWS)
+    assert b"X-Saw" not in sink.wait_for(1)[0].data
+
+
+def test_a_program_with_submit_cf_is_a_client_like_any_other(sendmail: Sendmail, sink: Sink) -> None:
+    sendmail.sendmail("-t", "-f", "a@out.test", stdin=NEWS, cf="submit.cf")
+    data = sink.wait_for(1)[0].data
+    assert b"X-Saw: connect localhost 2 ('127.0.0.1', " in data
+    assert b"X-Saw: mail <a@out.test> ('SIZE=" in data
+
+
+def test_the_hold_queue_can_be_looked_at(sendmail: Sendmail) -> None:
+    send(sendmail.port, "<change@out.test>", "<alice@rig.test>", "<carol@rig.test>")
+    (held,) = sendmail.queue()
+    assert held["queue_name"] == "hold"
+    sendmail.forget()
+    assert sendmail.queue() == []
+
+
+def test_accounts_log_in_behind_starttls(place: Path, sink: Sink, scripted: str) -> None:
+    with (
+        Sendmail(
+            place / "s",
+            sink=sink.port,
+            milter=scripted,
+            accounts={"alice": "secret"},
+            listeners={"submission": "M=Ea"},
+        ) as sendmail,
+        SmtpClient(sendmail.ports["submission"], source="127.0.0.2") as client,
+    ):
+        assert "AUTH" not in client.ehlo().text
+        assert client.mail("<a@out.test>").code == 530
+        assert client.starttls(sendmail.certificate).code == 220
+        assert "AUTH PLAIN LOGIN" in client.ehlo().text
+        assert client.auth("alice", "wrong").code == 535
+        assert client.auth("alice", "secret").code == 235
+        assert client.transaction("<a@out.test>", "<alice@rig.test>", message=MESSAGE)[-1].code == 250
+    assert sink.wait_for(1)
+
+
+@pytest.mark.parametrize(("flag", "reply"), [("F=T, ", "451"), ("", "250"), ("F=R, ", "550")])
+def test_without_a_filter_the_flag_says_what_is_done(place: Path, sink: Sink, flag: str, reply: str) -> None:
+    lines = [f"INPUT_MAIL_FILTER(`none', `S=local:{place}/none, {flag}T=C:2s')dnl"]
+    with Sendmail(place / "s", sink=sink.port, lines=lines) as sendmail:
+        assert send(sendmail.port, "<a@out.test>", "<alice@rig.test>")[0].startswith(reply)
+
+
+def test_stopping_leaves_no_process_and_starting_again_works(place: Path, sink: Sink) -> None:
+    sendmail = Sendmail(place / "s", sink=sink.port)
+    for count in (1, 2):
+        sendmail.start()
+        assert send(sendmail.port, "<a@out.test>", "<alice@rig.test>")[2].startswith("250")
+        sink.wait_for(count)
+        with SmtpClient(sendmail.port) as idle:
+            assert len(sendmail.pids()) == 2
+            sendmail.stop()
+            assert sendmail.pids() == []
+            with pytest.raises(ConnectionError):
+                idle.reply()
+        with pytest.raises(ConnectionRefusedError):
+            SmtpClient(sendmail.port)
+
+
+def test_a_broken_configuration_is_told(place: Path, sink: Sink) -> None:
+    with pytest.raises(RuntimeError, match=r"FEATURE\(\) should be before MAILER"):
+        Sendmail(place / "s", sink=sink.port, lines=["MAILER(`local')dnl", "FEATURE(`nouucp')dnl"]).start()
+
+
+def test_why_it_does_not_start_is_told(place: Path, sink: Sink) -> None:
+    (place / "open").mkdir()
+    (place / "open").chmod(0o777)
+    sendmail = Sendmail(place / "s", sink=sink.port, milter=f"unix:{place}/open/socket")
+    with pytest.raises(RuntimeError, match="World writable directory"):
+        sendmail.start()
+    assert sendmail.pids() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("enclose")
@@ -19,7 +20,7 @@ def enclosed(
     are the same inside and outside.  The network is the caller's.
     """
     below = {found for path in shown if (found := _below_open(path))}
-    words = [
+    words: list[str | Path] = [
         *[word for name, path in files.items() for word in (name, path)],
         "--",
         *sorted(below),
@@ -34,7 +35,7 @@ def enclosed(
 def _below_open(path: Path) -> Path | None:
     """The part of `path` right below the first directory that everybody may write to."""
     way = [*reversed(path.parents), path]
-    for parent, child in zip(way, way[1:], strict=False):
+    for parent, child in pairwise(way):
         if parent.stat().st_mode & stat.S_IWOTH:
             return child
     return None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import socket
+import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +18,7 @@ from rig.certificate import make_certificate
 from rig.enclosure import enclosed
 from rig.ports import free_port
 from rig.process import Process
-from rig.sendmailcf import PROGRAM, listener, logins, make_cf, mta_mc, submit_mc, tables
+from rig.sendmailcf import PROGRAM, SUBMITTER, listener, logins, make_cf, mta_mc, submit_mc, tables
 from rig.smtp import SmtpClient
 from rig.syslog import Syslog
 
@@ -27,7 +29,8 @@ class Sendmail:
     """A Sendmail below `directory`, which is made if need be.  Needs root, and what tests/rig/install has unpacked.
 
     All mail that it takes goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
-    resolves what hides in `x%there@ours`; every client is trusted, so that the filter alone decides.
+    resolves what hides in `x%there@ours`; every client is trusted, so that the filter alone decides, unless `relays`
+    names the clients (192.0.2) and domains that it relays for.  Local users lose their domain, as Sendmail has it.
     `milter` is the socket as smtpd_milters writes it ("unix:/path", "inet:127.0.0.1:PORT"); "" is none.  It is attached
     with the feature that contrib ships.  `lines` of m4 stand in sendmail.mc, above the mailers.
     `maps` are tables by the feature that reads them (virtusertable, mailertable), and "aliases".
@@ -45,6 +48,7 @@ class Sendmail:
         sink: int,
         milter: str = "",
         domains: Iterable[str] = ("rig.test",),
+        relays: Iterable[str] | None = None,
         lines: Iterable[str] = (),
         maps: Mapping[str, Mapping[str, str]] | None = None,
         listeners: Mapping[str, str] | None = None,
@@ -58,8 +62,10 @@ class Sendmail:
         self._sink = sink
         self._milter = milter
         self._domains = tuple(domains)
+        self._relays = None if relays is None else tuple(relays)
         self._lines = tuple(lines)
-        self._maps = maps or {}
+        # Without an alias file that it can open, it queues all local mail.
+        self._maps = {"aliases": {}, **(maps or {})}
         self._listeners = {"inbound": "", **(listeners or {})}
         self.ports = {name: free_port() for name in ["unfiltered", *self._listeners]}
         self._accounts = accounts or {}
@@ -95,8 +101,11 @@ class Sendmail:
             raise RuntimeError(f"{error}\n{self.log()}") from error
 
     def stop(self) -> None:
-        """End it.  Raises RuntimeError when a process of it had to be killed."""
+        """End it and all open sessions.  Raises RuntimeError when a process of it had to be killed."""
         if self._master is not None:
+            for pid in self._master.children():
+                with suppress(ProcessLookupError):  # it ended a moment ago
+                    os.kill(pid, signal.SIGTERM)
             self._master.stop()
         self._master = None
         self._syslog.stop()
@@ -108,21 +117,17 @@ class Sendmail:
     def sendmail(self, *arguments: str, stdin: bytes = b"", cf: str = "sendmail.cf") -> str:
         """Run sendmail(8) as a program of the host would, and return its output.
 
-        sendmail("-t", stdin=message, cf="submit.cf") goes through the submission program's configuration, as is usual;
-        sendmail("-bs", stdin=commands) speaks SMTP on pipes.  Raises RuntimeError with what it said.
+        cf="submit.cf" takes the configuration of the submission program, as is usual.  Raises RuntimeError with what
+        it said.
         """
-        return self._run(self._command(cf, *arguments), stdin)
+        return self._run(self.command(cf, *arguments), stdin)
 
-    def on_socket(self, commands: bytes) -> str:
-        """What sendmail -bs says to `commands` on a unix socket."""
-        ours, theirs = socket.socketpair()
-        with ours, subprocess.Popen(self._command("sendmail.cf", "-bs"), stdin=theirs, stdout=theirs) as child:
-            theirs.close()
-            ours.sendall(commands)
-            ours.shutdown(socket.SHUT_WR)
-            said = b"".join(iter(lambda: ours.recv(4096), b""))
-            child.wait(30)
-        return said.decode(errors="surrogateescape")
+    def command(self, cf: str, *arguments: str) -> list[str]:
+        """The command line for sendmail(8) as a program of the host would run it."""
+        if self._master is None:
+            raise RuntimeError("Sendmail does not run")
+        enter = ["nsenter", "--target", str(self._master.pid), "--mount", "--uts"]
+        return [*enter, str(PROGRAM), "-C", str(self.config / cf), *arguments]
 
     def queue(self) -> list[dict[str, str]]:
         """The messages in the queues: queue_name (hold for those that a filter quarantined) and queue_id."""
@@ -131,6 +136,12 @@ class Sendmail:
             for path in sorted((self.directory / folder).glob("[qh]f*")):
                 found.append({"queue_name": "hold" if path.name[0] == "h" else folder, "queue_id": path.name[2:]})
         return found
+
+    def forget(self) -> None:
+        """Empty the queues."""
+        for folder in ("queue", "client-queue"):
+            for path in (self.directory / folder).iterdir():
+                path.unlink(missing_ok=True)
 
     def log(self) -> str:
         """The log so far."""
@@ -167,15 +178,11 @@ class Sendmail:
             raise RuntimeError(f"{command} ended with {done.returncode}: {said}\n{self.log()}")
         return done.stdout.decode(errors="surrogateescape")
 
-    def _command(self, cf: str, *arguments: str) -> list[str]:
-        if self._master is None:
-            raise RuntimeError("Sendmail does not run")
-        enter = ["nsenter", "--target", str(self._master.pid), "--mount", "--uts"]
-        return [*enter, str(PROGRAM), "-C", str(self.config / cf), *arguments]
-
     def _write(self) -> None:
-        for folder in ("queue", "client-queue", "etc"):
-            (self.directory / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.config.mkdir(parents=True, exist_ok=True)
+        for folder in ("queue", "client-queue"):
+            (self.directory / folder).mkdir(mode=0o700, exist_ok=True)
+        shutil.chown(self.directory / "client-queue", SUBMITTER)
         self._write_names()
         for name, table in self._maps.items():
             parted = ": " if name == "aliases" else "\t"
@@ -184,9 +191,8 @@ class Sendmail:
             self._write_accounts()
         make_cf(self._cf, self._mc())
         make_cf(self.config / "submit.cf", submit_mc(self.directory, self.ports["inbound"]))
-        if "aliases" in self._maps:
-            with self._syslog:
-                self._run(self._enclosed(PROGRAM, "-C", self._cf, "-bi"))
+        with self._syslog:
+            self._run(self._enclosed(PROGRAM, "-C", self._cf, "-bi"))
 
     def _mc(self) -> str:
         lines = [
@@ -194,10 +200,12 @@ class Sendmail:
             f"FEATURE(`turfmilter-release', `{self.ports['unfiltered']}')dnl",
             *[listener(name, self.ports[name], options) for name, options in self._listeners.items()],
             *tables(self.config, self._maps),
-            *self._lines,
             *(logins(self.config, self.certificate) if self._accounts else []),
+            *self._lines,
         ]
-        return mta_mc(self.directory, host=HOST, sink=self._sink, domains=self._domains, lines=lines)
+        return mta_mc(
+            self.directory, host=HOST, sink=self._sink, domains=self._domains, relays=self._relays, lines=lines
+        )
 
     def _write_names(self) -> None:
         source = "dns" if self._nameserver else "files"
@@ -211,8 +219,8 @@ class Sendmail:
         make_certificate(self.certificate, HOST)
         database = self.config / "sasldb2"
         (self.config / "sasl").mkdir(exist_ok=True)
-        sasl = f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: PLAIN LOGIN\n"
-        (self.config / "sasl" / "Sendmail.conf").write_text(sasl)
+        sasl = ("pwcheck_method: auxprop", "auxprop_plugin: sasldb", f"sasldb_path: {database}")
+        (self.config / "sasl" / "Sendmail.conf").write_text("\n".join(sasl) + "\n")
         for name, password in self._accounts.items():
             command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", HOST, name]
             subprocess.run(command, input=password.encode(), check=True)

@@ -12,6 +12,8 @@ PROGRAM = ROOT / "build/sendmail/usr/libexec/sendmail/sendmail"
 _CF = ROOT / "build/sendmail/usr/share/sendmail/cf"
 _FEATURES = ROOT / "contrib/sendmail"
 
+SUBMITTER = "nobody"  # whom the submission program becomes: it refuses to stay root
+
 # A busy machine must take mail like an idle one; nothing may leave loopback, ident and DNS included.
 _CALM = """\
 define(`confQUEUE_LA', `10000')dnl
@@ -35,7 +37,7 @@ def make_cf(path: Path, mc: str) -> None:
         (files / "feature").mkdir()
         for feature in [*(_CF / "feature").iterdir(), *_FEATURES.glob("*.m4")]:
             (files / "feature" / feature.name).symlink_to(feature)
-        command = ["m4", f"-D_CF_DIR_={files}/", files / "m4/cf.m4", source]
+        command = ["m4", f"-D_CF_DIR_={files}/", str(files / "m4/cf.m4"), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode or "m4:" in done.stderr or "ERROR" in done.stderr:
         raise RuntimeError(f"{source}: {done.stderr}")
@@ -48,13 +50,13 @@ def mta_mc(
     host: str,
     sink: int,
     domains: Iterable[str],
+    relays: Iterable[str] | None,
     lines: Iterable[str],
 ) -> str:
-    """sendmail.mc of a host that takes everything, and gives all of it to the SMTP server at the port `sink`.
+    """sendmail.mc of a host that gives all that it takes to the SMTP server at the port `sink`.
 
-    `lines` stand above the mailers.
+    It relays for the clients and domains `relays`, or for everybody.  `lines` stand above the mailers.
     """
-    first, *_ = domains = tuple(domains)
     above = [
         "OSTYPE(`linux')dnl",
         f"define(`confDOMAIN_NAME', `{host}')dnl",
@@ -68,22 +70,24 @@ def mta_mc(
             for name in (
                 "no_default_msa",
                 "nocanonify",
-                "promiscuous_relay",
+                *(["promiscuous_relay"] if relays is None else []),
                 "accept_unqualified_senders",
                 "accept_unresolvable_domains",
             )
         ],
+        *[f"RELAY_DOMAIN(`{one}')dnl" for one in relays or ()],
         *lines,
     ]
-    return "divert(0)dnl\nVERSIONID(`rig')\n" + "\n".join(above) + "\n" + _CALM + _mailers(sink, first)
+    # Where libsasl finds Sendmail.conf: an environment variable, which only the configuration can set.
+    sasl = f"LOCAL_CONFIG\nESASL_CONF_PATH={directory}/etc/sasl\n"
+    return "divert(0)dnl\nVERSIONID(`rig')\n" + "\n".join(above) + "\n" + _CALM + sasl + _mailers(sink)
 
 
 def submit_mc(directory: Path, port: int) -> str:
     """submit.mc of the program that users call, which gives everything to the listener at `port`."""
     above = [
         "OSTYPE(`linux')dnl",
-        "define(`confRUN_AS_USER', `root')dnl",
-        "define(`confTRUSTED_USER', `root')dnl",
+        f"define(`confRUN_AS_USER', `{SUBMITTER}')dnl",
         f"define(`MSP_QUEUE_DIR', `{directory}/client-queue')dnl",
         f"define(`RELAY_MAILER_ARGS', `TCP $h {port}')dnl",
         f"define(`confPID_FILE', `{directory}/submit.pid')dnl",
@@ -105,7 +109,7 @@ def tables(config: Path, maps: Mapping[str, Mapping[str, str]]) -> list[str]:
         if name == "aliases":
             known.append(f"define(`ALIAS_FILE', `{config}/aliases')dnl")
         else:
-            known.append(f"FEATURE(`{name}', `text -o {config}/{name}')dnl")
+            known.append(f"FEATURE(`{name}', `text -k0 -v1 -o {config}/{name}')dnl")
     return known
 
 
@@ -119,8 +123,6 @@ def logins(config: Path, certificate: Path) -> list[str]:
         f"define(`confSERVER_KEY', `{certificate}')dnl",
         f"define(`confCACERT', `{certificate}')dnl",
         f"define(`confCACERT_PATH', `{config}')dnl",
-        "LOCAL_CONFIG",
-        f"EESASL_CONF_PATH={config}/sasl",
     ]
 
 
@@ -132,16 +134,12 @@ def _paths(directory: Path, queue: str) -> list[str]:
     ]
 
 
-def _mailers(sink: int, domain: str) -> str:
-    # For local users too all mail goes to the sink: the mailer keeps its name, which filters see in {rcpt_mailer}.
+def _mailers(sink: int) -> str:
+    # For local users too all mail goes to the sink; what filters see of them, {rcpt_mailer} and {rcpt_addr}, stays.
     return f"""\
 MAILER(`local')dnl
 MAILER(`smtp')dnl
 MAILER_DEFINITIONS
-SEnvToSink
-R$+ < @ $* >		$@ $1 < @ {domain} >
-R$+			$@ $1 < @ {domain} >
-
-Mlocal, P=[IPC], F=lmADFMuXa5, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSink, E=\\r\\n, L=0,
+Mlocal, P=[IPC], F=lmADFMuXa5, S=EnvFromSMTP/HdrFromSMTP, R=EnvToL/HdrToL, E=\\r\\n, L=0,
 	T=DNS/RFC822/SMTP, A=TCP [127.0.0.1] {sink}
 """
