@@ -80,7 +80,7 @@ class Filter:
         shutil.chown(directory, USER)
         self.quarantine = directory / "quarantine"
         make_maildir(self.quarantine)
-        self.socket = f"unix:{directory}/socket"
+        self.socket = f"unix:{directory}/turfmilter.sock"
         path = directory / "turfmilter.toml"
         host, port = dns.address
         whole = Template(_CONFIG).substitute(

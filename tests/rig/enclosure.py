@@ -1,4 +1,4 @@
-"""A program in namespaces of its own: another host name, other files in /etc and /dev, no directory open to all."""
+"""A program in namespaces of its own: another host name, other files, no directory that is open to all."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ def enclosed(
 ) -> list[str]:
     """The command line that runs `command` in an enclosure.  Needs root.
 
-    It sees the host name `host`, and `files` by the path in /etc or /dev that each stands for.  Directories that
-    everybody may write to, such as /tmp, are closed and hold nothing but what leads to the paths `shown`; all paths
-    are the same inside and outside.  The network is the caller's.
+    It sees the host name `host`, and `files` by the path that each stands for, in a folder such as /etc or /dev.
+    Directories that everybody may write to, such as /tmp, are closed and hold nothing but what leads to the paths
+    `shown`; all paths are the same inside and outside.  The network is the caller's.
     """
     below = {found for path in shown if (found := _below_open(path))}
     words: list[str | Path] = [
+        *sorted({str(Path(name).parent) for name in files}),
+        "--",
         *[word for name, path in files.items() for word in (name, path)],
         "--",
         *sorted(below),

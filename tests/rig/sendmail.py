@@ -39,6 +39,7 @@ class Sendmail:
     `ports` holds the port of each: "inbound", "unfiltered" and those.
     Where there are `accounts` (name and password) clients may log in, and start TLS with the server's `certificate`.
     `hosts` are names by address: all that it knows of clients.  `nameserver` is one to ask instead, at port 53.
+    `files` are what it sees elsewhere: {"/run/turfmilter": place}.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Sendmail:
         accounts: Mapping[str, str] | None = None,
         hosts: Mapping[str, str] | None = None,
         nameserver: str = "",
+        files: Mapping[str, Path] | None = None,
     ) -> None:
         self.directory = directory
         self.config = directory / "etc"
@@ -71,6 +73,7 @@ class Sendmail:
         self._accounts = accounts or {}
         self._hosts = hosts or {}
         self._nameserver = nameserver
+        self._files = files or {}
         self._syslog = Syslog(directory / "log", directory / "mail.log")
         self._master: Process | None = None
 
@@ -164,12 +167,12 @@ class Sendmail:
             raise RuntimeError("Sendmail is not there: run tests/rig/install")
 
     def _enclosed(self, *command: str | Path) -> list[str]:
-        shown = [self.directory, PROGRAM]
+        shown = [self.directory, PROGRAM, *self._files.values()]
         if self._milter.startswith("unix:"):
             shown.append(Path(self._milter.removeprefix("unix:")))
         names = ("hosts", "nsswitch.conf", "resolv.conf")
         files = {f"/etc/{name}": self.config / name for name in names} | {"/dev/log": self._syslog.path}
-        return enclosed(command, host=HOST, files=files, shown=shown)
+        return enclosed(command, host=HOST, files={**files, **self._files}, shown=shown)
 
     def _run(self, command: list[str], stdin: bytes = b"") -> str:
         done = subprocess.run(command, input=stdin, capture_output=True, check=False)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "build/sendmail/usr/libexec/sendmail/sendmail"
-_CF = ROOT / "build/sendmail/usr/share/sendmail/cf"
+CF = ROOT / "build/sendmail/usr/share/sendmail/cf"
 _FEATURES = ROOT / "contrib/sendmail"
 
 SUBMITTER = "nobody"  # whom the submission program becomes: it refuses to stay root
@@ -31,11 +31,11 @@ def make_cf(path: Path, mc: str) -> None:
     source.write_text(mc)
     with TemporaryDirectory() as made:
         files = Path(made)
-        for part in _CF.iterdir():
+        for part in CF.iterdir():
             if part.name != "feature":
                 (files / part.name).symlink_to(part)
         (files / "feature").mkdir()
-        for feature in [*(_CF / "feature").iterdir(), *_FEATURES.glob("*.m4")]:
+        for feature in [*(CF / "feature").iterdir(), *_FEATURES.glob("*.m4")]:
             (files / "feature" / feature.name).symlink_to(feature)
         command = ["m4", f"-D_CF_DIR_={files}/", str(files / "m4/cf.m4"), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

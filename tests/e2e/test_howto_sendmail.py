@@ -1,0 +1,158 @@
+"""docs/howto/attach-to-sendmail.md, word for word: on Debian's own sendmail.mc, and with a Sendmail that runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.mailhost import Filter
+from rig.dnsserver import DnsServer
+from rig.enclosure import enclosed
+from rig.network import own_network
+from rig.sendmail import Sendmail
+from rig.sendmailcf import CF
+from rig.sink import Sink
+from rig.smtp import SmtpClient
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/howto/attach-to-sendmail.md").read_text()
+MESSAGE = b"From: Anna <anna@out.test>\r\nSubject: x\r\n\r\nhello\r\n"
+CONFIG = """\
+domains = ["rig.test"]
+[turf]
+directory = "$quarantine"
+tables = ["@turf.test"]
+[relay]
+allow = []
+"""
+
+
+def blocks(section: str, language: str) -> list[str]:
+    """The fenced blocks of a section of the page."""
+    (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+ATTACH, MAKE, _ = blocks("Attach", "sh")
+(LINES,) = blocks("Attach", "m4")
+(SHOWN,) = blocks("Attach", "text")
+UNDO, _ = blocks("Undo", "sh")
+(USERS,) = blocks("A listener for your own users", "m4")
+(SECTION,) = blocks("A listener for your own users", "toml")
+
+
+class Machine:
+    """Debian's files for Sendmail where they belong, for commands that are run on it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._share = directory / "share"
+        shutil.copytree(CF, self._share / "cf")
+        self._mail = directory / "mail"
+        (self._mail / "m4").mkdir(parents=True)
+        for name in ("dialup.m4", "provider.m4"):
+            (self._mail / "m4" / name).touch()
+        shutil.copy(CF / "debian/sendmail.mc", self._mail)
+
+    @property
+    def mc(self) -> Path:
+        """/etc/mail/sendmail.mc."""
+        return self._mail / "sendmail.mc"
+
+    @property
+    def cf(self) -> str:
+        """What stands in /etc/mail/sendmail.cf."""
+        return (self._mail / "sendmail.cf").read_text()
+
+    def run(self, commands: str) -> str:
+        """What the commands of the page say."""
+        files = {"/etc/mail": self._mail, "/usr/share/sendmail": self._share}
+        shell = enclosed(
+            ["bash", "-euc", commands], host="mx.rig.test", files=files, shown=[self._share, self._mail, ROOT]
+        )
+        done = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def insert(self, lines: str) -> None:
+        """Write lines above the mailers."""
+        above, mailers, below = self.mc.read_text().partition("MAILER_DEFINITIONS\n")
+        assert mailers
+        self.mc.write_text(above + lines + mailers + below)
+
+
+@pytest.fixture
+def machine(place: Path) -> Machine:
+    return Machine(place)
+
+
+def test_the_steps_attach_it_to_debians_sendmail_and_the_last_ones_undo_it(machine: Machine) -> None:
+    machine.run(MAKE.splitlines()[0])
+    before = machine.cf
+    machine.run(ATTACH)
+    machine.insert(LINES)
+    assert machine.run(MAKE) == SHOWN
+    machine.run(UNDO)
+    assert _content(machine.cf) == _content(before)
+    assert not list((machine.mc.parents[1] / "share").rglob("turfmilter*"))
+
+
+def test_it_is_put_before_other_filters(machine: Machine) -> None:
+    machine.run(ATTACH)
+    machine.insert(
+        "INPUT_MAIL_FILTER(`a', `S=inet:1@localhost')\n" + LINES + "INPUT_MAIL_FILTER(`b', `S=inet:2@::1')\n"
+    )
+    machine.run(MAKE)
+    assert "\nO InputMailFilters=turfmilter, a, b\n" in machine.cf
+
+
+@pytest.fixture
+def filter_of_the_page(place: Path) -> Iterator[Filter]:
+    """A filter with the socket that the page names, in a network where its ports are free."""
+    with own_network([]), DnsServer() as dns:
+        one = Filter(place / "run", CONFIG + SECTION, dns, 4.0)
+        one.start()
+        yield one
+        one.daemon.stop()
+
+
+def test_what_it_makes_asks_the_filter_and_spares_what_is_released(place: Path, filter_of_the_page: Filter) -> None:
+    files = {"/run/turfmilter": place / "run"}
+    with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=[LINES], files=files) as sendmail:
+        assert _send(sendmail.port, "<x@turf.test>") == 250
+        assert [held.recipients for held in filter_of_the_page.held()] == [["alice@rig.test"]]
+        assert sink.deliveries == []
+        assert _send(10588, "<x@turf.test>") == 250
+        assert sink.wait_for(1)[0].recipients == ("alice",)
+
+
+def test_the_listener_for_users_has_its_name_and_wants_a_login(place: Path, filter_of_the_page: Filter) -> None:
+    files = {"/run/turfmilter": place / "run"}
+    accounts = {"alice": "secret"}
+    with (
+        Sink() as sink,
+        Sendmail(place / "s", sink=sink.port, lines=[LINES, USERS], files=files, accounts=accounts) as sendmail,
+        SmtpClient(587, source="127.0.0.2") as client,
+    ):
+        client.ehlo()
+        assert client.mail("<alice@rig.test>").code == 530
+        client.starttls(sendmail.certificate)
+        client.ehlo()
+        assert client.auth("alice", "secret").code == 235
+        assert client.transaction("<alice@rig.test>", "<x@else.test>", message=MESSAGE)[-1].code == 250
+        assert "account=alice listener=submission" in filter_of_the_page.said("rcpt=x@else.test")
+
+
+def _send(port: int, sender: str) -> int:
+    with SmtpClient(port, source="127.0.0.2") as client:
+        client.ehlo()
+        return client.transaction(sender, "<alice@rig.test>", message=MESSAGE)[-1].code
+
+
+def _content(cf: str) -> list[str]:
+    """Without the comments, which name the time."""
+    return [line for line in cf.splitlines() if line and not line.startswith("#")]
