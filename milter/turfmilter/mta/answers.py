@@ -11,15 +11,17 @@ from turfmilter.core.reply import Reply
 from turfmilter.mta.recipients import deletable
 
 
-def answer(context: Any, verdict: Verdict) -> int:
+def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> int:
     """Do what `verdict` says and return libmilter's code.
+
+    With `leading_space` (SMFIP_HDR_LEADSPC) the MTA puts no blank of its own behind the colon of a header that we add.
 
     A reply never precedes anything but its own refusal: libmilter would keep it for a later one.
     """
     if verdict.reply is not None:
         return refuse(context, verdict.reply)
     for change in verdict.changes:
-        _apply(context, change)
+        _apply(context, change, " " if leading_space else "")
     match verdict.action:
         case Action.CONTINUE:
             return int(milter.CONTINUE)
@@ -35,9 +37,9 @@ def answer(context: Any, verdict: Verdict) -> int:
             return int(milter.TEMPFAIL)
 
 
-def _apply(context: Any, change: Change) -> None:
+def _apply(context: Any, change: Change, blank: str) -> None:
     if change.value:
-        context.addheader(change.name, change.value, 0)  # on top: RFC 8601 §4, trace fields come in order
+        context.addheader(change.name, f"{blank}{change.value}", 0)  # on top: RFC 8601 §4, trace fields come in order
     else:
         context.chgheader(change.name, change.index, "")
 

@@ -199,7 +199,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
 
     def _answer(self, verdict: Verdict, **more: Any) -> int:
         """Tell the MTA, and the log when this was the last word on the message."""
-        code = answer(self._ctx, verdict)
+        code = answer(self._ctx, verdict, leading_space=self._terms.leading_space)
         if verdict is not CONTINUE:
             recipients = self._judge.session.envelope.recipients if self._judge.session.envelope else ()
             self._log(verdict, recipients, trial=self._judge.trials, **more)
