@@ -140,6 +140,6 @@ def _mailers(sink: int) -> str:
 MAILER(`local')dnl
 MAILER(`smtp')dnl
 MAILER_DEFINITIONS
-Mlocal, P=[IPC], F=lmADFMuXa5, S=EnvFromSMTP/HdrFromSMTP, R=EnvToL/HdrToL, E=\\r\\n, L=0,
+Mlocal, P=[IPC], F=lmADFMuXa5@, S=EnvFromSMTP/HdrFromSMTP, R=EnvToL/HdrToL, E=\\r\\n, L=0,
 	T=DNS/RFC822/SMTP, A=TCP [127.0.0.1] {sink}
 """
