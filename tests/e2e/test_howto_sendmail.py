@@ -18,6 +18,7 @@ from rig.sendmail import Sendmail
 from rig.sendmailcf import CF
 from rig.sink import Sink
 from rig.smtp import SmtpClient
+from turfmilter.config.socketspec import SocketSpec
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/howto/attach-to-sendmail.md").read_text()
@@ -99,6 +100,25 @@ def test_the_steps_attach_it_to_debians_sendmail_and_the_last_ones_undo_it(machi
     machine.run(UNDO)
     assert _content(machine.cf) == _content(before)
     assert not list((machine.mc.parents[1] / "share").rglob("turfmilter*"))
+
+
+def test_the_program_tells_the_administrator_the_same(machine: Machine) -> None:
+    told = SocketSpec.parse("unix:/run/turfmilter/turfmilter.sock").sendmail()
+    assert told is not None
+    machine.insert(told + "\n")
+    machine.run(MAKE.splitlines()[0])
+    assert SHOWN.splitlines()[-1] in machine.cf.splitlines()
+
+
+@pytest.mark.parametrize("open_to", ["Group", "World"])
+def test_a_directory_on_the_way_that_others_may_write_to_is_told_as_the_page_says(place: Path, open_to: str) -> None:
+    (place / "open").mkdir()
+    (place / "open").chmod({"Group": 0o770, "World": 0o777}[open_to])
+    (said,) = re.findall(rf"^\| `(.*: {open_to} writable directory)`", PAGE, re.MULTILINE)
+    files = {"/run/turfmilter": place / "open"}
+    sendmail = Sendmail(place / "s", sink=9, lines=[LINES], files=files)
+    with own_network([]), pytest.raises(RuntimeError, match=re.escape(said)):
+        sendmail.start()
 
 
 def test_it_is_put_before_other_filters(machine: Machine) -> None:

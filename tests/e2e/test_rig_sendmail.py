@@ -10,6 +10,7 @@ import pytest
 
 from rig import wait
 from rig.link import accepts
+from rig.ports import free_port
 from rig.process import Process
 from rig.sendmail import Sendmail
 from rig.sink import Sink
@@ -142,6 +143,15 @@ def test_accounts_log_in_behind_starttls(place: Path, sink: Sink, scripted: str)
         assert client.auth("alice", "secret").code == 235
         assert client.transaction("<a@out.test>", "<alice@rig.test>", message=MESSAGE)[-1].code == 250
     assert sink.wait_for(1)
+
+
+def test_a_filter_can_be_asked_at_a_port(place: Path, sink: Sink) -> None:
+    port = free_port()
+    asked = Process([sys.executable, str(SCRIPT), f"inet:{port}@127.0.0.1"], place / "filter.out")
+    asked.start(lambda: accepts(f"inet:{port}@127.0.0.1"))
+    with Sendmail(place / "s", sink=sink.port, milter=f"inet:127.0.0.1:{port}") as sendmail:
+        assert send(sendmail.port, "<reject@out.test>", "<alice@rig.test>")[0].startswith("550 ")
+    asked.kill()
 
 
 @pytest.mark.parametrize(("flag", "reply"), [("F=T, ", "451"), ("", "250"), ("F=R, ", "550")])
