@@ -38,7 +38,7 @@ class Sendmail:
     {"submission": "M=Ea"}; "InputMailFilters=" takes the filter away.
     `ports` holds the port of each: "inbound", "unfiltered" and those.
     Where there are `accounts` (name and password) clients may log in, and start TLS with the server's `certificate`.
-    `hosts` are names by address: all that it knows of clients.  `nameserver` is one to ask instead, at port 53.
+    `hosts` are names by address: all that it knows of clients.
     `files` are what it sees elsewhere: {"/run/turfmilter": place}.
     """
 
@@ -55,7 +55,6 @@ class Sendmail:
         listeners: Mapping[str, str] | None = None,
         accounts: Mapping[str, str] | None = None,
         hosts: Mapping[str, str] | None = None,
-        nameserver: str = "",
         files: Mapping[str, Path] | None = None,
     ) -> None:
         self.directory = directory
@@ -72,7 +71,6 @@ class Sendmail:
         self.ports = {name: free_port() for name in ["unfiltered", *self._listeners]}
         self._accounts = accounts or {}
         self._hosts = hosts or {}
-        self._nameserver = nameserver
         self._files = files or {}
         self._syslog = Syslog(directory / "log", directory / "mail.log")
         self._master: Process | None = None
@@ -170,7 +168,7 @@ class Sendmail:
         shown = [self.directory, PROGRAM, *self._files.values()]
         if self._milter.startswith("unix:"):
             shown.append(Path(self._milter.removeprefix("unix:")))
-        names = ("hosts", "nsswitch.conf", "resolv.conf")
+        names = ("hosts", "nsswitch.conf")
         files = {f"/etc/{name}": self.config / name for name in names} | {"/dev/log": self._syslog.path}
         return enclosed(command, host=HOST, files={**files, **self._files}, shown=shown)
 
@@ -211,12 +209,11 @@ class Sendmail:
         )
 
     def _write_names(self) -> None:
-        source = "dns" if self._nameserver else "files"
+        # No name server is asked, neither by itself nor by its libraries.
         known = {"127.0.0.1": f"localhost {HOST}", "::1": "localhost", **self._hosts}
         (self.config / "hosts").write_text("".join(f"{address} {names}\n" for address, names in known.items()))
-        (self.config / "nsswitch.conf").write_text(f"passwd: files\ngroup: files\nhosts: files {source}\n")
-        (self.config / "resolv.conf").write_text(f"nameserver {self._nameserver or '127.0.0.1'}\n")
-        (self.config / "service.switch").write_text(f"hosts files{' dns' if self._nameserver else ''}\naliases files\n")
+        (self.config / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+        (self.config / "service.switch").write_text("hosts files\naliases files\n")
 
     def _write_accounts(self) -> None:
         make_certificate(self.certificate, HOST)
