@@ -57,8 +57,7 @@ def build_generation(config: Config, number: int = 1) -> Generation:
 
 def build_quarantines(config: Config) -> dict[Path, Maildir]:
     """Every quarantine in which a message can be held."""
-    directories = (turf.directory for turf in (config.turf, *(one.turf for one in config.listener.values())))
-    return {directory: Maildir(directory) for directory in directories if directory}
+    return {directory: Maildir(directory) for directory in config.directories}
 
 
 def build_log(config: Config) -> LogWriter:

@@ -21,8 +21,8 @@ FLOORS = [
     (5, ["compose"], "the only place that knows every concrete class"),
     (
         4,
-        ["policies", "daemon"],
-        "a Config becomes rules · processes: supervisor, worker, stopping",
+        ["policies", "review", "daemon"],
+        "a Config becomes rules · what administrators do with held mail · processes: supervisor, worker, stopping",
     ),
     (3, ["mta", "stores", "telemetry"], "adapters: pymilter · disk, DNS, memory · log"),
     (2, ["config"], "text becomes one frozen Config; its schema is also the documentation"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from turfmilter import __version__
+from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
 from turfmilter.compose import build_log, build_quarantines, build_service
 from turfmilter.config.choices import LogTo
 from turfmilter.config.loader import ConfigError, load
@@ -23,19 +23,10 @@ from turfmilter.stores.maildir import UnusableMaildir
 
 _SYSLOG = Path("/dev/log")
 EX_UNAVAILABLE = 69
-EX_CONFIG = 78
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/turfmilter/turfmilter.toml"),
-    show_default=True,
-    help="The configuration file.",
-)
+@config_option
 @click.option("-s", "--socket", help="The socket, instead of the configuration's.")
 @click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
@@ -56,9 +47,9 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         else:
             _serve(config, foreground)
     except (ConfigError, identity.IdentityError, UnusableMaildir, ImportError) as error:
-        _leave(str(error), EX_CONFIG)
+        leave("turfmilter", error, EX_CONFIG)
     except SocketError as error:
-        _leave(str(error), EX_UNAVAILABLE)
+        leave("turfmilter", error, EX_UNAVAILABLE)
 
 
 def _load(path: Path, socket: str | None) -> Config:
@@ -120,9 +111,3 @@ def _how_to_attach(socket: SocketSpec) -> list[str]:
 
 def _warn(sentence: str) -> None:
     click.echo(f"turfmilter: warning: {sentence}", err=True)
-
-
-def _leave(problems: str, code: int) -> None:
-    for line in problems.splitlines():
-        click.echo(f"turfmilter: {line}", err=True)
-    sys.exit(code)

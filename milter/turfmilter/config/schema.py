@@ -140,6 +140,12 @@ class Config:
     files: tuple[Path, ...] = ()
     written: frozenset[str] = frozenset()
 
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """Every quarantine in which a message can be held: the general one first, then those of listeners."""
+        every = (turf.directory for turf in (self.turf, *(one.turf for one in self.listener.values())))
+        return tuple(dict.fromkeys(directory for directory in every if directory))
+
     def at(self, name: str) -> Config:
         """The configuration as it is for the listener `name`: its sections are in the place of the general ones."""
         here, above = self.listener[name], f"listener.{name}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -9,6 +10,8 @@ from turfmilter.core.finding import Verdict
 from turfmilter.core.ports import Slip
 from turfmilter.core.record import Record
 from turfmilter.core.session import Connection, Recipient, Session, bare
+
+_ADDRESS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^ ])*', re.DOTALL)
 
 
 def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient]) -> Record:
@@ -47,6 +50,14 @@ def slip(session: Session, verdict: Verdict, queue_id: str, now: datetime) -> Sl
         rule=verdict.finding.rule if verdict.finding else "",
         entry=_entry(verdict),
     )
+
+
+def parted(text: str) -> tuple[str, tuple[str, ...]]:
+    """The address and the ESMTP parameters of a sender or recipient as a Slip has it."""
+    # A blank may stand in a quoted local part; parameters are never quoted (RFC 5321 §4.1.2).
+    address = _ADDRESS.match(text)
+    end = address.end() if address else 0
+    return text[:end], tuple(text[end:].split())
 
 
 def _client(connection: Connection) -> str:

@@ -1,0 +1,138 @@
+"""A quarantine opened for review: everything in it is reached by descriptor, and nothing through a link."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from turfmilter.stores.heldfile import HeldFile
+
+_PARTS = ("tmp", "new", "cur")
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# A pipe that somebody put there would keep us waiting, a terminal become ours.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_BUFFER = 16 * 1024  # block and header of most messages in one piece
+_TRIES = 10  # each lost to somebody who changed the flags of the same message in that very moment
+
+
+class Unopenable(Exception):
+    """The quarantine cannot be opened; the text says which and why."""
+
+
+class NotAFile(Exception):
+    """What stands under the name is no file of its own, or cannot be read; the text says what it is instead."""
+
+
+class OpenMaildir:
+    """One quarantine directory."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises Unopenable."""
+        self.path = path
+        with ExitStack() as opened:
+            try:
+                self.root = _opened(opened, path, _DIRECTORY)
+                # Not the root: where that lies is the administrator's own choice.
+                self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
+            except OSError as error:
+                raise Unopenable(f"quarantine {path}: {error.filename}: {error.strerror}") from error
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> OpenMaildir:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._opened.close()
+
+    def files(self) -> Iterator[tuple[HeldFile, int]]:
+        """Every file with its inode.  One that changes its flags meanwhile may come twice, or not at all."""
+        for part in ("new", "cur"):
+            with os.scandir(self._parts[part]) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):  # Maildir: those are no messages
+                        yield HeldFile(entry.name, part), entry.inode()
+
+    def stat(self, file: HeldFile) -> os.stat_result:
+        """Of the file itself, whatever it is.  Raises FileNotFoundError."""
+        return os.stat(file.name, dir_fd=self._parts[file.part], follow_symlinks=False)
+
+    def open(self, file: HeldFile) -> BinaryIO:
+        """The file for reading.  Raises FileNotFoundError when it is gone, NotAFile when it is none to be opened."""
+        try:
+            descriptor = os.open(file.name, _FILE, dir_fd=self._parts[file.part])
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise NotAFile(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
+        with ExitStack() as closing:
+            closing.callback(os.close, descriptor)
+            status = os.fstat(descriptor)
+            strange = _instead(status)
+            if not strange and status.st_nlink > 1 and self._names(file, status.st_ino) < status.st_nlink:
+                strange = f"a file of {status.st_nlink} links: another one lies outside of the quarantine"
+            if strange:
+                raise NotAFile(strange)
+            closing.pop_all()
+        return os.fdopen(descriptor, "rb", _BUFFER)
+
+    def change(self, file: HeldFile, *, add: str = "", remove: str = "") -> HeldFile:
+        """Add and remove flags, whatever others do to them meanwhile.  The message as it is called then.
+
+        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name.
+        """
+        for _ in range(_TRIES):
+            changed = file.flagged(file.flags.difference(remove).union(add))
+            try:
+                if changed.flags == file.flags:
+                    self.stat(file)  # it may be gone, too
+                    return file
+                self._rename(file, changed)
+            except FileNotFoundError:
+                file = self._again(file)
+            else:
+                return changed
+        raise FileNotFoundError(file.name)
+
+    def remove(self, file: HeldFile) -> None:
+        """For good.  Raises FileNotFoundError."""
+        os.unlink(file.name, dir_fd=self._parts[file.part])
+
+    def _rename(self, file: HeldFile, changed: HeldFile) -> None:
+        with suppress(FileNotFoundError):
+            self.stat(changed)
+            raise FileExistsError(f"{changed.part}/{changed.name} exists as well; nothing was done to either")
+        os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
+
+    def _again(self, file: HeldFile) -> HeldFile:
+        """The message under the name that somebody else has given it.  Raises FileNotFoundError."""
+        for _ in range(_TRIES):  # a rename in cur may hide it from one look at the directory
+            for found, _ in self.files():
+                if found.id == file.id:
+                    return found
+        raise FileNotFoundError(file.name)
+
+    def _names(self, file: HeldFile, inode: int) -> int:
+        """How many names the message has in here: two while it is delivered, and after a crash in that moment."""
+        names = 0
+        for part in self._parts.values():
+            with os.scandir(part) as entries:
+                names += sum(entry.inode() == inode and entry.name.startswith(file.id) for entry in entries)
+        return names
+
+
+def _opened(stack: ExitStack, path: Path | str, flags: int, within: int | None = None) -> int:
+    descriptor = os.open(path, flags, dir_fd=within)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _instead(status: os.stat_result) -> str:
+    """What it is when it is no regular file."""
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFDIR: "a directory"}
+    kind = stat.S_IFMT(status.st_mode)
+    return "" if kind == stat.S_IFREG else f"{kinds.get(kind, 'a device or a socket')}, not a message"

@@ -1,0 +1,82 @@
+"""What one file of the quarantine is about: its block, author and subject, and whether it can be believed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from turfmilter.core.authors import read_authors
+from turfmilter.core.header import decode_words, read_header
+from turfmilter.core.report import parted
+from turfmilter.stores.block import Block, read_block
+
+HEADER_MOST = 262_144  # bytes of a header that are read: Postfix takes 102,400, Sendmail 32,768
+_SUBJECT_MOST = 1000  # characters
+
+BY_HAND = "put in by hand: it has no block of ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One message in a few words.  `doubt` says why it is not what was held, "" when nothing speaks against it.
+
+    `size` is that of the message alone.  `authors` are folded, sender and recipients as they came.
+    """
+
+    time: datetime
+    size: int
+    sender: str = ""
+    authors: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    client: str = ""
+    name: str = ""
+    rule: str = ""
+    entry: str = ""
+    subject: str = ""
+    doubt: str = ""
+
+
+def summarise(file: BinaryIO, id: str) -> Summary:
+    """The summary of an open file that is named `id`; it says nothing about the message's digest.  Raises OSError."""
+    status = os.fstat(file.fileno())
+    block, doubt = believed(file, id)
+    offset = block.offset if block else 0
+    file.seek(offset)
+    header = read_header(file.readline, HEADER_MOST)
+    values = (value.decode("utf-8", "surrogateescape") for value in header.values("from"))
+    authors = tuple(map(str, read_authors(values).mailboxes))
+    subject = decode_words(header.first("subject"))[:_SUBJECT_MOST]
+    size = status.st_size - offset
+    if block is None:
+        time = datetime.fromtimestamp(status.st_mtime, UTC)
+        return Summary(time, size, authors=authors, subject=subject, doubt=doubt)
+    slip = block.slip
+    return Summary(
+        time=slip.time,
+        size=size,
+        sender=parted(slip.sender)[0],
+        authors=authors,
+        recipients=tuple(parted(recipient)[0] for recipient in slip.recipients),
+        client=slip.client,
+        name=slip.name,
+        rule=slip.rule,
+        entry=slip.entry,
+        subject=subject,
+        doubt=doubt,
+    )
+
+
+def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
+    """The block of a file that is named `id`, and what speaks against it."""
+    try:
+        block = read_block(file)
+        block.slip.time.astimezone(UTC)  # a year 0 or without a zone was not written by us
+    except (ValueError, OverflowError):
+        return None, BY_HAND
+    if not block.sealed:
+        return block, "its block was changed: the seal does not hold"
+    if block.id != id:
+        return block, f"its block belongs to {block.id}"
+    return block, ""
