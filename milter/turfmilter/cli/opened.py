@@ -1,19 +1,25 @@
-"""From the configuration to the quarantine, as its owner: what every command about held messages begins with."""
+"""From the configuration to the quarantines, as their owner: what every command about held messages begins with."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import owner
+from turfmilter.review.quarantines import Quarantines
 from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
+
+_FEW = 500  # so many take no time that anybody would notice
+
+T = TypeVar("T")
 
 directory_option = click.option(
     "--directory",
@@ -23,17 +29,22 @@ directory_option = click.option(
 
 
 @contextmanager
-def quarantines(config: Config, directory: Path | None) -> Iterator[tuple[OpenMaildir, ...]]:
-    """The quarantines, opened; root becomes their owner first.  Raises NoOwner and Unopenable."""
+def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
+    """The quarantines; root becomes their owner first.  Raises NoOwner and Unopenable."""
     paths = _chosen(config, directory)
     _become_owner(paths)
-    with ExitStack() as opened:
-        yield tuple(opened.enter_context(OpenMaildir(path)) for path in paths)
+    with ExitStack() as stack:
+        maildirs = [stack.enter_context(OpenMaildir(path)) for path in paths]
+        yield stack.enter_context(Quarantines(maildirs, lambda files: watched(files, "Reading held messages")))
 
 
-def configuration(path: Path) -> Config:
-    """The configuration in `path`; its warnings are the daemon's to say.  Raises ConfigError."""
-    return load(path)
+def watched(things: Sequence[T], label: str) -> Iterable[T]:
+    """The things one by one; a progress bar shows how far it is, where somebody is there to see it."""
+    if len(things) < _FEW or not sys.stderr.isatty():
+        yield from things
+        return
+    with click.progressbar(things, label=label, file=sys.stderr) as bar:
+        yield from bar
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
@@ -43,9 +54,8 @@ def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
         return config.directories
     if directory not in config.directories:
         known = ", ".join(map(str, config.directories))
-        raise click.BadParameter(
-            f"{directory} is no quarantine of the configuration; there is {known}", param_hint="--directory"
-        )
+        wrong = f"{directory} is no quarantine of the configuration; there is {known}"
+        raise click.BadParameter(wrong, param_hint="--directory")
     return (directory,)
 
 

@@ -55,9 +55,7 @@ def width(text: str) -> int:
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return moment(value)
-    if isinstance(value, tuple):
-        return escape(", ".join(value))
-    return escape(str(value))
+    return escape("" if value is None else str(value) or "<>")
 
 
 def _plain(value: object) -> object:

@@ -8,6 +8,7 @@ import click
 
 from turfmilter import __version__
 from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
+from turfmilter.cli.listing import list_held
 from turfmilter.config.loader import ConfigError
 from turfmilter.review.administrator import NoOwner
 from turfmilter.stores.openmaildir import Unopenable
@@ -38,3 +39,6 @@ def main(context: click.Context, path: Path) -> None:
 @main.group()
 def quarantine() -> None:
     """Look at held messages, and decide what becomes of them."""
+
+
+quarantine.add_command(list_held)

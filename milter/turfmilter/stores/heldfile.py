@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 REVIEWED, RELEASED, DELETED = "S", "P", "T"  # the flags of Maildir that are our states
 _INFO = ":2,"  # before the flags of Maildir
@@ -18,8 +18,7 @@ class State(Enum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class HeldFile:
+class HeldFile(NamedTuple):
     """One file as the directory lists it, in the `part` "new" or "cur".
 
     The name of one that was put in by hand may be anything.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from turfmilter.stores.heldfile import HeldFile
 
@@ -123,6 +123,13 @@ class OpenMaildir:
             with os.scandir(part) as entries:
                 names += sum(entry.inode() == inode and entry.name.startswith(file.id) for entry in entries)
         return names
+
+
+class Place(NamedTuple):
+    """Where a message is."""
+
+    maildir: OpenMaildir
+    file: HeldFile
 
 
 def _opened(stack: ExitStack, path: Path | str, flags: int, within: int | None = None) -> int:

@@ -22,12 +22,13 @@ BY_HAND = "put in by hand: it has no block of ours"
 class Summary:
     """One message in a few words.  `doubt` says why it is not what was held, "" when nothing speaks against it.
 
-    `size` is that of the message alone.  `authors` are folded, sender and recipients as they came.
+    `size` is that of the message alone.  `authors` are folded, sender and recipients as they came;
+    without a block nobody knows them.
     """
 
     time: datetime
     size: int
-    sender: str = ""
+    sender: str | None = None
     authors: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
     client: str = ""

@@ -1,0 +1,93 @@
+"""All quarantines that are reviewed, as one: what is in them, found by condition or by id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import date
+from functools import cached_property
+from types import TracebackType
+
+from turfmilter.core.escape import escape
+from turfmilter.stores.index import By, Group, Index, Watch
+from turfmilter.stores.openmaildir import OpenMaildir, Place
+from turfmilter.stores.rows import Held
+from turfmilter.stores.selection import Selection
+
+
+class NotFound(Exception):
+    """No message has this id."""
+
+
+class Ambiguous(Exception):
+    """Several messages have an id that begins so; the text names them."""
+
+
+class Quarantines:
+    """The messages in `maildirs`.  `watch` sees to it that people know why they wait."""
+
+    def __init__(self, maildirs: Sequence[OpenMaildir], watch: Watch) -> None:
+        self._maildirs = maildirs
+        self._watch = watch
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Quarantines:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing.close()
+
+    def newest(self, selection: Selection, limit: int = 0) -> list[Held]:
+        """The messages that are meant, the newest first; at most `limit`, 0 is no limit."""
+        found = [held for index in self._indexes for held in index.newest(selection, limit)]
+        found.sort(key=lambda held: (held.summary.time, held.place.file), reverse=True)
+        return found[: limit or None]
+
+    def count(self, selection: Selection) -> int:
+        """How many messages are meant."""
+        return sum(index.count(selection) for index in self._indexes)
+
+    def groups(self, selection: Selection, by: By) -> list[Group]:
+        """The messages that are meant, counted by what they have in common; the largest group first."""
+        groups: dict[str, Group] = {}
+        for group in (group for index in self._indexes for group in index.groups(selection, by)):
+            other = groups.get(group.value, Group(group.value, 0, group.last))
+            groups[group.value] = Group(group.value, group.count + other.count, max(group.last, other.last))
+        return sorted(groups.values(), key=lambda group: (-group.count, group.value))
+
+    def days(self, selection: Selection) -> Counter[date]:
+        """How many of the messages that are meant were held on each day, UTC."""
+        days: Counter[date] = Counter()
+        for index in self._indexes:
+            days.update(index.days(selection))
+        return days
+
+    def find(self, beginning: str) -> Place:
+        """The message whose id begins so.  Raises NotFound and Ambiguous.
+
+        The directories are asked, not the index: it need not be there.
+        """
+        found = [
+            Place(maildir, file)
+            for maildir in self._maildirs
+            for file, _ in maildir.files()
+            if beginning and escape(file.id).startswith(beginning)
+        ]
+        exact = [place for place in found if escape(place.file.id) == beginning] or found
+        if not exact:
+            raise NotFound(f'no message has the id "{escape(beginning)}"')
+        if len(exact) > 1:
+            raise Ambiguous(f'several messages have an id like "{escape(beginning)}": {_named(exact)}')
+        return exact[0]
+
+    @cached_property
+    def _indexes(self) -> list[Index]:
+        return [self._closing.enter_context(Index(maildir, self._watch)) for maildir in self._maildirs]
+
+
+def _named(places: Iterable[Place], most: int = 10) -> str:
+    """Where the same id is there twice, only the file tells which is which."""
+    several = sorted(places, key=lambda place: place.file)
+    names = [escape(f"{place.file.part}/{place.file.name}") for place in several]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

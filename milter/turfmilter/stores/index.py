@@ -1,0 +1,240 @@
+"""The index: what the files of one quarantine are about, kept beside them so that they need not be read each time.
+
+It is a cache.  What exists is what the directory lists; what is missing, changed or damaged in it is read again.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.rows import INSERT, SCHEMA, STORED, VERSION, Held, Stored, mailboxes, marks, row, stored
+from turfmilter.stores.selection import Selection
+from turfmilter.stores.summary import Summary, summarise
+
+Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
+By = Literal["sender", "entry", "client"]
+
+_NAME = ".index"
+_PATIENCE = 60.0  # seconds that another turfctl may take to build it; then this one makes an index for itself
+_TRIES = 5
+_COLUMNS = {"sender": "sender", "entry": "matched", "client": "client"}
+# No room, no permission, a file system that is read-only, or another turfctl that does not end.
+_NOT_TO_BE_KEPT = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+_KEY = "(SELECT key FROM held WHERE (part, file, inode) = (?, ?, ?))"
+_FORGET_ADDRESSES = f"DELETE FROM address WHERE held IN {_KEY}"
+_FORGET = "DELETE FROM held WHERE (part, file, inode) = (?, ?, ?)"
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many messages have `value` in common, and when the last of them was held."""
+
+    value: str
+    count: int
+    last: datetime
+
+
+class Index:
+    """The index of one quarantine.  `watch` is shown the files that must be read, and gives them back one by one."""
+
+    def __init__(self, maildir: OpenMaildir, watch: Watch) -> None:
+        self._maildir = maildir
+        self._watch = watch
+        try:
+            self._open(_path(maildir))
+        except (sqlite3.DatabaseError, OSError) as error:
+            self._start_again(error)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def newest(self, selection: Selection, limit: int) -> list[Held]:
+        """The newest of the messages that are meant, at most `limit`, checked against the files; 0 is no limit."""
+        condition, values = selection.where()
+        query = f"SELECT {STORED} FROM held WHERE {condition} ORDER BY time DESC, file DESC LIMIT ?"
+        for _ in range(_TRIES):
+            found = self._stored(query, (*values, limit or -1))
+            stale = [one for one in found if not self._is_current(one)]
+            if not stale:
+                break
+            self._forget(one.key for one in stale)
+            self._refresh()
+            found = [one for one in found if one not in stale]
+        return [one.held for one in found]
+
+    def count(self, selection: Selection) -> int:
+        """How many messages are meant."""
+        condition, values = selection.where()
+        [(number,)] = self._ask(f"SELECT count(*) FROM held WHERE {condition}", values)
+        return int(number)
+
+    def groups(self, selection: Selection, by: By) -> list[Group]:
+        """The messages that are meant, counted by what they have in common."""
+        condition, values = selection.where()
+        column = _COLUMNS[by]
+        rows = self._ask(f"SELECT {column}, count(*), max(time) FROM held WHERE {condition} GROUP BY 1", values)
+        return [Group(value, number, datetime.fromtimestamp(last, UTC)) for value, number, last in rows]
+
+    def days(self, selection: Selection) -> dict[date, int]:
+        """How many of the messages that are meant were held on each day, UTC; days without any are left out."""
+        condition, values = selection.where()
+        query = f"SELECT CAST(time / 86400 AS INTEGER), count(*) FROM held WHERE {condition} GROUP BY 1"
+        return {_EPOCH + timedelta(days=day): number for day, number in self._ask(query, values)}
+
+    def _stored(self, query: str, values: tuple[object, ...]) -> list[Stored]:
+        try:
+            return [stored(self._maildir, values) for values in self._ask(query, values)]
+        except (ValueError, TypeError) as error:  # SQLite has no checksums: such damage is only seen in what it gives
+            self._start_again(error)
+            return [stored(self._maildir, values) for values in self._ask(query, values)]
+
+    def _ask(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._start_again(error)
+            return self._database.execute(query, values).fetchall()
+
+    def _is_current(self, one: Stored) -> bool:
+        try:
+            return marks(self._maildir.stat(one.held.place.file)) == one.marks
+        except FileNotFoundError:
+            return False
+
+    def _start_again(self, error: Exception) -> None:
+        """A new index for one that is damaged; one in memory where none can be kept."""
+        with suppress(AttributeError):
+            self._database.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_TO_BE_KEPT or isinstance(error, OSError):
+            self._open(":memory:")
+            return
+        try:
+            os.unlink(_NAME, dir_fd=self._maildir.root)
+            self._open(_path(self._maildir))
+        except (sqlite3.DatabaseError, OSError):
+            self._open(":memory:")
+
+    def _open(self, path: str) -> None:
+        # isolation_level None: transactions begin and end where it is written.
+        self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Bring the index to what the directory lists now."""
+        self._database.execute("BEGIN IMMEDIATE")  # of two who see the same new files one reads them
+        try:
+            self._require_layout()
+            self._follow()
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _require_layout(self) -> None:
+        [(version,)] = self._database.execute("PRAGMA user_version")
+        if version == VERSION:
+            return
+        for (table,) in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            self._database.execute(f'DROP TABLE "{table}"')
+        for statement in filter(str.strip, SCHEMA.split(";")):
+            self._database.execute(statement)
+        self._database.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _follow(self) -> None:
+        listed = {(file.part, os.fsencode(file.name), inode) for file, inode in self._maildir.files()}
+        known = set(self._database.execute("SELECT part, file, inode FROM held"))
+        gone, come = known - listed, listed - known
+        if not gone and not come:
+            return
+        # A message whose flags have changed is the same: it need not be read again.
+        before = {(HeldFile(os.fsdecode(name), part).id, inode): (part, name, inode) for part, name, inode in gone}
+        unread = []
+        for part, name, inode in sorted(come):
+            file = HeldFile(os.fsdecode(name), part)
+            old = before.get((file.id, inode))
+            if old is not None and old in gone and self._rename(old, file):
+                gone.remove(old)
+            else:
+                unread.append(file)
+        self._database.executemany(_FORGET_ADDRESSES, gone)
+        self._database.executemany(_FORGET, gone)
+        for file in self._watch(unread):
+            self._read(file)
+
+    def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
+        """False when the file has not only been renamed."""
+        rows = self._database.execute("SELECT key, bytes, written FROM held WHERE (part, file, inode) = (?, ?, ?)", old)
+        [(key, *known)] = rows
+        try:
+            now = marks(self._maildir.stat(file))
+        except FileNotFoundError:
+            return False
+        if (old[2], *known) != now[:3]:
+            return False
+        self._database.execute(
+            "UPDATE held SET part = ?, file = ?, state = ?, changed = ? WHERE key = ?",
+            (file.part, os.fsencode(file.name), file.state.value, now.changed, key),
+        )
+        return True
+
+    def _read(self, file: HeldFile) -> None:
+        try:
+            status, summary = _summary(self._maildir, file)
+        except FileNotFoundError:  # gone, or renamed, since it was listed
+            return
+        key = self._database.execute(INSERT, row(file, status, summary)).lastrowid
+        addresses = ((key, *mailbox) for mailbox in mailboxes(summary))
+        self._database.executemany("INSERT INTO address VALUES (?, ?, ?, ?)", addresses)
+
+    def _forget(self, keys: Iterable[int]) -> None:
+        for key in keys:
+            self._database.execute("DELETE FROM held WHERE key = ?", (key,))
+            self._database.execute("DELETE FROM address WHERE held = ?", (key,))
+
+
+def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summary]:
+    """What stands in a file, or why nothing can be read in it.  Raises FileNotFoundError."""
+    try:
+        with maildir.open(file) as opened:
+            return os.fstat(opened.fileno()), summarise(opened, file.id)
+    except NotAFile as error:
+        doubt = str(error)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        doubt = f"it cannot be read: {error.strerror}"
+    status = maildir.stat(file)
+    return status, Summary(datetime.fromtimestamp(status.st_mtime, UTC), status.st_size, doubt=doubt)
+
+
+def _path(maildir: OpenMaildir) -> str:
+    """The index as SQLite can open it.  Raises OSError when it cannot be made."""
+    with suppress(FileNotFoundError):
+        status = os.stat(_NAME, dir_fd=maildir.root, follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # SQLite would follow a link
+            os.unlink(_NAME, dir_fd=maildir.root)
+    os.close(os.open(_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=maildir.root))
+    return f"/proc/self/fd/{maildir.root}/{_NAME}"

@@ -1,0 +1,119 @@
+"""What the index holds of one message, and how it is laid out in SQLite."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from turfmilter.core.escape import escape
+from turfmilter.core.mailbox import parse_address
+from turfmilter.core.readings import read_sender
+from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.openmaildir import OpenMaildir, Place
+from turfmilter.stores.selection import Role, network_key
+from turfmilter.stores.summary import Summary
+
+VERSION = 1  # of the layout, and of what is read out of a file: an index of another one is made anew
+
+SCHEMA = """
+CREATE TABLE held (
+    key INTEGER PRIMARY KEY, part TEXT, file BLOB, inode INTEGER, bytes INTEGER, written INTEGER, changed INTEGER,
+    state TEXT, time REAL, size INTEGER, sender TEXT, client TEXT, network BLOB, host TEXT,
+    rule TEXT, entry TEXT, matched TEXT, subject TEXT, summary TEXT
+);
+CREATE INDEX held_file ON held (part, file, inode);
+CREATE INDEX held_time ON held (time, file, state);
+CREATE TABLE address (held INTEGER, role TEXT, domain TEXT, local TEXT);
+CREATE INDEX address_mailbox ON address (role, domain, local, held);
+CREATE INDEX address_held ON address (held);
+"""
+STORED = "key, part, file, inode, bytes, written, changed, summary"
+INSERT = f"INSERT INTO held VALUES ({', '.join('?' * 19)})"
+
+_FIELDS = tuple(field.name for field in fields(Summary))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message of a quarantine, and what it is about."""
+
+    place: Place
+    summary: Summary
+
+
+class Marks(NamedTuple):
+    """What tells that a file is another one or has been written to; `changed` also that it was renamed or linked."""
+
+    inode: int
+    bytes: int
+    written: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row of the index, and the marks by which it is seen that the file has changed since."""
+
+    key: int
+    held: Held
+    marks: Marks
+
+
+def marks(status: os.stat_result) -> Marks:
+    """The marks of a file; the times are nanoseconds."""
+    return Marks(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def row(file: HeldFile, status: os.stat_result, summary: Summary) -> tuple[object, ...]:
+    """The values for INSERT; the key is SQLite's to choose."""
+    address = parse_address(summary.client)
+    return (
+        None,
+        file.part,
+        os.fsencode(file.name),
+        *marks(status),
+        file.state.value,
+        summary.time.timestamp(),
+        summary.size,
+        "" if summary.sender is None else escape(str(read_sender(summary.sender)) or "<>"),
+        escape(summary.client),
+        network_key(address.version, int(address)) if address else None,
+        escape(summary.name),
+        escape(summary.rule),
+        escape(summary.entry),
+        escape(summary.entry.rpartition(" ")[0]),
+        escape(summary.subject.casefold()),
+        json.dumps([getattr(summary, name) for name in _FIELDS], default=datetime.isoformat),
+    )
+
+
+def mailboxes(summary: Summary) -> Iterator[tuple[Role, str, str]]:
+    """The role, domain and local part of everybody who can be looked for."""
+    senders = () if summary.sender is None else (summary.sender,)
+    people: tuple[tuple[Role, tuple[str, ...]], ...] = (
+        ("sender", senders),
+        ("author", summary.authors),
+        ("recipient", summary.recipients),
+    )
+    for role, texts in people:
+        for mailbox in map(read_sender, texts):
+            yield role, escape(mailbox.domain), escape(mailbox.local)
+
+
+def stored(maildir: OpenMaildir, values: tuple[Any, ...]) -> Stored:
+    """A row as STORED gives it.  Raises ValueError or TypeError when it makes no sense."""
+    key, part, name, *known, text = values
+    told = dict(zip(_FIELDS, json.loads(text), strict=True))
+    summary = Summary(
+        **told
+        | {
+            "time": datetime.fromisoformat(told["time"]).astimezone(UTC),
+            "authors": tuple(told["authors"]),
+            "recipients": tuple(told["recipients"]),
+        }
+    )
+    return Stored(key, Held(Place(maildir, HeldFile(os.fsdecode(name), part)), summary), Marks(*known))

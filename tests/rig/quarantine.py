@@ -1,0 +1,46 @@
+"""A quarantine filled by the test itself: quick, because nothing is flushed to disk."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rig.filter import give
+from turfmilter.core.ports import Slip
+from turfmilter.stores.block import render
+from turfmilter.stores.name import new_id
+
+MESSAGE = b"From: Spam <spam@turf.example>\r\nSubject: hello\r\n\r\nworld\r\n"
+TIME = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+
+
+def slip(**given: object) -> Slip:
+    """What is said of a message; all but the `given` is the same for all."""
+    return Slip(
+        **{
+            "sender": "spam@turf.example SIZE=2000",
+            "recipients": ("anna@example.org",),
+            "client": "192.0.2.7",
+            "name": "mail.turf.example",
+            "helo": "turf",
+            "account": "",
+            "listener": "",
+            "queue_id": "4Xb1cD",
+            "time": TIME,
+            "rule": "turf",
+            "entry": "@turf.example turf.table:12",
+        }
+        | given  # type: ignore[arg-type]
+    )
+
+
+def hold(quarantine: Path, message: bytes = MESSAGE, *, file: str = "new/{id}", **given: object) -> str:
+    """Put a message there as the filter does, and return its id; `file` says under which name."""
+    said = slip(**given)
+    id = new_id(said.time)
+    path = quarantine / file.format(id=id)
+    path.write_bytes(render(id, said, hashlib.sha256(message).hexdigest()) + message)
+    path.chmod(0o640)
+    give(path)
+    return id
