@@ -90,29 +90,27 @@ _OPTIONS = (
     click.option("--state", "states", type=_STATES, multiple=True, help="The state; may be given more than once."),
 )
 _NAMES = tuple(field.name for field in fields(Selection))
-_NOTHING = Selection()
 
 
-def selecting(*, states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def selecting(
+    *, states: frozenset[State] = NOT_DELETED, optional: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options, and their values as its argument `selection`.
 
-    `states` are meant when none is given.
+    `states` are meant when none is given.  Where the selection is `optional` it is None when no option was given.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def run(*args: Any, **given: Any) -> Any:
             values = {name: given.pop(name) for name in _NAMES}
+            none_given = not any(values.values())
             values["states"] = frozenset(map(State, values["states"])) or states
-            return command(*args, selection=Selection(**values), **given)
+            selection = None if optional and none_given else Selection(**values)
+            return command(*args, selection=selection, **given)
 
         for option in reversed(_OPTIONS):
             run = option(run)
         return run
 
     return decorate
-
-
-def is_narrowed(selection: Selection) -> bool:
-    """True when any condition was given, whatever the states."""
-    return any(getattr(selection, name) != getattr(_NOTHING, name) for name in _NAMES if name != "states")

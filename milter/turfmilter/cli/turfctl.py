@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
+from typing import cast
 
 import click
 
 from turfmilter import __version__
 from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
+from turfmilter.cli.deleting import delete, undelete
+from turfmilter.cli.exporting import export
 from turfmilter.cli.listing import list_held
+from turfmilter.cli.showing import show
+from turfmilter.cli.statistics import stats
 from turfmilter.config.loader import ConfigError
+from turfmilter.core.escape import escape
 from turfmilter.review.administrator import NoOwner
-from turfmilter.stores.openmaildir import Unopenable
+from turfmilter.review.quarantines import Ambiguous, NotFound
+from turfmilter.stores.openmaildir import NotAFile, Unopenable
+
+_EX_NOT_DONE = 1
 
 
 class _Program(click.Group):
-    """Says what cannot be used in one line each, whichever command found it."""
+    """Says in one line what cannot be done, whichever command found it out."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
+        except (NotFound, Ambiguous, NotAFile) as error:
+            leave("turfctl", error, _EX_NOT_DONE)
+        except FileNotFoundError:
+            leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)
+        except FileExistsError as error:
+            leave("turfctl", escape(str(error)), _EX_NOT_DONE)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +50,8 @@ def main(context: click.Context, path: Path) -> None:
 
     Exit status: 0 done, 1 nothing found or not all done, 2 usage, 78 configuration or quarantine unusable.
     """
+    # What a sender wrote must not end the program where the locale has no letters for it.
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     context.obj = path
 
 
@@ -41,4 +60,5 @@ def quarantine() -> None:
     """Look at held messages, and decide what becomes of them."""
 
 
-quarantine.add_command(list_held)
+for command in (list_held, show, delete, undelete, stats, export):
+    quarantine.add_command(command)

@@ -34,6 +34,9 @@ class SenderTable:
                     return entry
         return None
 
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._index)
+
     def __len__(self) -> int:
         return len(self._index)
 

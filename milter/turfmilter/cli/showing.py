@@ -1,0 +1,141 @@
+"""turfctl quarantine show: one held message."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from turfmilter.cli.listing import facts
+from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.output import document, json_option, moment, table
+from turfmilter.config.loader import load
+from turfmilter.core.escape import escape
+from turfmilter.core.report import parted
+from turfmilter.review.contents import Contents
+from turfmilter.review.look import Look, header, look, mark_reviewed, message
+from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.rows import Held
+
+_HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
+_LINE_MOST = 65_536  # bytes escaped at once
+
+
+@click.command("show")
+@click.argument("id")
+@click.option("--headers", is_flag=True, help="All headers of the message, decoded, and nothing else.")
+@click.option("--raw", is_flag=True, help="The message as it came, byte for byte; on a terminal made harmless.")
+@json_option
+@directory_option
+@click.pass_obj
+def show(path: Path, id: str, headers: bool, raw: bool, as_json: bool, directory: Path | None) -> None:
+    """Show a held message and mark it reviewed.  The beginning of its ID is enough.
+
+    Nothing in it is obeyed: HTML is not rendered, and what would turn, hide or control text is shown as \\x1b, \\u202e.
+    """
+    if headers + raw + as_json > 1:
+        raise click.UsageError("of --headers, --raw and --json only one is possible")
+    config = load(path)
+    with opened(config, directory) as quarantines:
+        place = quarantines.find(id)
+        if raw:
+            _raw(place)
+        elif headers:
+            _headers(place)
+        elif as_json:
+            document(_facts(place, look(place, config)))
+        else:
+            _print(place, look(place, config))
+        mark_reviewed(place)
+
+
+def _print(place: Place, seen: Look) -> None:
+    for name, value in _circumstances(place, seen):
+        click.echo(f"{name:<10} {escape(value)}")
+    click.echo()
+    for field in seen.contents.header.fields:
+        if field.name.lower() in _HEADERS:
+            click.echo(f"{field.name}: {escape(field.text)}")
+    click.echo()
+    _print_text(seen.contents)
+    _print_parts(seen.contents)
+
+
+def _circumstances(place: Place, seen: Look) -> Iterator[tuple[str, str]]:
+    summary, slip = seen.summary, seen.slip
+    yield "id", place.file.id
+    yield "state", place.file.state.value
+    yield "held", f"{moment(summary.time)} UTC"
+    yield "in", str(place.maildir.path)
+    yield "size", f"{summary.size} bytes"
+    if summary.doubt:
+        yield "CAUTION", summary.doubt
+    if slip is None:
+        return
+    yield "sender", _party(slip.sender)
+    for recipient in slip.recipients:
+        yield "recipient", _party(recipient)
+    for name in ("client", "name", "helo", "account", "listener", "queue_id", "rule"):
+        if value := getattr(slip, name):
+            yield name.replace("_", " "), value
+    if slip.entry:
+        yield "entry", f"{slip.entry}{f' ({seen.standing})' if seen.standing else ''}"
+
+
+def _party(text: str) -> str:
+    address, params = parted(text)
+    return " ".join((address or "<>", *params))
+
+
+def _print_text(contents: Contents) -> None:
+    if contents.text is None:
+        click.echo("(no part is plain text; HTML is not shown, --raw shows the message as it came)")
+        return
+    for line in contents.text.replace("\r\n", "\n").split("\n"):
+        click.echo(escape(line.expandtabs()))
+    if not contents.text_complete:
+        click.echo("(cut here; --raw shows the message to its end)")
+
+
+def _print_parts(contents: Contents) -> None:
+    if contents.count < 2 and contents.text is not None:
+        return
+    click.echo()
+    rows = [{"type": part.type, "size": part.size, "name": part.name or " "} for part in contents.parts]
+    table(rows, ("type", "size", "name"), as_json=False)
+    if contents.count > len(rows):
+        click.echo(f"({contents.count - len(rows)} more parts)")
+
+
+def _headers(place: Place) -> None:
+    found = header(place)
+    for field in found.fields:
+        click.echo(f"{field.name}: {escape(field.text)}")
+    if not found.complete:
+        click.echo("(cut here; --raw shows the message to its end)")
+
+
+def _raw(place: Place) -> None:
+    with message(place) as (file, _):
+        if not sys.stdout.isatty():
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            return
+        while line := file.readline(_LINE_MOST):
+            click.echo(escape(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")))
+
+
+def _facts(place: Place, seen: Look) -> dict[str, Any]:
+    contents, slip = seen.contents, seen.slip
+    envelope = {"sender": slip.sender, "recipients": slip.recipients} if slip else None
+    return facts(Held(place, seen.summary)) | {
+        "envelope": envelope,
+        "standing": seen.standing,
+        "headers": [[field.name, field.text] for field in contents.header.fields],
+        "text": contents.text,
+        "parts": [{"type": part.type, "size": part.size, "name": part.name} for part in contents.parts],
+        "part_count": contents.count,
+    }

@@ -1,0 +1,193 @@
+"""What a message contains, read in one pass and within bounds: its header, its text and a list of its parts."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import BinaryIO
+
+from turfmilter.core.header import Header, decode, decode_words, read_header
+from turfmilter.stores.summary import HEADER_MOST
+
+_LINE_MOST = 65_536  # bytes read at once: what calls itself a line may be the whole message
+_TEXT_MOST = 65_536  # bytes of text that are shown, before they are decoded
+_PARTS_MOST = 200  # parts that are listed; the others are counted
+_DEEPEST = 20  # multiparts in multiparts; what lies deeper counts as one part
+_VALUE_MOST = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
+_NAME_MOST = 255  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part that holds no others; `size` is that of its encoded bytes, `name` "" where it has none."""
+
+    type: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What there is to see.  `text` is None when no part is plain text; HTML is no text.
+
+    `text_complete` and the header's `complete` are False where something was left out;
+    `count` is the number of all parts, of which the first ones are listed.
+    """
+
+    header: Header
+    text: str | None
+    text_complete: bool
+    parts: tuple[Part, ...]
+    count: int
+
+
+def read_contents(file: BinaryIO) -> Contents:
+    """The contents of the message that begins where `file` stands."""
+    lines = _Lines(file)
+    header = read_header(lines.readline, HEADER_MOST)
+    parts = _Parts()
+    part = parts.begin(header, lines)
+    while True:
+        while line := lines.readline(_LINE_MOST):
+            part.take(line)
+        if lines.delimiter is None:
+            break
+        inner, closing = lines.delimiter
+        lines.go_on(inner if closing else inner + 1)
+        part = _Part() if closing else parts.begin(read_header(lines.readline, HEADER_MOST), lines)
+    listed = tuple(Part(part.type, part.name, part.size) for part in parts.listed)
+    text = parts.text
+    if text is None:
+        return Contents(header, None, True, listed, parts.count)
+    return Contents(header, text.text(), len(text.kept) == text.size, listed, parts.count)
+
+
+class _Lines:
+    """The lines up to the next delimiter of a multipart that is open (RFC 2046 §5.1.1)."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._begins = True
+        self.boundaries: list[bytes] = []
+        self.delimiter: tuple[int, bool] | None = None  # of which boundary, and whether it is the last
+
+    def readline(self, most: int) -> bytes:
+        """The next line, at most so many bytes of it; b"" at a delimiter and at the end."""
+        if self.delimiter:
+            return b""
+        line = self._file.readline(min(most, _LINE_MOST))
+        if self._begins and line.startswith(b"--"):
+            self.delimiter = self._read(line[2:].rstrip(b" \t\r\n"))
+        self._begins = line.endswith(b"\n")
+        return b"" if self.delimiter else line
+
+    def go_on(self, depth: int) -> None:
+        """Pass the delimiter; so many multiparts are open from here on."""
+        del self.boundaries[depth:]
+        self.delimiter = None
+
+    def _read(self, text: bytes) -> tuple[int, bool] | None:
+        for depth in reversed(range(len(self.boundaries))):
+            if text == self.boundaries[depth]:
+                return depth, False
+            if text == self.boundaries[depth] + b"--":
+                return depth, True
+        return None
+
+
+@dataclass
+class _Part:
+    """One part while it is read; by default what stands between parts, and is nobody's."""
+
+    type: str = ""
+    name: str = ""
+    charset: str = "ascii"
+    encoding: str = ""
+    size: int = 0
+    is_text: bool = False
+    kept: bytearray = field(default_factory=bytearray)
+
+    def take(self, line: bytes) -> None:
+        """The next bytes."""
+        self.size += len(line)
+        if self.is_text and len(self.kept) < _TEXT_MOST:
+            self.kept += line[: _TEXT_MOST - len(self.kept)]
+
+    def text(self) -> str:
+        """What was kept, decoded as far as that can be done."""
+        return decode(_decoded(bytes(self.kept), self.encoding), self.charset)
+
+
+class _Parts:
+    """The parts found so far, and the first of them that is plain text."""
+
+    def __init__(self) -> None:
+        self.listed: list[_Part] = []
+        self.count = 0
+        self.text: _Part | None = None
+
+    def begin(self, header: Header, lines: _Lines) -> _Part:
+        """The part that begins behind `header`; a multipart's own text is nobody's."""
+        type = _Parameters(header.first("content-type"), "content-type")
+        boundary = type.boundary()
+        if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
+            lines.boundaries.append(boundary)
+            return _Part()
+        disposition = _Parameters(header.first("content-disposition"), "content-disposition")
+        part = _Part(
+            type=type.value(),
+            name=disposition.parameter("filename") or type.parameter("name"),
+            charset=type.parameter("charset") or "utf-8",  # nothing is said of most 8-bit mail, and this fits most
+            encoding=header.first("content-transfer-encoding").decode("ascii", "replace").strip().lower(),
+        )
+        attached = disposition.is_attachment()
+        if self.text is None and part.type == "text/plain" and not attached:
+            part.is_text, self.text = True, part
+        self.count += 1
+        if len(self.listed) < _PARTS_MOST:
+            self.listed.append(part)
+        return part
+
+
+class _Parameters:
+    """The value of a field with parameters (RFC 2045 §5.1, RFC 2231), however broken."""
+
+    def __init__(self, value: bytes, field: str) -> None:
+        self._field = field
+        self._message = Message()
+        self._message[field] = value[:_VALUE_MOST].decode("utf-8", "replace")
+
+    def value(self) -> str:
+        """The type; text/plain when there is none or none that can be read (RFC 2045 §5.2)."""
+        return self._message.get_content_type()
+
+    def is_attachment(self) -> bool:
+        """True when it is to be saved, not shown."""
+        return self._message.get_content_disposition() == "attachment"
+
+    def boundary(self) -> bytes:
+        """What stands behind "--" in the delimiters."""
+        return self.parameter("boundary").rstrip().encode("utf-8", "replace")
+
+    def parameter(self, name: str) -> str:
+        """One of the parameters, "" when it is not there or cannot be read."""
+        try:
+            found = self._message.get_param(name, "", self._field)
+            text = found if isinstance(found, str) else decode(found[2].encode("latin-1"), found[0] or "ascii")
+        except (TypeError, ValueError, LookupError):  # Python's reader falls over some that are broken
+            return ""
+        return decode_words(text.encode("utf-8", "replace"))[:_NAME_MOST]
+
+
+def _decoded(raw: bytes, encoding: str) -> bytes:
+    """Without the transfer encoding; as it is where that cannot be undone."""
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(raw)
+    if encoding == "base64":
+        digits = b"".join(raw.split())
+        try:
+            return binascii.a2b_base64(digits[: len(digits) // 4 * 4])  # what was cut off may have cut the last one
+        except binascii.Error:
+            return raw
+    return raw

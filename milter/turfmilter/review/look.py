@@ -1,0 +1,70 @@
+"""One held message, looked at: all that a person needs to decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from turfmilter.config.schema import Config
+from turfmilter.core.header import Header, read_header
+from turfmilter.core.ports import Slip
+from turfmilter.review.contents import Contents, read_contents
+from turfmilter.review.standing import standing
+from turfmilter.stores.heldfile import REVIEWED
+from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.summary import HEADER_MOST, Summary, believed, summarise
+
+_CHANGED = "the message was changed: its digest does not hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is seen of a message.  `slip` is None, and `standing` "", when the file has no block of ours."""
+
+    summary: Summary
+    slip: Slip | None
+    standing: str
+    contents: Contents
+
+
+def look(place: Place, config: Config) -> Look:
+    """Read a message.  Raises NotAFile, FileNotFoundError and OSError."""
+    with place.maildir.open(place.file) as file:
+        summary = summarise(file, place.file.id)
+        block, doubt = believed(file, place.file.id)
+        if block and not doubt and not block.intact(file):
+            doubt = _CHANGED
+        file.seek(block.offset if block else 0)
+        contents = read_contents(file)
+    slip = block.slip if block else None
+    return Look(replace(summary, doubt=doubt), slip, _standing(slip, config), contents)
+
+
+@contextmanager
+def message(place: Place) -> Iterator[tuple[BinaryIO, Slip | None]]:
+    """The message alone, without our block, and what that says.  Raises NotAFile, FileNotFoundError and OSError."""
+    with place.maildir.open(place.file) as file:
+        block, _ = believed(file, place.file.id)
+        file.seek(block.offset if block else 0)
+        yield file, block.slip if block else None
+
+
+def header(place: Place) -> Header:
+    """The header of the message.  Raises what `message` does."""
+    with message(place) as (file, _):
+        return read_header(file.readline, HEADER_MOST)
+
+
+def mark_reviewed(place: Place) -> Place:
+    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError."""
+    return place._replace(file=place.maildir.change(place.file, add=REVIEWED))
+
+
+def _standing(slip: Slip | None, config: Config) -> str:
+    if slip is None or slip.rule != "turf":
+        return ""
+    view = config.at(slip.listener) if slip.listener in config.listener else config
+    return standing(slip.entry, view.turf.tables, datetime.now(UTC).date())
