@@ -21,10 +21,11 @@ _OURS = 'domains = ["rig.test"]\n'
 
 def program(*arguments: str | Path, user: str | None = None) -> list[str]:
     """The command line of the daemon; `user` is who starts it, who can at least read where it is installed."""
-    return [*_as_user(user), sys.executable, "-m", "turfmilter", *map(str, arguments)]
+    return [*as_user(user), sys.executable, "-m", "turfmilter", *map(str, arguments)]
 
 
-def _as_user(user: str | None) -> list[str]:
+def as_user(user: str | None) -> list[str]:
+    """The beginning of a command line that is started by `user`."""
     if user is None:
         return []
     entry = pwd.getpwnam(user)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from rig.filter import give
+from rig.filter import give, make_quarantine
+from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.ports import Slip
 from turfmilter.stores.block import render
 from turfmilter.stores.name import new_id
@@ -44,3 +48,31 @@ def hold(quarantine: Path, message: bytes = MESSAGE, *, file: str = "new/{id}", 
     path.chmod(0o640)
     give(path)
     return id
+
+
+def reviewed(place: Path, settings: str = "", *, more: str = "") -> tuple[Path, Path]:
+    """An empty quarantine in `place`, and a configuration that names it, with `settings` in its [turf] section."""
+    quarantine = make_quarantine(place / "quarantine")
+    config = place / "turfmilter.toml"
+    config.write_text(f'domains = ["example.org"]\n[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
+    return quarantine, config
+
+
+def turfctl(config: Path, *arguments: str, user: str | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """What turfctl says, and how it leaves.  Nobody sits at a terminal, so nobody can be asked."""
+    return subprocess.run(
+        command(config, *arguments, user=user),
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+def command(config: Path, *arguments: str, user: str | None = None) -> list[str]:
+    """The command line of turfctl, for what it does in the quarantine."""
+    start = "from turfmilter.cli.turfctl import main; main(prog_name='turfctl')"
+    return [*as_user(user), sys.executable, "-c", start, "-c", str(config), "quarantine", *arguments]

@@ -44,9 +44,8 @@ def list_held(
         table(rows, (), as_json=True)
         return
     columns = (by, "count", "last") if by else _COLUMNS
-    doubtful = any(row.get("doubt") for row in rows)
-    table([row | {"state": f"{row['state']}!"} if row.get("doubt") else row for row in rows], columns, as_json=False)
-    if doubtful:
+    table(rows if by else list(map(_shown, rows)), columns, as_json=False)
+    if any(row.get("doubt") for row in rows):
         click.echo("!  not what was held: turfctl quarantine show ID says why", err=True)
     if len(rows) < total:
         click.echo(f"{len(rows)} of {total}; --limit 0 shows all", err=True)
@@ -71,6 +70,12 @@ def facts(held: Held) -> dict[str, Any]:
         "subject": summary.subject,
         "doubt": summary.doubt,
     }
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """As people see it at a glance."""
+    mark = "!" if row["doubt"] else ""
+    return row | {"state": row["state"] + mark, "sender": "<>" if row["sender"] == "" else row["sender"]}
 
 
 def _messages(quarantines: Quarantines, selection: Selection, limit: int) -> tuple[list[dict[str, Any]], int]:

@@ -55,7 +55,7 @@ def width(text: str) -> int:
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return moment(value)
-    return escape("" if value is None else str(value) or "<>")
+    return escape("" if value is None else str(value))
 
 
 def _plain(value: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date
 from functools import cached_property
@@ -86,8 +86,9 @@ class Quarantines:
         return [self._closing.enter_context(Index(maildir, self._watch)) for maildir in self._maildirs]
 
 
-def _named(places: Iterable[Place], most: int = 10) -> str:
-    """Where the same id is there twice, only the file tells which is which."""
-    several = sorted(places, key=lambda place: place.file)
-    names = [escape(f"{place.file.part}/{place.file.name}") for place in several]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _named(places: Sequence[Place], most: int = 10) -> str:
+    """Their ids; where one is there twice only the files tell which is which."""
+    ids = {place.file.id for place in places}
+    names = ids if len(ids) == len(places) else {f"{place.file.part}/{place.file.name}" for place in places}
+    shown = ", ".join(map(escape, sorted(names)[:most]))
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
