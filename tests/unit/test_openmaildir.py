@@ -165,7 +165,7 @@ def test_a_directory_that_is_a_link_is_not_entered(quarantine: Path, part: str) 
     elsewhere = quarantine.parent / "elsewhere"
     (quarantine / part).rename(elsewhere)
     (quarantine / part).symlink_to(elsewhere)
-    with pytest.raises(Unopenable, match=rf"^quarantine {quarantine}: {part}: Not a directory$"):
+    with pytest.raises(Unopenable, match=rf"^quarantine {quarantine}/{part}: Not a directory$"):
         OpenMaildir(quarantine)
 
 
@@ -182,5 +182,5 @@ def test_files_of_programs_are_no_messages(quarantine: Path, maildir: OpenMaildi
 
 
 def test_a_quarantine_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unopenable, match=rf"^quarantine {tmp_path}/none: {tmp_path}/none: No such file or directory$"):
+    with pytest.raises(Unopenable, match=rf"^quarantine {tmp_path}/none: No such file or directory$"):
         OpenMaildir(tmp_path / "none")

@@ -175,9 +175,9 @@ class _Parameters:
         try:
             found = self._message.get_param(name, "", self._field)
             text = found if isinstance(found, str) else decode(found[2].encode("latin-1"), found[0] or "ascii")
+            return decode_words(text.encode("utf-8", "surrogateescape"))[:_NAME_MOST]
         except (TypeError, ValueError, LookupError):  # Python's reader falls over some that are broken
             return ""
-        return decode_words(text.encode("utf-8", "replace"))[:_NAME_MOST]
 
 
 def _decoded(raw: bytes, encoding: str) -> bytes:

@@ -40,7 +40,7 @@ class OpenMaildir:
                 # Not the root: where that lies is the administrator's own choice.
                 self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
             except OSError as error:
-                raise Unopenable(f"quarantine {path}: {error.filename}: {error.strerror}") from error
+                raise Unopenable(f"quarantine {path / str(error.filename)}: {error.strerror}") from error
             self._opened = opened.pop_all()
 
     def __enter__(self) -> OpenMaildir:

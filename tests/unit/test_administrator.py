@@ -1,0 +1,74 @@
+"""Who works in the quarantine, and whom the program becomes.  Only root can become somebody else."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from rig.child import in_child
+from turfmilter.review import administrator as module
+from turfmilter.review.administrator import Administrator, NoOwner, administrator, owner
+
+NOBODY = pwd.getpwnam("nobody")
+NO_LOGIN = str(2**32 - 1)
+
+
+@pytest.fixture(autouse=True)
+def login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The kernel's note of who has logged in, as a file of our own: a test cannot log in."""
+    assert os.geteuid() == 0, "only root can become somebody else: run these tests as root"
+    path = tmp_path / "loginuid"
+    path.write_text(NO_LOGIN)
+    monkeypatch.setattr(module, "_LOGIN_UID", path)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    return path
+
+
+def test_without_a_login_it_is_the_user(login: Path) -> None:
+    assert administrator() == Administrator("root", 0)
+    login.unlink()
+    assert administrator() == Administrator("root", 0)
+
+
+def test_sudo_says_who_it_was_where_the_kernel_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "anna")
+    assert administrator() == Administrator("anna", 0)
+
+
+def test_the_kernel_is_believed_before_sudo(login: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    login.write_text(str(NOBODY.pw_uid))
+    monkeypatch.setenv("SUDO_USER", "anna")
+    assert administrator() == Administrator("nobody", 0)
+
+
+def test_nobody_but_sudo_can_name_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "anna")
+
+    def check() -> None:
+        assert administrator() == Administrator("nobody", NOBODY.pw_uid)
+
+    in_child(check, user="nobody")
+
+
+def test_the_owner_is_whom_all_quarantines_belong_to(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path in (first, second):
+        path.mkdir()
+        os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    assert owner([first, second]) == "nobody"
+    os.chown(second, pwd.getpwnam("daemon").pw_uid, -1)
+    with pytest.raises(NoOwner, match=r"second belong to different users; choose with --directory$"):
+        owner([first, second])
+
+
+@pytest.mark.parametrize(
+    ("uid", "said"),
+    [(0, "belongs to root; give it to the filter's user"), (54321, "belongs to the uid 54321, which is no user")],
+)
+def test_a_quarantine_of_nobody_in_particular_is_not_entered(tmp_path: Path, uid: int, said: str) -> None:
+    os.chown(tmp_path, uid, -1)
+    with pytest.raises(NoOwner, match=said):
+        owner([tmp_path])

@@ -1,0 +1,126 @@
+"""What is seen of a message: nothing in it can crash the program, and what is read of it is bounded."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from turfmilter.review.contents import Contents, Part, read_contents
+
+
+def read(message: bytes) -> Contents:
+    return read_contents(io.BytesIO(message))
+
+
+def lines(*lines: str) -> bytes:
+    return "\r\n".join([*lines, ""]).encode()
+
+
+def multipart(*parts: bytes, boundary: str = "b") -> bytes:
+    """A multipart with these parts, each beginning with its header."""
+    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part for part in parts)
+    head = lines(f'Content-Type: multipart/mixed; boundary="{boundary}"', "", "preamble")
+    return head + body + f"--{boundary}--\r\nepilogue\r\n".encode()
+
+
+TEXT = lines("Content-Type: text/plain", "", "hello")
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (lines("From: a@b.example", "", "hello", "world"), "hello\r\nworld\r\n"),
+        (b"\r\nno header", "no header"),
+        (b"From: no body", ""),
+        (b"", ""),
+        (lines("Content-Transfer-Encoding: quoted-printable", "", "caf=C3=A9 =", "x"), "café x\r\n"),
+        (lines("Content-Transfer-Encoding: BASE64", "", "4oKs", "IDU="), "€ 5"),
+        (lines("Content-Transfer-Encoding: base64", "", "4oKsA"), "€"),
+        (lines("Content-Transfer-Encoding: base64", "", "====", "x"), ""),
+        (lines("Content-Transfer-Encoding: x-uuencode", "", "begin"), "begin\r\n"),
+        (lines("Content-Type: text/plain; charset=iso-8859-1", "") + b"\xe4", "ä"),
+        (lines("Content-Type: text/plain; charset=none-such", "") + b"\xe4", "\udce4"),
+        (lines("Content-Type: text/plain; charset*=utf-8''utf-7", "", "+AGE-"), "a\r\n"),
+        (lines("Content-Type: nonsense", "", "x"), "x\r\n"),
+        (lines("Content-Type: text/html", "", "<b>"), None),
+        (lines("Content-Disposition: attachment", "", "x"), None),
+        (lines("Content-Type: multipart/mixed", "", "no boundary"), None),
+        (multipart(TEXT), "hello\r\n"),
+        (multipart(lines("Content-Type: text/html", "", "<b>"), TEXT), "hello\r\n"),
+        (multipart(lines("Content-Disposition: attachment; filename=a.txt", "", "a"), TEXT), "hello\r\n"),
+        (multipart(TEXT, lines("", "second")), "hello\r\n"),
+        (multipart(multipart(TEXT, boundary="inner")), "hello\r\n"),
+        (multipart(lines("", "--bb", "--b x", " --b", "x")), "--bb\r\n--b x\r\n --b\r\nx\r\n"),
+        (lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "", "never closed"), "never closed\r\n"),
+    ],
+)
+def test_the_text_is_the_first_part_that_is_plain(message: bytes, text: str | None) -> None:
+    contents = read(message)
+    assert contents.text == text
+    assert contents.text_complete
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('Content-Disposition: attachment; filename="a.pdf"', "a.pdf"),
+        ("Content-Disposition: attachment; filename=../../etc/passwd", "../../etc/passwd"),
+        ("Content-Disposition: attachment; filename*=utf-8''%e2%82%ac.pdf", "€.pdf"),
+        ("Content-Disposition: attachment; filename*0=a; filename*1=b.pdf", "ab.pdf"),
+        ("Content-Disposition: attachment; filename==?utf-8?q?=E2=82=AC.pdf?=", "€.pdf"),
+        ("Content-Disposition: attachment; filename*=none-such''%ff", "\udcff"),
+        ("Content-Disposition: attachment; filename*=a; filename*0=b", ""),
+        ("Content-Type: application/pdf; name=a.pdf", "a.pdf"),
+        ("Content-Disposition: attachment; filename=" + "x" * 3000, "x" * 255),
+        ("Content-Disposition: " + ';"' * 100_000, ""),
+    ],
+)
+def test_a_part_has_the_name_that_it_was_given(header: str, name: str) -> None:
+    [part, _] = read(multipart(lines(header, "", "x"), TEXT)).parts
+    assert part.name == name
+
+
+def test_the_parts_are_listed_with_their_sizes() -> None:
+    contents = read(multipart(TEXT, multipart(lines("Content-Type: Text/HTML", "", "<b>"), boundary="c"), TEXT))
+    assert contents.parts == (Part("text/plain", "", 7), Part("text/html", "", 5), Part("text/plain", "", 7))
+    assert contents.count == 3
+
+
+def test_a_delimiter_ends_a_header_that_does_not_end() -> None:
+    assert [part.type for part in read(multipart(b"Content-Type: image/png\r\n", TEXT)).parts] == [
+        "image/png",
+        "text/plain",
+    ]
+
+
+def test_a_message_within_a_message_is_one_part() -> None:
+    contents = read(multipart(lines("Content-Type: message/rfc822", "", "Subject: inner", "", "hello")))
+    assert [part.type for part in contents.parts] == ["message/rfc822"]
+
+
+def test_of_thousands_of_parts_the_first_are_listed() -> None:
+    contents = read(multipart(*[TEXT] * 5000))
+    assert (len(contents.parts), contents.count) == (200, 5000)
+
+
+def test_multiparts_a_thousand_deep_are_read() -> None:
+    message = TEXT
+    for depth in range(1000):
+        message = multipart(message, boundary=f"b{depth}-")
+    contents = read(message)
+    assert contents.count == 1
+    assert contents.parts[0].type == "multipart/mixed"
+
+
+@pytest.mark.parametrize("body", [b"x" * 10_000_000, b"x\r\n" * 1_000_000])
+def test_a_long_text_is_cut(body: bytes) -> None:
+    contents = read(b"\r\n" + body)
+    assert contents.text is not None and len(contents.text) == 65_536
+    assert not contents.text_complete
+
+
+def test_a_long_header_is_cut() -> None:
+    contents = read(b"X: " + b"x" * 10_000_000 + b"\r\nSubject: hidden\r\n\r\nhello")
+    assert not contents.header.complete
+    assert contents.header.first("subject") == b""

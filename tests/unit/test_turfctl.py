@@ -1,0 +1,412 @@
+"""turfctl as it is called: what it prints, what it changes, how it leaves."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import os
+import pty
+import pwd
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rig.child import in_child
+from rig.filter import USER, make_quarantine
+from rig.program import ENVIRONMENT
+from rig.quarantine import MESSAGE, TIME, command, hold, reviewed, turfctl
+from turfmilter.cli.turfctl import main
+
+NASTY = (
+    b"From: evil@x.example\r\nSubject: \x1b]0;owned\x07 =?utf-8?q?=1b[2J=E2=80=AE?=\r\n\r\n"
+    b"text \x1b[31m \xe2\x80\xae \x9b31m \x00 \x0b \r alone\r\n"
+)
+
+
+@pytest.fixture
+def quarantine(place: Path) -> Path:
+    return reviewed(place)[0]
+
+
+@pytest.fixture
+def config(quarantine: Path) -> Path:
+    return quarantine.parent / "turfmilter.toml"
+
+
+def names(quarantine: Path) -> list[str]:
+    return sorted(f"{part}/{path.name}" for part in ("new", "cur") for path in (quarantine / part).iterdir())
+
+
+def on_terminal(config: Path, *arguments: str, answer: str = "") -> tuple[str, int]:
+    """What a person sees and answers, and the exit status."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(command(config, *arguments), env=ENVIRONMENT, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    os.write(ours, answer.encode())
+    seen = bytearray()
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # EIO: the program has ended
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(ours)
+    return seen.decode(), process.wait(30)
+
+
+def test_the_list_shows_what_is_held(quarantine: Path, config: Path) -> None:
+    first = hold(quarantine, time=TIME)
+    second = hold(quarantine, time=TIME + timedelta(days=1), sender="", file="cur/{id}:2,S")
+    done = turfctl(config, "list")
+    assert done.returncode == 0
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["ID", "HELD", "STATE", "SENDER", "SUBJECT"],
+        [second, "2026-03-02", "12:30", "reviewed", "<>", "hello"],
+        [first, "2026-03-01", "12:30", "unreviewed", "spam@turf.example", "hello"],
+    ]
+
+
+def test_the_list_as_json_has_all_that_is_known(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine)
+    assert json.loads(turfctl(config, "list", "--json").stdout) == [
+        {
+            "id": id,
+            "directory": str(quarantine),
+            "held": "2026-03-01T12:30:05Z",
+            "state": "unreviewed",
+            "size": len(MESSAGE),
+            "sender": "spam@turf.example",
+            "authors": ["spam@turf.example"],
+            "recipients": ["anna@example.org"],
+            "client": "192.0.2.7",
+            "name": "mail.turf.example",
+            "rule": "turf",
+            "entry": "@turf.example turf.table:12",
+            "subject": "hello",
+            "doubt": "",
+        }
+    ]
+
+
+def test_what_is_left_out_is_said(quarantine: Path, config: Path) -> None:
+    for _ in range(3):
+        hold(quarantine)
+    done = turfctl(config, "list", "--limit", "2")
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr == "2 of 3; --limit 0 shows all\n"
+    assert len(turfctl(config, "list", "--limit", "0").stdout.splitlines()) == 4
+
+
+def test_messages_are_grouped(quarantine: Path, config: Path) -> None:
+    for sender in ("a@x.example", "a@x.example", "b@x.example"):
+        hold(quarantine, sender=sender)
+    done = turfctl(config, "list", "--group-by", "sender", "--json")
+    assert [(group["sender"], group["count"]) for group in json.loads(done.stdout)] == [
+        ("a@x.example", 2),
+        ("b@x.example", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--sender", "spam.example"],
+            'Invalid value for \'--sender\': "spam.example": the "@" is missing; @spam.example',
+        ),
+        (["--client", "a@b"], "a mail address in a list of hosts; probably meant b"),
+        (["--newer", "week"], '"week" is no age; write a number with m, h, d or w, such as 7d'),
+        (["--older", "999999w"], "999999w ago there was no time"),
+        (["--larger", "10M"], '"10M" is not a size; write bytes as a number, or text such as "10 MiB"'),
+        (["--directory", "/none"], "/none is no quarantine of the configuration; there is "),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_explained(config: Path, options: list[str], said: str) -> None:
+    done = turfctl(config, "list", *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "2q"], ["delete", "2q"], ["delete", "--rule", "turf", "--yes"]]
+)
+def test_nothing_found_is_1(config: Path, arguments: list[str]) -> None:
+    done = turfctl(config, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("turfctl: no message ")
+
+
+def test_a_broken_configuration_is_said_in_the_words_of_the_daemon(place: Path) -> None:
+    config = place / "turfmilter.toml"
+    config.write_text("dommains = []\n")
+    done = turfctl(config, "list")
+    assert done.returncode == 78
+    assert done.stderr.startswith("turfctl: dommains: ")
+
+
+@pytest.mark.parametrize(
+    ("turf", "said"),
+    [
+        ("", "turfctl: no quarantine: the configuration has no [turf] directory\n"),
+        ('[turf]\ndirectory = "/none"', "turfctl: quarantine /none: No such file or directory\n"),
+    ],
+)
+def test_without_a_quarantine_it_is_78(place: Path, turf: str, said: str) -> None:
+    config = place / "turfmilter.toml"
+    config.write_text(f'domains = ["example.org"]\n{turf}\n')
+    done = turfctl(config, "list")
+    assert (done.returncode, done.stderr) == (78, said)
+
+
+def test_help_needs_no_configuration(place: Path) -> None:
+    assert turfctl(place / "none", "list", "--help").returncode == 0
+
+
+def test_root_becomes_the_owner_and_whoever_is_not_root_needs_permission(
+    quarantine: Path, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hold(quarantine)
+    assert turfctl(config, "list").returncode == 0
+    index = (quarantine / ".index").stat()
+    assert (pwd.getpwuid(index.st_uid).pw_name, index.st_mode & 0o777) == (USER, 0o640)
+    assert turfctl(config, "list", user=USER).returncode == 0
+
+    def as_somebody_else() -> None:
+        with pytest.raises(SystemExit, match="^78$"):
+            main(["-c", str(config), "quarantine", "list"])
+
+    in_child(as_somebody_else, user="daemon")
+    assert f"turfctl: quarantine {quarantine}: Permission denied\n" in capfd.readouterr().err
+
+
+def test_a_message_is_shown_with_all_that_is_known_and_is_reviewed_then(place: Path) -> None:
+    (place / "turf.table").write_text("# a comment\n@turf.example\n")
+    quarantine, config = reviewed(place, 'tables = ["file:turf.table"]')
+    id = hold(quarantine, sender="spam@turf.example SIZE=2000", recipients=("a@x.example NOTIFY=NEVER", "b@x.example"))
+    done = turfctl(config, "show", id[:9])
+    assert done.stdout.splitlines() == [
+        f"id         {id}",
+        "state      unreviewed",
+        "held       2026-03-01 12:30 UTC",
+        f"in         {quarantine}",
+        f"size       {len(MESSAGE)} bytes",
+        "sender     spam@turf.example SIZE=2000",
+        "recipient  a@x.example NOTIFY=NEVER",
+        "recipient  b@x.example",
+        "client     192.0.2.7",
+        "name       mail.turf.example",
+        "helo       turf",
+        "queue id   4Xb1cD",
+        "rule       turf",
+        "entry      @turf.example turf.table:12 (still there, now at turf.table:2)",
+        "",
+        "From: Spam <spam@turf.example>",
+        "Subject: hello",
+        "",
+        "world",
+        "",
+    ]
+    assert names(quarantine) == [f"cur/{id}:2,S"]
+
+
+@pytest.mark.parametrize(
+    ("table", "standing"),
+    [
+        ("\n" * 11 + "@turf.example", "still there"),
+        ("@turf.example expires=2026-03-02", "expired on 2026-03-02"),
+        ("@sub.turf.example", "no longer there"),
+        ("", "no longer there"),
+    ],
+)
+def test_it_is_said_whether_the_entry_still_stands(place: Path, table: str, standing: str) -> None:
+    (place / "turf.table").write_text(table)
+    quarantine, config = reviewed(place, 'tables = ["file:turf.table"]')
+    shown = json.loads(turfctl(config, "show", hold(quarantine), "--json").stdout)
+    assert shown["standing"] == standing
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "doubt"),
+    [
+        (b"", b"", ""),
+        (b"world", b"words", "the message was changed: its digest does not hold"),
+        (b"anna@", b"eve@", "its block was changed: the seal does not hold"),
+        (b"X-Quarantine-ID: ", b"X-", "put in by hand: it has no block of ours"),
+    ],
+)
+def test_a_message_that_was_changed_is_shown_as_such(
+    quarantine: Path, config: Path, old: bytes, new: bytes, doubt: str
+) -> None:
+    id = hold(quarantine)
+    path = quarantine / "new" / id
+    path.write_bytes(path.read_bytes().replace(old, new))
+    assert json.loads(turfctl(config, "show", id, "--json").stdout)["doubt"] == doubt
+    assert ("CAUTION" in turfctl(config, "show", id).stdout) is bool(doubt)
+
+
+@pytest.mark.parametrize("options", [[], ["--headers"], ["--raw"], ["--json"]])
+def test_a_terminal_is_shown_nothing_that_it_would_obey(quarantine: Path, config: Path, options: list[str]) -> None:
+    id = hold(quarantine, NASTY, helo="\x1b[31m")
+    (quarantine / "new" / "by-hand\x1b[31m\n").write_bytes(NASTY)
+    seen, status = on_terminal(config, "show", id, *options)
+    assert status == 0
+    assert set(seen) <= {"\r", "\n", *map(chr, range(32, 127))}
+    assert "1b" in seen and "202e" in seen
+    seen, _ = on_terminal(config, "list")
+    assert {char for char in seen if not char.isprintable()} == {"\r", "\n"}
+
+
+def test_raw_is_the_message_byte_for_byte(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine, NASTY)
+    done = subprocess.run(command(config, "show", id, "--raw"), env=ENVIRONMENT, capture_output=True, check=True)
+    assert done.stdout == NASTY
+
+
+def test_a_locale_without_letters_is_no_reason_to_fail(quarantine: Path, config: Path) -> None:
+    hold(quarantine, "Subject: äöü €\r\n\r\n".encode())
+    environment = ENVIRONMENT | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command(config, "list"), env=environment, capture_output=True, check=True)
+    assert "äöü \\u20ac".encode("latin-1") in done.stdout
+
+
+def test_a_link_is_shown_as_what_it_is_and_not_followed(quarantine: Path, config: Path) -> None:
+    (quarantine / "new" / "linked").symlink_to("/etc/passwd")
+    done = turfctl(config, "show", "linked")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "turfctl: a symbolic link, not a message\n"
+
+
+def test_an_id_that_several_have_says_which(quarantine: Path, config: Path) -> None:
+    ids = sorted(hold(quarantine) for _ in range(2))
+    done = turfctl(config, "show", ids[0][:6])
+    assert done.returncode == 1
+    assert done.stderr == f'turfctl: several messages have an id like "{ids[0][:6]}": {ids[0]}, {ids[1]}\n'
+
+
+def test_an_id_that_is_there_twice_is_named_by_its_files(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine)
+    (quarantine / "cur" / f"{id}:2,S").write_bytes(b"another")
+    done = turfctl(config, "show", id)
+    assert done.stderr == f'turfctl: several messages have an id like "{id}": cur/{id}:2,S, new/{id}\n'
+
+
+def test_a_message_is_deleted_and_can_be_had_back(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine, file="new/{id}")
+    assert turfctl(config, "delete", id, "--yes").returncode == 0
+    assert names(quarantine) == [f"cur/{id}:2,T"]
+    assert turfctl(config, "list").returncode == 1
+    assert id in turfctl(config, "list", "--state", "deleted").stdout
+    assert turfctl(config, "undelete", id[:10], "--yes").returncode == 0
+    assert names(quarantine) == [f"cur/{id}:2,"]
+
+
+def test_a_selection_is_deleted_as_a_whole_and_nothing_else(quarantine: Path, config: Path) -> None:
+    spam = sorted(hold(quarantine, sender="a@spam.example") for _ in range(3))
+    other = hold(quarantine)
+    done = turfctl(config, "delete", "--sender", "@spam.example", "--yes")
+    assert (done.returncode, done.stderr) == (0, "3 messages deleted\n")
+    assert names(quarantine) == sorted([f"new/{other}", *(f"cur/{id}:2,T" for id in spam)])
+    assert turfctl(config, "undelete", "--sender", "@spam.example", "--yes").stderr == "3 messages undeleted\n"
+
+
+def test_a_dry_run_changes_nothing(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine)
+    done = turfctl(config, "delete", "--rule", "turf", "--dry-run")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{id}\n", "1 message would be deleted\n")
+    assert names(quarantine) == [f"new/{id}"]
+
+
+@pytest.mark.parametrize(("answer", "status", "part"), [("y\n", 0, "cur"), ("n\n", 1, "new"), ("\n", 1, "new")])
+def test_a_person_is_asked_first(quarantine: Path, config: Path, answer: str, status: int, part: str) -> None:
+    hold(quarantine)
+    seen, left = on_terminal(config, "delete", "--rule", "turf", answer=answer)
+    assert "1 message will be deleted. Go on? [y/N]" in seen
+    assert left == status
+    assert names(quarantine)[0].startswith(part)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name messages by their ids, or select them by conditions"),
+        (["2q", "--rule", "turf"], "name messages by their ids, or select them by conditions"),
+        (["--rule", "turf"], "1 message would be deleted, and nobody is there to be asked; --yes does it"),
+    ],
+)
+def test_what_is_not_said_clearly_is_not_done(
+    quarantine: Path, config: Path, arguments: Sequence[str], said: str
+) -> None:
+    id = hold(quarantine)
+    done = turfctl(config, "delete", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert names(quarantine) == [f"new/{id}"]
+
+
+def test_one_wrong_id_of_several_stops_all(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine)
+    done = turfctl(config, "delete", id, "none", "neither", "--yes")
+    assert done.returncode == 1
+    assert done.stderr == 'turfctl: no message has the id "none"\nturfctl: no message has the id "neither"\n'
+    assert names(quarantine) == [f"new/{id}"]
+
+
+def test_an_export_is_an_mbox_that_python_reads(quarantine: Path, config: Path, place: Path) -> None:
+    hold(quarantine, b"Subject: one\r\n\r\nFrom here\r\n>From there\r\nlast", sender="", time=TIME)
+    hold(quarantine, b"Subject: two\r\n\r\n\r\n", sender='"a b"@x.example SIZE=1', time=TIME + timedelta(days=1))
+    done = turfctl(config, "export", "--rule", "turf")
+    assert (done.returncode, done.stderr) == (0, "2 messages exported\n")
+    (place / "mbox").write_text(done.stdout)
+    two, one = mailbox.mbox(place / "mbox")
+    assert [two.get_from(), one.get_from()] == [
+        '"a_b"@x.example Mon Mar  2 12:30:05 2026',
+        "MAILER-DAEMON Sun Mar  1 12:30:05 2026",
+    ]
+    assert one.get_payload() == ">From here\n>>From there\nlast\n"
+    assert names(quarantine)[0].startswith("new/")
+
+
+def test_an_export_is_not_for_a_terminal(quarantine: Path, config: Path) -> None:
+    hold(quarantine)
+    seen, status = on_terminal(config, "export", "--rule", "turf")
+    assert status == 2
+    assert "an mbox could harm a terminal" in seen
+
+
+def test_the_statistics_have_a_bar_for_each_day_and_the_busiest_entries(quarantine: Path, config: Path) -> None:
+    now = datetime.now(UTC)
+    for days in (0, 0, 1, 400):
+        hold(quarantine, time=now - timedelta(days=days))
+    lines = turfctl(config, "stats", "--days", "3").stdout.splitlines()
+    bars = {line.split()[0]: line.count("█") for line in lines[:3]}
+    today, yesterday, before = ((now - timedelta(days=days)).date().isoformat() for days in range(3))
+    assert bars[before] == 0 < bars[yesterday] < bars[today]
+    assert any(line.split()[:2] == ["@turf.example", "4"] for line in lines)
+    stats = json.loads(turfctl(config, "stats", "--days", "3", "--json").stdout)
+    assert stats["days"] == {before: 0, yesterday: 1, today: 2}
+    assert stats["total"] == 4
+
+
+def test_statistics_of_nothing_are_empty(config: Path) -> None:
+    assert turfctl(config, "stats").stdout.endswith("0 held in all\n")
+
+
+def test_every_listeners_quarantine_is_reviewed_and_one_can_be_chosen(place: Path) -> None:
+    second = make_quarantine(place / "second")
+    more = f'[listener.mx]\nport = 25\n[listener.mx.turf]\ndirectory = "{second}"'
+    first, config = reviewed(place, more=more)
+    here, there = hold(first, time=TIME), hold(second, time=TIME + timedelta(hours=1))
+
+    def ids(*options: str) -> list[str]:
+        return [message["id"] for message in json.loads(turfctl(config, "list", "--json", *options).stdout)]
+
+    assert ids() == [there, here]
+    assert ids("--limit", "1") == [there]
+    assert ids("--directory", str(first)) == [here]
+    assert turfctl(config, "delete", here, there, "--yes").returncode == 0
+    assert names(first) + names(second) == [f"cur/{here}:2,T", f"cur/{there}:2,T"]
