@@ -177,7 +177,7 @@ def test_root_becomes_the_owner_and_whoever_is_not_root_needs_permission(
     assert turfctl(config, "list", user=USER).returncode == 0
 
     def as_somebody_else() -> None:
-        with pytest.raises(SystemExit, match="^78$"):
+        with pytest.raises(SystemExit, match=r"^78$"):
             main(["-c", str(config), "quarantine", "list"])
 
     in_child(as_somebody_else, user="daemon")

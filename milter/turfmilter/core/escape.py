@@ -23,7 +23,7 @@ def escape(text: str) -> str:
 
 def unescape(text: str) -> str:
     """The text that `escape` was given.  What is no escape of ours stays as it is."""
-    return _ESCAPED.sub(_unescaped, text)
+    return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
 
 
 def _escaped(odd: re.Match[str]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import binascii
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2, and a blank before the colon (§4.5)
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 §2, RFC 2231 §5
@@ -16,8 +17,7 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "ra
 _BYTE_FOR_BYTE = frozenset({"ascii", "utf-8"})
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of the header; `value` is unfolded, its bytes as they came."""
 
     name: str
@@ -56,12 +56,12 @@ def read_header(readline: Callable[[int], bytes], most: int) -> Header:
         most -= len(line)
         text = line.rstrip(b"\r\n")
         if not text:
-            return Header(tuple(Field(name, b"".join(parts).strip()) for name, parts in fields), complete=True)
+            return _header(fields, complete=True)
         if text[0] in b" \t" and fields:
             fields[-1][1].append(text)
         elif found := _FIELD.match(text):
             fields.append((found[1].decode("ascii"), [found[2]]))
-    return Header(tuple(Field(name, b"".join(parts).strip()) for name, parts in fields), complete=False)
+    return _header(fields, complete=False)
 
 
 def decode_words(value: bytes) -> str:
@@ -101,6 +101,10 @@ def decode(raw: bytes, charset: str) -> str:
         return raw.decode(name, "surrogateescape" if name in _BYTE_FOR_BYTE else "replace")
     except (LookupError, ValueError):  # no charset, or a codec that cannot make the best of it
         return raw.decode("ascii", "surrogateescape")
+
+
+def _header(fields: Iterable[tuple[str, list[bytes]]], *, complete: bool) -> Header:
+    return Header(tuple(Field(name, b"".join(parts).strip()) for name, parts in fields), complete)
 
 
 def _content(word: re.Match[str]) -> bytes | None:

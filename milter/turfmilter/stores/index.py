@@ -79,8 +79,7 @@ class Index:
             stale = [one for one in found if not self._is_current(one)]
             if not stale:
                 break
-            self._forget(one.key for one in stale)
-            self._refresh()
+            self._refresh(forget=[one.key for one in stale])
             found = [one for one in found if one not in stale]
         return [one.held for one in found]
 
@@ -141,11 +140,12 @@ class Index:
         self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
         self._refresh()
 
-    def _refresh(self) -> None:
-        """Bring the index to what the directory lists now."""
+    def _refresh(self, *, forget: Iterable[int] = ()) -> None:
+        """Bring the index to what the directory lists now; the rows that it is to `forget` are made anew."""
         self._database.execute("BEGIN IMMEDIATE")  # of two who see the same new files one reads them
         try:
             self._require_layout()
+            self._forget(forget)
             self._follow()
         except BaseException:
             with suppress(sqlite3.Error):

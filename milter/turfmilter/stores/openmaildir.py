@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ class OpenMaildir:
             if strange:
                 raise NotAFile(strange)
             closing.pop_all()
-        return os.fdopen(descriptor, "rb", _BUFFER)
+        return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER)
 
     def change(self, file: HeldFile, *, add: str = "", remove: str = "") -> HeldFile:
         """Add and remove flags, whatever others do to them meanwhile.  The message as it is called then.

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from turfmilter.core.escape import escape
@@ -35,6 +36,8 @@ STORED = "key, part, file, inode, bytes, written, changed, summary"
 INSERT = f"INSERT INTO held VALUES ({', '.join('?' * 19)})"
 
 _FIELDS = tuple(field.name for field in fields(Summary))
+_values = attrgetter(*_FIELDS)
+_encode = json.JSONEncoder(default=datetime.isoformat).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +90,20 @@ def row(file: HeldFile, status: os.stat_result, summary: Summary) -> tuple[objec
         escape(summary.entry),
         escape(summary.entry.rpartition(" ")[0]),
         escape(summary.subject.casefold()),
-        json.dumps([getattr(summary, name) for name in _FIELDS], default=datetime.isoformat),
+        _encode(_values(summary)),
     )
 
 
 def mailboxes(summary: Summary) -> Iterator[tuple[Role, str, str]]:
     """The role, domain and local part of everybody who can be looked for."""
     senders = () if summary.sender is None else (summary.sender,)
-    people: tuple[tuple[Role, tuple[str, ...]], ...] = (
-        ("sender", senders),
-        ("author", summary.authors),
-        ("recipient", summary.recipients),
-    )
-    for role, texts in people:
+    envelope: tuple[tuple[Role, tuple[str, ...]], ...] = (("sender", senders), ("recipient", summary.recipients))
+    for role, texts in envelope:
         for mailbox in map(read_sender, texts):
             yield role, escape(mailbox.domain), escape(mailbox.local)
+    for author in summary.authors:
+        local, _, domain = author.rpartition("@")  # folded already, and never without a domain
+        yield "author", escape(domain), escape(local)
 
 
 def stored(maildir: OpenMaildir, values: tuple[Any, ...]) -> Stored:
