@@ -15,6 +15,7 @@ from rig.child import in_child
 from rig.filter import make_quarantine
 from rig.quarantine import TIME, hold
 from turfmilter.core.pattern import parse_host, parse_sender
+from turfmilter.stores import follower
 from turfmilter.stores.heldfile import HeldFile, State
 from turfmilter.stores.index import Index
 from turfmilter.stores.openmaildir import OpenMaildir
@@ -312,3 +313,31 @@ def test_the_time_of_a_file_put_in_by_hand_is_when_it_was_written(quarantine: Pa
     os.utime(path, (TIME.timestamp(), TIME.timestamp()))
     with Index(maildir, lambda files: files) as index:
         assert index.newest(Selection(), 0)[0].summary.time == datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+
+
+def test_a_directory_that_has_not_changed_is_not_listed_again_but_every_change_is_seen(
+    quarantine: Path, maildir: OpenMaildir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is some seconds after the last change, which a test need not wait for."""
+    monkeypatch.setattr(follower, "_SETTLED", 0)
+    held = [hold(quarantine, time=TIME + timedelta(hours=hours)) for hours in range(3)]
+    assert ids(maildir) == held[::-1]
+    with monkeypatch.context() as unlistable:
+        unlistable.setattr(maildir, "files", None)
+        assert ids(maildir) == held[::-1]
+    forgetful(quarantine / ".index")
+    assert ids(maildir) == held[::-1]
+    maildir.change(HeldFile(held[0], "new"), add="T")
+    assert ids(maildir) == held[:0:-1]
+    times = (quarantine / "new").stat()
+    (quarantine / "new" / held[1]).unlink()
+    os.utime(quarantine / "new", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert ids(maildir) == [held[2]]
+
+
+def test_what_changes_while_it_is_listed_is_seen_the_next_time(quarantine: Path, maildir: OpenMaildir) -> None:
+    hold(quarantine)
+    with Index(maildir, lambda files: files):
+        pass
+    with sqlite3.connect(quarantine / ".index") as database:
+        assert database.execute("SELECT * FROM listing").fetchall() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.choosing import agreed, chosen, dry_run_option, each, yes_option
-from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
 from turfmilter.stores.heldfile import DELETED, State
@@ -22,13 +22,18 @@ from turfmilter.stores.selection import Selection
 @directory_option
 @click.pass_obj
 def delete(
-    path: Path, ids: tuple[str, ...], selection: Selection | None, yes: bool, dry_run: bool, directory: Path | None
+    started: Started,
+    ids: tuple[str, ...],
+    selection: Selection | None,
+    yes: bool,
+    dry_run: bool,
+    directory: Path | None,
 ) -> None:
     """Mark held messages deleted.
 
     They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
     """
-    with opened(load(path), directory) as quarantines:
+    with opened(load(started.path), directory) as quarantines:
         places = chosen(quarantines, ids, selection)
         if agreed(places, "deleted", yes=yes, dry_run=dry_run):
             each(places, "deleted", lambda place: place.maildir.change(place.file, add=DELETED))
@@ -42,10 +47,15 @@ def delete(
 @directory_option
 @click.pass_obj
 def undelete(
-    path: Path, ids: tuple[str, ...], selection: Selection | None, yes: bool, dry_run: bool, directory: Path | None
+    started: Started,
+    ids: tuple[str, ...],
+    selection: Selection | None,
+    yes: bool,
+    dry_run: bool,
+    directory: Path | None,
 ) -> None:
     """Take back the mark of deleted messages."""
-    with opened(load(path), directory) as quarantines:
+    with opened(load(started.path), directory) as quarantines:
         places = chosen(quarantines, ids, selection)
         if agreed(places, "undeleted", yes=yes, dry_run=dry_run):
             each(places, "undeleted", lambda place: place.maildir.change(place.file, remove=DELETED))

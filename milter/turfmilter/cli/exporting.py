@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.choosing import chosen, each
-from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
 from turfmilter.core.report import parted
@@ -25,14 +25,14 @@ from turfmilter.stores.selection import Selection
 @selecting(optional=True)
 @directory_option
 @click.pass_obj
-def export(path: Path, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
+def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
     """Write held messages to standard output as an mbox, without turfmilter's own lines.
 
     A line that begins with From gets a ">" in front, as mboxrd has it.  Nothing is marked reviewed.
     """
     if sys.stdout.isatty():
         raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl quarantine export … > FILE")
-    with opened(load(path), directory) as quarantines:
+    with opened(load(started.path), directory) as quarantines:
         each(chosen(quarantines, ids, selection), "exported", _write)
 
 

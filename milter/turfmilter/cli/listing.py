@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
@@ -29,13 +29,13 @@ _COLUMNS = ("id", "held", "state", "sender", "subject")
 @directory_option
 @click.pass_obj
 def list_held(
-    path: Path, selection: Selection, by: By | None, limit: int, as_json: bool, directory: Path | None
+    started: Started, selection: Selection, by: By | None, limit: int, as_json: bool, directory: Path | None
 ) -> None:
     """List held messages, the newest first.
 
     Those that are deleted are left out, unless --state asks for them.  All conditions must hold.
     """
-    with opened(load(path), directory) as quarantines:
+    with opened(load(started.path), directory) as quarantines:
         rows, total = _groups(quarantines, selection, by, limit) if by else _messages(quarantines, selection, limit)
     if not total:
         click.echo("turfctl: no message is held like this" if not as_json else "[]", err=not as_json)

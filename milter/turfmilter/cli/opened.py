@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import click
 
 from turfmilter.config.schema import Config
 from turfmilter.daemon import identity
-from turfmilter.review.administrator import owner
+from turfmilter.review.administrator import Administrator, owner
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
 
@@ -26,6 +27,14 @@ directory_option = click.option(
     type=click.Path(path_type=Path),
     help="One quarantine of several; by default all that the configuration names.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """How turfctl was started: with which configuration, and by whom, which is asked before it becomes the owner."""
+
+    path: Path
+    by: Administrator
 
 
 @contextmanager

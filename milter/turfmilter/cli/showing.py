@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from turfmilter.cli.listing import facts
-from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
@@ -32,14 +32,14 @@ _LINE_MOST = 65_536  # bytes escaped at once
 @json_option
 @directory_option
 @click.pass_obj
-def show(path: Path, id: str, headers: bool, raw: bool, as_json: bool, directory: Path | None) -> None:
+def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, directory: Path | None) -> None:
     """Show a held message and mark it reviewed.  The beginning of its ID is enough.
 
     Nothing in it is obeyed: HTML is not rendered, and what would turn, hide or control text is shown as \\x1b, \\u202e.
     """
     if headers + raw + as_json > 1:
         raise click.UsageError("of --headers, --raw and --json only one is possible")
-    config = load(path)
+    config = load(started.path)
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
         if raw:

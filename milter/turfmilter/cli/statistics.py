@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.output import document, json_option, table
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
@@ -27,12 +27,12 @@ _BUSIEST = 10
 @json_option
 @directory_option
 @click.pass_obj
-def stats(path: Path, selection: Selection, days: int, as_json: bool, directory: Path | None) -> None:
+def stats(started: Started, selection: Selection, days: int, as_json: bool, directory: Path | None) -> None:
     """Show how many messages were held on each day, and which entries were the busiest.
 
     All messages that are still there count, deleted ones as well.
     """
-    with opened(load(path), directory) as quarantines:
+    with opened(load(started.path), directory) as quarantines:
         total, held = quarantines.count(selection), quarantines.days(selection)
         groups = quarantines.groups(selection, "entry")
     today = datetime.now(UTC).date()

@@ -14,11 +14,12 @@ from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
 from turfmilter.cli.deleting import delete, undelete
 from turfmilter.cli.exporting import export
 from turfmilter.cli.listing import list_held
+from turfmilter.cli.opened import Started
 from turfmilter.cli.showing import show
 from turfmilter.cli.statistics import stats
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
-from turfmilter.review.administrator import NoOwner
+from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.stores.openmaildir import NotAFile, Unopenable
 
@@ -52,7 +53,7 @@ def main(context: click.Context, path: Path) -> None:
     """
     # What a sender wrote must not end the program where the locale has no letters for it.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
-    context.obj = path
+    context.obj = Started(path, administrator())
 
 
 @main.group()

@@ -8,19 +8,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from turfmilter.stores.heldfile import HeldFile
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
-from turfmilter.stores.rows import INSERT, SCHEMA, STORED, VERSION, Held, Stored, mailboxes, marks, row, stored
+from turfmilter.stores.follower import Follower, Watch
+from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.rows import STORED, Held, Stored, marks, stored
 from turfmilter.stores.selection import Selection
-from turfmilter.stores.summary import Summary, summarise
 
-Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
 By = Literal["sender", "entry", "client"]
 
 _NAME = ".index"
@@ -38,9 +36,6 @@ _NOT_TO_BE_KEPT = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-_KEY = "(SELECT key FROM held WHERE (part, file, inode) = (?, ?, ?))"
-_FORGET_ADDRESSES = f"DELETE FROM address WHERE held IN {_KEY}"
-_FORGET = "DELETE FROM held WHERE (part, file, inode) = (?, ?, ?)"
 _EPOCH = date(1970, 1, 1)
 
 
@@ -144,90 +139,12 @@ class Index:
         """Bring the index to what the directory lists now; the rows that it is to `forget` are made anew."""
         self._database.execute("BEGIN IMMEDIATE")  # of two who see the same new files one reads them
         try:
-            self._require_layout()
-            self._forget(forget)
-            self._follow()
+            Follower(self._database, self._maildir, self._watch).follow(forget)
         except BaseException:
             with suppress(sqlite3.Error):
                 self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
-
-    def _require_layout(self) -> None:
-        [(version,)] = self._database.execute("PRAGMA user_version")
-        if version == VERSION:
-            return
-        for (table,) in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            self._database.execute(f'DROP TABLE "{table}"')
-        for statement in filter(str.strip, SCHEMA.split(";")):
-            self._database.execute(statement)
-        self._database.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _follow(self) -> None:
-        listed = {(file.part, os.fsencode(file.name), inode) for file, inode in self._maildir.files()}
-        known = set(self._database.execute("SELECT part, file, inode FROM held"))
-        gone, come = known - listed, listed - known
-        if not gone and not come:
-            return
-        # A message whose flags have changed is the same: it need not be read again.
-        before = {(HeldFile(os.fsdecode(name), part).id, inode): (part, name, inode) for part, name, inode in gone}
-        unread = []
-        for part, name, inode in sorted(come):
-            file = HeldFile(os.fsdecode(name), part)
-            old = before.get((file.id, inode))
-            if old is not None and old in gone and self._rename(old, file):
-                gone.remove(old)
-            else:
-                unread.append(file)
-        self._database.executemany(_FORGET_ADDRESSES, gone)
-        self._database.executemany(_FORGET, gone)
-        for file in self._watch(unread):
-            self._read(file)
-
-    def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
-        """False when the file has not only been renamed."""
-        rows = self._database.execute("SELECT key, bytes, written FROM held WHERE (part, file, inode) = (?, ?, ?)", old)
-        [(key, *known)] = rows
-        try:
-            now = marks(self._maildir.stat(file))
-        except FileNotFoundError:
-            return False
-        if (old[2], *known) != now[:3]:
-            return False
-        self._database.execute(
-            "UPDATE held SET part = ?, file = ?, state = ?, changed = ? WHERE key = ?",
-            (file.part, os.fsencode(file.name), file.state.value, now.changed, key),
-        )
-        return True
-
-    def _read(self, file: HeldFile) -> None:
-        try:
-            status, summary = _summary(self._maildir, file)
-        except FileNotFoundError:  # gone, or renamed, since it was listed
-            return
-        key = self._database.execute(INSERT, row(file, status, summary)).lastrowid
-        addresses = ((key, *mailbox) for mailbox in mailboxes(summary))
-        self._database.executemany("INSERT INTO address VALUES (?, ?, ?, ?)", addresses)
-
-    def _forget(self, keys: Iterable[int]) -> None:
-        for key in keys:
-            self._database.execute("DELETE FROM held WHERE key = ?", (key,))
-            self._database.execute("DELETE FROM address WHERE held = ?", (key,))
-
-
-def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summary]:
-    """What stands in a file, or why nothing can be read in it.  Raises FileNotFoundError."""
-    try:
-        with maildir.open(file) as opened:
-            return os.fstat(opened.fileno()), summarise(opened, file.id)
-    except NotAFile as error:
-        doubt = str(error)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        doubt = f"it cannot be read: {error.strerror}"
-    status = maildir.stat(file)
-    return status, Summary(datetime.fromtimestamp(status.st_mtime, UTC), status.st_size, doubt=doubt)
 
 
 def _path(maildir: OpenMaildir) -> str:

@@ -58,6 +58,11 @@ class OpenMaildir:
                     if not entry.name.startswith("."):  # Maildir: those are no messages
                         yield HeldFile(entry.name, part), entry.inode()
 
+    def changed(self) -> tuple[int, int]:
+        """When a file was last added to new and to cur, removed or renamed there: nanoseconds that nobody can set."""
+        new, cur = (os.fstat(self._parts[part]).st_ctime_ns for part in ("new", "cur"))
+        return new, cur
+
     def stat(self, file: HeldFile) -> os.stat_result:
         """Of the file itself, whatever it is.  Raises FileNotFoundError."""
         return os.stat(file.name, dir_fd=self._parts[file.part], follow_symlinks=False)

@@ -31,6 +31,7 @@ CREATE INDEX held_time ON held (time, file, state);
 CREATE TABLE address (held INTEGER, role TEXT, domain TEXT, local TEXT);
 CREATE INDEX address_mailbox ON address (role, domain, local, held);
 CREATE INDEX address_held ON address (held);
+CREATE TABLE listing (new INTEGER, cur INTEGER, files INTEGER);
 """
 STORED = "key, part, file, inode, bytes, written, changed, summary"
 INSERT = f"INSERT INTO held VALUES ({', '.join('?' * 19)})"

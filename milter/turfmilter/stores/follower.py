@@ -1,0 +1,123 @@
+"""How an index follows its quarantine: what is listed no more is forgotten, what is new is read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.rows import INSERT, SCHEMA, VERSION, mailboxes, marks, row
+from turfmilter.stores.summary import Summary, summarise
+
+Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
+
+_KEY = "(SELECT key FROM held WHERE (part, file, inode) = (?, ?, ?))"
+_FORGET_ADDRESSES = f"DELETE FROM address WHERE held IN {_KEY}"
+_FORGET = "DELETE FROM held WHERE (part, file, inode) = (?, ?, ?)"
+_SETTLED = 3_000_000_000  # nanoseconds; file systems tell times apart no better than within 2 s
+
+
+class Follower:
+    """Brings the index in `database` to what `maildir` lists, within a transaction of the caller's.
+
+    `watch` is shown the files that must be read, and gives them back one by one.
+    """
+
+    def __init__(self, database: sqlite3.Connection, maildir: OpenMaildir, watch: Watch) -> None:
+        self._database = database
+        self._maildir = maildir
+        self._watch = watch
+
+    def follow(self, forget: Iterable[int]) -> None:
+        """Catch up with the directory; the rows with the keys to `forget` are made anew."""
+        self._require_layout()
+        forgotten = [(key,) for key in forget]
+        self._database.executemany("DELETE FROM address WHERE held = ?", forgotten)
+        self._database.executemany("DELETE FROM held WHERE key = ?", forgotten)
+        now, changed = time.time_ns(), self._maildir.changed()
+        if self._is_listed(changed):
+            return
+        self._catch_up()
+        # A change in the very moment of the listing may bear the same time: then it does not count as listed.
+        if max(changed) < now - _SETTLED:
+            self._database.execute("DELETE FROM listing")
+            self._database.execute("INSERT INTO listing SELECT ?, ?, count(*) FROM held", changed)
+
+    def _is_listed(self, changed: tuple[int, int]) -> bool:
+        """True when nothing has been added to the directories, removed or renamed since, and no row is missing."""
+        query = "SELECT 1 FROM listing WHERE (new, cur) = (?, ?) AND files = (SELECT count(*) FROM held)"
+        return self._database.execute(query, changed).fetchone() is not None
+
+    def _require_layout(self) -> None:
+        [(version,)] = self._database.execute("PRAGMA user_version")
+        if version == VERSION:
+            return
+        for (table,) in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            self._database.execute(f'DROP TABLE "{table}"')
+        for statement in filter(str.strip, SCHEMA.split(";")):
+            self._database.execute(statement)
+        self._database.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _catch_up(self) -> None:
+        """Forget what is listed no more, and read what is new."""
+        listed = {(file.part, os.fsencode(file.name), inode) for file, inode in self._maildir.files()}
+        known = set(self._database.execute("SELECT part, file, inode FROM held"))
+        gone, come = known - listed, listed - known
+        # A message whose flags have changed is the same: it need not be read again.
+        before = {(HeldFile(os.fsdecode(name), part).id, inode): (part, name, inode) for part, name, inode in gone}
+        unread = []
+        for part, name, inode in sorted(come):
+            file = HeldFile(os.fsdecode(name), part)
+            old = before.get((file.id, inode))
+            if old is not None and old in gone and self._rename(old, file):
+                gone.remove(old)
+            else:
+                unread.append(file)
+        self._database.executemany(_FORGET_ADDRESSES, gone)
+        self._database.executemany(_FORGET, gone)
+        for file in self._watch(unread):
+            self._read(file)
+
+    def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
+        """False when the file has not only been renamed."""
+        rows = self._database.execute("SELECT key, bytes, written FROM held WHERE (part, file, inode) = (?, ?, ?)", old)
+        [(key, *known)] = rows
+        try:
+            now = marks(self._maildir.stat(file))
+        except FileNotFoundError:
+            return False
+        if (old[2], *known) != now[:3]:
+            return False
+        self._database.execute(
+            "UPDATE held SET part = ?, file = ?, state = ?, changed = ? WHERE key = ?",
+            (file.part, os.fsencode(file.name), file.state.value, now.changed, key),
+        )
+        return True
+
+    def _read(self, file: HeldFile) -> None:
+        try:
+            status, summary = _summary(self._maildir, file)
+        except FileNotFoundError:  # gone, or renamed, since it was listed
+            return
+        key = self._database.execute(INSERT, row(file, status, summary)).lastrowid
+        addresses = ((key, *mailbox) for mailbox in mailboxes(summary))
+        self._database.executemany("INSERT INTO address VALUES (?, ?, ?, ?)", addresses)
+
+
+def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summary]:
+    """What stands in a file, or why nothing can be read in it.  Raises FileNotFoundError."""
+    try:
+        with maildir.open(file) as opened:
+            return os.fstat(opened.fileno()), summarise(opened, file.id)
+    except NotAFile as error:
+        doubt = str(error)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        doubt = f"it cannot be read: {error.strerror}"
+    status = maildir.stat(file)
+    return status, Summary(datetime.fromtimestamp(status.st_mtime, UTC), status.st_size, doubt=doubt)
