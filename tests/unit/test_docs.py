@@ -12,11 +12,13 @@ from datetime import date
 from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import click
 import pytest
 
 from turfmilter import rules
+from turfmilter.cli.turfctl import main as turfctl
 from turfmilter.cli.turfmilter import main
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
@@ -358,6 +360,15 @@ def test_the_page_of_the_program_has_every_flag() -> None:
     flags = [flag for row in rows(ROOT / "docs/reference/turfmilter.md", "flag", "") for flag in spans(row[0])]
     shown = {flag.split()[0] for flag in flags} - {"-h", "--help"}
     assert shown == {flag for param in main.params for flag in param.opts}
+
+
+def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
+    page = ROOT / "docs/reference/turfctl.md"
+    commands = cast(click.Group, turfctl.commands["quarantine"]).commands
+    assert [spans(name)[0] for name, _ in rows(page, "command", "")] == list(commands)
+    shown = {span.split()[0] for span in spans(prose(page)) if span.startswith("-")} - {"-h", "--help"}
+    options = [param for command in (turfctl, *commands.values()) for param in command.params]
+    assert shown == {flag for option in options if isinstance(option, click.Option) for flag in option.opts}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial/postfix.md"])

@@ -4,18 +4,64 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
-from turfmilter.cli.opened import watched
+from turfmilter.cli.opened import Started, directory_option, opened, watched
+from turfmilter.cli.selecting import selecting
+from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.review.quarantines import Ambiguous, NotFound, Quarantines
+from turfmilter.stores.heldfile import State
 from turfmilter.stores.openmaildir import NotAFile, Place
-from turfmilter.stores.selection import Selection
+from turfmilter.stores.selection import NOT_DELETED, Selection
 
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-dry_run_option = click.option("--dry-run", "-n", is_flag=True, help="Only say what would be done.")
+ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
+_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+_dry_run = click.option("--dry-run", "-n", is_flag=True, help="Only say what would be done.")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The messages that somebody named, and how he wants to be asked."""
+
+    ids: tuple[str, ...]
+    selection: Selection | None
+    yes: bool
+    dry_run: bool
+    directory: Path | None
+
+
+def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command that changes something its arguments and options, and their values as its argument `choice`.
+
+    Conditions mean messages in these `states`, unless others are asked for.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def run(*args: Any, **given: Any) -> Any:
+            choice = Choice(**{field.name: given.pop(field.name) for field in fields(Choice)})
+            return command(*args, choice=choice, **given)
+
+        given: Callable[..., Any] = run
+        for option in (directory_option, _dry_run, _yes, selecting(states=states, optional=True), ids_argument):
+            given = option(given)
+        return given
+
+    return decorate
+
+
+def decide(started: Started, choice: Choice, what: str, act: Callable[[Place], object]) -> None:
+    """Do it to each of the messages that are meant, once that is agreed."""
+    with opened(load(started.path), choice.directory) as quarantines:
+        places = chosen(quarantines, choice.ids, choice.selection)
+        if _agreed(places, what, choice):
+            each(places, what, act)
 
 
 def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | None) -> list[Place]:
@@ -30,22 +76,7 @@ def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | 
     return places
 
 
-def agreed(places: list[Place], what: str, *, yes: bool, dry_run: bool) -> bool:
-    """True when it is to be done; the answer to the question may be no, and ends the program."""
-    messages = counted(len(places))
-    if dry_run:
-        for place in places:
-            click.echo(escape(place.file.id))
-        click.echo(f"{messages} would be {what}", err=True)
-        return False
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{messages} would be {what}, and nobody is there to be asked; --yes does it")
-        click.confirm(f"{messages} will be {what}. Go on?", abort=True, err=True)
-    return True
-
-
-def each(places: list[Place], what: str, act: Callable[[Place], Any]) -> None:
+def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None:
     """Do it to each of the messages; those to which it cannot be done are named, and the program ends with 1."""
     done = 0
     for place in watched(places, what.capitalize()):
@@ -57,12 +88,27 @@ def each(places: list[Place], what: str, act: Callable[[Place], Any]) -> None:
             click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
         else:
             done += 1
-    click.echo(f"{counted(done)} {what}", err=True)
+    click.echo(f"{_counted(done)} {what}", err=True)
     if done < len(places):
         raise click.exceptions.Exit(1)
 
 
-def counted(number: int) -> str:
+def _agreed(places: list[Place], what: str, choice: Choice) -> bool:
+    """True when it is to be done; the answer to the question may be no, and ends the program."""
+    messages = _counted(len(places))
+    if choice.dry_run:
+        for place in places:
+            click.echo(escape(place.file.id))
+        click.echo(f"{messages} would be {what}", err=True)
+        return False
+    if not choice.yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{messages} would be {what}, and nobody is there to be asked; --yes does it")
+        click.confirm(f"{messages} will be {what}. Go on?", abort=True, err=True)
+    return True
+
+
+def _counted(number: int) -> str:
     """The number of messages in words."""
     return "1 message" if number == 1 else f"{number} messages"
 

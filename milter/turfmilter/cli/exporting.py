@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from turfmilter.cli.choosing import chosen, each
+from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
@@ -21,7 +21,7 @@ from turfmilter.stores.selection import Selection
 
 
 @click.command("export")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@ids_argument
 @selecting(optional=True)
 @directory_option
 @click.pass_obj
