@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rig.child import in_child
+from rig.child import forked, in_child, status
 from rig.filter import make_quarantine
-from rig.quarantine import TIME, hold
+from rig.quarantine import TIME, hold, slip
 from turfmilter.core.pattern import parse_host, parse_sender
 from turfmilter.stores import follower
 from turfmilter.stores.heldfile import HeldFile, State
 from turfmilter.stores.index import Index
+from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.openmaildir import OpenMaildir
 from turfmilter.stores.selection import Selection
 from turfmilter.stores.summary import BY_HAND
@@ -341,3 +343,41 @@ def test_what_changes_while_it_is_listed_is_seen_the_next_time(quarantine: Path,
         pass
     with sqlite3.connect(quarantine / ".index") as database:
         assert database.execute("SELECT * FROM listing").fetchall() == []
+
+
+def test_a_message_that_is_moved_while_it_is_listed_is_one(quarantine: Path, maildir: OpenMaildir) -> None:
+    """As mutt does it: the new name is linked before the old one is removed."""
+    id = hold(quarantine)
+    (quarantine / "cur" / f"{id}:2,S").hardlink_to(quarantine / "new" / id)
+    assert ids(maildir) == [id]
+    (quarantine / "new" / id).unlink()
+    assert ids(maildir) == [id]
+
+
+def test_who_holds_who_marks_and_who_lists_do_not_disturb_each_other(quarantine: Path) -> None:
+    """Six processes; afterwards every message is there once, and is believed."""
+
+    def holding() -> None:
+        for number in range(50):
+            draft = Maildir(quarantine, floor=0).open(slip(time=TIME + timedelta(seconds=number)))
+            draft.write(MESSAGE)
+            draft.commit()
+
+    def marking() -> None:
+        with OpenMaildir(quarantine) as maildir:
+            for _ in range(20):
+                for file, _ in list(maildir.files()):
+                    maildir.change(file, add="S")
+
+    def listing() -> None:
+        with OpenMaildir(quarantine) as maildir:
+            for _ in range(20):
+                found = ids(maildir)
+                assert len(found) == len(set(found))
+
+    with ExitStack() as children:
+        pids = [children.enter_context(forked(run)) for run in (holding, holding, holding, marking, listing, listing)]
+        assert [status(pid) for pid in pids] == [0] * len(pids)
+    with OpenMaildir(quarantine) as maildir:
+        assert len(ids(maildir)) == 150
+        assert doubts(maildir) == [""] * 150

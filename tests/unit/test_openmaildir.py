@@ -13,7 +13,7 @@ import pytest
 from rig.filter import make_quarantine
 from rig.quarantine import MESSAGE, hold
 from turfmilter.stores.heldfile import HeldFile, State
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir, Unopenable
+from turfmilter.stores.openmaildir import NotAFile, OpenMaildir, Place, Unopenable
 
 
 @pytest.fixture
@@ -133,6 +133,15 @@ def test_a_crash_between_link_and_unlink_leaves_a_message_that_can_be_read(
     (quarantine / "tmp" / f"{id}.host").hardlink_to(quarantine / "new" / id)
     with maildir.open(HeldFile(id, "new")) as file:
         assert file.read().endswith(MESSAGE)
+
+
+def test_a_message_whose_flags_change_while_it_is_opened_is_opened(quarantine: Path, maildir: OpenMaildir) -> None:
+    id = hold(quarantine, file="cur/{id}:2,S")
+    with Place(maildir, HeldFile(id, "new")).open() as file:
+        assert file.read().endswith(MESSAGE)
+    (quarantine / "cur" / f"{id}:2,S").unlink()
+    with pytest.raises(FileNotFoundError):
+        Place(maildir, HeldFile(id, "new")).open()
 
 
 def secret(quarantine: Path) -> Path:

@@ -261,6 +261,30 @@ def test_a_terminal_is_shown_nothing_that_it_would_obey(quarantine: Path, config
     assert {char for char in seen if not char.isprintable()} == {"\r", "\n"}
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"\r\n",
+        b"no header and no body",
+        b"X: " + b"x" * 10_000_000 + b"\r\n\r\nhello",
+        b"Subject: " + b"=?utf-8?q?=E2=80=AE?= " * 100_000 + b"\r\n\r\nhello",
+        b"From: " + b"(" * 100_000 + b"\r\n\r\nhello",
+        b"From: " + b"a@b.example, " * 100_000 + b"\r\n\r\nhello",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n" * 100_000,
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(1000)),
+        b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"-" * 100_000,
+        b"Content-Transfer-Encoding: base64\r\n\r\n" + b"=" * 100_000,
+        b"Subject: \x00\r\n\r\n" + bytes(range(256)) * 1000,
+    ],
+    ids=lambda message: ascii(message[:30]),
+)
+def test_a_hostile_message_is_listed_and_shown(quarantine: Path, config: Path, message: bytes) -> None:
+    id = hold(quarantine, message)
+    for arguments in (["list"], ["show", id], ["show", id, "--headers"], ["show", id, "--json"], ["export", id]):
+        assert turfctl(config, *arguments, errors="replace").returncode == 0
+
+
 def test_raw_is_the_message_byte_for_byte(quarantine: Path, config: Path) -> None:
     id = hold(quarantine, NASTY)
     done = subprocess.run(command(config, "show", id, "--raw"), env=ENVIRONMENT, capture_output=True, check=True)

@@ -32,7 +32,7 @@ class Look:
 
 def look(place: Place, config: Config) -> Look:
     """Read a message.  Raises NotAFile, FileNotFoundError and OSError."""
-    with place.maildir.open(place.file) as file:
+    with place.open() as file:
         summary = summarise(file, place.file.id)
         block, doubt = believed(file, place.file.id)
         if block and not doubt and not block.intact(file):
@@ -46,7 +46,7 @@ def look(place: Place, config: Config) -> Look:
 @contextmanager
 def message(place: Place) -> Iterator[tuple[BinaryIO, Slip | None]]:
     """The message alone, without our block, and what that says.  Raises NotAFile, FileNotFoundError and OSError."""
-    with place.maildir.open(place.file) as file:
+    with place.open() as file:
         block, _ = believed(file, place.file.id)
         file.seek(block.offset if block else 0)
         yield file, block.slip if block else None

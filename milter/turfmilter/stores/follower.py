@@ -64,7 +64,9 @@ class Follower:
 
     def _catch_up(self) -> None:
         """Forget what is listed no more, and read what is new."""
-        listed = {(file.part, os.fsencode(file.name), inode) for file, inode in self._maildir.files()}
+        # A message that is moved from new to cur in this moment comes twice; it stands in cur then.
+        names = {(file.id, inode): (file.part, os.fsencode(file.name), inode) for file, inode in self._maildir.files()}
+        listed = set(names.values())
         known = set(self._database.execute("SELECT part, file, inode FROM held"))
         gone, come = known - listed, listed - known
         # A message whose flags have changed is the same: it need not be read again.

@@ -99,7 +99,7 @@ class OpenMaildir:
                     return file
                 self._rename(file, changed)
             except FileNotFoundError:
-                file = self._again(file)
+                file = self.again(file)
             else:
                 return changed
         raise FileNotFoundError(file.name)
@@ -108,19 +108,19 @@ class OpenMaildir:
         """For good.  Raises FileNotFoundError."""
         os.unlink(file.name, dir_fd=self._parts[file.part])
 
-    def _rename(self, file: HeldFile, changed: HeldFile) -> None:
-        with suppress(FileNotFoundError):
-            self.stat(changed)
-            raise FileExistsError(f"{changed.part}/{changed.name} exists as well; nothing was done to either")
-        os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
-
-    def _again(self, file: HeldFile) -> HeldFile:
+    def again(self, file: HeldFile) -> HeldFile:
         """The message under the name that somebody else has given it.  Raises FileNotFoundError."""
         for _ in range(_TRIES):  # a rename in cur may hide it from one look at the directory
             for found, _ in self.files():
                 if found.id == file.id:
                     return found
         raise FileNotFoundError(file.name)
+
+    def _rename(self, file: HeldFile, changed: HeldFile) -> None:
+        with suppress(FileNotFoundError):
+            self.stat(changed)
+            raise FileExistsError(f"{changed.part}/{changed.name} exists as well; nothing was done to either")
+        os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
 
     def _names(self, file: HeldFile, inode: int) -> int:
         """How many names the message has in here: two while it is delivered, and after a crash in that moment."""
@@ -136,6 +136,13 @@ class Place(NamedTuple):
 
     maildir: OpenMaildir
     file: HeldFile
+
+    def open(self) -> BinaryIO:
+        """The message for reading, whatever somebody has made of its flags meanwhile.  Raises what OpenMaildir does."""
+        try:
+            return self.maildir.open(self.file)
+        except FileNotFoundError:
+            return self.maildir.open(self.maildir.again(self.file))
 
 
 def _opened(stack: ExitStack, path: Path | str, flags: int, within: int | None = None) -> int:
