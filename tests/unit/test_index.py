@@ -188,6 +188,14 @@ def test_a_file_that_was_written_to_is_read_again(quarantine: Path, maildir: Ope
     assert doubts(maildir) == ["its block was changed: the seal does not hold"]
 
 
+def test_a_file_that_was_written_to_and_renamed_is_read_again(quarantine: Path, maildir: OpenMaildir) -> None:
+    id = hold(quarantine)
+    assert doubts(maildir) == [""]
+    path = (quarantine / "new" / id).rename(quarantine / "cur" / f"{id}:2,S")
+    path.write_bytes(path.read_bytes().replace(b"anna@", b"eve@"))
+    assert doubts(maildir) == ["its block was changed: the seal does not hold"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "doubt"),
     [
@@ -270,22 +278,20 @@ def test_an_index_that_is_missing_or_damaged_is_made_anew(
     assert ids(maildir) == held[::-1]
 
 
-@pytest.mark.parametrize("name", [".index", ".index-journal"])
-def test_nothing_is_written_through_a_link_that_was_planted(quarantine: Path, maildir: OpenMaildir, name: str) -> None:
+@pytest.mark.parametrize("content", ["mine", ""], ids=["a file", "an empty file, which is an empty database"])
+@pytest.mark.parametrize(
+    ("name", "plant"),
+    [(".index", Path.symlink_to), (".index", Path.hardlink_to), (".index-journal", Path.symlink_to)],
+)
+def test_nothing_is_written_through_a_link_that_was_planted(
+    quarantine: Path, maildir: OpenMaildir, name: str, plant: Callable[[Path, Path], None], content: str
+) -> None:
     target = quarantine.parent / "target"
-    target.write_text("mine")
-    (quarantine / name).symlink_to(target)
+    target.write_text(content)
+    plant(quarantine / name, target)
     id = hold(quarantine)
     assert ids(maildir) == [id]
-    assert target.read_text() == "mine"
-
-
-def test_nothing_is_written_through_a_hard_link_that_was_planted(quarantine: Path, maildir: OpenMaildir) -> None:
-    target = quarantine.parent / "target"
-    target.write_text("mine")
-    (quarantine / ".index").hardlink_to(target)
-    assert ids(maildir) == []
-    assert target.read_text() == "mine"
+    assert target.read_text() == content
 
 
 def test_where_no_index_can_be_kept_it_works_without(quarantine: Path) -> None:

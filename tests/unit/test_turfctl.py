@@ -163,6 +163,34 @@ def test_without_a_quarantine_it_is_78(place: Path, turf: str, said: str) -> Non
     assert (done.returncode, done.stderr) == (78, said)
 
 
+def test_who_may_read_but_not_write_is_told_so(
+    quarantine: Path, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    id = hold(quarantine)
+    for path in (quarantine, *quarantine.iterdir(), quarantine / "new" / id):
+        path.chmod(path.stat().st_mode & 0o777 | 0o055)
+
+    def as_somebody_else() -> None:
+        with pytest.raises(SystemExit, match=r"^1$"):
+            main(["-c", str(config), "quarantine", "show", id])
+
+    in_child(as_somebody_else, user="daemon")
+    seen = capfd.readouterr()
+    assert "world" in seen.out
+    assert seen.err == f"turfctl: {id}: Permission denied\n"
+
+
+def test_who_has_seen_enough_is_told_nothing(quarantine: Path, config: Path) -> None:
+    hold(quarantine, b"\r\n" + b"x\r\n" * 1_000_000)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        command(config, "export", "--rule", "turf"), env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_help_needs_no_configuration(place: Path) -> None:
     assert turfctl(place / "none", "list", "--help").returncode == 0
 

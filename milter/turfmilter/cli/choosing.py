@@ -84,6 +84,8 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
             act(place)
         except FileNotFoundError:
             click.echo(f"turfctl: {escape(place.file.id)}: gone, somebody has removed it", err=True)
+        except BrokenPipeError:
+            raise
         except (NotAFile, OSError) as error:
             click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
         else:

@@ -40,6 +40,10 @@ class _Program(click.Group):
             leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)
         except FileExistsError as error:
             leave("turfctl", escape(str(error)), _EX_NOT_DONE)
+        except BrokenPipeError:  # whoever reads has seen enough, which click knows
+            raise
+        except OSError as error:
+            leave("turfctl", escape(f"{error.filename}: {error.strerror}"), _EX_NOT_DONE)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

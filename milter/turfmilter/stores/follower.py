@@ -85,18 +85,14 @@ class Follower:
             self._read(file)
 
     def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
-        """False when the file has not only been renamed."""
-        rows = self._database.execute("SELECT key, bytes, written FROM held WHERE (part, file, inode) = (?, ?, ?)", old)
-        [(key, *known)] = rows
+        """False when the file is gone again.  One that was written to as well is still known by its other marks."""
         try:
-            now = marks(self._maildir.stat(file))
+            changed = marks(self._maildir.stat(file)).changed
         except FileNotFoundError:
             return False
-        if (old[2], *known) != now[:3]:
-            return False
         self._database.execute(
-            "UPDATE held SET part = ?, file = ?, state = ?, changed = ? WHERE key = ?",
-            (file.part, os.fsencode(file.name), file.state.value, now.changed, key),
+            "UPDATE held SET part = ?, file = ?, state = ?, changed = ? WHERE (part, file, inode) = (?, ?, ?)",
+            (file.part, os.fsencode(file.name), file.state.value, changed, *old),
         )
         return True
 
