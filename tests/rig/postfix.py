@@ -56,6 +56,7 @@ class Postfix:
     `parameters` go to main.cf and win over what stands there; `maps` are tables by the parameter that names them:
     {"virtual_alias_maps": {"info@rig.test": "x@elsewhere.test"}}.
     `listeners` are further SMTP listeners by name, with their own parameters: {"submission": {"smtpd_milters": ""}}.
+    `places` are address and port of listeners; where none is given, it is a free port of 127.0.0.1.
     `ports` holds the port of each: "inbound", "unfiltered" and those.
     Where there are `accounts` (name and password) clients may log in, and start TLS with the server's `certificate`.
     """
@@ -71,13 +72,15 @@ class Postfix:
         maps: Mapping[str, Mapping[str, str]] | None = None,
         listeners: Mapping[str, Mapping[str, str]] | None = None,
         accounts: Mapping[str, str] | None = None,
+        places: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         self.directory = directory
         self.config = directory / "etc"
         self.certificate = self.config / "certificate.pem"
         self.log_file = directory / "mail.log"
         self._listeners = {"inbound": {}, "unfiltered": {"smtpd_milters": ""}, **(listeners or {})}
-        self.ports = {name: free_port() for name in self._listeners}
+        self._places = {name: ("127.0.0.1", free_port()) for name in self._listeners} | dict(places or {})
+        self.ports = {name: port for name, (_, port) in self._places.items()}
         self._accounts = accounts or {}
         self._parameters = {
             **self._defaults(sink, milter, domains),
@@ -222,7 +225,7 @@ class Postfix:
         database = self.config / "sasldb2"
         # Debian's smtpd looks for it here only, whatever cyrus_sasl_config_path says.
         (self.config / "sasl").mkdir(exist_ok=True)
-        sasl = f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: PLAIN LOGIN\n"
+        sasl = f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: PLAIN LOGIN ANONYMOUS\n"
         (self.config / "sasl" / "smtpd.conf").write_text(sasl)
         for name, password in self._accounts.items():
             # A name that is typed without a realm is in that of the server's name.
@@ -244,7 +247,8 @@ class Postfix:
 
     def _listener(self, name: str, parameters: Mapping[str, str]) -> str:
         options = "".join(f"  -o {{ {option} = {value} }}\n" for option, value in parameters.items())
-        return f"127.0.0.1:{self.ports[name]} inet n - n - - smtpd\n{options}"
+        address, port = self._places[name]
+        return f"[{address}]:{port} inet n - n - - smtpd\n{options}"
 
 
 def _greets(port: int) -> bool:

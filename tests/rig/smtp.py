@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from rig.wire import Text, as_bytes, as_text
 
@@ -58,15 +58,7 @@ class SmtpClient:
 
     def reply(self) -> SmtpReply:
         """The next reply."""
-        lines: list[str] = []
-        while True:
-            line = self._input.readline()
-            if not line.endswith(b"\n"):
-                raise ConnectionError(f"the server closed the connection after {lines or line!r}")
-            text = as_text(line).rstrip("\r\n")
-            lines.append(text[4:])
-            if text[3:4] != "-":
-                return SmtpReply(int(text[:3]), "\n".join(lines))
+        return read_reply(self._input)
 
     def command(self, line: Text) -> SmtpReply:
         """One command line (without CRLF) and its reply."""
@@ -93,11 +85,17 @@ class SmtpClient:
         """STARTTLS, with the server's certificate as the only one to trust; EHLO is needed again."""
         reply = self.command("STARTTLS")
         if reply.code == 220:
-            self._input.close()
-            context = ssl.create_default_context(cafile=str(certificate))
-            self._socket = context.wrap_socket(self._socket, server_hostname=host)
-            self._input = self._socket.makefile("rb")
+            self.secure(certificate, host=host)
         return reply
+
+    def secure(self, authority: Path, own: Path | None = None, *, host: str = "mx.rig.test") -> None:
+        """The handshake behind STARTTLS; `own` is our certificate with its key, if we are to have one."""
+        context = ssl.create_default_context(cafile=str(authority))
+        if own is not None:
+            context.load_cert_chain(own)
+        self._input.close()
+        self._socket = context.wrap_socket(self._socket, server_hostname=host)
+        self._input = self._socket.makefile("rb")
 
     def auth(self, name: str, password: str) -> SmtpReply:
         """AUTH PLAIN."""
@@ -139,3 +137,16 @@ class SmtpClient:
             return [*replies, self.data(message)]
         self.command("RSET")
         return replies
+
+
+def read_reply(stream: BinaryIO) -> SmtpReply:
+    """The next reply.  Raises ConnectionError when the server has closed."""
+    lines: list[str] = []
+    while True:
+        line = stream.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionError(f"the server closed the connection after {lines or line!r}")
+        text = as_text(line).rstrip("\r\n")
+        lines.append(text[4:])
+        if text[3:4] != "-":
+            return SmtpReply(int(text[:3]), "\n".join(lines))

@@ -1,0 +1,90 @@
+"""A case: what a client does, what it hears, and what is true at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+MTAS = ("fake", "postfix")
+Everyone = frozenset(MTAS)
+
+
+@dataclass(frozen=True)
+class Say:
+    """Lines that the client sends in one go; lines that follow one another are pipelined."""
+
+    lines: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Hear:
+    """What the client then hears, by MTA: "250", "550 5.7.1 relaying prohibited" or "closed"."""
+
+    line: int
+    replies: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Do:
+    """Something that happens besides: "tls", "filter is killed", "connect from 192.0.2.9 to submission", …"""
+
+    line: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Submit:
+    """A program on the mail host hands a message to sendmail(1), with these arguments."""
+
+    line: int
+    arguments: tuple[str, ...]
+
+
+Step = Say | Hear | Do | Submit
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What must be true at the end, on the MTAs `on`."""
+
+    line: int
+    what: str
+    value: str
+    on: frozenset[str] = Everyone
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of the file `file`, begun at `line`.
+
+    `missing` says why an MTA cannot show it.  `harmless` cases hold without the filter's rules too: they show mail that
+    must pass.
+    """
+
+    file: str
+    line: int
+    title: str
+    client: str
+    listener: str
+    steps: tuple[Step, ...]
+    expected: tuple[Expected, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    harmless: bool = False
+
+    @property
+    def mtas(self) -> list[str]:
+        """Where it runs."""
+        return [mta for mta in MTAS if mta not in self.missing]
+
+    def at_end(self, what: str, mta: str) -> Iterable[Expected]:
+        """All that is expected of one kind on one MTA."""
+        return (one for one in self.expected if one.what == what and mta in one.on)
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """Cases that share one configuration of the filter, as TOML text."""
+
+    name: str
+    filter: str
+    cases: tuple[Case, ...]

@@ -1,0 +1,97 @@
+"""Postfix as the mail host of the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from caserunner import mailhost
+from caserunner.localsession import LocalSession
+from caserunner.mailhost import LISTENERS, LOCAL, Listener, Talk
+from rig import wait
+from rig.certificate import make_certificate
+from rig.postfix import Postfix
+from rig.sink import Delivery, Sink
+from rig.smtp import SmtpClient, SmtpReply
+
+_FAILING = {"tempfail": "tempfail", "accept": "accept", "reject": "reject", "close": "tempfail"}
+_WAIT = "connect_timeout=2s, command_timeout=2s, content_timeout=2s"
+
+
+class PostfixMta:
+    """A Postfix below `directory` with its filter at the unix socket `milter`."""
+
+    def __init__(self, directory: Path, milter: str, client_certificate: Path) -> None:
+        self._sink = Sink()
+        next_hop = f"[127.0.0.1]:{self._sink.port}"
+        self._postfix = Postfix(
+            directory,
+            sink=self._sink.port,
+            milter=milter,
+            domains=mailhost.OURS[:1],
+            parameters={
+                "mynetworks": ", ".join(mailhost.TRUSTED),
+                "relay_domains": f"{mailhost.RELAYED}, {mailhost.OURS[1]}",
+                "relayhost": next_hop,
+                "default_transport": "smtp",
+                "virtual_alias_domains": "",
+                "transport_maps": f"inline:{{ {mailhost.OURS[1]}=smtp:{next_hop} }}",
+                "smtpd_authorized_xclient_hosts": "127.0.0.1",
+                "smtpd_tls_auth_only": "no",
+                "smtpd_tls_ask_ccert": "yes",
+                "smtpd_tls_CAfile": str(client_certificate),
+                "smtpd_sasl_security_options": "",
+                "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
+            },
+            maps={"virtual_alias_maps": mailhost.ALIASES},
+            listeners={name: _options(one, milter) for name, one in LISTENERS.items()},
+            accounts=mailhost.ACCOUNTS,
+            places={name: (one.address, one.port) for name, one in LISTENERS.items()},
+        )
+        self.certificate = self._postfix.certificate
+
+    def start(self) -> None:
+        """Start, and return when it serves."""
+        self._sink.start()
+        self._postfix.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._postfix.stop()
+        self._sink.stop()
+
+    def clear(self) -> None:
+        """Forget what was delivered."""
+        self._settle()
+        self._sink.clear()
+
+    def connect(self, listener: str, client: str) -> Talk:
+        """A client's connection; one of LOCAL talks to `sendmail -bs`."""
+        if client in LOCAL:
+            return LocalSession(["sendmail", "-C", str(self._postfix.config), "-bs"], client)
+        one = LISTENERS[listener]
+        return SmtpClient(one.port, host=one.address, source=client)
+
+    def submit(self, arguments: Sequence[str], message: bytes) -> None:
+        """Hand a message to sendmail(1)."""
+        self._postfix.run("sendmail", *arguments, stdin=message)
+
+    def delivered(self) -> list[Delivery]:
+        """Everything that was delivered, once the queue is empty."""
+        self._settle()
+        return self._sink.deliveries
+
+    def plain(self, reply: SmtpReply) -> str:
+        """It puts nothing before the text of a filter."""
+        return str(reply)
+
+    def _settle(self) -> None:
+        # Twice: a message can move behind the back of one listing, into a queue that was listed before.
+        wait.until(lambda: not self._postfix.queue() and not self._postfix.queue(), "an empty queue")
+
+
+def _options(one: Listener, milter: str) -> dict[str, str]:
+    return {
+        "smtpd_milters": f"{{ {milter}, {_WAIT}, default_action={_FAILING[one.missing]} }}",
+        "milter_macro_daemon_name": one.daemon,
+    }

@@ -1,0 +1,82 @@
+"""Everything that cases need, side by side: each MTA, DNS, and one filter at a time at the socket that all of them use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from caserunner import mailhost
+from caserunner.fake import FakeMta
+from caserunner.mailhost import Mta
+from caserunner.postfixmta import PostfixMta
+from e2e.mailhost import Filter
+from rig.certificate import make_certificate
+from rig.dnsserver import Conduct, DnsServer
+from rig.network import own_network
+
+
+class Stage:
+    """In a network of its own, below `directory`.  MTAs start when they are first asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._milter = f"unix:{directory}/filter/socket"
+        self.client_certificate = directory / "client.pem"
+        self.dns = DnsServer(mailhost.ZONE)
+        self.dns.tell(Conduct.SERVFAIL, "15.100.51.198.in-addr.arpa", "PTR")
+        self._settings: str | None = None
+        self._mtas: dict[str, Mta] = {}
+        self._running = ExitStack()
+        self.filter: Filter
+
+    def __enter__(self) -> Self:
+        with ExitStack() as running:
+            running.enter_context(own_network(mailhost.NETWORKS))
+            make_certificate(self.client_certificate, "client.out.test")
+            running.enter_context(self.dns)
+            running.callback(self._end_filter)
+            self._running = running.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def mta(self, name: str) -> Mta:
+        """One of caserunner.case.MTAS, started."""
+        if name not in self._mtas:
+            mta = self._new_mta(name)
+            mta.start()
+            self._running.callback(mta.stop)
+            self._mtas[name] = mta
+        return self._mtas[name]
+
+    def set_filter(self, settings: str) -> None:
+        """Have the filter run with these settings, freshly started only if they are others or it has ended."""
+        if settings != self._settings or not self.filter.daemon.process.pids():
+            self._end_filter()
+            self.filter = Filter(self._directory / "filter", settings, self.dns, 4.0)
+            self.filter.start()
+            self._settings = settings
+        self.filter.release_all()
+
+    def signal_filter(self, number: signal.Signals) -> None:
+        """To the filter and all its workers."""
+        for pid in self.filter.daemon.process.pids():
+            os.kill(pid, number)
+
+    def _new_mta(self, name: str) -> Mta:
+        if name == "fake":
+            return FakeMta(self._milter.removeprefix("unix:"))
+        return PostfixMta(self._directory / name, self._milter, self.client_certificate)
+
+    def _end_filter(self) -> None:
+        if self._settings is not None:
+            self.filter.daemon.kill()
+            shutil.rmtree(self._directory / "filter")
