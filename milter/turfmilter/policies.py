@@ -70,10 +70,11 @@ def _require_name(config: Config, clock: Clock) -> Iterator[Clause]:
 
 
 def _require(config: Config) -> Iterator[Clause]:
-    if config.here.require_auth:
-        yield Clause(RequireAuth(), Action.REJECT, REPLIES["require_auth"])
+    # TLS first: many clients show no password before it, and "authentication required" would mislead them.
     if config.here.require_tls:
         yield Clause(RequireTls(), Action.REJECT, REPLIES["require_tls"])
+    if config.here.require_auth:
+        yield Clause(RequireAuth(), Action.REJECT, REPLIES["require_auth"])
 
 
 def _relay(config: Config, clock: Clock) -> Clause:

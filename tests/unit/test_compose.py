@@ -77,8 +77,8 @@ def test_the_rules_decide_in_the_order_of_the_manual() -> None:
     assert [type(clause.rule).__name__ for clause in policy.clauses] == [
         "ConnectAtRcpt",
         "RequireName",
-        "RequireAuth",
         "RequireTls",
+        "RequireAuth",
         "Relay",
         "RecipientsPerMessage",
         "RecipientsPerBounce",
