@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-MTAS = ("fake", "postfix")
+MTAS = ("fake", "postfix", "sendmail")
 Everyone = frozenset(MTAS)
 
 

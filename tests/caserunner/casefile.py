@@ -16,7 +16,7 @@ from caserunner.mailhost import ACTIONS, LISTENERS, LOCAL
 _KEY = re.compile(r"(?P<key>[a-z ]+?)(?: on (?P<on>[a-z, ]+))?: *(?P<value>.*)")
 _HEAR = re.compile(r"<(?P<on>[a-z,]*) (?P<reply>[2-5]\d\d(?: .*)?|closed)")
 _REPLACED = re.compile(rb"\\x([0-9a-f]{2})")
-_AT_END = ("delivered", "held", "log", "header", "no header")
+_AT_END = ("delivered", "held", "log", "header", "no header", "without the rules")
 _KEYS = ("client", "listener", "not", "holds without the filter", *_AT_END)
 
 

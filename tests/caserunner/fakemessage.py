@@ -30,7 +30,8 @@ def resolve(argument: str) -> str:
         elif "%" in local:
             text = "@".join(local.rsplit("%", 1))
         else:
-            return f"{local}@{domain or OURS[0]}"
+            dotted = not re.search(r'[\s"(),:;<>@\[\]]', local)  # RFC 5321 §4.1.2: else it stands in quotes
+            return (local if dotted else f'"{local}"') + f"@{domain or OURS[0]}"
 
 
 @dataclass

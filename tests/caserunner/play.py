@@ -31,6 +31,16 @@ def play(stage: Stage, file: CaseFile, case: Case, mta: str, *, above: str = "")
     _Play(stage, case, mta).run()
 
 
+def play_unruled(stage: Stage, file: CaseFile, case: Case, mta: str) -> list[str]:
+    """What a client's message reaches when the rules are off: it says the same, and then sends it.  The recipients."""
+    running = stage.mta(mta)
+    stage.set_filter('mode = "off"\n' + file.filter)
+    running.clear()
+    playing = _Play(stage, case, mta)
+    playing.send_whatever_is_said()
+    return [recipient for delivery in running.delivered() for recipient in delivery.recipients]
+
+
 class _Play:
     def __init__(self, stage: Stage, case: Case, mta: str) -> None:
         self._stage = stage
@@ -53,6 +63,16 @@ class _Play:
             self._leave()
             self._stage.signal_filter(signal.SIGCONT)
         self._at_end()
+
+    def send_whatever_is_said(self) -> None:
+        """What the client says, whatever it hears, and a message behind it."""
+        self._connect(self._case.client, self._case.listener)
+        for step in [*self._case.steps, Say((b"DATA",)), Hear(0, {}), Say((b"(message)",)), Hear(0, {})]:
+            if isinstance(step, Hear):
+                self._session.reply()
+            else:
+                self._step(step)
+        self._leave()
 
     def _step(self, step: Step) -> None:
         if isinstance(step, Say):
@@ -110,7 +130,7 @@ class _Play:
     def _at_end(self) -> None:
         deliveries = self._mta.delivered()
         reached = [recipient for delivery in deliveries for recipient in delivery.recipients]
-        held = [recipient.split()[0] for one in self._stage.filter.held() for recipient in one.recipients]
+        held = [recipient for one in self._stage.filter.held() for recipient in one.recipients]
         self._check_people("delivered", reached)
         self._check_people("held", held)
         self._check_headers(deliveries)
@@ -122,7 +142,7 @@ class _Play:
         line = self._case.line
         for one in self._case.at_end(what, self._name):
             line = one.line
-            expected += [] if one.value == "nobody" else re.split(", *", one.value)
+            expected += [] if one.value == "nobody" else one.value.split(", ")
         if sorted(found) != sorted(expected):
             raise self._not_so(line, f"{what}: expected {expected or 'nobody'}, found {found or 'nobody'}")
 
