@@ -17,7 +17,7 @@ _KEY = re.compile(r"(?P<key>[a-z ]+?)(?: on (?P<on>[a-z, ]+))?: *(?P<value>.*)")
 _HEAR = re.compile(r"<(?P<on>[a-z,]*) (?P<reply>[2-5]\d\d(?: .*)?|closed)")
 _REPLACED = re.compile(rb"\\x([0-9a-f]{2})")
 _AT_END = ("delivered", "held", "log", "header", "no header", "without the rules")
-_KEYS = ("client", "listener", "not", "holds without the filter", *_AT_END)
+_KEYS = ("client", "listener", "not", "holds without the rules", *_AT_END)
 
 
 class Broken(Exception):
@@ -143,7 +143,7 @@ class _Collected:
             raise self._broken(number, f'"{line}": nothing behind the colon')
         elif key == "not":
             self._missing |= dict.fromkeys(self._mtas(number, found["on"] or ""), value)
-        elif key == "holds without the filter":
+        elif key == "holds without the rules":
             self._harmless = True
         else:
             self._setting(number, key, value)

@@ -88,6 +88,8 @@ class FakeSession:
             "daemon_port": str(listener.port),
         }
         answer = self._ask(lambda filter_: filter_.connect(f"[{client}]", client, macros=shown))
+        if answer.kind == "accept":  # the whole connection is exempt
+            self._filter, self._missing = None, answer
         self._refused = answer if answer.refuses else None
         final = str(answer).startswith(("reject", "5"))
         self._say("554 mx.rig.test ESMTP not accepting connections" if final else "220 mx.rig.test ESMTP fake")

@@ -23,6 +23,8 @@ ZONE = (
     named("198.51.100.11", "mail.out.test")
     + claimed("198.51.100.12", "mail.out.test")
     + named("198.51.100.14", "a.other.test", "b.out.test")
+    + named("198.51.100.20", "host.other.test")
+    + claimed("198.51.100.21", "host.other.test")
     + named("2001:db8::11", "six.out.test")
     + "out.test 300 A 198.51.100.1\nturf.test 300 A 198.51.100.1\nelsewhere.test 300 A 198.51.100.1\n"
 )
@@ -82,7 +84,9 @@ class Talk(Protocol):
 
 
 class Mta(Protocol):
-    """One MTA with the set-up of this module."""
+    """One MTA with the set-up of this module; `certificate` is its own authority."""
+
+    certificate: Path
 
     def start(self) -> None:
         """Start, and return when it serves."""
@@ -95,6 +99,9 @@ class Mta(Protocol):
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
         """Hand a message to sendmail(1).  Raises RuntimeError when it refuses."""
+
+    def clear(self) -> None:
+        """Forget what was delivered."""
 
     def delivered(self) -> list[Delivery]:
         """Everything that was delivered, once nothing more is under way."""

@@ -16,6 +16,7 @@ from rig.sink import Delivery
 from rig.smtp import SmtpReply
 from rig.textlog import records
 
+_OFF = 'mode = "off"\n'
 _GONE = (ConnectionError, TimeoutError)
 
 
@@ -23,22 +24,30 @@ class NotSo(AssertionError):
     """Something was not as the case says; the text begins with file:line."""
 
 
-def play(stage: Stage, file: CaseFile, case: Case, mta: str, *, above: str = "") -> None:
-    """Play it with the file's configuration, and `above` before that.  Raises NotSo."""
-    running = stage.mta(mta)
-    stage.set_filter(above + file.filter)
-    running.clear()
-    _Play(stage, case, mta).run()
+def play(stage: Stage, file: CaseFile, case: Case, mta: str) -> None:
+    """Play it with the file's configuration.  Raises NotSo."""
+    playing = _prepare(stage, file, case, mta)
+    playing.run()
+    playing.check_log()
+
+
+def play_off(stage: Stage, file: CaseFile, case: Case, mta: str) -> None:
+    """The same with all rules off, when there is nothing in the log.  Raises NotSo."""
+    _prepare(stage, file, case, mta, above=_OFF).run()
 
 
 def play_unruled(stage: Stage, file: CaseFile, case: Case, mta: str) -> list[str]:
     """What a client's message reaches when the rules are off: it says the same, and then sends it.  The recipients."""
-    running = stage.mta(mta)
-    stage.set_filter('mode = "off"\n' + file.filter)
-    running.clear()
-    playing = _Play(stage, case, mta)
+    playing = _prepare(stage, file, case, mta, above=_OFF)
     playing.send_whatever_is_said()
-    return [recipient for delivery in running.delivered() for recipient in delivery.recipients]
+    return [recipient for delivery in stage.mta(mta).delivered() for recipient in delivery.recipients]
+
+
+def _prepare(stage: Stage, file: CaseFile, case: Case, mta: str, above: str = "") -> _Play:
+    running = stage.mta(mta)
+    stage.set_filter(above + file.filter)
+    running.clear()
+    return _Play(stage, case, mta)
 
 
 class _Play:
@@ -134,6 +143,9 @@ class _Play:
         self._check_people("delivered", reached)
         self._check_people("held", held)
         self._check_headers(deliveries)
+
+    def check_log(self) -> None:
+        """The filter has logged what is expected, or does so soon."""
         for one in self._case.at_end("log", self._name):
             self._check_log(one)
 
@@ -187,6 +199,8 @@ def _bytes(line: bytes) -> bytes:
         return MESSAGE + b".\r\n"
     if login := re.fullmatch(rb"AUTH PLAIN \((\w+) (\w+)\)", line):
         return b"AUTH PLAIN " + base64.b64encode(b"\0%b\0%b" % login.groups()) + b"\r\n"
+    if size := re.fullmatch(rb"\((\d+) bytes\)", line):
+        return b"x" * (int(size[1]) - 2) + b"\r\n"
     return line + b"\r\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from caserunner.case import Case, CaseFile
 from caserunner.casefile import read_cases
-from caserunner.play import NotSo, play, play_unruled
+from caserunner.play import NotSo, play, play_off, play_unruled
 from caserunner.stage import Stage
 
 FILES = [read_cases(path) for path in sorted((Path(__file__).parents[1] / "cases").glob("*.txt"))]
@@ -40,7 +40,7 @@ def test_it_is_as_the_case_says(stage: Stage, file: CaseFile, case: Case, mta: s
 )
 def test_without_the_rules_it_is_not_so_unless_mail_must_pass(stage: Stage, file: CaseFile, case: Case) -> None:
     with contextlib.nullcontext() if case.harmless else pytest.raises(NotSo):
-        play(stage, file, case, case.mtas[0], above='mode = "off"\n')
+        play_off(stage, file, case, case.mtas[0])
 
 
 @pytest.mark.parametrize(
