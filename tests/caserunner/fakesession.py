@@ -21,7 +21,6 @@ _MISSING = {
     "close": Answer("reply", "421 4.7.0 closing connection"),
 }
 _GENERIC = {"reject": "550 5.7.1 Command rejected", "tempfail": _UNAVAILABLE}
-_PATIENCE = 2.0  # seconds
 _TLS = {"tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "cipher_bits": "256"}
 
 
@@ -51,7 +50,7 @@ class FakeSession:
             "AUTH": self._auth,
             "QUIT": self._quit,
         }
-        self._filter = _attached(milter)
+        self._filter = _attached(milter, listener.patience)
         self._greet(listener, client)
         self.banner = self.reply()
 
@@ -228,9 +227,9 @@ class FakeSession:
         self._message = None
 
 
-def _attached(milter: str) -> MilterClient | None:
+def _attached(milter: str, patience: float) -> MilterClient | None:
     try:
-        client = MilterClient(milter, timeout=_PATIENCE)
+        client = MilterClient(milter, timeout=patience)
         client.negotiate()
     except OSError:
         return None

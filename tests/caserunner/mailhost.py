@@ -45,12 +45,13 @@ MESSAGE = b"From: Anna <anna@out.test>\r\nTo: bob@rig.test\r\nSubject: hello\r\n
 
 @dataclass(frozen=True)
 class Listener:
-    """One SMTP service; `missing` is what it does with mail while the filter is away or silent."""
+    """One SMTP service; `missing` is what it does with mail while the filter is away, or silent for `patience` seconds."""
 
     address: str
     port: int
     daemon: str = "inbound"
     missing: str = "tempfail"
+    patience: int = 30
 
 
 LISTENERS = {
@@ -59,9 +60,10 @@ LISTENERS = {
     "inbound6": Listener("2001:db8::25", 25),
     "second": Listener("203.0.113.25", 25),
     "submission": Listener("192.0.2.25", 587, "submission"),
-    "accepting": Listener("192.0.2.25", 2501, missing="accept"),
-    "rejecting": Listener("192.0.2.25", 2502, missing="reject"),
-    "closing": Listener("192.0.2.25", 2503, missing="close"),
+    "impatient": Listener("192.0.2.25", 2500, patience=2),
+    "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=2),
+    "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=2),
+    "closing": Listener("192.0.2.25", 2503, missing="close", patience=2),
 }
 
 

@@ -9,13 +9,11 @@ from caserunner import mailhost
 from caserunner.localsession import LocalSession
 from caserunner.mailhost import LISTENERS, LOCAL, Listener, Talk
 from rig import wait
-from rig.certificate import make_certificate
 from rig.postfix import Postfix
 from rig.sink import Delivery, Sink
 from rig.smtp import SmtpClient, SmtpReply
 
 _FAILING = {"tempfail": "tempfail", "accept": "accept", "reject": "reject", "close": "tempfail"}
-_WAIT = "connect_timeout=2s, command_timeout=2s, content_timeout=2s"
 
 
 class PostfixMta:
@@ -91,7 +89,8 @@ class PostfixMta:
 
 
 def _options(one: Listener, milter: str) -> dict[str, str]:
+    waits = ", ".join(f"{name}_timeout={one.patience}s" for name in ("connect", "command", "content"))
     return {
-        "smtpd_milters": f"{{ {milter}, {_WAIT}, default_action={_FAILING[one.missing]} }}",
+        "smtpd_milters": f"{{ {milter}, {waits}, default_action={_FAILING[one.missing]} }}",
         "milter_macro_daemon_name": one.daemon,
     }

@@ -14,6 +14,7 @@ from caserunner import mailhost
 from caserunner.fake import FakeMta
 from caserunner.mailhost import Mta
 from caserunner.postfixmta import PostfixMta
+from caserunner.sendmailmta import SendmailMta
 from e2e.mailhost import Filter
 from rig.certificate import make_certificate
 from rig.dnsserver import Conduct, DnsServer
@@ -74,7 +75,8 @@ class Stage:
     def _new_mta(self, name: str) -> Mta:
         if name == "fake":
             return FakeMta(self._milter.removeprefix("unix:"))
-        return PostfixMta(self._directory / name, self._milter, self.client_certificate)
+        kind = {"postfix": PostfixMta, "sendmail": SendmailMta}[name]
+        return kind(self._directory / name, self._milter, self.client_certificate)
 
     def _end_filter(self) -> None:
         if self._settings is not None:

@@ -1,0 +1,97 @@
+"""Sendmail as the mail host of the cases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from caserunner import mailhost
+from caserunner.localsession import LocalSession
+from caserunner.mailhost import LISTENERS, LOCAL, Listener, Talk
+from rig import wait
+from rig.sendmail import Sendmail
+from rig.sink import Delivery, Sink
+from rig.smtp import SmtpClient, SmtpReply
+
+_FAILING = {"tempfail": "F=T, ", "accept": "", "reject": "F=R, ", "close": "F=4, "}
+
+
+class SendmailMta:
+    """A Sendmail below `directory` with its filter at the unix socket `milter`."""
+
+    def __init__(self, directory: Path, milter: str, client_certificate: Path) -> None:
+        self._sink = Sink()
+        self._sendmail = Sendmail(
+            directory,
+            sink=self._sink.port,
+            milter=milter,
+            domains=mailhost.OURS[:1],
+            relays=[mailhost.RELAYED, mailhost.OURS[1], *(network.removesuffix(".0/24") for network in mailhost.TRUSTED)],
+            lines=[*_filters(milter), *_logins(client_certificate)],
+            maps={"virtusertable": mailhost.ALIASES, "mailertable": {mailhost.OURS[1]: "esmtp:[127.0.0.1]"}},
+            listeners={f"case-{name}": _options(name, one) for name, one in LISTENERS.items()},
+            accounts=mailhost.ACCOUNTS,
+        )
+        self.certificate = self._sendmail.certificate
+
+    def start(self) -> None:
+        """Start, and return when it serves."""
+        self._sink.start()
+        self._sendmail.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._sendmail.stop()
+        self._sink.stop()
+
+    def clear(self) -> None:
+        """Forget what was delivered."""
+        self._settle()
+        self._sink.clear()
+
+    def connect(self, listener: str, client: str) -> Talk:
+        """A client's connection; one of LOCAL talks to `sendmail -bs`."""
+        if client in LOCAL:
+            return LocalSession(self._sendmail.command("sendmail.cf", "-bs"), client)
+        one = LISTENERS[listener]
+        return SmtpClient(one.port, host=one.address, source=client)
+
+    def submit(self, arguments: Sequence[str], message: bytes) -> None:
+        """Hand a message to sendmail(1), which gives it to the MTA as submit.cf says."""
+        self._sendmail.sendmail(*arguments, stdin=message, cf="submit.cf")
+
+    def delivered(self) -> list[Delivery]:
+        """Everything that was delivered, once the queues are empty."""
+        self._settle()
+        return self._sink.deliveries
+
+    def plain(self, reply: SmtpReply) -> str:
+        """Without the address that it puts before the text of a refusal."""
+        return re.sub(r"^(\d+ [\d.]+ )<?.*?>?\.\.\. ", r"\1", str(reply))
+
+    def _settle(self) -> None:
+        wait.until(lambda: not self._sendmail.queue(), "empty queues")
+
+
+def _filters(milter: str) -> Iterator[str]:
+    """The same filter under other conditions than those of the feature that contrib ships."""
+    socket = milter.replace("unix:", "local:")
+    for name, one in LISTENERS.items():
+        if one.patience < mailhost.Listener.patience:
+            seconds = f"{one.patience}s"
+            yield f"MAIL_FILTER(`{name}', `S={socket}, {_FAILING[one.missing]}T=C:{seconds};S:{seconds};R:{seconds};E:4s')dnl"
+
+
+def _logins(client_certificate: Path) -> list[str]:
+    return [
+        "define(`confAUTH_MECHANISMS', `PLAIN LOGIN ANONYMOUS')dnl",
+        "define(`confAUTH_OPTIONS', `A')dnl",
+        f"define(`confCACERT', `{client_certificate}')dnl",
+    ]
+
+
+def _options(name: str, one: Listener) -> str:
+    own = f", InputMailFilters={name}" if one.patience < mailhost.Listener.patience else ""
+    family = "inet6" if ":" in one.address else "inet"
+    return f"Name={one.daemon}, Family={family}, Addr={one.address}, Port={one.port}{own}"
