@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from caserunner import mailhost
@@ -62,16 +63,20 @@ class SendmailMta:
         self._sendmail.sendmail(*arguments, stdin=message, cf="submit.cf")
 
     def delivered(self) -> list[Delivery]:
-        """Everything that was delivered, once the queues are empty."""
+        """Everything that was delivered, once the queues are empty; users of this host come without their domain."""
         self._settle()
-        return self._sink.deliveries
+        return [replace(one, recipients=tuple(map(_completed, one.recipients))) for one in self._sink.deliveries]
 
     def plain(self, reply: SmtpReply) -> str:
         """Without the address that it puts before the text of a refusal."""
         return re.sub(r"^(\d+ [\d.]+ )<?.*?>?\.\.\. ", r"\1", str(reply))
 
     def _settle(self) -> None:
-        wait.until(lambda: not self._sendmail.queue(), "empty queues")
+        wait.until(lambda: not self._sendmail.queue(), lambda: f"empty queues:\n{self._sendmail.log()}")
+
+
+def _completed(recipient: str) -> str:
+    return recipient if "@" in recipient.rpartition('"')[2] else f"{recipient}@{mailhost.OURS[0]}"
 
 
 def _filters(milter: str) -> Iterator[str]:

@@ -26,7 +26,7 @@ class Stage:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._milter = f"unix:{directory}/filter/socket"
+        self._milter = f"unix:{directory}/filter/turfmilter.sock"
         self.client_certificate = directory / "client.pem"
         self.dns = DnsServer(mailhost.ZONE)
         self.dns.tell(Conduct.SERVFAIL, "15.100.51.198.in-addr.arpa", "PTR")
