@@ -91,7 +91,8 @@ class FakeSession:
             self._filter, self._missing = None, answer
         self._refused = answer if answer.refuses else None
         final = str(answer).startswith(("reject", "5"))
-        self._say("554 mx.rig.test ESMTP not accepting connections" if final else "220 mx.rig.test ESMTP fake")
+        banner = "554 mx.rig.test ESMTP not accepting connections" if final else "220 mx.rig.test ESMTP fake"
+        self._say(answer.text if answer.text.startswith("421") else banner)
 
     def _ask(self, question: Callable[[MilterClient], Answer]) -> Answer:
         """The filter's answer, or what the listener does without it for the rest of the session."""
@@ -164,6 +165,8 @@ class FakeSession:
     def _data(self, _argument: str) -> None:
         if self._message is None or not self._message.recipients:
             self._say("554 5.5.1 no valid recipients")
+        elif self._filter is None and not self._message.exempt:
+            self._in_data = self._answer(self._missing, "354 go on")
         else:
             self._in_data = True
             self._say("354 go on")

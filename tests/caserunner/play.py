@@ -17,7 +17,6 @@ from rig.smtp import SmtpReply
 from rig.textlog import records
 
 _OFF = 'mode = "off"\n'
-_GONE = (ConnectionError, TimeoutError)
 
 
 class NotSo(AssertionError):
@@ -66,8 +65,8 @@ class _Play:
         try:
             if not isinstance(steps[0], Submit | Do):
                 self._connect(self._case.client, self._case.listener, greet=isinstance(steps[0], Say))
-            for step in steps:
-                self._step(step)
+            for step, following in zip(steps, (*steps[1:], None), strict=True):
+                self._step(step, following)
         finally:
             self._leave()
             self._stage.signal_filter(signal.SIGCONT)
@@ -75,7 +74,7 @@ class _Play:
 
     def send_whatever_is_said(self) -> None:
         """What the client says, whatever it hears, and a message behind it."""
-        self._connect(self._case.client, self._case.listener)
+        self._connect(self._case.client, self._case.listener, greet=True)
         for step in [*self._case.steps, Say((b"DATA",)), Hear(0, {}), Say((b"(message)",)), Hear(0, {})]:
             if isinstance(step, Hear):
                 self._session.reply()
@@ -83,7 +82,7 @@ class _Play:
                 self._step(step)
         self._leave()
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: Step, following: Step | None = None) -> None:
         if isinstance(step, Say):
             self._session.send(b"".join(map(_bytes, step.lines)))
         elif isinstance(step, Hear):
@@ -91,7 +90,7 @@ class _Play:
         elif isinstance(step, Submit):
             self._mta.submit(step.arguments, MESSAGE.replace(b"\r\n", b"\n"))
         else:
-            self._do(step)
+            self._do(step, greet=not isinstance(following, Hear))
 
     @property
     def _session(self) -> Talk:
@@ -99,9 +98,12 @@ class _Play:
             raise self._not_so(self._case.line, "nobody is connected")
         return self._talk
 
-    def _connect(self, client: str, listener: str, *, greet: bool = True) -> None:
+    def _connect(self, client: str, listener: str, *, greet: bool) -> None:
         self._leave()
-        self._talk = self._mta.connect(listener, client)
+        try:
+            self._talk = self._mta.connect(listener, client)
+        except ConnectionError:
+            return  # closed before it said anything
         self._banner = [] if greet else [self._talk.banner]
         if greet:
             self._talk.send(b"EHLO client.out.test\r\n")
@@ -114,20 +116,27 @@ class _Play:
 
     def _hear(self, step: Hear) -> None:
         expected = step.replies[self._name]
-        try:
-            heard = self._mta.plain(self._banner.pop() if self._banner else self._session.reply())
-        except _GONE as error:
-            heard = "closed" if isinstance(error, ConnectionError) else "silence"
+        heard = self._heard()
         if heard != expected and not (re.fullmatch(r"\d\d\d", expected) and heard.startswith(f"{expected} ")):
             raise self._not_so(step.line, f"expected `{expected}`, heard `{heard}`")
 
-    def _do(self, step: Do) -> None:
+    def _heard(self) -> str:
+        if self._talk is None:
+            return "closed"
+        try:
+            return self._mta.plain(self._banner.pop() if self._banner else self._talk.reply())
+        except ConnectionError:
+            return "closed"
+        except TimeoutError:
+            return "silence"
+
+    def _do(self, step: Do, *, greet: bool) -> None:
         words = step.what.split()
         if words[0] == "tls":
             own = self._stage.client_certificate if len(words) > 1 else None
             self._session.secure(self._mta.certificate, own)
         elif words[0] == "connect":
-            self._connect(words[2], words[4])
+            self._connect(words[2], words[4], greet=greet)
         elif step.what == "filter is killed":
             self._stage.filter.daemon.kill()
         elif step.what == "filter starts":

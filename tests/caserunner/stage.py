@@ -13,16 +13,16 @@ from typing import Self
 from caserunner import mailhost
 from caserunner.fake import FakeMta
 from caserunner.mailhost import Mta
+from caserunner.networked import Networked
 from caserunner.postfixmta import PostfixMta
 from caserunner.sendmailmta import SendmailMta
 from e2e.mailhost import Filter
 from rig.certificate import make_certificate
 from rig.dnsserver import Conduct, DnsServer
-from rig.network import own_network
 
 
 class Stage:
-    """In a network of its own, below `directory`.  MTAs start when they are first asked for."""
+    """All of it below `directory`.  MTAs start when they are first asked for."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -37,7 +37,6 @@ class Stage:
 
     def __enter__(self) -> Self:
         with ExitStack() as running:
-            running.enter_context(own_network(mailhost.NETWORKS))
             make_certificate(self.client_certificate, "client.out.test")
             running.enter_context(self.dns)
             running.callback(self._end_filter)
@@ -76,7 +75,7 @@ class Stage:
         if name == "fake":
             return FakeMta(self._milter.removeprefix("unix:"))
         kind = {"postfix": PostfixMta, "sendmail": SendmailMta}[name]
-        return kind(self._directory / name, self._milter, self.client_certificate)
+        return Networked(kind(self._directory / name, self._milter, self.client_certificate))
 
     def _end_filter(self) -> None:
         if self._settings is not None:

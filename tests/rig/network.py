@@ -19,14 +19,41 @@ def own_network(networks: Iterable[str]) -> Iterator[None]:
 
     Every address of `networks` is this host's: servers listen there, and clients come from there.  Needs root.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    with _HERE.open() as before:
-        _check(libc.unshare(_CLONE_NEWNET), "a network namespace")
+    network = Network(networks)
+    try:
+        with network.entered():
+            yield
+    finally:
+        network.close()
+
+
+class Network:
+    """The same, to be entered any number of times until close()."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        before = os.open(_HERE, os.O_RDONLY)
         try:
+            _call("unshare", _CLONE_NEWNET)
+            self._inside = os.open(_HERE, os.O_RDONLY)
             _furnish(networks)
+        finally:
+            _call("setns", before, _CLONE_NEWNET)
+            os.close(before)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be in it; only this thread is, and what it starts."""
+        before = os.open(_HERE, os.O_RDONLY)
+        _call("setns", self._inside, _CLONE_NEWNET)
+        try:
             yield
         finally:
-            _check(libc.setns(before.fileno(), _CLONE_NEWNET), "the way back from the network namespace")
+            _call("setns", before, _CLONE_NEWNET)
+            os.close(before)
+
+    def close(self) -> None:
+        """It goes when the last that started in it has gone."""
+        os.close(self._inside)
 
 
 def _furnish(networks: Iterable[str]) -> None:
@@ -41,6 +68,6 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
 
 
-def _check(result: int, what: str) -> None:
-    if result:
-        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+def _call(name: str, *arguments: int) -> None:
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
+        raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
