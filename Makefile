@@ -29,4 +29,4 @@ static: install
 	$(PYTHON) -m ruff format --check milter tests
 	$(PYTHON) -m ruff check milter tests
 	$(PYTHON) -m mypy
-	MYPYPATH=tests $(PYTHON) -m mypy -p rig
+	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner

@@ -109,10 +109,11 @@ class _Collected:
 
     def _say(self, text: str) -> None:
         raw = _REPLACED.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
-        before = ()
-        if self._steps and isinstance(self._steps[-1], Say):
-            before = self._steps.pop().lines
-        self._steps.append(Say((*before, raw)))
+        last = self._steps[-1] if self._steps else None
+        if isinstance(last, Say):
+            self._steps[-1] = Say((*last.lines, raw))
+        else:
+            self._steps.append(Say((raw,)))
 
     def _hear(self, number: int, line: str) -> None:
         found = _HEAR.fullmatch(line)

@@ -34,7 +34,7 @@ class FakeMta:
         """A client's connection."""
         return FakeSession(self._milter, LISTENERS[listener], client, self._delivered)
 
-    def submit(self, arguments: Sequence[str], message: bytes) -> None:
+    def submit(self, _arguments: Sequence[str], _message: bytes) -> None:
         """It has no programs."""
         raise RuntimeError("the fake MTA has no sendmail(1)")
 

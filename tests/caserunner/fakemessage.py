@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from caserunner.mailhost import ALIASES, OURS
 from rig.answer import Answer, Changes
@@ -52,8 +54,10 @@ class Message:
         """Show the filter what DATA brought; its last answer."""
         answer = Answer("continue")
         header, body = _split(data)
-        steps = [filter_.data, *(lambda f=one: filter_.header(*f) for one in header), filter_.eoh]
-        for step in [*steps, lambda: filter_.body(body), filter_.eom]:
+        steps: list[Callable[[], Answer]] = [filter_.data]
+        steps += [partial(filter_.header, name, value) for name, value in header]
+        steps += [filter_.eoh, partial(filter_.body, body), filter_.eom]
+        for step in steps:
             answer = step()
             self.note(answer)
             if not answer.goes_on:

@@ -67,7 +67,7 @@ class FakeSession:
         code, _, text = self._replies.pop(0).partition(" ")
         return SmtpReply(int(code), text)
 
-    def secure(self, authority: Path, own: Path | None = None) -> None:
+    def secure(self, _authority: Path, own: Path | None = None) -> None:
         """TLS as the filter is told of it."""
         known = {"cert_subject": "client.out.test", "cert_issuer": "client.out.test"} if own else {}
         if self._filter is not None:
@@ -132,7 +132,11 @@ class FakeSession:
             return False
         self._input = rest
         verb, _, argument = line.decode("utf-8", "surrogateescape").partition(" ")
-        self._commands.get(verb.upper(), lambda _: self._say("500 5.5.2 unknown command"))(argument)
+        command = self._commands.get(verb.upper())
+        if command is None:
+            self._say("500 5.5.2 unknown command")
+        else:
+            command(argument)
         return True
 
     def _ehlo(self, name: str) -> None:

@@ -21,7 +21,7 @@ class LocalSession:
         else:
             ours, theirs = socket.socketpair(socket.AF_UNIX)
             with ours, theirs:
-                self._child = subprocess.Popen(command, stdin=theirs, stdout=theirs)
+                self._child = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno())
                 self._output, self._input = ours.makefile("wb"), ours.makefile("rb")
         self.banner = self.reply()
 
@@ -34,7 +34,7 @@ class LocalSession:
         """The next reply."""
         return read_reply(self._input)
 
-    def secure(self, authority: Path, own: Path | None = None) -> None:
+    def secure(self, _authority: Path, _own: Path | None = None) -> None:
         """There is nothing to be secured."""
         raise RuntimeError("no TLS with sendmail -bs")
 

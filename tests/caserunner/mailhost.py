@@ -45,7 +45,7 @@ MESSAGE = b"From: Anna <anna@out.test>\r\nTo: bob@rig.test\r\nSubject: hello\r\n
 
 @dataclass(frozen=True)
 class Listener:
-    """One SMTP service; `missing` is what it does with mail while the filter is away, or silent for `patience` seconds."""
+    """One SMTP service; `missing` is what it does while the filter is away, or silent for `patience` seconds."""
 
     address: str
     port: int
@@ -78,7 +78,7 @@ class Talk(Protocol):
     def reply(self) -> SmtpReply:
         """The next reply.  Raises ConnectionError when the server has closed."""
 
-    def secure(self, authority: Path, own: Path | None = None) -> None:
+    def secure(self, authority: Path, own: Path | None = None, /) -> None:
         """Begin TLS behind the 220 to STARTTLS, with our `own` certificate if there is one."""
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Mta(Protocol):
     def connect(self, listener: str, client: str) -> Talk:
         """A client's connection to a listener; a client of LOCAL talks to `sendmail -bs`."""
 
-    def submit(self, arguments: Sequence[str], message: bytes) -> None:
+    def submit(self, arguments: Sequence[str], message: bytes, /) -> None:
         """Hand a message to sendmail(1).  Raises RuntimeError when it refuses."""
 
     def clear(self) -> None:

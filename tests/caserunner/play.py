@@ -188,7 +188,8 @@ class _Play:
         pairs = dict(re.findall(r'([a-z]+)=("(?:[^"\\]|\\.)*"|\S+)', one.value))
 
         def said() -> list[str]:
-            return self._stage.filter.daemon.log()[self._log_before :].splitlines()
+            log: str = self._stage.filter.daemon.log()
+            return log[self._log_before :].splitlines()
 
         def found() -> bool:
             return any(pairs.items() <= record.items() for record in records(_records(said())))

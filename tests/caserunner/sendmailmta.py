@@ -28,7 +28,11 @@ class SendmailMta:
             sink=self._sink.port,
             milter=milter,
             domains=mailhost.OURS[:1],
-            relays=[mailhost.RELAYED, mailhost.OURS[1], *(network.removesuffix(".0/24") for network in mailhost.TRUSTED)],
+            relays=[
+                mailhost.RELAYED,
+                mailhost.OURS[1],
+                *(network.removesuffix(".0/24") for network in mailhost.TRUSTED),
+            ],
             lines=[*_filters(milter), *_logins(client_certificate)],
             maps={"virtusertable": mailhost.ALIASES, "mailertable": {mailhost.OURS[1]: "esmtp:[127.0.0.1]"}},
             listeners={f"case-{name}": _options(name, one) for name, one in LISTENERS.items()},
@@ -84,8 +88,8 @@ def _filters(milter: str) -> Iterator[str]:
     socket = milter.replace("unix:", "local:")
     for name, one in LISTENERS.items():
         if one.patience < mailhost.Listener.patience:
-            seconds = f"{one.patience}s"
-            yield f"MAIL_FILTER(`{name}', `S={socket}, {_FAILING[one.missing]}T=C:{seconds};S:{seconds};R:{seconds};E:4s')dnl"
+            waits = ";".join(f"{wait}:{one.patience}s" for wait in "CSRE")
+            yield f"MAIL_FILTER(`{name}', `S={socket}, {_FAILING[one.missing]}T={waits}')dnl"
 
 
 def _logins(client_certificate: Path) -> list[str]:

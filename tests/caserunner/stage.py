@@ -1,4 +1,4 @@
-"""Everything that cases need, side by side: each MTA, DNS, and one filter at a time at the socket that all of them use."""
+"""Everything that cases need: the MTAs side by side, DNS, and one filter at a time, which all of them ask."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Stage:
     def _new_mta(self, name: str) -> Mta:
         if name == "fake":
             return FakeMta(self._milter.removeprefix("unix:"))
-        kind = {"postfix": PostfixMta, "sendmail": SendmailMta}[name]
+        kind = PostfixMta if name == "postfix" else SendmailMta
         return Networked(kind(self._directory / name, self._milter, self.client_certificate))
 
     def _end_filter(self) -> None:

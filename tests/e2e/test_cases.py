@@ -35,9 +35,7 @@ def test_it_is_as_the_case_says(stage: Stage, file: CaseFile, case: Case, mta: s
     play(stage, file, case, mta)
 
 
-@pytest.mark.parametrize(
-    ("file", "case"), [pytest.param(file, case, id=_name(file, case)) for file, case in CASES]
-)
+@pytest.mark.parametrize(("file", "case"), [pytest.param(file, case, id=_name(file, case)) for file, case in CASES])
 def test_without_the_rules_it_is_not_so_unless_mail_must_pass(stage: Stage, file: CaseFile, case: Case) -> None:
     with contextlib.nullcontext() if case.harmless else pytest.raises(NotSo):
         play_off(stage, file, case, case.mtas[0])

@@ -225,8 +225,8 @@ class Postfix:
         database = self.config / "sasldb2"
         # Debian's smtpd looks for it here only, whatever cyrus_sasl_config_path says.
         (self.config / "sasl").mkdir(exist_ok=True)
-        sasl = f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {database}\nmech_list: PLAIN LOGIN ANONYMOUS\n"
-        (self.config / "sasl" / "smtpd.conf").write_text(sasl)
+        sasl = ("pwcheck_method: auxprop", "auxprop_plugin: sasldb", f"sasldb_path: {database}")
+        (self.config / "sasl" / "smtpd.conf").write_text("\n".join([*sasl, "mech_list: PLAIN LOGIN ANONYMOUS", ""]))
         for name, password in self._accounts.items():
             # A name that is typed without a realm is in that of the server's name.
             command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", _HOST, name]

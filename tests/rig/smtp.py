@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import IO, Self
 
 from rig.wire import Text, as_bytes, as_text
 
@@ -139,7 +139,7 @@ class SmtpClient:
         return replies
 
 
-def read_reply(stream: BinaryIO) -> SmtpReply:
+def read_reply(stream: IO[bytes]) -> SmtpReply:
     """The next reply.  Raises ConnectionError when the server has closed."""
     lines: list[str] = []
     while True:
