@@ -133,28 +133,10 @@ def test_at_once_the_same_clients_are_refused_before_any_recipient(
     assert heard == clients
 
 
-def test_at_once_the_first_line_refuses_already(host: Mailhost) -> None:
-    with host.client("except-at-once", source="127.0.0.66") as client:
-        assert str(client.banner) == "554 mx.rig.test ESMTP not accepting connections"
-        assert str(client.mail("<anna@out.test>")) == REFUSED
-        assert client.rcpt(BOB).code == 503
-    assert " verdict=reject rule=connect " in host.filters["except-at-once"].said("client=127.0.0.66 ")
-
-
 def test_the_name_that_postfix_has_confirmed_is_final(host: Mailhost) -> None:
     assert reply(host, "only", ADDR="203.0.113.1", NAME="mail.partner.test") == TAKEN
     assert reply(host, "only", ADDR="203.0.113.1", NAME="bad.partner.test") == REFUSED
     assert reply(host, ADDR="203.0.113.15", NAME="x.dialup.test") == REFUSED
-
-
-def test_a_client_that_is_refused_hears_it_at_every_recipient_and_the_connection_goes_on(host: Mailhost) -> None:
-    with host.client(ADDR="192.0.2.1") as client:
-        assert str(client.mail("<anna@out.test>")) == "250 2.1.0 Ok"
-        assert [str(client.rcpt(BOB)), str(client.rcpt("<carol@rig.test>"))] == [REFUSED, REFUSED]
-        assert client.command("DATA").code == 554
-        client.command("RSET")
-        client.mail("<ben@out.test>")
-        assert str(client.rcpt(BOB)) == REFUSED
 
 
 POSTMASTERS = {

@@ -17,7 +17,6 @@ tables = ["@turf.test"]
 """
 FILTERS = {
     "inbound": CONFIG,
-    "reject": CONFIG + 'answer = "reject"\n',
     "own-list": CONFIG + 'exempt = ["security@rig.test", "@desk.rig.test", "!boss@desk.rig.test"]\n',
 }
 UNCLEAR = "451 4.3.0 cannot handle these recipients together, send them one by one"
@@ -34,28 +33,16 @@ def host(module_place: Path) -> Iterator[Mailhost]:
         yield running
 
 
+# Further spellings than those of tests/cases/turf-exempt.txt.
 SURE = {
-    "<bob@rig.test>": "bob@rig.test",
-    "bob@rig.test": "bob@rig.test",
-    "<Bob@RIG.Test>": "Bob@RIG.Test",
-    '<"bob"@rig.test>': '"bob"@rig.test',
     '<"Bob Smith"@rig.test>': '"Bob Smith"@rig.test',
     '<"bob@elsewhere.test">': '"bob@elsewhere.test"',
-    "<@a.test:bob@rig.test>": "@a.test:bob@rig.test",
-    "<@a.test,@b.test:Bob@rig.test>": "@a.test,@b.test:Bob@rig.test",
-    '<@a.test:"bob"@rig.test>': '@a.test:"bob"@rig.test',
-    "<info@rig.test>": "info@rig.test",
-    "<bob>": "bob",
     "bob": "bob",
     "<Bob>": "Bob",
     "<@a.test:bob>": "@a.test:bob",
-    '<"bob@rig.test"@rig.test>': '"bob@rig.test"@rig.test',
-    "<bob%rig.test@rig.test>": "bob%rig.test@rig.test",
-    "<rig.test!bob>": "rig.test!bob",
     "<bob+tag@rig.test>": "bob+tag@rig.test",
     "<bob.@rig.test>": "bob.@rig.test",
     "<b..b@rig.test>": "b..b@rig.test",
-    "<müller@rig.test>": "müller@rig.test",
     '<"müller"@rig.test>': '"müller"@rig.test',
     "<Müller@bücher.test>": "Müller@bücher.test",
     "<bob@xn--bcher-kva.test>": "bob@xn--bcher-kva.test",
@@ -79,14 +66,9 @@ def test_the_exempt_get_it_and_the_others_do_not_however_they_are_written(
 @pytest.mark.parametrize(
     "recipient",
     [
-        "<b\\ob@rig.test>",
         '<"b\\ob"@rig.test>',
-        "<bob@rig.test.>",
         "<bob@[127.0.0.1]>",
-        "<bob (at home)@rig.test>",
-        "<bob @ rig.test>",
         "<\tbob@rig.test>",
-        "<Bob <bob@rig.test>>",
         '<bob."smith"@rig.test>',
         "<group:bob@rig.test;>",
         "<@rig.test>",
@@ -108,19 +90,6 @@ def test_alone_any_spelling_can_be_held(host: Mailhost, recipient: str) -> None:
     assert len(host.filter.held()) == 1
 
 
-def test_a_recipient_given_twice_is_taken_off_twice(host: Mailhost) -> None:
-    host.send("<bob@rig.test>", "<postmaster>", "<bob@rig.test>", sender="<x@turf.test>")
-    assert host.reached() == ["postmaster@rig.test"]
-    assert [held.recipients for held in host.filter.held()] == [["bob@rig.test", "bob@rig.test"]]
-
-
-def test_the_same_recipient_in_many_spellings_is_taken_off_in_each(host: Mailhost) -> None:
-    spellings = ("<bob@rig.test>", "<Bob@rig.test>", '<"bob"@rig.test>', "<@a.test:bob@RIG.test>", "<bob>")
-    host.send(*spellings, "<postmaster>", sender="<x@turf.test>")
-    assert host.reached() == ["postmaster@rig.test"]
-    assert len(host.filter.held()[0].recipients) == len(spellings)
-
-
 def test_who_is_exempt_gets_the_mail_of_an_alias_though_its_member_does_not(host: Mailhost) -> None:
     host.send("<abuse@rig.test>", "<carol@rig.test>", "<dave@rig.test>", sender="<x@turf.test>")
     assert host.reached() == ["bob@rig.test"]
@@ -135,13 +104,6 @@ def test_mail_for_the_exempt_alone_is_not_held(host: Mailhost, exempt: str) -> N
     assert len(host.reached()) == 1
     assert host.filter.held() == []
     assert " verdict=accept rule=turf " in host.filter.said(f"^{taken}: ")
-
-
-def test_with_an_exempt_recipient_the_answer_is_never_a_refusal(host: Mailhost) -> None:
-    replies = host.send("<postmaster>", "<bob@rig.test>", sender="<x@turf.test>", listener="reject")
-    queue_id(replies[-1])
-    assert host.reached() == ["postmaster@rig.test"]
-    assert [held.recipients for held in host.filters["reject"].held()] == [["bob@rig.test"]]
 
 
 def test_the_list_can_be_any_other(host: Mailhost) -> None:

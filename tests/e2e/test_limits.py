@@ -209,14 +209,6 @@ def test_the_message_beyond_the_number_of_a_session_ends_it(host: Mailhost) -> N
     assert host.send(BOB, listener="messages")[0] == TAKEN
 
 
-def test_a_pipelined_session_gets_no_more_than_any_other(host: Mailhost) -> None:
-    with host.client() as client:
-        replies = client.pipeline(f"MAIL FROM:{ANNA}", *(f"RCPT TO:{recipient}" for recipient in FIVE), "DATA")
-        assert [reply.code for reply in replies] == [250, 250, 250, 452, 452, 452, 354]
-        client.content(MESSAGE)
-    assert [f"<{recipient}>" for recipient in host.reached()] == FIVE[:2]
-
-
 def test_in_trial_the_log_says_what_would_have_been_refused(host: Mailhost) -> None:
     assert host.send(*FIVE[:2], listener="trial", message=message(101))[:2] == [TAKEN, TAKEN]
     expected = ' trial="recipients_per_message tempfail r1@rig.test","message_size reject" '

@@ -1,4 +1,4 @@
-"""Other rules for another listener: told apart by port, address and daemon; a submission service with TLS and AUTH."""
+"""Other rules for another listener: at ports and addresses that only XCLIENT can show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost
+from e2e.mailhost import Mailhost
 
 GENERAL = """\
 domains = ["rig.test"]
@@ -43,33 +43,16 @@ default = "allow"
 [listener.by-address.turf]
 mode = "off"
 """
-BY_NAME = """\
-[[cap]]
-authenticated = ["news"]
-listener = "submission"
-recipients_per_message = 3
-
-[listener.submission]
-daemon = "submission"
-require_auth = true
-require_tls = true
-[listener.submission.limits]
-recipients_per_message = 2
-"""
-FILTERS = {"inbound": GENERAL + BY_PORT, "two-hosts": GENERAL + BY_ADDRESS, "submission": GENERAL + BY_NAME}
-ACCOUNTS = {"alice": "wonderland", "news": "today's"}
+FILTERS = {"inbound": GENERAL + BY_PORT, "two-hosts": GENERAL + BY_ADDRESS}
 TAKEN = "250 2.1.5 Ok"
 NO_RELAY = "550 5.7.1 relaying prohibited"
 AUTH_FIRST = "530 5.7.0 authentication required"
 TLS_FIRST = "530 5.7.0 must issue a STARTTLS command first"
-TOO_MANY = "452 4.5.3 too many recipients in this message, send it again for the others"
-MANY = [f"<r{number}@elsewhere.test>" for number in range(4)]
 
 
 @pytest.fixture(scope="module")
 def host(module_place: Path) -> Iterator[Mailhost]:
-    listeners = {"submission": {"milter_macro_daemon_name": "submission"}}
-    with Mailhost(module_place, FILTERS, listeners=listeners, accounts=ACCOUNTS) as running:
+    with Mailhost(module_place, FILTERS) as running:
         yield running
 
 
@@ -126,42 +109,3 @@ def test_a_listener_may_be_for_some_clients_only(host: Mailhost) -> None:
 
 def test_an_account_is_enough_where_authentication_is_required(host: Mailhost) -> None:
     assert reply(host, "<x@elsewhere.test>", DESTPORT="587", LOGIN="alice") == TAKEN
-
-
-def test_the_submission_service_wants_tls_and_then_authentication(host: Mailhost) -> None:
-    with host.client("submission") as client:
-        client.mail("<alice@rig.test>")
-        assert client.rcpt("<bob@rig.test>").code == 530
-        client.starttls(host.postfix.certificate)
-        client.ehlo()
-        client.mail("<alice@rig.test>")
-        assert str(client.rcpt("<bob@rig.test>")) == AUTH_FIRST
-        client.command("RSET")
-        assert client.auth("alice", "wrong").code == 535
-        client.mail("<alice@rig.test>")
-        assert str(client.rcpt("<bob@rig.test>")) == AUTH_FIRST
-    assert host.reached() == []
-
-
-def test_a_login_without_tls_is_not_enough_there(host: Mailhost) -> None:
-    assert host.send("<bob@rig.test>", listener="submission", LOGIN="alice") == [TLS_FIRST]
-
-
-@pytest.mark.parametrize(("account", "taken"), [("alice", 2), ("news", 3)])
-def test_whoever_logged_in_relays_to_as_many_as_the_listener_or_a_cap_says(
-    host: Mailhost, account: str, taken: int
-) -> None:
-    with host.client("submission") as client:
-        client.starttls(host.postfix.certificate)
-        client.ehlo()
-        assert str(client.auth(account, ACCOUNTS[account])) == "235 2.7.0 Authentication successful"
-        replies = client.transaction(f"<{account}@rig.test>", *MANY, message=MESSAGE)
-    assert [str(rcpt) for rcpt in replies[1:-1]] == [TAKEN] * taken + [TOO_MANY] * (4 - taken)
-    assert [f"<{recipient}>" for recipient in host.reached()] == MANY[:taken]
-    said = host.filters["submission"].said(f"account={account} .* verdict=accept")
-    assert f" account={account} listener=submission sender={account}@rig.test nrcpt={taken} " in said
-
-
-def test_the_cap_of_a_listener_is_not_that_of_another(host: Mailhost) -> None:
-    replies = host.send("<a@rig.test>", "<b@rig.test>", ADDR="203.0.113.9", LOGIN="news")
-    assert replies[:2] == [TAKEN, TOO_MANY]

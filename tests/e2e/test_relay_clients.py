@@ -211,20 +211,6 @@ def test_the_deny_list_comes_before_authentication(host: Mailhost) -> None:
     assert reply(host, ADDR="192.0.2.128", LOGIN="alice") == REFUSED
 
 
-def test_a_claim_to_be_authenticated_gives_nothing(host: Mailhost) -> None:
-    assert reply(host, "accounts", auth="alice") == REFUSED
-    assert reply(host, "accounts", auth="news@out.test") == REFUSED
-
-
-def test_authentication_that_needs_tls_counts_with_tls(host: Mailhost) -> None:
-    with host.client("tls") as client:
-        client.starttls(host.postfix.certificate)
-        client.ehlo()
-        assert str(client.auth("alice", "secret")) == "235 2.7.0 Authentication successful"
-        client.mail("<anna@out.test>")
-        assert str(client.rcpt("<x@elsewhere.test>")) == TAKEN
-
-
 def test_a_denial_names_client_name_account_and_recipient(host: Mailhost) -> None:
     reply(host, "accounts", ADDR="203.0.113.77", NAME="mail.friends.test", LOGIN="mallory")
     said = host.filters["accounts"].said("203.0.113.77")
