@@ -100,7 +100,7 @@ class Mta(Protocol):
         """A client's connection to a listener; a client of LOCAL talks to `sendmail -bs`."""
 
     def submit(self, arguments: Sequence[str], message: bytes, /) -> None:
-        """Hand a message to sendmail(1).  Raises RuntimeError when it refuses."""
+        """Hand a message to sendmail(1)."""
 
     def clear(self) -> None:
         """Forget what was delivered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,9 @@ class SendmailMta:
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
         """Hand a message to sendmail(1), which gives it to the MTA as submit.cf says."""
-        self._sendmail.sendmail(*arguments, stdin=message, cf="submit.cf")
+        # When the MTA refuses a recipient the program leaves with 67 and a bounce, which is for the case to see.
+        with suppress(RuntimeError):
+            self._sendmail.sendmail(*arguments, stdin=message, cf="submit.cf")
 
     def delivered(self) -> list[Delivery]:
         """Everything that was delivered, once the queues are empty; users of this host come without their domain."""
