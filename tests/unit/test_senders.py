@@ -211,3 +211,19 @@ def test_entries_that_make_no_difference_are_named(lines: list[str], said: list[
 )
 def test_entries_that_make_a_difference_are_not_named(lines: list[str]) -> None:
     assert warnings(*lines) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        ([], [], (0, 0)),
+        (["@a.example", "@b.example"], ["@b.example", "@a.example"], (0, 0)),
+        (["@a.example", "joe@", "<>"], ["@b.example"], (3, 1)),
+        (["@a.example"], ["!@a.example"], (1, 1)),
+        (["@a.example expires=2027-01-31"], ["@a.example"], (1, 1)),
+        (["@a.example by=anna"], ["@a.example by=ben"], (1, 1)),
+        (["# words", "@a.example  # words"], ["@a.example"], (0, 0)),
+    ],
+)
+def test_a_table_counts_what_came_and_what_went(new: list[str], old: list[str], expected: tuple[int, int]) -> None:
+    assert table(*new).changes(table(*old)) == expected

@@ -48,6 +48,10 @@ class ClientTable:
         """True when a name could change the result: only then DNS need be asked."""
         return self._all.names
 
+    def changes(self, old: ClientTable) -> tuple[int, int]:
+        """How many entries this table has that `old` had not, and how many it has no more."""
+        return self._all.changes(old._all)
+
     def __len__(self) -> int:
         return len(self._all)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.index import PatternIndex, in_order
+from turfmilter.core.index import PatternIndex, changes, in_order
 from turfmilter.core.mailbox import IPAddress, unmapped
 from turfmilter.core.name import enclosing
 from turfmilter.core.pattern import Interval, Name
@@ -24,7 +24,7 @@ class HostTable:
 
     def __init__(self, entries: Iterable[Entry], *, exception_wins: bool) -> None:
         index = PatternIndex(entries, exception_wins=exception_wins)
-        self._len = len(index)
+        self._index = index
         self._names = PatternIndex((e for e in index if isinstance(e.pattern, Name)), exception_wins=exception_wins)
         intervals = [(e.pattern, e) for e in index if isinstance(e.pattern, Interval)]
         self._segments = {
@@ -50,8 +50,12 @@ class HostTable:
         candidates = self._named(Name(domain, exact=True))
         return next((entry for entry in candidates if entry.stands(today)), None)
 
+    def changes(self, old: HostTable) -> tuple[int, int]:
+        """How many entries this table has that `old` had not, and how many it has no more."""
+        return changes(self._index, old._index)
+
     def __len__(self) -> int:
-        return self._len
+        return len(self._index)
 
     def _named(self, name: Name) -> Iterator[Entry]:
         """The entries that match all that `name` matches, itself included, the most specific first."""

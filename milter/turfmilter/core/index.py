@@ -57,6 +57,12 @@ class PatternIndex:
         return sum(map(len, self._sides))
 
 
+def changes(new: Iterable[Entry], old: Iterable[Entry]) -> tuple[int, int]:
+    """How many entries came and how many went; one whose notes are others did both, one that only moved neither."""
+    came, went = set(map(_written, new)), set(map(_written, old))
+    return len(came - went), len(went - came)
+
+
 def outlasts(one: Entry, other: Entry) -> bool:
     """True when `one` stands at least as long as `other`."""
     return one.expires is None or (other.expires is not None and one.expires >= other.expires)
@@ -90,3 +96,7 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def _duplicate(entry: Entry, first: Entry) -> Problem:
     meant = "" if entry.expires == first.expires else "the one that lasts longer holds"
     return Problem(entry.where, entry.text, f'a duplicate of "{first.text}" ({first.where})', meant, warning=True)
+
+
+def _written(entry: Entry) -> tuple[object, ...]:
+    return entry.text, entry.exception, entry.expires, entry.why, entry.by

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.index import PatternIndex, in_order
+from turfmilter.core.index import PatternIndex, changes, in_order
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.name import enclosing
 from turfmilter.core.pattern import Address, Domain, Glob, Local, Pattern
@@ -34,8 +34,9 @@ class SenderTable:
                     return entry
         return None
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self._index)
+    def changes(self, old: SenderTable) -> tuple[int, int]:
+        """How many entries this table has that `old` had not, and how many it has no more."""
+        return changes(self._index, old._index)
 
     def __len__(self) -> int:
         return len(self._index)
