@@ -9,11 +9,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entry import Entry, Where
+from turfmilter.core.entries import table_file
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.pattern import Interval, parse_host
-from turfmilter.core.tablefile import parse_entry
+from turfmilter.core.pattern import Interval
 
 FIRST_DAY = date(2027, 1, 1)
 DAYS = [FIRST_DAY + timedelta(days) for days in range(4)]
@@ -33,6 +32,11 @@ class Drawn:
     rank: int
     exception: bool
     expires: date | None
+
+    @property
+    def line(self) -> str:
+        """The entry with its sign and notes."""
+        return f"{'!' if self.exception else ''}{self.text}{f' expires={self.expires}' if self.expires else ''}"
 
     def holds(self, address: IPAddress) -> bool:
         """What the words of the specification mean."""
@@ -75,12 +79,11 @@ def drawn(draw: st.DrawFn) -> Drawn:
     return Drawn(text, first, last, rank, exception, expires)
 
 
-def entry_of(one: Drawn, line: int = 0) -> Entry:
-    notes = f" expires={one.expires}" if one.expires else ""
-    entry, problems = parse_entry(f"{'!' if one.exception else ''}{one.text}{notes}", Where("hosts", line), parse_host)
-    assert not problems
-    assert entry is not None
-    return entry
+def table_of(tables: list[Drawn], exception_wins: bool, leave_out: int = 0) -> HostTable:
+    lines = ("" if line == leave_out else one.line for line, one in enumerate(tables, 1))
+    table = HostTable([table_file("hosts", "\n".join(lines))], exception_wins=exception_wins)
+    assert not table.problems
+    return table
 
 
 def naive(tables: list[Drawn], address: IPAddress, today: date, exception_wins: bool) -> tuple[bool, int, int] | None:
@@ -106,7 +109,7 @@ def mapped(address: IPAddress) -> IPAddress:
 
 @given(st.lists(drawn(), max_size=12), st.lists(addresses(), min_size=1), st.booleans())
 def test_the_table_answers_as_a_naive_loop(tables: list[Drawn], clients: list[IPAddress], exception_wins: bool) -> None:
-    table = HostTable([entry_of(one) for one in tables], exception_wins=exception_wins)
+    table = table_of(tables, exception_wins)
     for today in [*DAYS, DAYS[-1] + timedelta(1)]:
         for client in clients:
             expected = naive(tables, client, today, exception_wins)
@@ -116,12 +119,11 @@ def test_the_table_answers_as_a_naive_loop(tables: list[Drawn], clients: list[IP
 
 @given(st.lists(drawn(), max_size=12), st.booleans())
 def test_an_entry_that_is_said_to_make_no_difference_makes_none(tables: list[Drawn], exception_wins: bool) -> None:
-    entries = [entry_of(one, line) for line, one in enumerate(tables, 1)]
-    whole = HostTable(entries, exception_wins=exception_wins)
+    whole = table_of(tables, exception_wins)
     useless = {problem.where.line for problem in whole.warnings if "duplicate" not in problem.wrong}
     everywhere = [base + number for base in BASES for number in range(16)]
     for line in useless:
-        rest = HostTable([entry for entry in entries if entry.where.line != line], exception_wins=exception_wins)
+        rest = table_of(tables, exception_wins, leave_out=line)
         for today in [*DAYS, DAYS[-1] + timedelta(1)]:
             for client in everywhere:
                 before, after = whole.match_address(client, today), rest.match_address(client, today)

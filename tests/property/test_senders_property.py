@@ -9,11 +9,9 @@ from fnmatch import fnmatchcase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entry import Entry, Where
+from turfmilter.core.entries import table_file
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.pattern import parse_sender
 from turfmilter.core.senders import SenderTable
-from turfmilter.core.tablefile import parse_entry
 
 DAYS = [date(2027, 1, 1) + timedelta(days) for days in range(3)]
 LOCALS = st.text("ab", min_size=1, max_size=3)
@@ -86,15 +84,11 @@ MAILBOXES = st.one_of(
 TODAY = st.sampled_from([*DAYS, DAYS[-1] + timedelta(1)])
 
 
-def entry_of(one: Drawn, line: int = 0) -> Entry:
-    entry, problems = parse_entry(one.text, Where("turf", line), parse_sender)
-    assert not problems
-    assert entry is not None
-    return entry
-
-
-def table_of(tables: list[Drawn]) -> SenderTable:
-    return SenderTable(map(entry_of, tables))
+def table_of(tables: list[Drawn], leave_out: int = 0) -> SenderTable:
+    lines = ("" if line == leave_out else one.text for line, one in enumerate(tables, 1))
+    table = SenderTable([table_file("turf", "\n".join(lines))])
+    assert not table.problems
+    return table
 
 
 def holds(table: SenderTable, mailbox: Mailbox, today: date) -> bool:
@@ -131,11 +125,10 @@ def test_adding_an_entry_that_is_no_exception_never_lets_more_mail_through(
 def test_an_entry_that_is_said_to_make_no_difference_makes_none(
     tables: list[Drawn], mailboxes: list[Mailbox], today: date
 ) -> None:
-    entries = [entry_of(one, line) for line, one in enumerate(tables, 1)]
-    whole = SenderTable(entries)
+    whole = table_of(tables)
     useless = {problem.where.line for problem in whole.warnings if "duplicate" not in problem.wrong}
     for line in useless:
-        rest = SenderTable([entry for entry in entries if entry.where.line != line])
+        rest = table_of(tables, leave_out=line)
         for mailbox in mailboxes:
             before, after = whole.match(mailbox, today), rest.match(mailbox, today)
             assert (before and before.exception) == (after and after.exception)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from typing import TypeVar
 
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.domains import Domains
-from turfmilter.core.entry import Entry
+from turfmilter.core.entries import Source, table_file
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.mailbox import parse_address
-from turfmilter.core.pattern import parse_host, parse_sender
 from turfmilter.core.ports import ClientNames
 from turfmilter.core.readings import read_sender
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Connection, Envelope, Known, Recipient, Sender, Session
-from turfmilter.core.tablefile import Parse, read_entries
+
+T = TypeVar("T", HostTable, ClientTable, SenderTable)
 
 
 @dataclass
@@ -49,12 +50,12 @@ def names(*confirmed: str, claimed: Sequence[str] = (), failed: bool = False) ->
 
 def hosts(*lines: str) -> HostTable:
     """A table of addresses or domains.  Raises ValueError when a line is wrong."""
-    return HostTable(_entries(lines, parse_host), exception_wins=True)
+    return _sound(HostTable(_lines(lines), exception_wins=True))
 
 
 def clients(*lines: str, exception_refuses: bool) -> ClientTable:
     """A list of clients.  Raises ValueError when a line is wrong."""
-    return ClientTable(_entries(lines, parse_host), exception_refuses=exception_refuses)
+    return _sound(ClientTable(_lines(lines), exception_refuses=exception_refuses))
 
 
 def domains(*lines: str) -> Domains:
@@ -64,15 +65,18 @@ def domains(*lines: str) -> Domains:
 
 def senders(*lines: str) -> SenderTable:
     """A table of mail addresses.  Raises ValueError when a line is wrong."""
-    return SenderTable(_entries(lines, parse_sender))
+    return _sound(SenderTable(_lines(lines)))
 
 
-def _entries(lines: Sequence[str], parse: Parse) -> list[Entry]:
-    entries, problems = read_entries(lines, "table", parse)
-    errors = [str(problem) for problem in problems if not problem.warning]
+def _sound(table: T) -> T:
+    errors = [str(problem) for problem in table.problems if not problem.warning]
     if errors:
         raise ValueError("\n".join(errors))
-    return entries
+    return table
+
+
+def _lines(lines: Sequence[str]) -> list[Source]:
+    return [table_file("table", "\n".join(lines))]
 
 
 def session(

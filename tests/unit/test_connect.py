@@ -8,9 +8,8 @@ import pytest
 
 from rig.rules import StoppedClock, Unasked, domains, names, session
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.pattern import parse_host
+from turfmilter.core.entries import table_file
 from turfmilter.core.session import Connection, Known, Recipient, Session
-from turfmilter.core.tablefile import read_entries
 from turfmilter.rules.connect import ConnectAtOnce, ConnectAtRcpt
 
 ANYBODY = Recipient("<anybody@ours.example>")
@@ -18,10 +17,8 @@ ANYBODY = Recipient("<anybody@ours.example>")
 
 def both(allow: str, deny: str) -> ClientTable:
     """The allow list, and the deny list as its exceptions, as the configuration joins them."""
-    allowed, _ = read_entries(allow.split(), "allow", parse_host)
-    denied, _ = read_entries(deny.split(), "deny", parse_host)
-    entries = allowed + [replace(entry, exception=not entry.exception) for entry in denied]
-    return ClientTable(entries, exception_refuses=True)
+    denied = replace(table_file("deny", "\n".join(deny.split())), negated=True)
+    return ClientTable([table_file("allow", "\n".join(allow.split())), denied], exception_refuses=True)
 
 
 def rule(allow: str = "", deny: str = "", default: str = "allow", spare: bool = True) -> ConnectAtRcpt:

@@ -8,17 +8,16 @@ from itertools import combinations
 
 import pytest
 
+from turfmilter.core.entries import table_file
 from turfmilter.core.hosts import HostTable
-from turfmilter.core.pattern import parse_host
-from turfmilter.core.tablefile import read_entries
 
 TODAY = date(2027, 1, 31)
 
 
 def table(*lines: str, exception_wins: bool = False) -> HostTable:
-    entries, problems = read_entries(lines, "hosts", parse_host)
-    assert not [problem for problem in problems if not problem.warning]
-    return HostTable(entries, exception_wins=exception_wins)
+    made = HostTable([table_file("hosts", "\n".join(lines))], exception_wins=exception_wins)
+    assert not [problem for problem in made.problems if not problem.warning]
+    return made
 
 
 def matched(hosts: HostTable, client: str, today: date = TODAY) -> str | None:

@@ -7,18 +7,17 @@ from itertools import combinations
 
 import pytest
 
+from turfmilter.core.entries import table_file
 from turfmilter.core.mailbox import Mailbox, fold_domain
-from turfmilter.core.pattern import parse_sender
 from turfmilter.core.senders import SenderTable
-from turfmilter.core.tablefile import read_entries
 
 TODAY = date(2027, 1, 31)
 
 
 def table(*lines: str) -> SenderTable:
-    entries, problems = read_entries(lines, "turf", parse_sender)
-    assert not [problem for problem in problems if not problem.warning]
-    return SenderTable(entries)
+    made = SenderTable([table_file("turf", "\n".join(lines))])
+    assert not [problem for problem in made.problems if not problem.warning]
+    return made
 
 
 def matched(senders: SenderTable, address: str, today: date = TODAY) -> str | None:

@@ -6,25 +6,31 @@ from datetime import date
 
 import pytest
 
-from turfmilter.core.entry import Entry, Where
-from turfmilter.core.pattern import Address, Domain, Interval, parse_host, parse_sender
-from turfmilter.core.tablefile import parse_entry, read_entries
+from turfmilter.core.entries import HOSTS, SENDERS, Entries, Language, table_file
+from turfmilter.core.entry import Entry, Problem, Where
+from turfmilter.core.pattern import Address, Domain, Interval, parse_host
+from turfmilter.core.tablefile import parse_entry
+
+
+def read_entries(lines: list[str], source: str, language: Language = SENDERS) -> tuple[list[Entry], list[Problem]]:
+    entries = Entries([table_file(source, "\n".join(lines))], language)
+    return [entries[row] for row, _ in list(entries.read())], entries.problems
 
 
 def only_entry(line: str) -> Entry:
-    entries, problems = read_entries([line], "turf.table", parse_sender)
+    entries, problems = read_entries([line], "turf.table")
     assert not problems
     assert len(entries) == 1
     return entries[0]
 
 
 def said(line: str) -> list[str]:
-    return [str(problem) for problem in read_entries([line], "turf.table", parse_sender)[1]]
+    return [str(problem) for problem in read_entries([line], "turf.table")[1]]
 
 
 def test_every_entry_knows_its_line_and_its_text() -> None:
     lines = ["# senders", "", "@isp.example", "!Joe@isp.example why=friend", "  news@  "]
-    entries, problems = read_entries(lines, "turf.table", parse_sender)
+    entries, problems = read_entries(lines, "turf.table")
     assert not problems
     assert [(str(entry.where), entry.text, entry.exception) for entry in entries] == [
         ("turf.table:3", "@isp.example", False),
@@ -48,7 +54,7 @@ def test_line_ends_blanks_and_a_byte_order_mark_mean_nothing(line: str) -> None:
 
 @pytest.mark.parametrize("line", ["", "\n", "  \r\n", "# words", "#words", "  # words", "\ufeff# words", "#"])
 def test_a_line_may_hold_no_entry(line: str) -> None:
-    assert read_entries([line], "turf.table", parse_sender) == ([], [])
+    assert read_entries([line], "turf.table") == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +138,7 @@ def test_an_entry_stands_until_its_last_day_is_over() -> None:
     ],
 )
 def test_a_line_with_an_error_holds_no_entry(line: str, entry: str, sentence: str) -> None:
-    entries, problems = read_entries([line], "turf.table", parse_sender)
+    entries, problems = read_entries([line], "turf.table")
     assert not entries
     assert [(str(problem), problem.warning) for problem in problems] == [
         (f'turf.table:1: "{entry}": {sentence}', False)
@@ -140,7 +146,7 @@ def test_a_line_with_an_error_holds_no_entry(line: str, entry: str, sentence: st
 
 
 def test_a_doubtful_entry_is_kept_with_a_warning() -> None:
-    entries, problems = read_entries(["!*@isp.example"], "turf.table", parse_sender)
+    entries, problems = read_entries(["!*@isp.example"], "turf.table")
     assert [entry.pattern for entry in entries] == [Domain("isp.example", exact=True)]
     assert [(str(problem), problem.warning) for problem in problems] == [
         ('turf.table:1: "!*@isp.example": this means =@isp.example; @isp.example matches the subdomains too', True)
@@ -160,18 +166,18 @@ def test_an_ordinary_comment_is_not_warned_about(line: str) -> None:
 
 
 def test_a_table_of_hosts_has_no_such_comments() -> None:
-    assert read_entries(["#@isp.example"], "clients.deny", parse_host) == ([], [])
+    assert read_entries(["#@isp.example"], "clients.deny", HOSTS) == ([], [])
 
 
 def test_reading_goes_on_behind_an_error() -> None:
-    entries, problems = read_entries(["192.0.2.1/24", "192.0.2.1", "192.0.2", "!::1"], "clients.deny", parse_host)
+    entries, problems = read_entries(["192.0.2.1/24", "192.0.2.1", "192.0.2", "!::1"], "clients.deny", HOSTS)
     assert [str(entry) for entry in entries] == ["192.0.2.1 clients.deny:2", "!::1 clients.deny:4"]
     assert [problem.where.line for problem in problems] == [1, 3]
 
 
 def test_a_million_lines_with_one_error_name_that_line() -> None:
-    lines = (f"@host{number}.example\n" if number != 700_001 else "host.example\n" for number in range(1, 1_000_001))
-    entries, problems = read_entries(lines, "turf.table", parse_sender)
+    lines = [f"@host{number}.example" if number != 700_001 else "host.example" for number in range(1, 1_000_001)]
+    entries, problems = read_entries(lines, "turf.table")
     assert len(entries) == 999_999
     assert list(map(str, problems)) == [
         'turf.table:700001: "host.example": the "@" is missing; @host.example (and every subdomain) or =@host.example'

@@ -9,7 +9,7 @@ from turfmilter.config.kinds import Choice, Flag, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.config.tables import ClientEntries
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.entry import Entry
+from turfmilter.core.entries import Source
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 
@@ -44,13 +44,13 @@ class ConnectConfig:
         "For clients that neither list names. With deny only the clients in allow may connect.",
         example="deny",
     )
-    allow: tuple[Entry, ...] = setting(
+    allow: tuple[Source, ...] = setting(
         ClientEntries(),
         [],
         "Clients that may connect. A name needs DNS to confirm it in both directions.",
         example=["192.168.1.0/24", "partner.example"],
     )
-    deny: tuple[Entry, ...] = setting(
+    deny: tuple[Source, ...] = setting(
         ClientEntries(),
         [],
         "Clients that may not connect. A name also matches a client whose name is not confirmed.",
@@ -70,7 +70,7 @@ class ConnectConfig:
 
     def __post_init__(self) -> None:
         """Make one table of both lists: a denied client is an exception from those that may connect."""
-        denied = (replace(entry, exception=not entry.exception) for entry in self.deny)
+        denied = (replace(source, negated=True) for source in self.deny)
         object.__setattr__(self, "clients", ClientTable((*self.allow, *denied), exception_refuses=True))
 
     @property

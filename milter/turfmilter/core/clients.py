@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from turfmilter.core.entries import Source
 from turfmilter.core.entry import Entry, Problem
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.pattern import Name
@@ -31,17 +32,24 @@ class ClientTable:
     because its owner could as well have lied to pass.
     """
 
-    def __init__(self, entries: Iterable[Entry], *, exception_refuses: bool) -> None:
-        entries = list(entries)
+    def __init__(self, sources: Iterable[Source], *, exception_refuses: bool) -> None:
         self._exception_refuses = exception_refuses
-        self._all = HostTable(entries, exception_wins=exception_refuses)
-        refusing = (e for e in entries if isinstance(e.pattern, Name) and e.exception is exception_refuses)
-        self._refusing = HostTable(refusing, exception_wins=exception_refuses)
+        self._all = HostTable(sources, exception_wins=exception_refuses)
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Errors and doubts in the lines; with an error the table must not be used."""
+        return self._all.problems
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """Entries that are duplicates or make no difference."""
         return self._all.warnings
+
+    @property
+    def vast(self) -> Sequence[Entry]:
+        """Entries that hold much of the Internet."""
+        return self._all.vast
 
     @property
     def names(self) -> bool:
@@ -69,7 +77,8 @@ class ClientTable:
 
     def _most_specific(self, confirmed: Iterable[str], claimed: Iterable[str], today: date) -> Entry | None:
         found = [self._all.match_name(name, today) for name in confirmed]
-        found += [self._refusing.match_name(name, today) for name in claimed]
+        refuses = self._exception_refuses
+        found += [self._all.match_name(name, today, exception=refuses) for name in claimed]
         return max(filter(None, found), key=self._specificity, default=None)
 
     def _specificity(self, entry: Entry) -> tuple[int, bool, bool]:
@@ -79,4 +88,4 @@ class ClientTable:
 
 
 def _agree(one: Entry | None, other: Entry | None) -> bool:
-    return one is other or (one is not None and other is not None and one.exception is other.exception)
+    return one == other or (one is not None and other is not None and one.exception is other.exception)

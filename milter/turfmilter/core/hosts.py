@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from turfmilter.core.entries import HOSTS, Entries, Language, Source
 from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.index import PatternIndex, changes, in_order
+from turfmilter.core.index import Keys, PatternIndex, in_order
 from turfmilter.core.mailbox import IPAddress, unmapped
-from turfmilter.core.name import enclosing
 from turfmilter.core.pattern import Interval, Name
-from turfmilter.core.segments import Segments
+from turfmilter.core.segments import Intervals
+from turfmilter.core.sweep import Sweep
+
+# What is more than 10.0.0.0/8 or fc00::/7, the largest networks that one organisation can have for itself.
+_HUGE = {4: 1 << 24, 6: 1 << 121}
 
 
 class HostTable:
@@ -19,20 +23,31 @@ class HostTable:
     An address comes before a range (smaller first), before a network (longer prefix first);
     a deeper name before a shorter one, =name before name.
     On a tie the exception decides if `exception_wins`, else the plain entry.
+    `vast` are those that hold much of the Internet.
+    `problems` are errors and doubts in the lines; with an error in it the table must not be used.
     `warnings` name the entries that are duplicates or make no difference.
     """
 
-    def __init__(self, entries: Iterable[Entry], *, exception_wins: bool) -> None:
-        index = PatternIndex(entries, exception_wins=exception_wins)
-        self._index = index
-        self._names = PatternIndex((e for e in index if isinstance(e.pattern, Name)), exception_wins=exception_wins)
-        intervals = [(e.pattern, e) for e in index if isinstance(e.pattern, Interval)]
-        self._segments = {
-            version: Segments((pair for pair in intervals if pair[0].version == version), exception_wins=exception_wins)
-            for version in (4, 6)
-        }
-        useless = [problem for segments in self._segments.values() for problem in segments.useless]
-        self.warnings: tuple[Problem, ...] = in_order([*index.duplicates, *useless, *self._useless_names()])
+    def __init__(self, sources: Iterable[Source], *, exception_wins: bool, language: Language = HOSTS) -> None:
+        self._entries = Entries(sources, language)
+        intervals = {version: Intervals(version) for version in (4, 6)}
+        names = Keys()
+        for row, parts in self._entries.read():
+            if parts[0] is Interval:
+                _, version, *interval = parts
+                intervals[version].add(row, *interval)
+            else:
+                names.add(row, parts)
+        vast = (row for version, most in _HUGE.items() for row in intervals[version].over(most))
+        self.vast = tuple(map(self._entries.__getitem__, vast))
+        self.problems = self._entries.problems
+        self._names = PatternIndex(self._entries, names, exception_wins=exception_wins)
+        sweeps = [Sweep(self._entries, intervals[version], exception_wins=exception_wins) for version in (4, 6)]
+        self._segments = {version: sweep.segments for version, sweep in zip((4, 6), sweeps, strict=True)}
+        found = [problem for sweep in sweeps for problem in (*sweep.duplicates, *sweep.useless)]
+        self.warnings: tuple[Problem, ...] = in_order([*found, *self._names.duplicates, *self._useless_names()])
+        self._len = len(self._names) + sum(len(i.rows) for i in intervals.values())
+        self._len -= sum(len(sweep.duplicates) for sweep in sweeps)
 
     @property
     def names(self) -> bool:
@@ -42,31 +57,34 @@ class HostTable:
     def match_address(self, address: IPAddress, today: date) -> Entry | None:
         """The most specific entry that stands, plain or exception; None when none holds `address`."""
         address = unmapped(address)
-        candidates = self._segments[address.version].at(int(address))
+        candidates = map(self._entries.__getitem__, self._segments[address.version].at(int(address)))
         return next((entry for entry in candidates if entry.stands(today)), None)
 
-    def match_name(self, domain: str, today: date) -> Entry | None:
-        """The most specific entry that stands for the folded name `domain`; None when there is none."""
-        candidates = self._named(Name(domain, exact=True))
-        return next((entry for entry in candidates if entry.stands(today)), None)
+    def match_name(self, domain: str, today: date, *, exception: bool | None = None) -> Entry | None:
+        """The most specific entry that stands for the folded name `domain`; None when there is none.
+
+        With `exception` only exceptions, or only the others, are looked at.
+        """
+        for entry in (*self._names.at((Name, domain, True)), *self._wider(domain, True)):
+            if entry.stands(today) and (exception is None or entry.exception is exception):
+                return entry
+        return None
 
     def changes(self, old: HostTable) -> tuple[int, int]:
         """How many entries this table has that `old` had not, and how many it has no more."""
-        return changes(self._index, old._index)
+        return self._entries.changes(old._entries)
 
     def __len__(self) -> int:
-        return len(self._index)
+        return self._len
 
-    def _named(self, name: Name) -> Iterator[Entry]:
-        """The entries that match all that `name` matches, itself included, the most specific first."""
-        yield from self._names.at(name)
-        yield from self._wider(name)
-
-    def _wider(self, name: Name) -> Iterator[Entry]:
-        for domain in enclosing(name.domain if name.exact else name.domain.partition(".")[2]):
-            yield from self._names.at(Name(domain, exact=False))
+    def _wider(self, domain: str, exact: bool) -> list[Entry]:
+        """The less specific names' entries that match all that a name matches, the most specific first."""
+        return self._names.around(Name, domain if exact else domain.partition(".")[2])
 
     def _useless_names(self) -> Iterator[Problem]:
-        for entry in self._names:
-            if isinstance(entry.pattern, Name):
-                yield from self._names.useless(entry, self._wider(entry.pattern))
+        if self._names:
+            for row, parts in self._entries.again():
+                if parts[0] is Name:
+                    problem = self._names.useless(row, parts, self._wider(*parts[1:]))
+                    if problem:
+                        yield problem

@@ -2,65 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from array import array
+from collections.abc import Iterable, Sequence
 
+from turfmilter.core.entries import Entries
 from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.pattern import Pattern
+from turfmilter.core.pattern import Domain, Name, Parts, parts_of
+
+_ROW, _HIGH = 0xFFFF_FFFF, 0xFFFF_FFFF_0000_0000
+
+
+class Keys:
+    """What an index is made of: rows, and the hashes of their patterns' parts."""
+
+    def __init__(self) -> None:
+        self.rows, self.hashes = array("I"), array("q")
+        self.depths: set[int] = set()
+
+    def add(self, row: int, parts: Parts) -> None:
+        """Add the entry in `row`; whatever matches below a domain has its parts end in the domain and False."""
+        self.rows.append(row)
+        self.hashes.append(hash(parts))
+        if parts[-1] is False:
+            self.depths.add(parts[1].count(".") + 1)
 
 
 class PatternIndex:
     """At most one plain entry and one exception for a pattern; of duplicates the one that lasts longest.
 
-    `duplicates` are warnings about the others.  On a tie the exception comes first if `exception_wins`.
+    A hash table with open addressing: a slot is 0, or one half of the hash and the row.  Whether that entry
+    has the pattern it says itself.  On a tie the exception comes first if `exception_wins`.
+    `duplicates` are warnings about the others, `left_out` their rows.
     """
 
-    def __init__(self, entries: Iterable[Entry], *, exception_wins: bool) -> None:
-        plain: dict[Pattern, Entry] = {}
-        exceptions: dict[Pattern, Entry] = {}
-        self._sides = (exceptions, plain) if exception_wins else (plain, exceptions)
+    def __init__(self, entries: Entries, keys: Keys, *, exception_wins: bool) -> None:
+        self._entries, self._exception_wins = entries, exception_wins
+        self._depths, self._deepest = sorted(keys.depths, reverse=True), max(keys.depths, default=0)
+        self._mask = (2 << len(keys.rows).bit_length()) - 1
+        self._slots = array("Q", bytes(8 * (self._mask + 1)))
+        self.left_out: set[int] = set()
+        self._tied: set[int] = set()
         self.duplicates: list[Problem] = []
-        for entry in entries:
-            side = exceptions if entry.exception else plain
-            first = side.setdefault(entry.pattern, entry)
-            if first is not entry:
-                self.duplicates.append(_duplicate(entry, first))
-                if not outlasts(first, entry):
-                    side[entry.pattern] = entry
+        self._fill(keys)
+        self._len = len(keys.rows) - len(self.duplicates)
 
-    def at(self, pattern: Pattern) -> Iterator[Entry]:
+    def at(self, parts: Parts) -> Sequence[Entry]:
         """The entries with exactly this pattern, the winner first."""
-        for side in self._sides:
-            entry = side.get(pattern)
-            if entry is not None:
-                yield entry
+        key = hash(parts)
+        slots, mask = self._slots, self._mask
+        place = key & mask
+        slot = slots[place]
+        if not slot:
+            return ()
+        found, high = [], key & _HIGH
+        while slot:
+            if slot & _HIGH == high:
+                entry = self._entries[slot & _ROW]
+                if parts_of(entry.pattern) == parts:
+                    found.append(entry)
+            place = place + 1 & mask
+            slot = slots[place]
+        return sorted(found, key=self._loses) if len(found) > 1 else found
 
-    def useless(self, entry: Entry, wider: Iterable[Entry]) -> Iterator[Problem]:
-        """A warning if `entry`, one of this index, can never decide or changes nothing.
+    def around(self, kind: type[Domain | Name], domain: str) -> list[Entry]:
+        """The entries that match `domain` because it lies in theirs, the deepest first."""
+        found: list[Entry] = []
+        labels = domain.rsplit(".", self._deepest)
+        for depth in self._depths:
+            if depth <= len(labels):
+                found += self.at((kind, ".".join(labels[-depth:]), False))
+        return found
+
+    def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Problem | None:
+        """A warning if the entry in `row`, which has these parts, can never decide or changes nothing.
 
         `wider` are the less specific entries that match all that it matches, the most specific first.
         """
-        first, *second = self.at(entry.pattern)
-        if first is not entry and outlasts(first, entry):
-            yield hidden(entry, first)
-            return
-        below = chain(second if first is entry else (), wider)
-        after = next(below, None)
-        if after is not None and covers(after, entry):
-            yield idle(entry, after)
-
-    def __iter__(self) -> Iterator[Entry]:
-        for side in self._sides:
-            yield from side.values()
+        if row in self.left_out or not (wider or row in self._tied):
+            return None
+        entry = self._entries[row]
+        if row in self._tied:
+            first, second = self.at(parts)
+            if first.exception == entry.exception:
+                wider = [second]
+            elif outlasts(first, entry):
+                return hidden(entry, first)
+        return idle(entry, wider[0]) if wider and covers(wider[0], entry) else None
 
     def __len__(self) -> int:
-        return sum(map(len, self._sides))
+        return self._len
 
+    def _fill(self, keys: Keys) -> None:
+        slots, mask = self._slots, self._mask
+        for row, key in zip(keys.rows, keys.hashes, strict=True):
+            place, high = key & mask, key & _HIGH
+            while slot := slots[place]:
+                if slot & _HIGH == high and self._is_duplicate(row, slot & _ROW):
+                    if row not in self.left_out:
+                        slots[place] = high | row
+                    break
+                place = place + 1 & mask
+            else:
+                slots[place] = high | row
 
-def changes(new: Iterable[Entry], old: Iterable[Entry]) -> tuple[int, int]:
-    """How many entries came and how many went; one whose notes are others did both, one that only moved neither."""
-    came, went = set(map(_written, new)), set(map(_written, old))
-    return len(came - went), len(went - came)
+    def _is_duplicate(self, row: int, before: int) -> bool:
+        """True when both rows say the same, of which one is then left out; notes also what ties."""
+        entry, first = self._entries[row], self._entries[before]
+        if entry.pattern != first.pattern:
+            return False
+        if entry.exception != first.exception:
+            self._tied |= {row, before}
+            return False
+        self.duplicates.append(duplicate(entry, first))
+        left, stays = (row, before) if outlasts(first, entry) else (before, row)
+        self.left_out.add(left)
+        if left in self._tied:
+            self._tied.add(stays)
+        return True
+
+    def _loses(self, entry: Entry) -> bool:
+        return entry.exception is not self._exception_wins
 
 
 def outlasts(one: Entry, other: Entry) -> bool:
@@ -71,6 +132,12 @@ def outlasts(one: Entry, other: Entry) -> bool:
 def covers(after: Entry, entry: Entry) -> bool:
     """True when `entry` could go, because `after`, the next to decide, says the same for as long."""
     return after.exception == entry.exception and outlasts(after, entry)
+
+
+def duplicate(entry: Entry, first: Entry) -> Problem:
+    """The warning that `first` said so already."""
+    meant = "" if entry.expires == first.expires else "the one that lasts longer holds"
+    return Problem(entry.where, entry.text, f'a duplicate of "{first.text}" ({first.where})', meant, warning=True)
 
 
 def hidden(entry: Entry, by: Entry) -> Problem:
@@ -91,12 +158,3 @@ def idle(entry: Entry, after: Entry) -> Problem:
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems by file and line."""
     return tuple(sorted(problems, key=lambda problem: (problem.where.source, problem.where.line)))
-
-
-def _duplicate(entry: Entry, first: Entry) -> Problem:
-    meant = "" if entry.expires == first.expires else "the one that lasts longer holds"
-    return Problem(entry.where, entry.text, f'a duplicate of "{first.text}" ({first.where})', meant, warning=True)
-
-
-def _written(entry: Entry) -> tuple[object, ...]:
-    return entry.text, entry.exception, entry.expires, entry.why, entry.by

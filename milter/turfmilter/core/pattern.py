@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from turfmilter.core.interval import Interval, Kind, parse_interval
 from turfmilter.core.mailbox import fold_domain, literal_address, parse_address
@@ -17,11 +18,14 @@ __all__ = [
     "Kind",
     "Local",
     "Name",
+    "Parts",
     "Pattern",
     "PatternError",
     "doubt",
+    "made_of",
     "parse_host",
     "parse_sender",
+    "parts_of",
 ]
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)+)"')
@@ -80,6 +84,19 @@ class Local:
 
 
 Pattern = Interval | Name | Address | Glob | Domain | Local
+# A pattern as a tuple, its class first: made and hashed in a fraction of the time, for what is done a million times.
+Parts = tuple[Any, ...]
+
+
+def parts_of(pattern: Pattern) -> Parts:
+    """The parts of which `pattern` is made."""
+    return type(pattern), *(getattr(pattern, name) for name in pattern.__match_args__)
+
+
+def made_of(parts: Parts) -> Pattern:
+    """The pattern that is made of `parts`."""
+    pattern: Pattern = parts[0](*parts[1:])
+    return pattern
 
 
 def parse_host(text: str) -> Interval | Name:

@@ -1,99 +1,75 @@
-"""Intervals that overlap, flattened once into disjoint segments, so that a look-up is one bisection."""
+"""Addresses by number: which entry decides from one number to the next, so that a look-up is one bisection."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
-from heapq import heappop, heappush
-from itertools import zip_longest
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import MutableSequence, Sequence
 
-from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.index import covers, hidden, idle, outlasts
-from turfmilter.core.pattern import Interval
+from turfmilter.core.pattern import Kind
 
-_Pair = tuple[Interval, Entry]
-# Sorts by specificity: kind, size, "loses a tie", place in the table; behind it the last address and the entry.
-_Ranked = tuple[int, int, bool, int, int, Entry]
-_Active = dict[date | None, list[_Ranked]]  # heaps by the last day on which their entries stand
+_HALF, _LOW = 64, (1 << 64) - 1
+
+
+class Intervals:
+    """The intervals of one address family in columns, each with the row of its entry."""
+
+    def __init__(self, version: int) -> None:
+        self.bits = 32 if version == 4 else 128
+        self.rows = array("I")
+        self.firsts: MutableSequence[int] = array("I") if version == 4 else []
+        self.lasts: MutableSequence[int] = array("I") if version == 4 else []
+        self._ranges: set[int] = set()
+
+    def add(self, row: int, first: int, last: int, kind: Kind) -> None:
+        """Add the interval that the entry in `row` names."""
+        if kind is Kind.RANGE:
+            self._ranges.add(len(self.rows))
+        self.rows.append(row)
+        self.firsts.append(first)
+        self.lasts.append(last)
+
+    def over(self, most: int) -> list[int]:
+        """The rows of intervals of more than `most` addresses."""
+        ends = zip(self.firsts, self.lasts, self.rows, strict=True)
+        return [row for first, last, row in ends if last - first >= most]
+
+    def kind(self, place: int) -> Kind:
+        """How the interval at `place` was written."""
+        if self.firsts[place] == self.lasts[place]:
+            return Kind.ADDRESS
+        return Kind.RANGE if place in self._ranges else Kind.NETWORK
 
 
 class Segments:
-    """The intervals of one address family, no two of them equal in pattern and sign.
+    """For each number from which on others decide, the rows of those who do.
 
-    `useless` are warnings about those that never decide or change nothing.
+    Nearly always it is one: its row, or 0 for nobody, stands in an array.  `_later` has those that follow
+    when that entry has expired.  Numbers of IPv6 are too long for an array and stand in two.
     """
 
-    def __init__(self, pairs: Iterable[_Pair], *, exception_wins: bool) -> None:
-        ordered = sorted(pairs, key=lambda pair: pair[0].first)
-        self._starts: list[int] = []
-        self._chains: list[tuple[Entry, ...]] = []
-        # For everything that decides somewhere: who could do it instead, None if anywhere nobody could.
-        spare: dict[int, Entry | None] = {}
-        for start, leading in _sweep(ordered, exception_wins):
-            self._starts.append(start)
-            self._chains.append(_chain(leading, spare))
-        self.useless: list[Problem] = list(self._useless(ordered, spare))
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._highs, self._lows, self._rows = array("Q"), array("Q"), array("I")
+        self._later: dict[int, Sequence[int]] = {}
 
-    def at(self, number: int) -> tuple[Entry, ...]:
-        """The entries that can decide about the address `number`, the most specific first, each outlasting the last."""
-        place = bisect_right(self._starts, number)
-        return self._chains[place - 1] if place else ()
+    def append(self, start: int, rows: Sequence[int]) -> None:
+        """From `start` on these decide: the most specific first, each outlasting the last."""
+        if start >> self._bits:  # behind the last address
+            return
+        if len(rows) > 1:
+            self._later[len(self._rows)] = rows[1:]
+        if self._bits > _HALF:
+            self._highs.append(start >> _HALF)
+        self._lows.append(start & _LOW)
+        self._rows.append(rows[0] if rows else 0)
 
-    def _useless(self, pairs: Sequence[_Pair], spare: dict[int, Entry | None]) -> Iterator[Problem]:
-        for interval, entry in pairs:
-            if id(entry) not in spare:
-                yield hidden(entry, self.at(interval.first)[-1])
-                continue
-            after = spare[id(entry)]
-            if after is not None:
-                yield idle(entry, after)
-
-
-def _sweep(pairs: Sequence[_Pair], exception_wins: bool) -> Iterator[tuple[int, list[Entry]]]:
-    """Each address at which the answer may change, with those that lead from there on, the most specific first."""
-    active: _Active = {}
-    place = 0
-    start = 0
-    while active or place < len(pairs):
-        if not active:
-            start = pairs[place][0].first
-        while place < len(pairs) and pairs[place][0].first == start:
-            interval, entry = pairs[place]
-            loses = entry.exception is not exception_wins
-            ranked = (interval.kind, interval.last - start, loses, place, interval.last, entry)
-            heappush(active.setdefault(entry.expires, []), ranked)
-            place += 1
-        leading = _leading(active, start)
-        yield start, [ranked[-1] for ranked in leading]
-        changes = [ranked[-2] + 1 for ranked in leading] + [pair[0].first for pair in pairs[place : place + 1]]
-        start = min(changes, default=start)
-
-
-def _leading(active: _Active, start: int) -> list[_Ranked]:
-    """The two best for each last day: others of that day are asked only when these have ended."""
-    leading: list[_Ranked] = []
-    for day, heap in list(active.items()):
-        best: list[_Ranked] = []
-        while heap and len(best) < 2:
-            ranked = heappop(heap)
-            if ranked[-2] >= start:
-                best.append(ranked)
-        for ranked in best:
-            heappush(heap, ranked)
-        leading += best
-        if not heap:
-            del active[day]
-    return sorted(leading)
-
-
-def _chain(leading: Sequence[Entry], spare: dict[int, Entry | None]) -> tuple[Entry, ...]:
-    """Those of `leading` that can decide on some day: each stands longer than all before it."""
-    chain: list[Entry] = []
-    for entry, after in zip_longest(leading, leading[1:]):
-        if chain and outlasts(chain[-1], entry):
-            continue
-        chain.append(entry)
-        instead = after if after is not None and covers(after, entry) else None
-        spare[id(entry)] = instead and spare.get(id(entry), instead)
-    return tuple(chain)
+    def at(self, number: int) -> Sequence[int]:
+        """The rows that can decide about the address `number`."""
+        begin, end = 0, len(self._lows)
+        if self._bits > _HALF:
+            begin = bisect_left(self._highs, number >> _HALF)
+            end = bisect_right(self._highs, number >> _HALF, begin)
+        place = bisect_right(self._lows, number & _LOW, begin, end) - 1
+        row = self._rows[place] if place >= 0 else 0
+        return (row, *self._later.get(place, ())) if row else ()

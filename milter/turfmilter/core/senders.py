@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from turfmilter.core.entries import SENDERS, Entries, Source
 from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.index import PatternIndex, changes, in_order
+from turfmilter.core.index import Keys, PatternIndex, in_order
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.name import enclosing
-from turfmilter.core.pattern import Address, Domain, Glob, Local, Pattern
+from turfmilter.core.pattern import Address, Domain, Glob, Local, Parts, parts_of
 
 
 class SenderTable:
@@ -17,67 +17,79 @@ class SenderTable:
 
     An exact address comes before a glob (more characters written out first), before =@domain,
     before @domain (deeper first), before user@.
+    `problems` are errors and doubts in the lines; with an error in it the table must not be used.
     `warnings` name the entries that are duplicates or make no difference.
     """
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._index = PatternIndex(entries, exception_wins=True)
-        self._globs = _globs_by_domain(self._index)
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._entries = Entries(sources, SENDERS)
+        keys, self._locals = Keys(), False
+        globs: list[tuple[int, Parts]] = []
+        for row, parts in self._entries.read():
+            keys.add(row, parts)
+            if parts[0] is Glob:
+                globs.append((row, parts))
+            elif parts[0] is Local:
+                self._locals = True
+        self.problems = self._entries.problems
+        self._index = PatternIndex(self._entries, keys, exception_wins=True)
+        self._globs = self._by_domain(globs)
         self.warnings: tuple[Problem, ...] = in_order([*self._index.duplicates, *self._useless()])
 
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
         """The most specific entry that stands, plain or exception; None when none matches."""
-        address = Address(mailbox.local, mailbox.domain)
-        for candidates in (self._index.at(address), self._wider(address)):
-            for entry in candidates:
-                if entry.stands(today):
-                    return entry
-        return None
+        address = (Address, mailbox.local, mailbox.domain)
+        candidates = (*self._index.at(address), *self._wider(address))
+        return next((entry for entry in candidates if entry.stands(today)), None) if candidates else None
 
     def changes(self, old: SenderTable) -> tuple[int, int]:
         """How many entries this table has that `old` had not, and how many it has no more."""
-        return changes(self._index, old._index)
+        return self._entries.changes(old._entries)
 
     def __len__(self) -> int:
         return len(self._index)
 
-    def _wider(self, pattern: Pattern) -> Iterator[Entry]:
-        """The less specific entries that match all that `pattern` matches, the most specific first."""
-        match pattern:
-            case Address(local, domain):
-                yield from (entry for glob, entry in self._globs.get(domain, ()) if glob.matches(local))
-                yield from self._index.at(Domain(domain, exact=True))
-                yield from self._around(domain)
-                yield from self._index.at(Local(local))
-            case Glob(_, domain):
-                yield from self._index.at(Domain(domain, exact=True))
-                yield from self._around(domain)
-            case Domain(domain, exact):
-                yield from self._around(domain if exact else domain.partition(".")[2])
-
-    def _around(self, domain: str) -> Iterator[Entry]:
-        for name in enclosing(domain):
-            yield from self._index.at(Domain(name, exact=False))
+    def _wider(self, parts: Parts) -> list[Entry]:
+        """The less specific entries that match all that a pattern matches, the most specific first."""
+        kind, *rest = parts
+        index = self._index
+        if kind is Domain:
+            domain, exact = rest
+            return index.around(Domain, domain if exact else domain.partition(".")[2])
+        if kind is Local:
+            return []
+        local, domain = rest
+        wider = [*index.at((Domain, domain, True)), *index.around(Domain, domain)]
+        if kind is Address:
+            if domain in self._globs:
+                wider[:0] = [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
+            if self._locals:
+                wider += index.at((Local, local))
+        return wider
 
     def _useless(self) -> Iterator[Problem]:
         """Warnings about entries that never decide or change nothing."""
-        for entry in self._index:
-            if not isinstance(entry.pattern, Glob):
-                yield from self._index.useless(entry, self._wider(entry.pattern))
+        for row, parts in self._entries.again():
+            if parts[0] is not Glob:
+                problem = self._index.useless(row, parts, self._wider(parts))
+                if problem:
+                    yield problem
         for globs in self._globs.values():
             # What a glob leaves goes to a less specific glob first, if that happens to match too.
             below: set[bool] = set()
-            for glob, entry in reversed(globs):
-                yield from self._index.useless(entry, self._wider(glob) if below <= {entry.exception} else ())
-                below.add(entry.exception)
+            for glob, row in reversed(globs):
+                parts, exception = parts_of(glob), self._entries.exception(row)
+                problem = self._index.useless(row, parts, self._wider(parts) if below <= {exception} else [])
+                if problem:
+                    yield problem
+                below.add(exception)
 
-
-def _globs_by_domain(entries: Iterable[Entry]) -> dict[str, list[tuple[Glob, Entry]]]:
-    """The globs of each domain, the most specific first; on a tie exceptions before the others."""
-    globs: dict[str, list[tuple[Glob, Entry]]] = {}
-    for entry in entries:
-        if isinstance(entry.pattern, Glob):
-            globs.setdefault(entry.pattern.domain, []).append((entry.pattern, entry))
-    for same_domain in globs.values():
-        same_domain.sort(key=lambda pair: (-pair[0].literals, not pair[1].exception))
-    return globs
+    def _by_domain(self, globs: Iterable[tuple[int, Parts]]) -> dict[str, list[tuple[Glob, int]]]:
+        """The globs of each domain, the most specific first; on a tie exceptions before the others."""
+        by_domain: dict[str, list[tuple[Glob, int]]] = {}
+        for row, (_, local, domain) in globs:
+            if row not in self._index.left_out:
+                by_domain.setdefault(domain, []).append((Glob(local, domain), row))
+        for same_domain in by_domain.values():
+            same_domain.sort(key=lambda pair: (-pair[0].literals, not self._entries.exception(pair[1])))
+        return by_domain

@@ -20,26 +20,17 @@ _WORD = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.?)*(?:"|\Z))+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
-def read_entries(lines: Iterable[str], source: str, parse: Parse) -> tuple[list[Entry], list[Problem]]:
-    """The entries in the lines of a file, and all of its problems; `source` is the file's name.
+def parse_line(line: str, where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:
+    """The entry in one line of a file, None when there is none, and what is wrong or doubtful with the line.
 
-    Some of the problems may be mere warnings: the table is usable unless one is not.
+    The table is usable unless a problem is more than a warning.
     """
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(lines, 1):
-        text = line.removeprefix("\ufeff").strip()
-        if not text:
-            continue
-        where = Where(source, number)
-        if text[0] == "#":
-            problems += _doubt_comment(text, where, parse)
-            continue
-        entry, found = _read(_before_comment(text), where, parse)
-        problems += found
-        if entry is not None:
-            entries.append(entry)
-    return entries, problems
+    text = line.removeprefix("\ufeff").strip()
+    if not text:
+        return None, []
+    if text[0] == "#":
+        return None, _doubt_comment(text, where, parse)
+    return _read(_before_comment(text), where, parse)
 
 
 def parse_entry(text: str, where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:

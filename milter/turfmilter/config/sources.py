@@ -1,0 +1,116 @@
+"""From a list in the configuration to a table: its entries, and the files that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from turfmilter.config.given import Given, Wrong
+from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.config.written import described, quoted
+from turfmilter.core.entries import Source, made_elsewhere, table_file
+from turfmilter.core.entry import Problem, Where
+from turfmilter.core.tablefile import Parse, parse_entry
+from turfmilter.importers.postfix import read_postfix
+from turfmilter.importers.sendmail import read_sendmail
+from turfmilter.importers.words import Of
+
+# A word and a colon, unless it is the beginning of an IPv6 address.
+_SOURCE = re.compile(r"(?P<sign>!?)(?!!?[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:])(?P<word>[A-Za-z][\w-]*):(?P<path>.*)", re.DOTALL)
+# What stands before the source of a table in main.cf.
+_TABLES = frozenset({"btree", "cdb", "cidr", "dbm", "hash", "lmdb", "texthash"})
+_FOREIGN = {"postfix": read_postfix, "sendmail": read_sendmail}
+
+
+class Table(Protocol):
+    """What is made of sources, and what there is to say of it."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Errors and doubts in the lines."""
+
+    @property
+    def warnings(self) -> Sequence[Problem]:
+        """What else is to be said when there are no errors."""
+
+
+T = TypeVar("T", bound=Table)
+
+
+def read_table(given: Given, make: Callable[[Iterable[Source]], T], parse: Parse, of: Of) -> T:
+    """What is made of a list and of the files that it names; every problem is noted, and then it is empty."""
+    before = len(given.notes.problems)
+    sources: list[Source] = []
+    said: list[tuple[Given, Exception | Sequence[Problem] | str]] = []  # in the list's order; a str names a source
+    for item in given.items():
+        try:
+            source, problems = _source(item, parse, of)
+        except (Wrong, TextFileError) as error:
+            said.append((item, error))
+        else:
+            sources.append(source)
+            said.append((item, problems or source.name))
+    table = make(sources)
+    of_lines = _by_source(table.problems)
+    for item, what in said:
+        if isinstance(what, Exception):
+            given.notes.problem(item.key, what)
+        else:
+            given.notes.entries(item.key, of_lines.pop(what, ()) if isinstance(what, str) else what)
+    if len(given.notes.problems) > before:
+        return make(())
+    given.notes.entries(given.key, table.warnings)
+    return table
+
+
+def _by_source(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(problem.where.source, []).append(problem)
+    return found
+
+
+def _source(item: Given, parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
+    """Where the entries stand that `item` gives or names; with problems, those are all that is said of it."""
+    if not isinstance(item.value, str):
+        raise Wrong(f"{described(item.value)} is not an entry; an entry is text")
+    source = _SOURCE.fullmatch(item.value.strip())
+    if source:
+        return _of_file(item, source, parse, of)
+    return Source(item.key, item.value), _taken_for_entry(item, parse)
+
+
+def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
+    word, name = source["word"].lower(), source["path"].strip()
+    if word != "file" and word not in _FOREIGN:
+        raise Wrong(f"{quoted(item.text)}: {source['word']}: is no source; {_meant(word, name)}")
+    if source["sign"]:
+        raise Wrong(f'{quoted(item.text)}: a file is no exception; write the "!" before the entries in it')
+    if not name or "\0" in name:
+        raise Wrong(f'{quoted(item.text)}: no file is named; write "{word}:PATH"')
+    path = item.notes.folder / name
+    text = read_text(path)
+    item.notes.files.append(path)
+    if word == "file":
+        return table_file(name, text), ()
+    entries, problems = _FOREIGN[word](text.split("\n"), name, parse, of)  # splitlines() would count more lines
+    return made_elsewhere(name, entries), problems
+
+
+def _meant(word: str, name: str) -> str:
+    if word in _TABLES and name:
+        return f'for the source of a table of Postfix write "postfix:{name}"'
+    return 'sources are "file:PATH", "postfix:PATH" and "sendmail:PATH"'
+
+
+def _taken_for_entry(item: Given, parse: Parse) -> Sequence[Problem]:
+    """An entry that is also the name of a file: that is likelier meant."""
+    try:
+        if not (item.notes.folder / item.text).is_file():
+            return ()
+    except OSError:
+        return ()
+    entry, _ = parse_entry(item.text, Where(item.key), parse)
+    meant = f'probably meant "file:{item.text}"'
+    return [Problem(Where(item.key), item.text, "a file, taken for an entry", meant, warning=entry is not None)]

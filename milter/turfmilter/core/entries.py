@@ -1,0 +1,168 @@
+"""The entries of a table, kept as they were written and made into objects one at a time.
+
+A million Entry objects would fill 700 MB.  What is kept instead is text and numbers in a few big objects,
+which processes share after a fork: looking something up writes no reference count into them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import accumulate, repeat
+
+from turfmilter.core.entry import Entry, Problem, Where
+from turfmilter.core.pattern import Parts, made_of, parse_host, parse_sender, parts_of
+from turfmilter.core.plain import plain_host, plain_sender
+from turfmilter.core.tablefile import Parse, parse_entry, parse_line
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How the entries of one kind of table are read: any entry, and the plain ones at a glance."""
+
+    parse: Parse
+    plain: Callable[[str], Parts | None]
+
+
+SENDERS = Language(parse_sender, plain_sender)
+HOSTS = Language(parse_host, plain_host)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Entries as they were written, one a line, and where they stand.
+
+    `numbers` are the lines' numbers in the file `name`, or 0 alone for an entry in the configuration itself,
+    where `name` is its key.  `comments` says that lines may hold comments or nothing, as in a table file.
+    `negated` turns every entry into its opposite.
+    """
+
+    name: str
+    text: str
+    numbers: Sequence[int] = (0,)
+    comments: bool = False
+    negated: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text; an entry in the configuration is one, whatever is in it."""
+        return self.text.split("\n") if len(self.numbers) > 1 else [self.text]
+
+    def entry(self, line: str, place: int, language: Language) -> tuple[Entry | None, list[Problem]]:
+        """The entry in the line at `place`, and what is wrong or doubtful with it."""
+        where = Where(self.name, self.numbers[place])
+        parts = language.plain(line)
+        if parts:
+            return Entry(line, made_of(parts), where, self.negated), []
+        entry, problems = (parse_line if self.comments else parse_entry)(line, where, language.parse)
+        return (replace(entry, exception=not entry.exception) if entry and self.negated else entry), problems
+
+
+def table_file(name: str, text: str) -> Source:
+    """The source that is a table file."""
+    text = text.replace("\r\n", "\n")
+    return Source(name, text, range(1, text.count("\n") + 2), comments=True)  # splitlines() would count more lines
+
+
+# The mark of a row: its last day, how it was read, and its sign, in one number; 0 is no entry.
+_NEVER = date.max.toordinal()
+_SIGN, _SHIFT = 1, 1
+
+
+class Entries:
+    """All entries of a table by their rows.  A row is a line, counted from 1 through all sources.
+
+    `problems` are what is wrong or doubtful with the lines that `read` has passed.
+    """
+
+    def __init__(self, sources: Iterable[Source], language: Language) -> None:
+        self.sources, self._language = tuple(sources), language
+        self._firsts = list(accumulate((len(source.numbers) for source in self.sources), initial=1))
+        self._starts = array("Q", [0])
+        self._marks = array("I", [0])
+        self.problems: list[Problem] = []
+
+    def read(self) -> Iterator[tuple[int, Parts]]:
+        """Every row that holds an entry, with the parts of its pattern.  Nothing else works before this has ended."""
+        plain = self._language.plain
+        for source, first in zip(self.sources, self._firsts, strict=False):
+            lines = source.lines
+            self._starts.extend(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
+            self._marks.extend(repeat(_NEVER << _SHIFT | source.negated, len(lines)))
+            for row, line in enumerate(lines, first):
+                parts = plain(line) or self._carefully(source, row, line, row - first)
+                if parts:
+                    yield row, parts
+
+    def again(self) -> Iterator[tuple[int, Parts]]:
+        """What `read` said."""
+        plain = self._language.plain
+        for source, first in zip(self.sources, self._firsts, strict=False):
+            for row, line in enumerate(source.lines, first):
+                if self._marks[row]:
+                    yield row, plain(line) or parts_of(self[row].pattern)
+
+    def __getitem__(self, row: int) -> Entry:
+        """The entry in a row that holds one."""
+        place = bisect_right(self._firsts, row) - 1
+        source, start = self.sources[place], self._starts[row]
+        end = source.text.find("\n", start) if len(source.numbers) > 1 else -1
+        line = source.text[start:end] if end >= 0 else source.text[start:]
+        entry, _ = source.entry(line, row - self._firsts[place], self._language)
+        assert entry is not None
+        return entry
+
+    def stands(self, row: int, today: date) -> bool:
+        """False once the last day of the entry in `row` is over."""
+        return self._marks[row] >> _SHIFT >= today.toordinal()
+
+    def outlasts(self, one: int, other: int) -> bool:
+        """True when the entry in row `one` stands at least as long as that in row `other`."""
+        return self._marks[one] >> _SHIFT >= self._marks[other] >> _SHIFT
+
+    def endless(self, row: int) -> bool:
+        """True when the entry in `row` has no last day."""
+        return self._marks[row] >> _SHIFT == _NEVER
+
+    def exception(self, row: int) -> bool:
+        """True when the entry in `row` is an exception."""
+        return bool(self._marks[row] & _SIGN)
+
+    def covers(self, after: int, row: int) -> bool:
+        """True when the entry in `row` could go, because `after`, the next to decide, says the same for as long."""
+        return self.exception(after) == self.exception(row) and self.outlasts(after, row)
+
+    def changes(self, old: Entries) -> tuple[int, int]:
+        """How many entries came since `old`, and how many went.
+
+        One whose sign or notes are others did both, one that only moved neither.
+        """
+        if self.sources == old.sources:
+            return 0, 0
+        came, went = set(self._written()), set(old._written())  # hashes: half the memory
+        return len(came - went), len(went - came)
+
+    def _carefully(self, source: Source, row: int, line: str, place: int) -> Parts | None:
+        entry, problems = source.entry(line, place, self._language)
+        self.problems += problems
+        if entry is None:
+            self._marks[row] = 0
+            return None
+        self._marks[row] = (entry.expires.toordinal() if entry.expires else _NEVER) << _SHIFT | entry.exception
+        return parts_of(entry.pattern)
+
+    def _written(self) -> Iterator[int]:
+        """A hash for each entry, of all that was written but comments."""
+        for source, first in zip(self.sources, self._firsts, strict=False):
+            for row, line in enumerate(source.lines, first):
+                if self._marks[row]:
+                    words = line.split()
+                    if len(words) == 1:
+                        yield hash((words[0], source.negated))
+                    else:
+                        entry = self[row]
+                        notes = (entry.expires, entry.why, entry.by)
+                        yield hash((entry.text, source.negated, *(notes if any(notes) else ())))
