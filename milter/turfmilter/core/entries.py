@@ -15,20 +15,21 @@ from itertools import accumulate, repeat
 
 from turfmilter.core.entry import Entry, Problem, Where
 from turfmilter.core.pattern import Parts, made_of, parse_host, parse_sender, parts_of
-from turfmilter.core.plain import plain_host, plain_sender
+from turfmilter.core.plain import plain_host, plain_sender, split_sender
 from turfmilter.core.tablefile import Parse, parse_entry, parse_line
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How the entries of one kind of table are read: any entry, and the plain ones at a glance."""
+    """How the entries of one kind of table are read: any entry; the plain ones at a glance; those again."""
 
     parse: Parse
     plain: Callable[[str], Parts | None]
+    split: Callable[[str], Parts]
 
 
-SENDERS = Language(parse_sender, plain_sender)
-HOSTS = Language(parse_host, plain_host)
+SENDERS = Language(parse_sender, plain_sender, split_sender)
+HOSTS = Language(parse_host, plain_host, plain_host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ def table_file(name: str, text: str) -> Source:
     return Source(name, text, range(1, text.count("\n") + 2), comments=True)  # splitlines() would count more lines
 
 
-# The mark of a row: its last day, how it was read, and its sign, in one number; 0 is no entry.
-_NEVER = date.max.toordinal()
-_SIGN, _SHIFT = 1, 1
+# The mark of a row: the last day of its entry, and whether it is plain and an exception; 0 is no entry.
+NEVER = date.max.toordinal()
+_EXCEPTION, _PLAIN, _DAY = 1, 2, 2
 
 
 class Entries:
@@ -91,7 +92,7 @@ class Entries:
         for source, first in zip(self.sources, self._firsts, strict=False):
             lines = source.lines
             self._starts.extend(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
-            self._marks.extend(repeat(_NEVER << _SHIFT | source.negated, len(lines)))
+            self._marks.extend(repeat(NEVER << _DAY | _PLAIN | source.negated, len(lines)))
             for row, line in enumerate(lines, first):
                 parts = plain(line) or self._carefully(source, row, line, row - first)
                 if parts:
@@ -99,11 +100,14 @@ class Entries:
 
     def again(self) -> Iterator[tuple[int, Parts]]:
         """What `read` said."""
-        plain = self._language.plain
+        split = self._language.split
         for source, first in zip(self.sources, self._firsts, strict=False):
-            for row, line in enumerate(source.lines, first):
-                if self._marks[row]:
-                    yield row, plain(line) or parts_of(self[row].pattern)
+            marks = self._marks[first : first + len(source.numbers)]
+            for row, (mark, line) in enumerate(zip(marks, source.lines, strict=True), first):
+                if mark & _PLAIN:
+                    yield row, split(line)
+                elif mark:
+                    yield row, parts_of(self[row].pattern)
 
     def __getitem__(self, row: int) -> Entry:
         """The entry in a row that holds one."""
@@ -115,25 +119,13 @@ class Entries:
         assert entry is not None
         return entry
 
-    def stands(self, row: int, today: date) -> bool:
-        """False once the last day of the entry in `row` is over."""
-        return self._marks[row] >> _SHIFT >= today.toordinal()
-
-    def outlasts(self, one: int, other: int) -> bool:
-        """True when the entry in row `one` stands at least as long as that in row `other`."""
-        return self._marks[one] >> _SHIFT >= self._marks[other] >> _SHIFT
-
-    def endless(self, row: int) -> bool:
-        """True when the entry in `row` has no last day."""
-        return self._marks[row] >> _SHIFT == _NEVER
+    def last_day(self, row: int) -> int:
+        """The last day of the entry in `row`, as a number; NEVER if it has none."""
+        return self._marks[row] >> _DAY
 
     def exception(self, row: int) -> bool:
         """True when the entry in `row` is an exception."""
-        return bool(self._marks[row] & _SIGN)
-
-    def covers(self, after: int, row: int) -> bool:
-        """True when the entry in `row` could go, because `after`, the next to decide, says the same for as long."""
-        return self.exception(after) == self.exception(row) and self.outlasts(after, row)
+        return bool(self._marks[row] & _EXCEPTION)
 
     def changes(self, old: Entries) -> tuple[int, int]:
         """How many entries came since `old`, and how many went.
@@ -151,7 +143,7 @@ class Entries:
         if entry is None:
             self._marks[row] = 0
             return None
-        self._marks[row] = (entry.expires.toordinal() if entry.expires else _NEVER) << _SHIFT | entry.exception
+        self._marks[row] = (entry.expires.toordinal() if entry.expires else NEVER) << _DAY | entry.exception
         return parts_of(entry.pattern)
 
     def _written(self) -> Iterator[int]:

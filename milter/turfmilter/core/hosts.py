@@ -34,8 +34,8 @@ class HostTable:
         names = Keys()
         for row, parts in self._entries.read():
             if parts[0] is Interval:
-                _, version, *interval = parts
-                intervals[version].add(row, *interval)
+                _, version, first, last, kind = parts
+                intervals[version].add(row, first, last, kind)
             else:
                 names.add(row, parts)
         vast = (row for version, most in _HUGE.items() for row in intervals[version].over(most))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from turfmilter.core.entries import Entries
 from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.pattern import Domain, Name, Parts, parts_of
+from turfmilter.core.pattern import Domain, Name, Parts, Pattern, parts_of
 
 _ROW, _HIGH = 0xFFFF_FFFF, 0xFFFF_FFFF_0000_0000
 
@@ -17,14 +17,18 @@ class Keys:
 
     def __init__(self) -> None:
         self.rows, self.hashes = array("I"), array("q")
+        # What a look-up can spare itself: of patterns that match below a domain how many labels it has, of others the kind.
         self.depths: set[int] = set()
+        self.kinds: set[type[Pattern]] = set()
 
     def add(self, row: int, parts: Parts) -> None:
-        """Add the entry in `row`; whatever matches below a domain has its parts end in the domain and False."""
+        """Add the entry in `row`."""
         self.rows.append(row)
         self.hashes.append(hash(parts))
         if parts[-1] is False:
             self.depths.add(parts[1].count(".") + 1)
+        else:
+            self.kinds.add(parts[0])
 
 
 class PatternIndex:
@@ -38,7 +42,7 @@ class PatternIndex:
     def __init__(self, entries: Entries, keys: Keys, *, exception_wins: bool) -> None:
         self._entries, self._exception_wins = entries, exception_wins
         self._depths, self._deepest = sorted(keys.depths, reverse=True), max(keys.depths, default=0)
-        self._mask = (2 << len(keys.rows).bit_length()) - 1
+        self._mask = (4 << len(keys.rows).bit_length()) - 1  # mostly empty: a miss ends at once
         self._slots = array("Q", bytes(8 * (self._mask + 1)))
         self.left_out: set[int] = set()
         self._tied: set[int] = set()

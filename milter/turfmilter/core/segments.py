@@ -9,6 +9,7 @@ from collections.abc import MutableSequence, Sequence
 from turfmilter.core.pattern import Kind
 
 _HALF, _LOW = 64, (1 << 64) - 1
+_RANGE = Kind.RANGE
 
 
 class Intervals:
@@ -16,14 +17,16 @@ class Intervals:
 
     def __init__(self, version: int) -> None:
         self.bits = 32 if version == 4 else 128
-        self.rows = array("I")
-        self.firsts: MutableSequence[int] = array("I") if version == 4 else []
-        self.lasts: MutableSequence[int] = array("I") if version == 4 else []
+        self.rows, self.firsts, self.lasts = array("I"), self.column("I"), self.column("I")
         self._ranges: set[int] = set()
+
+    def column(self, typecode: str) -> MutableSequence[int]:
+        """Room for addresses; those of IPv6 are too long for an array."""
+        return array(typecode) if self.bits == 32 else []
 
     def add(self, row: int, first: int, last: int, kind: Kind) -> None:
         """Add the interval that the entry in `row` names."""
-        if kind is Kind.RANGE:
+        if kind is _RANGE:
             self._ranges.add(len(self.rows))
         self.rows.append(row)
         self.firsts.append(first)
@@ -38,38 +41,33 @@ class Intervals:
         """How the interval at `place` was written."""
         if self.firsts[place] == self.lasts[place]:
             return Kind.ADDRESS
-        return Kind.RANGE if place in self._ranges else Kind.NETWORK
+        return _RANGE if place in self._ranges else Kind.NETWORK
 
 
 class Segments:
-    """For each number from which on others decide, the rows of those who do.
+    """From each of the `points` on, up to the next, others decide.
 
-    Nearly always it is one: its row, or 0 for nobody, stands in an array.  `_later` has those that follow
-    when that entry has expired.  Numbers of IPv6 are too long for an array and stand in two.
+    Nearly always it is one: its row, or 0 for nobody, stands in `rows`.  `later` has for a few of these places
+    the rows that follow when that entry has expired.
     """
 
-    def __init__(self, bits: int) -> None:
-        self._bits = bits
-        self._highs, self._lows, self._rows = array("Q"), array("Q"), array("I")
-        self._later: dict[int, Sequence[int]] = {}
-
-    def append(self, start: int, rows: Sequence[int]) -> None:
-        """From `start` on these decide: the most specific first, each outlasting the last."""
-        if start >> self._bits:  # behind the last address
-            return
-        if len(rows) > 1:
-            self._later[len(self._rows)] = rows[1:]
-        if self._bits > _HALF:
-            self._highs.append(start >> _HALF)
-        self._lows.append(start & _LOW)
-        self._rows.append(rows[0] if rows else 0)
+    def __init__(
+        self, bits: int, points: MutableSequence[int], rows: array[int], later: dict[int, Sequence[int]]
+    ) -> None:
+        if points and points[-1] >> bits:  # behind the last address
+            points.pop()
+        self._highs = array("Q", [point >> _HALF for point in points] if bits > _HALF else ())
+        self._lows = array("Q", [point & _LOW for point in points] if bits > _HALF else points)
+        self._rows, self._later = rows, later
 
     def at(self, number: int) -> Sequence[int]:
-        """The rows that can decide about the address `number`."""
+        """The rows that can decide about the address `number`: the most specific first, each outlasting the last."""
         begin, end = 0, len(self._lows)
-        if self._bits > _HALF:
+        if self._highs:
             begin = bisect_left(self._highs, number >> _HALF)
             end = bisect_right(self._highs, number >> _HALF, begin)
         place = bisect_right(self._lows, number & _LOW, begin, end) - 1
         row = self._rows[place] if place >= 0 else 0
-        return (row, *self._later.get(place, ())) if row else ()
+        if not row:
+            return ()
+        return (row, *self._later[place]) if place in self._later else (row,)

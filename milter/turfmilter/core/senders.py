@@ -23,14 +23,13 @@ class SenderTable:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self._entries = Entries(sources, SENDERS)
-        keys, self._locals = Keys(), False
+        keys = Keys()
         globs: list[tuple[int, Parts]] = []
         for row, parts in self._entries.read():
             keys.add(row, parts)
             if parts[0] is Glob:
                 globs.append((row, parts))
-            elif parts[0] is Local:
-                self._locals = True
+        self._kinds = keys.kinds
         self.problems = self._entries.problems
         self._index = PatternIndex(self._entries, keys, exception_wins=True)
         self._globs = self._by_domain(globs)
@@ -51,19 +50,20 @@ class SenderTable:
 
     def _wider(self, parts: Parts) -> list[Entry]:
         """The less specific entries that match all that a pattern matches, the most specific first."""
-        kind, *rest = parts
-        index = self._index
+        index, kind = self._index, parts[0]
         if kind is Domain:
-            domain, exact = rest
+            _, domain, exact = parts
             return index.around(Domain, domain if exact else domain.partition(".")[2])
         if kind is Local:
             return []
-        local, domain = rest
-        wider = [*index.at((Domain, domain, True)), *index.around(Domain, domain)]
+        _, local, domain = parts
+        wider = index.around(Domain, domain)
+        if Domain in self._kinds:
+            wider[:0] = index.at((Domain, domain, True))
         if kind is Address:
             if domain in self._globs:
                 wider[:0] = [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
-            if self._locals:
+            if Local in self._kinds:
                 wider += index.at((Local, local))
         return wider
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, insort
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from heapq import heappop, heappush
 
-from turfmilter.core.entries import Entries
+from turfmilter.core.entries import NEVER, Entries
 from turfmilter.core.entry import Problem
 from turfmilter.core.index import duplicate, hidden, idle
 from turfmilter.core.segments import Intervals, Segments
 
-_PLACE = 32  # bits
+_PLACE, _MASK = 32, (1 << 32) - 1  # in a rank the place of the interval stands last
 _NEVER_DECIDES, _NEEDED = -1, 0
 
 
@@ -31,53 +31,57 @@ class Sweep:
         # For each interval the row of an entry that could always decide instead, or one of the two words above.
         self._instead = array("q", [_NEVER_DECIDES]) * len(intervals.rows)
         self.duplicates: list[Problem] = []
-        self.segments = Segments(intervals.bits)
-        self._walk()
+        self.segments = Segments(intervals.bits, *self._walk())
         self.useless: list[Problem] = list(self._useless())
 
-    def _walk(self) -> None:
-        intervals, append = self._intervals, self.segments.append
-        order = sorted(range(len(intervals.rows)), key=intervals.firsts.__getitem__)
+    def _walk(self) -> tuple[MutableSequence[int], array[int], dict[int, Sequence[int]]]:
+        """The points, for each the row of who decides from there on or 0, and where they expire those that follow."""
+        intervals, active, ends, instead = self._intervals, self._active, self._ends, self._instead
+        lasts = intervals.lasts
+        points, rows, later = intervals.column("Q"), array("I"), {}
+        order = sorted(range(len(intervals.rows)), key=list(intervals.firsts).__getitem__)
         starts = [*map(intervals.firsts.__getitem__, order), 1 << intervals.bits]
-        step = 0
-        while step < len(order) or self._active:
+        step, steps = 0, len(order)
+        while step < steps or active:
             point = starts[step]
-            if self._active:
-                point = min(point, self._ends[0][0] + 1)
-            else:
+            if not active:
                 place, following = order[step], starts[step + 1]
-                last = intervals.lasts[place]
+                last = lasts[place]
                 if following > last:  # alone, as most are
-                    append(point, (intervals.rows[place],))
+                    points.append(point)
+                    rows.append(intervals.rows[place])
                     if following > last + 1:
-                        append(last + 1, ())
-                    self._instead[place] = _NEEDED
+                        points.append(last + 1)
+                        rows.append(0)
+                    instead[place] = _NEEDED
                     step += 1
                     continue
-            while self._ends and self._ends[0][0] < point:
-                rank = heappop(self._ends)[1]
-                del self._active[bisect_left(self._active, rank)]
-            while starts[step] == point and step < len(order):
+            elif ends[0][0] < point:
+                point = ends[0][0] + 1
+                while ends and ends[0][0] < point:
+                    del active[bisect_left(active, heappop(ends)[1])]
+            while starts[step] == point and step < steps:
                 self._begin(order[step])
                 step += 1
-            append(point, self._deciding())
+            deciding = self._deciding()
+            if len(deciding) > 1:
+                later[len(rows)] = deciding[1:]
+            points.append(point)
+            rows.append(deciding[0] if deciding else 0)
+        return points, rows, later
 
     def _begin(self, place: int) -> None:
-        rank = self._rank(place) << _PLACE | place
-        at = bisect_left(self._active, rank >> _PLACE << _PLACE)
-        while at < len(self._active) and self._active[at] >> _PLACE == rank >> _PLACE:
-            if self._leaves_out(place, self._active[at] & (1 << _PLACE) - 1):
+        intervals, active = self._intervals, self._active
+        first, last = intervals.firsts[place], intervals.lasts[place]
+        loses = self._entries.exception(intervals.rows[place]) is not self._exception_wins
+        rank = (intervals.kind(place) << intervals.bits | last - first) << 1 | loses  # the more specific, the smaller
+        at = bisect_left(active, rank << _PLACE)
+        while at < len(active) and active[at] >> _PLACE == rank:
+            if self._leaves_out(place, active[at] & _MASK):
                 return
             at += 1
-        insort(self._active, rank)
-        heappush(self._ends, (self._intervals.lasts[place], rank))
-
-    def _rank(self, place: int) -> int:
-        """The smaller is the more specific: kind, size, "loses a tie"."""
-        intervals = self._intervals
-        size = intervals.lasts[place] - intervals.firsts[place]
-        loses = self._entries.exception(intervals.rows[place]) is not self._exception_wins
-        return (intervals.kind(place) << intervals.bits | size) << 1 | loses
+        active.insert(at, rank << _PLACE | place)
+        heappush(self._ends, (last, rank << _PLACE | place))
 
     def _leaves_out(self, place: int, before: int) -> bool:
         """True when both, of one rank, are equal; the one at `before` then stands for both."""
@@ -86,43 +90,38 @@ class Sweep:
             return False
         row, first = intervals.rows[place], intervals.rows[before]
         self.duplicates.append(duplicate(self._entries[row], self._entries[first]))
-        if not self._entries.outlasts(first, row):
+        if self._entries.last_day(first) < self._entries.last_day(row):
             intervals.rows[before] = row
         self._instead[place] = _NEEDED  # nothing more is said of it
         return True
 
     def _deciding(self) -> list[int]:
         """The rows of those that decide here on some day: each stands longer than all before it."""
-        rows: list[int] = []
-        at = before = 0
-        while at < len(self._active):
-            place, row = self._at(at)
-            self._compare(place, row, self._next(at + 1, before))
-            rows.append(row)
-            at, before = self._next(at + 1, row), row
-        return rows
+        active, rows, last_day = self._active, self._intervals.rows, self._entries.last_day
+        deciding: list[int] = []
+        before = 0
+        for at, ranked in enumerate(active):
+            place = ranked & _MASK
+            row = rows[place]
+            day = last_day(row)
+            if day > before:
+                deciding.append(row)
+                self._compare(place, row, active[at + 1 :], before)
+                before = day
+                if day == NEVER:
+                    break
+        return deciding
 
-    def _next(self, at: int, before: int) -> int:
-        """The first from `at` on that stands longer than the entry in row `before`; row 0 never stands."""
-        if self._entries.endless(before):
-            return len(self._active)
-        while at < len(self._active) and self._entries.outlasts(before, self._at(at)[1]):
-            at += 1
-        return at
-
-    def _compare(self, place: int, row: int, after: int) -> None:
-        """Note whether the entry in `row` is needed here, where the one `after` it comes next."""
-        instead = _NEEDED
-        if after < len(self._active):
-            other = self._at(after)[1]
-            if self._entries.covers(other, row):
-                instead = other
+    def _compare(self, place: int, row: int, active: Iterable[int], before: int) -> None:
+        """Note who decides here instead of the entry in `row` if that goes: the next that stands after day `before`."""
+        if self._instead[place] == _NEEDED:
+            return
+        entries, rows = self._entries, self._intervals.rows
+        after = next((rows[ranked & _MASK] for ranked in active if entries.last_day(rows[ranked & _MASK]) > before), 0)
+        same = after and entries.exception(after) is entries.exception(row)
+        instead = after if same and entries.last_day(after) >= entries.last_day(row) else _NEEDED
         if self._instead[place] == _NEVER_DECIDES or instead == _NEEDED:
             self._instead[place] = instead
-
-    def _at(self, at: int) -> tuple[int, int]:
-        place = self._active[at] & (1 << _PLACE) - 1
-        return place, self._intervals.rows[place]
 
     def _useless(self) -> Iterator[Problem]:
         for place, instead in enumerate(self._instead):

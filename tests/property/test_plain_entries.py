@@ -1,0 +1,81 @@
+"""Entries that are recognised at a glance are read as the careful way reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from turfmilter.core.entries import HOSTS, SENDERS, Language
+from turfmilter.core.entry import Where
+from turfmilter.core.pattern import PatternError, made_of, parse_host
+from turfmilter.core.plain import plain_interval
+from turfmilter.core.tablefile import parse_entry, parse_line
+
+WHERE = Where("table", 1)
+# What makes or breaks a name, an address or a mail address, more often than chance would put it together.
+PIECES = st.sampled_from([*"aZ09_-.@=!*#/;:[]<>% \t\r\n\"\\+", "..", "--", "xn--", "example", "com", "255", "256", "::",
+                          "ffff", "2001:db8", "/24", "/032", "a" * 62, "ü", "ß", "İ", "\u212a", "²", "\ufeff"])  # fmt: skip
+NAMES = st.from_regex(r"\A[=@]{0,2}[a-zA-Z0-9_+.-]{0,8}@?([a-zA-Z0-9_-]{1,6}\.){0,3}[a-zA-Z0-9_-]{1,4}\Z")
+ADDRESSES = st.one_of(
+    st.builds(str, st.builds(IPv4Address, st.integers(0, 2**32 - 1))),
+    st.builds(str, st.builds(IPv6Address, st.integers(0, 2**128 - 1))),
+    st.from_regex(r"\A[0-9a-fA-F]{0,5}(:{1,2}[0-9a-fA-F]{0,5}){1,8}\Z"),
+    st.from_regex(r"\A[0-9]{1,3}(\.[0-9]{1,3}){2,4}\Z"),
+)
+NETWORKS = st.builds("{}/{}".format, ADDRESSES, st.one_of(st.integers(0, 130), st.sampled_from(["00", "+1", "", " 8"])))
+LINES = st.one_of(st.lists(PIECES, max_size=12).map("".join), NAMES, ADDRESSES, NETWORKS, st.text(max_size=20))
+
+
+@pytest.mark.parametrize("language", [SENDERS, HOSTS], ids=["senders", "hosts"])
+@given(LINES)
+@example("a" * 63 + ".example")
+@example("@" + "a" * 64 + ".example")
+@example("@isp.example\n")
+@example("::ffff:192.0.2.1")
+@example("::ffff:c000:201")
+@example("::/0")
+def test_what_is_plain_is_read_as_the_careful_way_reads_it(language: Language, line: str) -> None:
+    parts = language.plain(line)
+    if parts is None:
+        return
+    assert language.split(line) == parts
+    for read in (parse_line, parse_entry):
+        entry, problems = read(line, WHERE, language.parse)
+        assert entry is not None
+        assert not problems
+        assert (entry.pattern, entry.text, entry.exception, entry.expires) == (made_of(parts), line, False, None)
+
+
+@given(st.one_of(ADDRESSES, NETWORKS))
+def test_what_is_a_plain_address_is_one_to_the_careful_way(text: str) -> None:
+    parts = plain_interval(text)
+    assert parts is None or made_of(parts) == parse_host(text)
+
+
+@pytest.mark.parametrize(
+    ("plain", "line"),
+    [
+        *((SENDERS.plain, line) for line in ("@isp.example", "=@isp.example", "Joe.Smith+x@Mail-1.isp.example")),
+        *((SENDERS.plain, line) for line in ("@xn--bcher-kva.example", "news_1@4u.example", "joe@a--b.example")),
+        *((HOSTS.plain, line) for line in ("isp.example", "=MX1.isp.example", "4u.example", "192.0.2.1", "0.0.0.0/0")),
+        *((HOSTS.plain, line) for line in ("192.0.2.0/24", "2001:db8::/32", "::1", "2001:DB8:1:2:3:4:5:6/128")),
+    ],
+)
+def test_what_big_tables_are_made_of_is_plain(plain: Callable[[str], object], line: str) -> None:
+    assert plain(line)
+
+
+@pytest.mark.parametrize("line", ["", "# words", "!@isp.example", "@isp.example by=anna", "@com", "*@isp.example"])
+def test_what_needs_care_is_not_plain(line: str) -> None:
+    assert SENDERS.plain(line) is None
+    assert HOSTS.plain(line) is None
+
+
+def test_the_careful_way_would_have_said_no() -> None:
+    with pytest.raises(PatternError):
+        parse_host("192.0.2.01")
+    assert plain_interval("192.0.2.01") is None
