@@ -202,7 +202,7 @@ def in_child(work: Callable[[], float]) -> float:
         os._exit(0)
     os.close(theirs)
     os.waitpid(child, 0)
-    with open(ours, "rb") as result:
+    with os.fdopen(ours, "rb") as result:
         return float(result.read())
 
 
