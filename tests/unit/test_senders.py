@@ -53,6 +53,7 @@ def warnings(*lines: str) -> list[str]:
         ("*-bounces@ms.com", ["a-bounces@ms.com", "-bounces@ms.com"], ["bounces@ms.com", "a-bounces-1@ms.com"]),
         ("a*b*c@[192.0.2.1]", ["abc@[192.0.2.1]", "a-b-c@[192.0.2.1]"], ["acb@[192.0.2.1]", "abc@ms.com"]),
         ('"a*b"@ms.com', ["a*b@ms.com"], ["axb@ms.com"]),
+        ('"="@ms.com', ["=@ms.com"], ["user@ms.com", "@ms.com"]),
         ("@bücher.example", ["user@Bücher.example", "user@a.xn--bcher-kva.example"], ["user@bucher.example"]),
     ],
 )

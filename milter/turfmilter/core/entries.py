@@ -25,7 +25,7 @@ class Language:
 
     parse: Parse
     plain: Callable[[str], Parts | None]
-    split: Callable[[str], Parts]
+    split: Callable[[str], Parts | None]
 
 
 SENDERS = Language(parse_sender, plain_sender, split_sender)
@@ -38,7 +38,8 @@ class Source:
 
     `numbers` are the lines' numbers in the file `name`, or 0 alone for an entry in the configuration itself,
     where `name` is its key.  `comments` says that lines may hold comments or nothing, as in a table file.
-    `negated` turns every entry into its opposite.
+    `negated` turns every entry into its opposite.  Of a file that is not ours there is no text:
+    `made` are the entries that others have read there.
     """
 
     name: str
@@ -46,26 +47,38 @@ class Source:
     numbers: Sequence[int] = (0,)
     comments: bool = False
     negated: bool = False
+    made: Sequence[Entry] = ()
 
     @property
     def lines(self) -> list[str]:
         """The lines of the text; an entry in the configuration is one, whatever is in it."""
+        if not self.text:
+            return [""] * len(self.numbers)
         return self.text.split("\n") if len(self.numbers) > 1 else [self.text]
 
     def entry(self, line: str, place: int, language: Language) -> tuple[Entry | None, list[Problem]]:
         """The entry in the line at `place`, and what is wrong or doubtful with it."""
-        where = Where(self.name, self.numbers[place])
         parts = language.plain(line)
         if parts:
-            return Entry(line, made_of(parts), where, self.negated), []
-        entry, problems = (parse_line if self.comments else parse_entry)(line, where, language.parse)
+            return Entry(line, made_of(parts), Where(self.name, self.numbers[place]), self.negated), []
+        entry, problems = self._read(line, place, language.parse)
         return (replace(entry, exception=not entry.exception) if entry and self.negated else entry), problems
+
+    def _read(self, line: str, place: int, parse: Parse) -> tuple[Entry | None, list[Problem]]:
+        if self.made:
+            return self.made[place], []
+        return (parse_line if self.comments else parse_entry)(line, Where(self.name, self.numbers[place]), parse)
 
 
 def table_file(name: str, text: str) -> Source:
     """The source that is a table file."""
     text = text.replace("\r\n", "\n")
     return Source(name, text, range(1, text.count("\n") + 2), comments=True)  # splitlines() would count more lines
+
+
+def made_elsewhere(name: str, entries: Sequence[Entry]) -> Source:
+    """The source that is a file of others, in which these entries were found."""
+    return Source(name, "", range(len(entries)), made=tuple(entries))
 
 
 # The mark of a row: the last day of its entry, and whether it is plain and an exception; 0 is no entry.
@@ -91,7 +104,7 @@ class Entries:
         plain = self._language.plain
         for source, first in zip(self.sources, self._firsts, strict=False):
             lines = source.lines
-            self._starts.extend(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
+            self._starts.extend(accumulate(map((1).__add__, map(len, lines[:-1])), initial=0))
             self._marks.extend(repeat(NEVER << _DAY | _PLAIN | source.negated, len(lines)))
             for row, line in enumerate(lines, first):
                 parts = plain(line) or self._carefully(source, row, line, row - first)
@@ -104,10 +117,8 @@ class Entries:
         for source, first in zip(self.sources, self._firsts, strict=False):
             marks = self._marks[first : first + len(source.numbers)]
             for row, (mark, line) in enumerate(zip(marks, source.lines, strict=True), first):
-                if mark & _PLAIN:
-                    yield row, split(line)
-                elif mark:
-                    yield row, parts_of(self[row].pattern)
+                if mark:
+                    yield row, (mark & _PLAIN and split(line)) or parts_of(self[row].pattern)
 
     def __getitem__(self, row: int) -> Entry:
         """The entry in a row that holds one."""
@@ -156,5 +167,5 @@ class Entries:
                         yield hash((words[0], source.negated))
                     else:
                         entry = self[row]
-                        notes = (entry.expires, entry.why, entry.by)
-                        yield hash((entry.text, source.negated, *(notes if any(notes) else ())))
+                        more = (entry.expires, entry.why, entry.by, source.made and entry.pattern)
+                        yield hash((entry.text, source.negated, *(more if any(more) else ())))

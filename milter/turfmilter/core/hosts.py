@@ -85,6 +85,4 @@ class HostTable:
         if self._names:
             for row, parts in self._entries.again():
                 if parts[0] is Name:
-                    problem = self._names.useless(row, parts, self._wider(*parts[1:]))
-                    if problem:
-                        yield problem
+                    yield from self._names.useless(row, parts, self._wider(*parts[1:]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from turfmilter.core.entries import Entries
 from turfmilter.core.entry import Entry, Problem
@@ -17,7 +17,7 @@ class Keys:
 
     def __init__(self) -> None:
         self.rows, self.hashes = array("I"), array("q")
-        # What a look-up can spare itself: of patterns that match below a domain how many labels it has, of others the kind.
+        # What else need not be looked up: how many labels have the domains that match below, and the other kinds.
         self.depths: set[int] = set()
         self.kinds: set[type[Pattern]] = set()
 
@@ -36,16 +36,18 @@ class PatternIndex:
 
     A hash table with open addressing: a slot is 0, or one half of the hash and the row.  Whether that entry
     has the pattern it says itself.  On a tie the exception comes first if `exception_wins`.
-    `duplicates` are warnings about the others, `left_out` their rows.
+    `duplicates` are warnings about the others, `left_out` their rows,
+    `tied` those of entries that stand against an exception with the same pattern.
     """
 
     def __init__(self, entries: Entries, keys: Keys, *, exception_wins: bool) -> None:
         self._entries, self._exception_wins = entries, exception_wins
-        self._depths, self._deepest = sorted(keys.depths, reverse=True), max(keys.depths, default=0)
+        self._depths = sorted(keys.depths, reverse=True)
+        self._shallowest = min(keys.depths, default=1 << 16)
         self._mask = (4 << len(keys.rows).bit_length()) - 1  # mostly empty: a miss ends at once
         self._slots = array("Q", bytes(8 * (self._mask + 1)))
         self.left_out: set[int] = set()
-        self._tied: set[int] = set()
+        self.tied: set[int] = set()
         self.duplicates: list[Problem] = []
         self._fill(keys)
         self._len = len(keys.rows) - len(self.duplicates)
@@ -71,27 +73,31 @@ class PatternIndex:
     def around(self, kind: type[Domain | Name], domain: str) -> list[Entry]:
         """The entries that match `domain` because it lies in theirs, the deepest first."""
         found: list[Entry] = []
-        labels = domain.rsplit(".", self._deepest)
+        if domain.count(".") + 1 < self._shallowest:
+            return found
+        labels = domain.rsplit(".", self._depths[0])
         for depth in self._depths:
             if depth <= len(labels):
                 found += self.at((kind, ".".join(labels[-depth:]), False))
         return found
 
-    def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Problem | None:
+    def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Iterator[Problem]:
         """A warning if the entry in `row`, which has these parts, can never decide or changes nothing.
 
         `wider` are the less specific entries that match all that it matches, the most specific first.
         """
-        if row in self.left_out or not (wider or row in self._tied):
-            return None
+        if row in self.left_out:
+            return
         entry = self._entries[row]
-        if row in self._tied:
+        if row in self.tied:
             first, second = self.at(parts)
             if first.exception == entry.exception:
                 wider = [second]
             elif outlasts(first, entry):
-                return hidden(entry, first)
-        return idle(entry, wider[0]) if wider and covers(wider[0], entry) else None
+                yield hidden(entry, first)
+                return
+        if wider and covers(wider[0], entry):
+            yield idle(entry, wider[0])
 
     def __len__(self) -> int:
         return self._len
@@ -115,13 +121,13 @@ class PatternIndex:
         if entry.pattern != first.pattern:
             return False
         if entry.exception != first.exception:
-            self._tied |= {row, before}
+            self.tied |= {row, before}
             return False
         self.duplicates.append(duplicate(entry, first))
         left, stays = (row, before) if outlasts(first, entry) else (before, row)
         self.left_out.add(left)
-        if left in self._tied:
-            self._tied.add(stays)
+        if left in self.tied:
+            self.tied.add(stays)
         return True
 
     def _loses(self, entry: Entry) -> bool:

@@ -10,10 +10,10 @@ import re
 from turfmilter.core.pattern import Address, Domain, Interval, Kind, Name, Parts
 
 _LONGEST = 63  # of a line: then no label in it is too long, nor the name (RFC 1035 §2.3.4)
-_WORD = "[a-zA-Z0-9_]++"
-_LABEL = rf"{_WORD}(?:-++{_WORD})*+"
-_DOMAIN = rf"{_LABEL}\.{_WORD}(?:(?:\.|-++){_WORD})*+(?<=[a-zA-Z])"  # a letter at the end: no address
-_SENDER = re.compile(rf"(?:=|[a-zA-Z0-9_.+-]*+)@{_DOMAIN}").fullmatch
+_WORD = "[a-zA-Z0-9_]+"
+_LABEL = rf"{_WORD}(?:-+{_WORD})*"
+_DOMAIN = rf"{_LABEL}\.{_WORD}(?:(?:\.|-+){_WORD})*(?<=[a-zA-Z])"  # a letter at the end: no address
+_SENDER = re.compile(rf"(?:=|[a-zA-Z0-9_.+-]*)@{_DOMAIN}").fullmatch
 _NAME = re.compile(rf"=?{_DOMAIN}").fullmatch
 _HEX = re.compile("[0-9a-fA-F:]+").fullmatch
 

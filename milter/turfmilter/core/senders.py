@@ -57,31 +57,29 @@ class SenderTable:
         if kind is Local:
             return []
         _, local, domain = parts
-        wider = index.around(Domain, domain)
+        wider: list[Entry] = []
+        if kind is Address and domain in self._globs:
+            wider += [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
         if Domain in self._kinds:
-            wider[:0] = index.at((Domain, domain, True))
-        if kind is Address:
-            if domain in self._globs:
-                wider[:0] = [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
-            if Local in self._kinds:
-                wider += index.at((Local, local))
+            wider += index.at((Domain, domain, True))
+        wider += index.around(Domain, domain)
+        if kind is Address and Local in self._kinds:
+            wider += index.at((Local, local))
         return wider
 
     def _useless(self) -> Iterator[Problem]:
         """Warnings about entries that never decide or change nothing."""
         for row, parts in self._entries.again():
             if parts[0] is not Glob:
-                problem = self._index.useless(row, parts, self._wider(parts))
-                if problem:
-                    yield problem
+                wider = self._wider(parts)
+                if wider or row in self._index.tied:
+                    yield from self._index.useless(row, parts, wider)
         for globs in self._globs.values():
             # What a glob leaves goes to a less specific glob first, if that happens to match too.
             below: set[bool] = set()
             for glob, row in reversed(globs):
                 parts, exception = parts_of(glob), self._entries.exception(row)
-                problem = self._index.useless(row, parts, self._wider(parts) if below <= {exception} else [])
-                if problem:
-                    yield problem
+                yield from self._index.useless(row, parts, self._wider(parts) if below <= {exception} else [])
                 below.add(exception)
 
     def _by_domain(self, globs: Iterable[tuple[int, Parts]]) -> dict[str, list[tuple[Glob, int]]]:

@@ -38,7 +38,8 @@ class Sweep:
         """The points, for each the row of who decides from there on or 0, and where they expire those that follow."""
         intervals, active, ends, instead = self._intervals, self._active, self._ends, self._instead
         lasts = intervals.lasts
-        points, rows, later = intervals.column("Q"), array("I"), {}
+        points, rows = intervals.column("Q"), array("I")
+        later: dict[int, Sequence[int]] = {}
         order = sorted(range(len(intervals.rows)), key=list(intervals.firsts).__getitem__)
         starts = [*map(intervals.firsts.__getitem__, order), 1 << intervals.bits]
         step, steps = 0, len(order)
