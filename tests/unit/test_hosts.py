@@ -116,6 +116,13 @@ def test_of_duplicates_the_one_that_lasts_longer_holds() -> None:
         assert matched(table(*lines), "::1") == "::1"
 
 
+def test_ranges_of_one_size_end_each_where_it_is_written() -> None:
+    hosts = table("192.0.2.1-192.0.2.3", "192.0.2.0-192.0.2.2", "192.0.2.0", "192.0.2.2-192.0.2.4")
+    answers = [matched(hosts, f"192.0.2.{number}") for number in range(6)]
+    assert [answer and "-" in answer for answer in answers] == [False, True, True, True, True, None]
+    assert (answers[3], answers[4]) == ("192.0.2.1-192.0.2.3", "192.0.2.2-192.0.2.4")
+
+
 def test_a_table_knows_whether_it_has_names() -> None:
     assert not table("192.0.2.0/24", "::1").names
     assert table("192.0.2.0/24", "isp.example").names

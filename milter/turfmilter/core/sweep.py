@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from heapq import heappop, heappush
 
@@ -81,7 +81,7 @@ class Sweep:
             if self._leaves_out(place, active[at] & _MASK):
                 return
             at += 1
-        active.insert(at, rank << _PLACE | place)
+        insort(active, rank << _PLACE | place)
         heappush(self._ends, (last, rank << _PLACE | place))
 
     def _leaves_out(self, place: int, before: int) -> bool:
