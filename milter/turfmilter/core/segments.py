@@ -17,12 +17,12 @@ class Intervals:
 
     def __init__(self, version: int) -> None:
         self.bits = 32 if version == 4 else 128
-        self.rows, self.firsts, self.lasts = array("I"), self.column("I"), self.column("I")
+        self.rows, self.firsts, self.lasts = array("I"), self.column(), self.column()
         self._ranges: set[int] = set()
 
-    def column(self, typecode: str) -> MutableSequence[int]:
+    def column(self) -> MutableSequence[int]:
         """Room for addresses; those of IPv6 are too long for an array."""
-        return array(typecode) if self.bits == 32 else []
+        return array("I") if self.bits == 32 else []
 
     def add(self, row: int, first: int, last: int, kind: Kind) -> None:
         """Add the interval that the entry in `row` names."""
@@ -54,10 +54,9 @@ class Segments:
     def __init__(
         self, bits: int, points: MutableSequence[int], rows: array[int], later: dict[int, Sequence[int]]
     ) -> None:
-        if points and points[-1] >> bits:  # behind the last address
-            points.pop()
-        self._highs = array("Q", [point >> _HALF for point in points] if bits > _HALF else ())
-        self._lows = array("Q", [point & _LOW for point in points] if bits > _HALF else points)
+        wide = bits > _HALF
+        self._highs = array("Q", [point >> _HALF for point in points] if wide else ())
+        self._lows = array("Q", [point & _LOW for point in points]) if wide else points
         self._rows, self._later = rows, later
 
     def at(self, number: int) -> Sequence[int]:

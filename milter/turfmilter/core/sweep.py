@@ -38,7 +38,7 @@ class Sweep:
         """The points, for each the row of who decides from there on or 0, and where they expire those that follow."""
         intervals, active, ends, instead = self._intervals, self._active, self._ends, self._instead
         lasts = intervals.lasts
-        points, rows = intervals.column("Q"), array("I")
+        points, rows = intervals.column(), array("I")
         later: dict[int, Sequence[int]] = {}
         order = sorted(range(len(intervals.rows)), key=list(intervals.firsts).__getitem__)
         starts = [*map(intervals.firsts.__getitem__, order), 1 << intervals.bits]
@@ -59,6 +59,8 @@ class Sweep:
                     continue
             elif ends[0][0] < point:
                 point = ends[0][0] + 1
+                if point >> intervals.bits:
+                    break
                 while ends and ends[0][0] < point:
                     del active[bisect_left(active, heappop(ends)[1])]
             while starts[step] == point and step < steps:
