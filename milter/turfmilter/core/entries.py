@@ -113,12 +113,13 @@ class Entries:
 
     def again(self) -> Iterator[tuple[int, Parts]]:
         """What `read` said."""
-        split = self._language.split
+        plain, split = self._language.plain, self._language.split
         for source, first in zip(self.sources, self._firsts, strict=False):
             marks = self._marks[first : first + len(source.numbers)]
             for row, (mark, line) in enumerate(zip(marks, source.lines, strict=True), first):
                 if mark:
-                    yield row, (mark & _PLAIN and split(line)) or parts_of(self[row].pattern)
+                    parts = split(line) if mark & _PLAIN else plain(_word(line))
+                    yield row, parts or parts_of(self[row].pattern)
 
     def __getitem__(self, row: int) -> Entry:
         """The entry in a row that holds one."""
@@ -169,3 +170,8 @@ class Entries:
                         entry = self[row]
                         more = (entry.expires, entry.why, entry.by, source.made and entry.pattern)
                         yield hash((entry.text, source.negated, *(more if any(more) else ())))
+
+
+def _word(line: str) -> str:
+    """The entry in a line without its sign and notes, unless there are quotes in it."""
+    return line.split(None, 1)[0].removeprefix("!") if line else ""
