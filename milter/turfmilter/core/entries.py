@@ -131,6 +131,10 @@ class Entries:
         assert entry is not None
         return entry
 
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry, in the order of the lines."""
+        return (self[row] for row, mark in enumerate(self._marks) if mark)
+
     def last_day(self, row: int) -> int:
         """The last day of the entry in `row`, as a number; NEVER if it has none."""
         return self._marks[row] >> _DAY

@@ -45,6 +45,10 @@ class SenderTable:
         """How many entries this table has that `old` had not, and how many it has no more."""
         return self._entries.changes(old._entries)
 
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry, in the order of the lines; also what is expired or makes no difference."""
+        return iter(self._entries)
+
     def __len__(self) -> int:
         return len(self._index)
 
