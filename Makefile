@@ -4,7 +4,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 QUICK = $(wildcard tests/unit tests/property tests/golden)
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo clean install static
+.PHONY: help check test demo bench clean install static
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: static ## all tests, end-to-end ones included; as root or through sudo
 demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
 
+bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some
+	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
+
 clean: ## remove what the other targets made here
 	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find milter tests -name __pycache__ -prune -exec rm -rf {} +
@@ -29,4 +32,4 @@ static: install
 	$(PYTHON) -m ruff format --check milter tests
 	$(PYTHON) -m ruff check milter tests
 	$(PYTHON) -m mypy
-	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner
+	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner -p bench

@@ -1,0 +1,57 @@
+"""What the filter is told in the bench: tables of a given size, rules, and how many workers."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from turfmilter.config.schema import Config
+
+TURF = "turf.example"  # a domain on every turf table; the load's other senders are on none
+_HAS_WORKERS = "workers" in {field.name for field in fields(Config)}
+
+
+def settings(
+    place: Path, *, match: str = '"sender"', workers: int = 1, turf: int = 10_000, networks: int = 10_000
+) -> str:
+    """The TOML text for a filter in `place`, where the tables are written, too."""
+    place.mkdir(exist_ok=True)
+    _write(place / "turf.table", turf_lines(turf))
+    _write(place / "clients.deny", network_lines(networks))
+    above = f"workers = {workers}\n" if _HAS_WORKERS else ""
+    return f"""{above}domains = ["rig.test"]
+
+[connect]
+deny = ["file:{place}/clients.deny"]
+
+[turf]
+tables = ["file:{place}/turf.table"]
+match = [{match}]
+directory = "{{quarantine}}"
+"""
+
+
+def has_workers(number: int) -> bool:
+    """True when the filter can be told to have that many workers."""
+    return number == 1 or _HAS_WORKERS
+
+
+def turf_lines(count: int) -> list[str]:
+    """`count` entries: domains, exact domains, addresses and local parts as lists of spammers have them."""
+    shapes = ("@host{}.turf.test", "=@mail{}.turf.test", "user{}@turf.test", "spam{}@")
+    return [f"@{TURF}", *(shapes[number % 4].format(number) for number in range(count - 1))]
+
+
+def network_lines(count: int) -> list[str]:
+    """`count` networks and addresses, none of which holds a client of the load."""
+    return [_network(number) for number in range(count)]
+
+
+def _network(number: int) -> str:
+    first, rest = divmod(number, 1 << 16)
+    address = f"{100 + first}.{rest >> 8}.{rest & 255}"
+    return f"{address}.0/24" if number % 2 else f"{address}.7"
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines))
