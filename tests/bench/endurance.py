@@ -16,7 +16,7 @@ from bench.contestants import Contestant, turfmilter
 from bench.load import Load, Run, load
 from bench.report import Figure, at_most
 from bench.settings import has_workers, settings
-from bench.turns import RUNS, in_turns, spread
+from bench.turns import in_turns, spread
 from rig.filter import Filter
 from rig.milterclient import MilterClient
 
