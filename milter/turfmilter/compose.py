@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
@@ -90,7 +89,7 @@ def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Ca
         if connection.client is None or connection.local:
             return
         # Only addresses can be those of many: a name is not waited for.
-        match = trusted[generation.policy(connection).listener].find(replace(connection, names=Known()), clock.today())
+        match = trusted[generation.policy(connection).listener].find(connection._replace(names=Known()), clock.today())
         with lock:
             said = alarm.seen(connection.client, trusted=listed(match.entry))
         if said:

@@ -296,7 +296,7 @@ def test_trial_names_each_recipient_that_it_would_have_refused() -> None:
     assert message(it, GOOD, [BAD_RCPT, ALICE, worse])[-1] is ACCEPT
     assert it.trials == ("suspects reject bad@ours.example", "suspects reject bad2@ours.example")
     assert it.session.envelope is not None
-    assert it.session.envelope.recipients == (BAD_RCPT, ALICE, worse)
+    assert it.session.envelope.recipients == [BAD_RCPT, ALICE, worse]
 
 
 def test_trial_names_the_entry_with_its_place() -> None:
@@ -381,7 +381,7 @@ def test_a_message_leaves_nothing_to_the_next(mail: Clause, between: str) -> Non
     assert message(it, GOOD, [BOB]) == [CONTINUE, CONTINUE, CONTINUE, ACCEPT]
     assert it.trials == ()
     assert it.session.envelope is not None
-    assert it.session.envelope.recipients == (BOB,)
+    assert it.session.envelope.recipients == [BOB]
     assert it.session.authors is not None
     assert it.session.authors.mailboxes == (Mailbox("good", "there.example"),)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -213,7 +212,7 @@ def test_an_unreadable_author_is_a_finding_of_its_own(froms: list[str], found: b
 
 
 def test_before_the_header_was_seen_there_is_no_finding() -> None:
-    session = replace(message(), authors=None)
+    session = message()._replace(authors=None)
     assert TurfAuthor(senders("@bad.example"), True, CLOCK).at_headers(session) is None
     assert UnreadableAuthor(True).at_headers(session) is None
 

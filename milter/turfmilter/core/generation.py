@@ -54,7 +54,7 @@ class Generation:
 
     def asks(self, stage: Stage) -> bool:
         """True when a rule of any listener looks at `stage`."""
-        return any(policy.asked(stage) for policy in self.policies)
+        return stage in self._stages
 
     @cached_property
     def measures(self) -> bool:
@@ -68,5 +68,13 @@ class Generation:
 
     def does(self, *actions: Action) -> bool:
         """True when a finding of any rule can lead to one of `actions`; in trial it leads to none."""
+        return not self._actions.isdisjoint(actions)
+
+    @cached_property
+    def _stages(self) -> frozenset[Stage]:
+        return frozenset(stage for stage in Stage for policy in self.policies if policy.asked(stage))
+
+    @cached_property
+    def _actions(self) -> frozenset[Action]:
         clauses = (clause for policy in self.policies for clause in policy.clauses)
-        return any(clause.action in actions and clause.mode is Mode.ENFORCE for clause in clauses)
+        return frozenset(clause.action for clause in clauses if clause.mode is Mode.ENFORCE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
@@ -13,6 +15,7 @@ from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session, bare
 
+_NO_FIELDS: Mapping[str, Sequence[str]] = MappingProxyType({})
 _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
@@ -55,7 +58,7 @@ class Judge:
     def helo(self, helo: str) -> None:
         """HELO or EHLO, again after STARTTLS; it ends a transaction (RFC 5321 §4.1.4)."""
         self._forget()
-        self._session = replace(self._session, helo=helo)
+        self._session = self._session._replace(helo=helo)
 
     def mail(self, text: str, params: tuple[str, ...], *, account: str, tls: bool) -> None:
         """MAIL FROM: a new message.  A refusal is answered at each RCPT.
@@ -63,18 +66,16 @@ class Judge:
         `account` and `tls` are what the MTA says of the session by now.
         """
         self._forget()
-        envelope = Envelope(Sender(text, params, read_sender(text)))
-        self._session = replace(self._session, envelope=envelope, account=account, tls=tls)
+        envelope = Envelope(Sender(text, params, read_sender(text)), self._recipients)
+        self._session = self._session._replace(envelope=envelope, account=account, tls=tls)
         if self._connected:
             self._standing = self._ask(Stage.MAIL)
 
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
         verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
-        envelope = self._session.envelope
-        if envelope and verdict is CONTINUE:
-            envelope = replace(envelope, recipients=(*envelope.recipients, recipient))
-            self._session = replace(self._session, envelope=envelope)
+        if verdict is CONTINUE:
+            self._recipients.append(recipient)
         return verdict
 
     def data(self) -> Verdict:
@@ -90,7 +91,7 @@ class Judge:
     def end_of_headers(self) -> Verdict:
         """All header fields are known.  ACCEPT when nothing in the body can change that."""
         authors = read_authors(self._fields.get("from", ()))
-        self._session = replace(self._session, authors=authors, fields=self._fields)
+        self._session = self._session._replace(authors=authors, fields=self._fields)
         self._standing = self._first(Stage.HEADERS)
         return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
 
@@ -103,14 +104,14 @@ class Judge:
         unread = self._session.authors is None and bool(self.policy.asked(Stage.HEADERS))
         if self._session.envelope is None or unread:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
-        self._session = replace(self._session, size=self._size)
+        self._session = self._session._replace(size=self._size)
         verdict = self._first(Stage.END)
         return self.outcome() if verdict is CONTINUE else verdict
 
     def accepted(self) -> None:
         """The MTA has been told that this message is taken: it counts for the session."""
         session = self._session
-        self._session = replace(session, messages=session.messages + 1, octets=session.octets + self._size)
+        self._session = session._replace(messages=session.messages + 1, octets=session.octets + self._size)
 
     def abort(self) -> None:
         """The transaction is over without a message; the connection goes on."""
@@ -124,7 +125,7 @@ class Judge:
         if self._held is None:
             return Verdict(Action.ACCEPT, changes=tuple(self._changes)) if self._changes else ACCEPT
         clause, verdict = self._held
-        recipients = self._session.envelope.recipients if self._session.envelope else ()
+        recipients = tuple(self._recipients)
         taken = tuple(r for r in recipients if not clause.exempts(r))
         if self._session.connection.local and 0 < len(taken) < len(recipients):
             # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
@@ -137,7 +138,8 @@ class Judge:
         return replace(verdict, taken=taken)
 
     def _forget(self) -> None:
-        self._session = replace(self._session, envelope=None, authors=None, fields={}, size=0)
+        self._session = self._session._replace(envelope=None, authors=None, fields=_NO_FIELDS, size=0)
+        self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
         self._fields: dict[str, list[str]] = {}
         self._size = 0
         self._changes: list[Change] = []
@@ -152,7 +154,7 @@ class Judge:
     def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
         """The first refusal; a hold is kept in mind, because a later refusal still refuses."""
         for clause in self.policy.asked(stage):
-            finding = getattr(clause.rule, stage.value)(self._session, *event)
+            finding = getattr(clause.rule, stage)(self._session, *event)
             if finding is None:
                 continue
             verdict = clause.verdict(finding)

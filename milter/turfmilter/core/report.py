@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from turfmilter.core.finding import Verdict
 from turfmilter.core.ports import Slip
@@ -14,8 +15,8 @@ from turfmilter.core.session import Connection, Recipient, Session, bare
 _ADDRESS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^ ])*', re.DOTALL)
 
 
-def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient]) -> Record:
-    """What the log says of `verdict`, be it on one recipient or on a message."""
+def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> Record:
+    """What the log says of `verdict`, be it on one recipient or on a message; `more` are further fields of Record."""
     connection, envelope = session.connection, session.envelope
     texts = tuple(bare(r.text) for r in recipients)
     return Record(
@@ -31,6 +32,7 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient]) 
         rule=verdict.finding.rule if verdict.finding else "",
         entry=_entry(verdict),
         reply=str(verdict.reply or ""),
+        **more,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar
 
 from turfmilter.core.finding import Finding
 from turfmilter.core.session import Recipient, Session
 
 
-class Stage(Enum):
+class Stage(StrEnum):
     """The events at which a rule may look; the values are the methods of Rule."""
 
     CONNECT = "at_connect"
@@ -54,4 +54,4 @@ class Rule:
     @classmethod
     def looks_at(cls, stage: Stage) -> bool:
         """True when this rule overrides the method of `stage`."""
-        return getattr(cls, stage.value) is not getattr(Rule, stage.value)
+        return getattr(cls, stage) is not getattr(Rule, stage)

@@ -1,9 +1,14 @@
-"""What a rule may see of a session.  All of it is frozen: a rule can only read."""
+"""What a rule may see of a session.  All of it is frozen: a rule can only read.
+
+Named tuples and not dataclasses: several of them are made for every message, and they are made four times as fast.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from turfmilter.core.authors import Authors
 from turfmilter.core.mailbox import IPAddress, Mailbox
@@ -21,8 +26,7 @@ class Known:
         return self.names
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """The SMTP peer and the listener that it reached.
 
     `name` is the host name that the MTA has confirmed, "" for none; `names` is what DNS says.
@@ -40,8 +44,7 @@ class Connection:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """MAIL FROM: the text and the ESMTP parameters as they came, and the address in it."""
 
     text: str
@@ -49,8 +52,7 @@ class Sender:
     mailbox: Mailbox
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One RCPT TO: the text and the ESMTP parameters as they came, and the MTA's {rcpt_addr} ("" unknown)."""
 
     text: str
@@ -58,16 +60,14 @@ class Recipient:
     resolved: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Sender and the recipients that this filter has let pass so far."""
 
     sender: Sender
-    recipients: tuple[Recipient, ...] = ()
+    recipients: Sequence[Recipient] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Everything known at this stage.  `listener` has the name of its section, else the one that the MTA gives it.
 
     `account` is the authenticated name, "" for none (ANONYMOUS is none).  `fields` are the header fields that a
@@ -82,7 +82,7 @@ class Session:
     account: str = ""
     envelope: Envelope | None = None
     authors: Authors | None = None
-    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    fields: Mapping[str, Sequence[str]] = MappingProxyType({})
     size: int = 0
     messages: int = 0
     octets: int = 0

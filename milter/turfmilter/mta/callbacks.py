@@ -210,9 +210,8 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
 
     def _log(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
         milliseconds = round((self._seconds + time.perf_counter() - self._begun) * 1000)
-        line = record(self._judge.session, verdict, recipients)
-        generation = self._judge.generation.number
-        self._service.log.write(replace(line, queue_id=self._macros["i"], gen=generation, ms=milliseconds, **more))
+        known = {"queue_id": self._macros["i"], "gen": self._judge.generation.number, "ms": milliseconds}
+        self._service.log.write(record(self._judge.session, verdict, recipients, **known, **more))
 
     def _clear(self) -> None:
         """Forget the message; what was begun of it in the quarantine is removed."""
