@@ -85,13 +85,16 @@ def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Ca
     trusted = {"": config.relay.allow} | {name: listener.relay.allow for name, listener in config.listener.items()}
     alarm, lock = NatAlarm(), Lock()
 
+    def is_trusted(connection: Connection) -> bool:
+        # Only addresses can be those of many: a name is not waited for.
+        match = trusted[generation.policy(connection).listener].find(connection._replace(names=Known()), clock.today())
+        return listed(match.entry)
+
     def watch(connection: Connection) -> None:
         if connection.client is None or connection.local:
             return
-        # Only addresses can be those of many: a name is not waited for.
-        match = trusted[generation.policy(connection).listener].find(connection._replace(names=Known()), clock.today())
         with lock:
-            said = alarm.seen(connection.client, trusted=listed(match.entry))
+            said = alarm.seen(connection.client, lambda: is_trusted(connection))
         if said:
             log.say("warning", said)
 

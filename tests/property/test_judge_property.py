@@ -206,7 +206,7 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
             return verdict
         case "header", name, value:
             truth.header(name, value)
-            judge.header(name, value, len(name) + len(value) + 3)
+            judge.header(name, value.encode("utf-8", "surrogateescape"), len(name) + len(value) + 3)
             return None
         case ("end_of_headers",):
             truth.end_of_headers()

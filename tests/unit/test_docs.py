@@ -308,8 +308,8 @@ def test_every_key_stands_on_the_page_that_it_belongs_to(path: str) -> None:
 def test_the_alarm_about_nat_is_shown_as_it_goes_off(page: str) -> None:
     alarm, bridge = NatAlarm(), ip_address("172.17.0.1")
     for number in range(6):
-        alarm.seen(ip_address(f"192.0.2.{number}"), trusted=False)
-    said = next(filter(None, (alarm.seen(bridge, trusted=True) for _ in range(1000))))
+        alarm.seen(ip_address(f"192.0.2.{number}"), lambda: False)
+    said = next(filter(None, (alarm.seen(bridge, lambda: True) for _ in range(1000))))
     assert f"warning: {said}" in (line for b in blocks(ROOT / page) for line in b.content.splitlines())
 
 

@@ -66,17 +66,17 @@ def test_the_nat_alarm_goes_off_once_for_a_trusted_client_that_stands_for_most()
     bridge, other = parse_address("172.17.0.1"), parse_address("192.0.2.7")
     assert bridge is not None
     assert other is not None
-    said = [alarm.seen(bridge, trusted=True) for _ in range(199)]
+    said = [alarm.seen(bridge, lambda: True) for _ in range(199)]
     assert said == [None] * 199
-    alert = alarm.seen(bridge, trusted=True)
+    alert = alarm.seen(bridge, lambda: True)
     assert alert is not None
     assert alert.startswith("172.17.0.1 may relay and 100% of the connections come from it")
-    assert alarm.seen(bridge, trusted=True) is None
-    assert alarm.seen(other, trusted=True) is None
+    assert alarm.seen(bridge, lambda: True) is None
+    assert alarm.seen(other, lambda: True) is None
 
 
 @pytest.mark.parametrize(("client", "trusted"), [("172.17.0.1", False), ("127.0.0.1", True), ("::1", True)])
 def test_the_nat_alarm_leaves_strangers_and_this_host_alone(client: str, trusted: bool) -> None:
     alarm, address = NatAlarm(), parse_address(client)
     assert address is not None
-    assert not any(alarm.seen(address, trusted=trusted) for _ in range(400))
+    assert not any(alarm.seen(address, lambda: trusted) for _ in range(400))

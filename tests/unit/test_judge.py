@@ -122,8 +122,8 @@ def content(it: Judge, author: str = "good@there.example") -> list[Verdict]:
     """The verdicts on DATA, on the end of the header and on the end of the message; CONTINUE goes on."""
     verdicts = [it.data()]
     if verdicts[-1] is CONTINUE:
-        it.header("Subject", "bad", 14)
-        it.header("From", author, 7 + len(author))
+        it.header("Subject", b"bad", 14)
+        it.header("From", author.encode("utf-8", "surrogateescape"), 7 + len(author))
         verdicts.append(it.end_of_headers())
     if verdicts[-1] is CONTINUE:
         verdicts.append(it.end())
@@ -425,7 +425,7 @@ def test_the_parameters_of_sender_and_recipients_are_kept() -> None:
 def test_from_is_known_in_any_case(name: str) -> None:
     it = judge(rejecting(Stage.HEADERS))
     begin(it)
-    it.header(name, "bad@there.example", 20)
+    it.header(name, b"bad@there.example", 20)
     assert it.end_of_headers() == REJECTED[Stage.HEADERS]
 
 
@@ -433,7 +433,7 @@ def test_from_is_known_in_any_case(name: str) -> None:
 def test_no_other_field_names_an_author(name: str) -> None:
     it = judge(rejecting(Stage.HEADERS))
     begin(it)
-    it.header(name, "bad@there.example", 20)
+    it.header(name, b"bad@there.example", 20)
     assert it.end_of_headers() is ACCEPT
 
 
@@ -583,7 +583,7 @@ def test_the_size_of_a_message_is_that_of_its_header_and_body() -> None:
     it = judge(rejecting(Stage.END))
     begin(it)
     it.rcpt(ALICE)
-    it.header("From", "good@there.example", 26)
+    it.header("From", b"good@there.example", 26)
     it.end_of_headers()
     it.body(1000)
     it.body(200)
@@ -613,7 +613,7 @@ def test_only_the_fields_that_a_rule_wants_are_kept() -> None:
     it = judge(Clause(Wants("bad"), Action.REJECT, SORRY))
     begin(it)
     for name, value in [("X-Seen", "1"), ("x-seen", "2"), ("Subject", "3"), ("X-SEEN", "")]:
-        it.header(name, value, 9)
+        it.header(name, value.encode(), 9)
     it.end_of_headers()
     assert it.session.fields == {"x-seen": ["1", "2", ""]}
 

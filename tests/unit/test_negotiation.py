@@ -99,22 +99,17 @@ def test_nothing_is_asked_for_that_the_mta_does_not_offer(clauses: list[Clause],
 @pytest.mark.parametrize(
     ("protocol", "actions", "expected"),
     [
-        (0, 0, (False, False, False, False, False)),
-        (milter.P_SKIP, 0, (True, False, False, False, False)),
-        (milter.P_HDR_LEADSPC, 0, (False, True, False, False, False)),
-        (0, milter.DELRCPT, (False, False, True, False, False)),
-        (0, milter.SETSYMLIST, (False, False, False, True, False)),
-        (milter.P_NR_HDR, 0, (False, False, False, False, True)),
+        (0, 0, (False, False, False, False)),
+        (milter.P_SKIP, 0, (True, False, False, False)),
+        (milter.P_HDR_LEADSPC, 0, (False, True, False, False)),
+        (0, milter.DELRCPT, (False, False, True, False)),
+        (0, milter.SETSYMLIST, (False, False, False, True)),
     ],
 )
 def test_terms_say_what_was_agreed(protocol: int, actions: int, expected: tuple[bool, ...]) -> None:
     terms = Terms(protocol, actions)
     agreed = (terms.can_skip, terms.leading_space, terms.can_delete_recipients, terms.can_ask_for_macros)
-    assert (*agreed, terms.no_reply(milter.P_NR_HDR)) == expected
-
-
-def test_a_stage_that_is_always_answered_has_no_bit() -> None:
-    assert not Terms(protocol=EVERYTHING).no_reply(0)
+    assert agreed == expected
 
 
 @pytest.mark.parametrize(

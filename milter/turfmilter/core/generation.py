@@ -34,9 +34,9 @@ class Listener:
         return sum(map(bool, (self.ports, self.addresses, self.daemons)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Generation:
-    """What a connection is judged by, from its beginning to its end."""
+    """What a connection is judged by, from its beginning to its end; equal only to itself."""
 
     default: Policy
     listeners: tuple[tuple[Listener, Policy], ...] = ()

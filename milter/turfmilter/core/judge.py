@@ -16,6 +16,7 @@ from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session, bare
 
 _NO_FIELDS: Mapping[str, Sequence[str]] = MappingProxyType({})
+_NOTHING_KNOWN = Session(Connection())
 _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
@@ -27,7 +28,7 @@ class Judge:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self.policy = generation.default
-        self._session = Session(Connection())
+        self._session = _NOTHING_KNOWN
         self._connected = False
         self._trials_at_connect: tuple[str, ...] = ()
         self._forget()
@@ -82,11 +83,12 @@ class Judge:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
         return self._settled(Stage.HEADERS, Stage.END)
 
-    def header(self, name: str, value: str, octets: int) -> None:
+    def header(self, name: str, value: bytes, octets: int) -> None:
         """One header field, `octets` long."""
         self._size += octets
-        if name.lower() in self.policy.wants:
-            self._fields.setdefault(name.lower(), []).append(value)
+        name = name.lower()
+        if name in self.policy.wants:
+            self._fields.setdefault(name, []).append(value.decode("utf-8", "surrogateescape"))
 
     def end_of_headers(self) -> Verdict:
         """All header fields are known.  ACCEPT when nothing in the body can change that."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from turfmilter.core.mailbox import IPAddress
 
@@ -21,18 +22,21 @@ class NatAlarm:
         self._total = 0
         self._told: set[IPAddress] = set()
 
-    def seen(self, client: IPAddress, *, trusted: bool) -> str | None:
-        """One more connection of `client`; a sentence when the alarm goes off, else None."""
+    def seen(self, client: IPAddress, trusted: Callable[[], bool]) -> str | None:
+        """One more connection of `client`; a sentence when the alarm goes off, else None.
+
+        `trusted` is asked only when most connections come from it.
+        """
         if len(self._counts) >= _MOST:
             self._counts.clear()
             self._total = 0
-        self._counts[client] += 1
+        count = self._counts[client] = self._counts[client] + 1
         self._total += 1
-        most = self._total >= _ENOUGH and self._counts[client] * 2 > self._total
-        if not (trusted and most) or client.is_loopback or client in self._told:
+        most = self._total >= _ENOUGH and count * 2 > self._total
+        if not most or client.is_loopback or client in self._told or not trusted():
             return None
         self._told.add(client)
-        share = self._counts[client] * 100 // self._total
+        share = count * 100 // self._total
         return (
             f"{client} may relay and {share}% of the connections come from it: if it is a NAT device, a proxy or a"
             " container bridge, everybody behind it may relay; take it out of [relay] allow"

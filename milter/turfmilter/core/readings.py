@@ -64,7 +64,7 @@ def read_sender(text: str) -> Mailbox:
 
 
 def _disguised(text: str, local: str) -> bool:
-    return bool(_IMCEA.fullmatch(local)) or unicodedata.normalize("NFKC", text) != text
+    return bool(_IMCEA.fullmatch(local)) or not (text.isascii() or unicodedata.is_normalized("NFKC", text))
 
 
 def _all(text: str) -> dict[Mailbox, None]:

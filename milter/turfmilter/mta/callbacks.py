@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import Milter
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
@@ -27,6 +26,8 @@ from turfmilter.mta.recipients import deletable
 from turfmilter.mta.service import Service
 from turfmilter.mta.transcript import Transcript
 from turfmilter.mta.undelivered import undelivered
+
+_CONTINUE, _NO_REPLY = int(milter.CONTINUE), int(milter.NOREPLY)
 
 _Callback = Callable[..., int]
 
@@ -46,17 +47,19 @@ def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
             except Exception as error:  # noqa: BLE001 - whatever it is, the MTA must hear 451
                 code = self._fail(callback.__name__, error)
             self._seconds += time.perf_counter() - self._begun
-            return int(milter.NOREPLY) if self._terms.no_reply(no_reply) else code
+            return _NO_REPLY if self._terms.protocol & no_reply else code
 
         return guarded
 
     return wrap
 
 
-class Callbacks(Milter.Base):  # type: ignore[misc]
-    """One connection of the MTA.  pymilter's object goes no further than this floor."""
+class Callbacks:
+    """One connection of the MTA.  pymilter's object, `context`, goes no further than this floor."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, context: Any, service: Service) -> None:
+        self._ctx = context
+        self._macros = Macros(context)
         self._service = service
         self._judge = Judge(service.generation())
         self._terms = Terms()
@@ -69,13 +72,12 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
 
     def negotiate(self, opts: list[int]) -> int:
         """Ask for what the policy needs.  An exception here closes the connection: the MTA's default action."""
-        self._macros = Macros(self._ctx)
         self._terms = negotiate(self._judge.generation, opts[0], opts[1])
         if self._terms.can_ask_for_macros:
             self._macros.ask()
         self._service.remarks.make(lacking(self._judge.generation, self._terms))
         opts[:] = [self._terms.actions, self._terms.protocol, 0, 0]
-        return int(milter.CONTINUE)
+        return _CONTINUE
 
     @_guarded(milter.P_NR_CONN)
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
@@ -93,21 +95,23 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         """HELO or EHLO."""
         self._clear()
         self._judge.helo(hostname)
-        return int(milter.CONTINUE)
+        return _CONTINUE
 
     @_guarded(milter.P_NR_MAIL)
-    def envfrom(self, sender: str, *params: str) -> int:
+    def envfrom(self, sender: bytes, *params: bytes) -> int:
         """MAIL FROM."""
         self._clear()
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
-        self._judge.mail(sender, params, account=account, tls=bool(self._macros["{tls_version}"]))
-        return int(milter.CONTINUE)
+        self._judge.mail(
+            _text(sender), tuple(map(_text, params)), account=account, tls=bool(self._macros["{tls_version}"])
+        )
+        return _CONTINUE
 
     @_guarded()
-    def envrcpt(self, to: str, *params: str) -> int:
+    def envrcpt(self, to: bytes, *params: bytes) -> int:
         """RCPT TO."""
-        recipient = Recipient(to, params, self._macros["{rcpt_addr}"])
+        recipient = Recipient(_text(to), tuple(map(_text, params)), self._macros["{rcpt_addr}"])
         verdict = self._judge.rcpt(recipient)
         if verdict is not CONTINUE:
             self._log(verdict, (recipient,))
@@ -121,14 +125,14 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         return self._answer(self._judge.data())
 
     @_guarded(milter.P_NR_HDR)
-    def header_bytes(self, name: str, value: bytes) -> int:
+    def header(self, name: str, value: bytes) -> int:
         """One header field, its bytes as they are."""
         bare_folds = value.count(b"\n") - value.count(b"\r\n")  # both MTAs show a fold without its CR
         octets = len(name) + len(value) + bare_folds + 3  # the colon and CRLF
-        self._judge.header(name, value.decode("utf-8", "surrogateescape"), octets)
+        self._judge.header(name, value, octets)
         if self._transcript:
             self._transcript.header(name, value)
-        return int(milter.CONTINUE)
+        return _CONTINUE
 
     @_guarded()
     def eoh(self) -> int:
@@ -148,11 +152,11 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         """A part of the body."""
         self._judge.body(len(chunk))
         if self._judge.generation.measures and self._hold is None:
-            return int(milter.CONTINUE)
+            return _CONTINUE
         if self._hold is None or self._hold.failed:
             return int(milter.SKIP if self._terms.can_skip else milter.CONTINUE)
         self._hold.write(chunk)
-        return int(milter.CONTINUE)
+        return _CONTINUE
 
     @_guarded()
     def eom(self) -> int:
@@ -171,13 +175,13 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         """The transaction is over without a message."""
         self._clear()
         self._judge.abort()
-        return int(milter.CONTINUE)
+        return _CONTINUE
 
     def close(self) -> int:
         """The connection is over, possibly before anything else was seen of it."""
         self._clear()
         self._service.sessions.closed()
-        return int(milter.CONTINUE)
+        return _CONTINUE
 
     def _names(self) -> Names | None:
         """Who looks names up, if a rule of any listener needs one."""
@@ -191,7 +195,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
         try:
             if self._hold is None:
                 raise QuarantineError("the MTA did not show the message", full=False)
-            return verdict, self._hold.commit(self._service.executor, self.progress)
+            return verdict, self._hold.commit(self._service.executor, self._ctx.progress)
         except QuarantineError as error:
             self._service.log.say("error", f"quarantine: {error}")
             reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]
@@ -229,3 +233,7 @@ class Callbacks(Milter.Base):  # type: ignore[misc]
             "error", f"{stage}: {type(error).__name__}: {error} at {where.name}:{where.lineno} in {self._judge.session}"
         )
         return refuse(self._ctx, REPLIES["error"])
+
+
+def _text(argument: bytes) -> str:
+    return argument.decode("utf-8", "surrogateescape")

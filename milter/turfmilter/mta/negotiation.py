@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import milter
 
@@ -21,10 +22,6 @@ class Terms:
 
     protocol: int = 0
     actions: int = 0
-
-    def no_reply(self, bit: int) -> bool:
-        """True when the MTA waits for no answer at the stage of this P_NR_* bit."""
-        return bool(self.protocol & bit)
 
     @property
     def can_skip(self) -> bool:
@@ -52,6 +49,8 @@ class Terms:
         return bool(self.actions & milter.SETSYMLIST)
 
 
+# Only the last answer of each is kept: an MTA offers the same at every connection, and old generations must go.
+@lru_cache(maxsize=1)
 def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
     """The terms out of the `actions` and `protocol` bits that the MTA offers."""
     wanted = milter.P_NOUNKNOWN | milter.P_SKIP | _unneeded_content(generation)
@@ -64,8 +63,29 @@ def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
     return Terms(protocol & wanted, actions & _wanted_actions(generation))
 
 
-def lacking(generation: Generation, terms: Terms) -> Iterator[str]:
+@lru_cache(maxsize=1)
+def lacking(generation: Generation, terms: Terms) -> tuple[str, ...]:
     """What `generation` needs of an MTA and this one does not offer, each with what follows from it."""
+    return tuple(_lacking(generation, terms))
+
+
+def _wanted_actions(generation: Generation) -> int:
+    wanted = int(milter.SETSYMLIST)
+    if generation.does(*_TAKING):
+        wanted |= milter.DELRCPT
+    if generation.does(Action.CHANGE):
+        wanted |= milter.ADDHDRS | milter.CHGHDRS
+    return wanted
+
+
+def _unneeded_content(generation: Generation) -> int:
+    """The bits for what need not be shown of the message itself."""
+    if generation.does(Action.HOLD) or generation.measures:
+        return int(milter.P_HDR_LEADSPC)  # every byte is kept, or counts
+    return int(milter.P_NOBODY if generation.asks(Stage.HEADERS) else _NO_CONTENT)
+
+
+def _lacking(generation: Generation, terms: Terms) -> Iterator[str]:
     if any(policy.clauses for policy in generation.policies) and not terms.can_ask_for_macros:
         yield (
             "the MTA takes no list of macros (SMFIF_SETSYMLIST): client names, listeners and accounts"
@@ -86,19 +106,3 @@ def lacking(generation: Generation, terms: Terms) -> Iterator[str]:
             "the MTA does not show the blanks behind the colon of a header (SMFIP_HDR_LEADSPC): held messages have one"
             " there, which can break their DKIM signatures"
         )
-
-
-def _wanted_actions(generation: Generation) -> int:
-    wanted = int(milter.SETSYMLIST)
-    if generation.does(*_TAKING):
-        wanted |= milter.DELRCPT
-    if generation.does(Action.CHANGE):
-        wanted |= milter.ADDHDRS | milter.CHGHDRS
-    return wanted
-
-
-def _unneeded_content(generation: Generation) -> int:
-    """The bits for what need not be shown of the message itself."""
-    if generation.does(Action.HOLD) or generation.measures:
-        return int(milter.P_HDR_LEADSPC)  # every byte is kept, or counts
-    return int(milter.P_NOBODY if generation.asks(Stage.HEADERS) else _NO_CONTENT)

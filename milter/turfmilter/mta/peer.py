@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
+from ipaddress import IPv4Address
 from typing import Any
 
 from turfmilter.core.mailbox import IPAddress, fold_domain, literal_address, parse_address
@@ -19,7 +21,7 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None) 
     `names` starts the look-up of a client that the MTA has not confirmed; None where no rule needs a name.
     """
     address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
-    client = parse_address(address.partition("%")[0])
+    client = _client(address)
     name = _name(macros["{client_name}"]) if macros["{client_resolve}"] == "OK" else ""
     local = _is_local(family, client, port, macros)
     return Connection(
@@ -32,6 +34,13 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None) 
         host=macros["j"],
         local=local,
     )
+
+
+def _client(address: str) -> IPAddress | None:
+    try:  # the C library reads it in a tenth of the time
+        return IPv4Address(socket.inet_pton(socket.AF_INET, address))
+    except OSError:
+        return parse_address(address.partition("%")[0])
 
 
 def _lookup(name: str, client: IPAddress | None, names: Names | None) -> Lookup:
@@ -61,6 +70,7 @@ def _local_address(macros: Macros) -> IPAddress | None:
     return next((a for a in addresses if a and not a.is_unspecified), None)
 
 
+@lru_cache(maxsize=64)  # a machine has few
 def _address(text: str) -> IPAddress | None:
     """Written as 192.0.2.1, 2001:db8::1 or IPv6:2001:db8::1."""
     return literal_address(f"[{text}]")

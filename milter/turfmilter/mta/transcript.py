@@ -9,13 +9,16 @@ class Transcript:
     def __init__(self, leading_space: bool) -> None:
         # Without SMFIP_HDR_LEADSPC the MTA has dropped the blanks behind the colon; one is the usual spelling.
         self._colon = b":" if leading_space else b": "
-        self._parts: list[bytes] = []
+        self._fields: list[tuple[str, bytes]] = []
 
     def header(self, name: str, value: bytes) -> None:
-        """One header field; both MTAs show its folds as a bare LF."""
-        folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        self._parts += [name.encode("utf-8", "surrogateescape"), self._colon, folded, b"\r\n"]
+        """One header field.  Only kept here: few messages are held, and all have many fields."""
+        self._fields.append((name, value))
 
     def head(self) -> bytes:
         """The whole header with the empty line that ends it."""
-        return b"".join([*self._parts, b"\r\n"])
+        return b"".join([*(self._line(name, value) for name, value in self._fields), b"\r\n"])
+
+    def _line(self, name: str, value: bytes) -> bytes:
+        folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # both MTAs show a fold as a bare LF
+        return name.encode("utf-8", "surrogateescape") + self._colon + folded + b"\r\n"

@@ -52,6 +52,8 @@ class ConnectAtRcpt(_Connect):
 
     def _is_postmaster(self, recipient: Recipient) -> bool:
         """RFC 5321 §4.5.1: postmaster, also without a domain, is how whoever is refused asks why."""
+        if "postmaster" not in recipient.text.casefold():
+            return False
         mailbox, *hidden = read(recipient.text).mailboxes or (None,)
         if mailbox is None or hidden or mailbox.local != "postmaster":
             return False

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from json import dumps
+from operator import attrgetter
 
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Level
@@ -13,6 +14,7 @@ from turfmilter.core.record import Record
 
 # The keys of policy.md in their order, each with the value that means absent.
 _KEYS = tuple((field.name, field.default) for field in fields(Record) if field.name != "queue_id")
+_values = attrgetter(*(key for key, _ in _KEYS))
 _PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
 _MOST = 10  # items of a list; nrcpt says how many recipients there are
 _LONGEST = 224  # octets of one value: the 32 values that there can be then fit into 8 KiB
@@ -54,8 +56,8 @@ JSON = Form(json, json_notice)
 
 
 def _present(record: Record) -> list[tuple[str, object]]:
-    values = ((key, getattr(record, key), absent) for key, absent in _KEYS)
-    return [(key, value) for key, value, absent in values if value != absent]
+    values = zip(_KEYS, _values(record), strict=True)
+    return [(key, value) for (key, absent), value in values if value != absent]
 
 
 def _text(value: object) -> str:
@@ -73,6 +75,8 @@ def _json(value: object) -> object:
 
 
 def _quoted(value: str) -> str:
+    if len(value) <= _LONGEST and _PLAIN.fullmatch(value):  # nearly all: nothing to escape and nothing to cut
+        return value
     shown = _fitted(value)
     if _PLAIN.fullmatch(shown):
         return shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -11,11 +12,14 @@ _FACILITY_MAIL = 2 << 3  # RFC 3164 §4.1.1
 _PATIENCE = 0.5  # seconds that one line may wait in a full socket
 
 
-class Sink(Protocol):
-    """Takes one line, and may block for it: only the log's own thread calls it."""
+Line = tuple[int, str]  # the severity of RFC 3164, and the text
 
-    def send(self, severity: int, line: str, /) -> bool:
-        """False when the line was not taken; it may be offered again.  `severity` is that of RFC 3164."""
+
+class Sink(Protocol):
+    """Takes lines, and may block for them: only the log's own thread calls it."""
+
+    def send(self, lines: Sequence[Line], /) -> int:
+        """How many of the lines were taken, from the first on; the others may be offered again."""
 
 
 class Stream:
@@ -24,13 +28,13 @@ class Stream:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def send(self, _severity: int, line: str, /) -> bool:
+    def send(self, lines: Sequence[Line], /) -> int:
         try:
-            self._stream.write(line + "\n")
+            self._stream.write("".join(f"{line}\n" for _, line in lines))
             self._stream.flush()
         except (OSError, ValueError):  # a reader that went away, or closed at exit
-            return False
-        return True
+            return 0
+        return len(lines)
 
 
 class Syslog:
@@ -40,10 +44,13 @@ class Syslog:
         self._path = path
         self._socket: socket.socket | None = None
 
-    def send(self, severity: int, line: str, /) -> bool:
-        datagram = f"<{_FACILITY_MAIL | severity}>turfmilter[{os.getpid()}]: {line}".encode()
-        # A syslogd that was restarted listens on a new socket: what was connected to the old one fails once.
-        return self._sent(datagram) or self._sent(datagram)
+    def send(self, lines: Sequence[Line], /) -> int:
+        for taken, (severity, line) in enumerate(lines):
+            datagram = f"<{_FACILITY_MAIL | severity}>turfmilter[{os.getpid()}]: {line}".encode()
+            # A syslogd that was restarted listens on a new socket: what was connected to the old one fails once.
+            if not (self._sent(datagram) or self._sent(datagram)):
+                return taken
+        return len(lines)
 
     def _sent(self, datagram: bytes) -> bool:
         try:

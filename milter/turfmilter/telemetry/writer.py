@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
 from turfmilter.core.ports import Level
 from turfmilter.core.record import Record
 from turfmilter.telemetry.line import TEXT, Form
-from turfmilter.telemetry.sink import Sink
+from turfmilter.telemetry.sink import Line, Sink
 
 _SEVERITY: dict[Level, int] = {"error": 3, "warning": 4, "info": 6}  # RFC 3164 §4.1.1
 _AGAIN = 0.2  # seconds until a line that was not taken is offered again
+_GATHERING = 0.02  # seconds in which lines gather: woken for each of them, the thread would hold up the callbacks
 
 
 class LogWriter:
@@ -21,7 +23,7 @@ class LogWriter:
         self._sink = sink
         self._form = form
         self._room = room
-        self._lines: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
+        self._lines: SimpleQueue[Line | None] = SimpleQueue()
         self._dropped = 0
         self._counting = Lock()
         self._stopping = Event()
@@ -54,21 +56,33 @@ class LogWriter:
                 self._dropped += 1
 
     def _run(self) -> None:
-        while (item := self._lines.get()) is not None:
-            if not (self._own_up() and self._deliver(*item)):
+        more = True
+        while more:
+            lines, more = self._next()
+            if not (self._own_up() and self._deliver(lines)):
                 return
+            self._stopping.wait(_GATHERING)
         self._own_up()
+
+    def _next(self) -> tuple[list[Line], bool]:
+        """Wait for a line, and take all that are there; False when they are the last."""
+        lines: list[Line] = []
+        while (line := self._lines.get()) is not None:
+            lines.append(line)
+            if self._lines.empty():
+                return lines, True
+        return lines, False
 
     def _own_up(self) -> bool:
         """Say how many lines were dropped, if any were."""
         with self._counting:
             dropped, self._dropped = self._dropped, 0
         said = f"dropped={dropped}: the log could not take more lines"
-        return not dropped or self._deliver(_SEVERITY["warning"], self._form.notice("warning", said))
+        return not dropped or self._deliver([(_SEVERITY["warning"], self._form.notice("warning", said))])
 
-    def _deliver(self, severity: int, line: str) -> bool:
-        """Offer `line` until it is taken; False when the program stops before."""
-        while not self._sink.send(severity, line):
+    def _deliver(self, lines: Sequence[Line]) -> bool:
+        """Offer `lines` until they are taken; False when the program stops before."""
+        while lines := lines[self._sink.send(lines) :]:
             if self._stopping.wait(_AGAIN):
                 return False
         return True
