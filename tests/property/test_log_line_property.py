@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as stdlib
 import re
-from dataclasses import fields
+from typing import get_type_hints
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,8 +27,8 @@ long = st.text(st.characters(exclude_categories=()), min_size=100) | short.map(l
 def records(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Record]:
     counts = st.integers(0, 10**12)
     lists = st.lists(texts, max_size=12).map(tuple)
-    kinds = {"str": texts, "str | None": st.none() | texts, "int": counts, "int | None": st.none() | counts}
-    return st.builds(Record, **{f.name: kinds.get(str(f.type), lists) for f in fields(Record)})
+    kinds = {str: texts, str | None: st.none() | texts, int: counts, int | None: st.none() | counts}
+    return st.builds(Record, **{name: kinds.get(kind, lists) for name, kind in get_type_hints(Record).items()})
 
 
 def plain(item: str) -> str:
@@ -45,7 +45,8 @@ def plain(item: str) -> str:
 
 def said(record: Record) -> dict[str, object]:
     """What the line must say: the fields that are not absent."""
-    present = {f.name: getattr(record, f.name) for f in fields(Record) if getattr(record, f.name) != f.default}
+    absent = Record._field_defaults
+    present = {name: value for name, value in record._asdict().items() if value != absent[name]}
     shown = {k: v[:10] if isinstance(v, tuple) else (str(v),) for k, v in present.items()}
     return {"queue_id": ("NOQUEUE",), **shown}
 

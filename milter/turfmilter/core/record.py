@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One message or one refusal.  Absent values are "", (), 0 for counts and None for size, and left out."""
 
     queue_id: str = ""

@@ -10,14 +10,13 @@ from typing import Any
 
 import milter
 
-# As the events of SMTP are called, in their order.
+# As the events of SMTP are called, in their order.  What came at an earlier one stays known, and each that we ask
+# about lets another thread have Python's lock: HELO and the end of the message need no request.
 STAGES = {
     milter.M_CONNECT: "connect",
-    milter.M_HELO: "HELO",
     milter.M_ENVFROM: "MAIL",
     milter.M_ENVRCPT: "RCPT",
     milter.M_DATA: "DATA",
-    milter.M_EOM: "end of the message",
 }
 
 
@@ -86,7 +85,7 @@ MACROS = {
         "`{daemon_addr}` alone counts",
     ),
     "i": Macro(
-        (milter.M_ENVFROM, milter.M_ENVRCPT, milter.M_DATA, milter.M_EOM),
+        (milter.M_ENVFROM, milter.M_ENVRCPT, milter.M_DATA),
         "the queue id, in the log and in the block of a held message",
         "from the second recipient on; at MAIL for local submissions",
         "from MAIL on",
@@ -107,7 +106,7 @@ MACROS = {
         "the client counts as not logged in",
     ),
     "{tls_version}": Macro(
-        (milter.M_HELO, milter.M_ENVFROM),
+        (milter.M_ENVFROM,),
         "whether the session is encrypted: `require_tls`, `authenticated_needs_tls`",
         "once the session is encrypted",
         "the same",

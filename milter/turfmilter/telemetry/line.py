@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from json import dumps
-from operator import attrgetter
 
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Level
 from turfmilter.core.record import Record
 
 # The keys of policy.md in their order, each with the value that means absent.
-_KEYS = tuple((field.name, field.default) for field in fields(Record) if field.name != "queue_id")
-_values = attrgetter(*(key for key, _ in _KEYS))
+_KEYS = tuple(Record._field_defaults.items())
 _PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
 _MOST = 10  # items of a list; nrcpt says how many recipients there are
 _LONGEST = 224  # octets of one value: the 32 values that there can be then fit into 8 KiB
@@ -32,7 +30,7 @@ class Form:
 
 def text(record: Record) -> str:
     """The queue id, then key=value pairs; quoted and escaped, so that nobody outside can forge a line."""
-    pairs = (f"{key}={_text(value)}" for key, value in _present(record))
+    pairs = [f"{key}={_text(value)}" for key, value in _present(record)]
     return f"{_quoted(record.queue_id or 'NOQUEUE')}: {' '.join(pairs)}"
 
 
@@ -56,16 +54,16 @@ JSON = Form(json, json_notice)
 
 
 def _present(record: Record) -> list[tuple[str, object]]:
-    values = zip(_KEYS, _values(record), strict=True)
-    return [(key, value) for (key, absent), value in values if value != absent]
+    _queue_id, *pairs = zip(_KEYS, record, strict=True)
+    return [(key, value) for (key, absent), value in pairs if value != absent]
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return _quoted(value) if value else "<>"  # only the sender can be empty and yet be there
     if isinstance(value, tuple):
-        return ",".join(_quoted(item) for item in value[:_MOST])
-    if value == "":  # only the sender can be empty and yet be there
-        return "<>"
-    return _quoted(str(value))
+        return ",".join(map(_quoted, value[:_MOST]))
+    return str(value)
 
 
 def _json(value: object) -> object:
