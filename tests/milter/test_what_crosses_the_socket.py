@@ -11,9 +11,11 @@ RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
 NAMED = 'domains = ["rig.test"]\n[relay]\nallow = ["partner.test"]\n'
 AT_ONCE = RELAY + '[connect]\ndeny = ["198.51.100.7"]\nreply_at = "connect"\n'
 MEASURED = RELAY + '[limits]\nmessage_size = "1 MB"\n'
+MEASURED_IN_TRIAL = 'mode = "trial"\n' + MEASURED
 STAMPED = RELAY + '[reverse_name]\ncheck = "stamp"\n'
 HELD = RELAY + '[turf]\ntables = ["@turf.test"]\ndirectory = "{quarantine}"\n'
 DISCARDED = RELAY + '[turf]\ntables = ["@turf.test"]\ndiscard = true\n'
+HELD_AND_MEASURED = HELD + '[limits]\nmessage_size = "1 MB"\n'
 SENDERS_ONLY = HELD + 'match = ["sender"]\n'
 SENDERS_DISCARDED = DISCARDED + 'match = ["sender"]\n'
 TRIED = 'mode = "trial"\n' + HELD
@@ -103,6 +105,33 @@ def test_a_held_message_crosses_the_socket_whole(filters: Filters) -> None:
     with filters(HELD).session() as client:
         assert str(client.message("<spam@turf.test>", ["<b@rig.test>"], body=b"x" * 200_000).end) == "discard"
         assert client.round_trips == {"negotiate": 1, "rcpt": 1, "data": 1, "eoh": 1, "body": 4, "eom": 1}
+
+
+def test_a_cap_on_the_size_counts_the_body_and_stops_it_as_soon_as_it_is_too_big(filters: Filters) -> None:
+    with filters(MEASURED).session() as client:
+        assert str(client.message("<a@out.test>", ["<b@rig.test>"], body=b"x" * 150_000).end) == "accept"
+        assert client.round_trips == {"negotiate": 1, "rcpt": 1, "data": 1, "eoh": 1, "body": 3, "eom": 1}
+        client.sent_bytes.clear()
+        too_big = client.message("<a@out.test>", ["<b@rig.test>"], body=b"x" * 5_000_000)
+        assert str(too_big.end).startswith("552 5.3.4")
+        # 15 chunks of 65,535 bytes are within the megabyte, and the sixteenth is the last that is asked for.
+        assert client.round_trips["body"] == 3 + 16
+        assert client.sent_bytes["body"] == 16 * (65_535 + 5)
+
+
+def test_a_cap_on_the_size_in_trial_sees_the_whole_body(filters: Filters) -> None:
+    with filters(MEASURED_IN_TRIAL).session() as client:
+        assert str(client.message("<a@out.test>", ["<b@rig.test>"], body=b"x" * 1_500_000).end) == "accept"
+        assert client.sent_bytes["body"] == 1_500_000 + 23 * 5
+
+
+def test_a_held_message_that_is_too_big_is_not_read_to_its_end(filters: Filters) -> None:
+    running = filters(HELD_AND_MEASURED)
+    with running.session() as client:
+        assert str(client.message("<spam@turf.test>", ["<b@rig.test>"], body=b"x" * 5_000_000).end).startswith("552")
+        assert client.round_trips["body"] == 16
+    assert running.held() == []
+    assert running.unfinished() == []
 
 
 @pytest.mark.parametrize("settings", [RELAY, HELD, DISCARDED, TRIED])

@@ -208,6 +208,9 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
             truth.header(name, value)
             judge.header(name, value.encode("utf-8", "surrogateescape"), len(name) + len(value) + 3)
             return None
+        case "body", octets:
+            judge.body(octets)
+            return None
         case ("end_of_headers",):
             truth.end_of_headers()
         case (("connect" | "helo" | "abort"), *_):

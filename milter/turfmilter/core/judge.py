@@ -97,9 +97,10 @@ class Judge:
         self._standing = self._first(Stage.HEADERS)
         return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
 
-    def body(self, octets: int) -> None:
-        """A part of the body, `octets` long."""
+    def body(self, octets: int) -> bool:
+        """A part of the body, `octets` long; False when the message is too big already, so that no more is needed."""
         self._size += octets
+        return not self._is_too_big()
 
     def end(self) -> Verdict:
         """The message is complete; this verdict is final, unless the message cannot be held."""
@@ -138,6 +139,13 @@ class Judge:
         if len(taken) < len(recipients):
             return replace(verdict, taken=taken, partly=True, reply=None, changes=tuple(self._changes))
         return replace(verdict, taken=taken)
+
+    def _is_too_big(self) -> bool:
+        """True when the first rule about the size that is enforced refuses what has been seen by now."""
+        for clause in self.policy.asked(Stage.END):
+            if clause.rule.measures and clause.mode is Mode.ENFORCE:
+                return clause.rule.at_end(self._session._replace(size=self._size)) is not None
+        return False
 
     def _forget(self) -> None:
         self._session = self._session._replace(envelope=None, authors=None, fields=_NO_FIELDS, size=0)

@@ -150,13 +150,14 @@ class Callbacks:
     @_guarded()
     def body(self, chunk: bytes) -> int:
         """A part of the body."""
-        self._judge.body(len(chunk))
-        if self._judge.generation.measures and self._hold is None:
-            return _CONTINUE
-        if self._hold is None or self._hold.failed:
-            return int(milter.SKIP if self._terms.can_skip else milter.CONTINUE)
-        self._hold.write(chunk)
-        return _CONTINUE
+        wanted = self._judge.body(len(chunk))
+        if self._hold is None:
+            wanted = wanted and self._judge.generation.measures
+        elif wanted and not self._hold.failed:
+            self._hold.write(chunk)
+        else:
+            wanted = False
+        return _CONTINUE if wanted or not self._terms.can_skip else int(milter.SKIP)
 
     @_guarded()
     def eom(self) -> int:
