@@ -8,17 +8,21 @@ from pathlib import Path
 from turfmilter.config.schema import Config
 
 TURF = "turf.example"  # a domain on every turf table; the load's other senders are on none
-_HAS_WORKERS = "workers" in {field.name for field in fields(Config)}
+_KEYS = {field.name for field in fields(Config)}
 
 
 def settings(
-    place: Path, *, match: str = '"sender"', workers: int = 1, turf: int = 10_000, networks: int = 10_000
+    place: Path, *, match: str = '"sender"', turf: int = 10_000, networks: int = 10_000, **processes: int
 ) -> str:
-    """The TOML text for a filter in `place`, where the tables are written, too."""
+    """The TOML text for a filter in `place`, where the tables are written, too.
+
+    `processes` are the keys about workers, as far as the filter has them.
+    """
     place.mkdir(exist_ok=True)
     _write(place / "turf.table", turf_lines(turf))
     _write(place / "clients.deny", network_lines(networks))
-    above = f"workers = {workers}\n" if _HAS_WORKERS else ""
+    processes = {"workers": 1, **processes}
+    above = "".join(f"{key} = {value}\n" for key, value in processes.items() if key in _KEYS)
     return f"""{above}domains = ["rig.test"]
 
 [connect]
@@ -33,7 +37,7 @@ directory = "{{quarantine}}"
 
 def has_workers(number: int) -> bool:
     """True when the filter can be told to have that many workers."""
-    return number == 1 or _HAS_WORKERS
+    return number == 1 or "workers" in _KEYS
 
 
 def turf_lines(count: int) -> list[str]:
