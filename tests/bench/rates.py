@@ -61,8 +61,8 @@ def _figure(kind: str, workers: int, ours: Sequence[Run], reference: Sequence[Ru
             f"CPU a session {_cpu(ours)} µs against {_cpu(reference)} µs",
             f"{ours[-1].crossing()}; the reference {reference[-1].crossing()}",
         ),
-        limit=f"an empty Python filter, not bound to a processor, reaches {ratio(limits, others):.2f}"
-        f" with one process and {_cpu(bare)} µs",
+        limit=f"a Python filter that asks for the same and does nothing reaches {ratio(limits, others):.2f}"
+        f" with one process, at {_cpu(bare)} µs of CPU a session",
         numbers={"rates": rates, "reference": others, "empty": limits, "cpu_us": [run.cpu_each for run in ours]},
     )
 

@@ -15,7 +15,7 @@ def undelivered(generation: Generation, connection: Connection, macros: Macros) 
     Only what every client of every MTA comes with is missed: a local submission has none of them, Sendmail names
     no local address to a client on loopback, and who sends no {auth_type} has not logged in.
     """
-    if connection.local or connection.client is None:
+    if connection.local or connection.client is None or not (generation.listeners or generation.needs_names):
         return
     listeners = [listener for listener, _ in generation.listeners]
     absent = {
