@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from statistics import median
@@ -142,7 +143,7 @@ def lookups(subject: Subject, small: Path, big: Path) -> list[dict[str, float]]:
     """Microseconds, and how many times as long as in the small table."""
     found = []
     for name, probes in (("a miss", subject.miss), ("a hit", subject.hit)):
-        both = [in_child(lambda path=path, probes=probes: once(subject, path, probes)) for path in (small, big)]
+        both = [in_child(partial(once, subject, path, probes)) for path in (small, big)]
         found.append({f"microseconds of {name}": both[1], f"{name} against a table of {SMALL}": both[1] / both[0]})
     return found
 
