@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -10,13 +9,16 @@ from pathlib import Path
 from threading import Lock
 
 from turfmilter.config.choices import LogFormat, LogTo
+from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.entry import listed
 from turfmilter.core.generation import Generation
 from turfmilter.core.nat import NatAlarm
 from turfmilter.core.policy import Policy
-from turfmilter.core.ports import Clock, Log
+from turfmilter.core.ports import Clock, Log, QuarantineError
 from turfmilter.core.session import Connection, Known
+from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.mta.remarks import Remarks
 from turfmilter.mta.service import Service
 from turfmilter.mta.sessions import Sessions
@@ -61,22 +63,56 @@ def build_quarantines(config: Config) -> dict[Path, Maildir]:
 
 def build_log(config: Config) -> LogWriter:
     """The log; its thread is started by whoever uses it."""
-    sink = Stream(sys.stderr) if config.log.to is LogTo.STDERR else Syslog()
+    # A stream of its own: a lock of sys.stderr may be held by another thread when a process is forked.
+    stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115 - open as long as the process is
+    sink = Stream(stderr) if config.log.to is LogTo.STDERR else Syslog()
     return LogWriter(sink, JSON if config.log.format is LogFormat.JSON else TEXT)
 
 
-def build_service(config: Config, log: Log) -> Service:
+def build_program(path: Path, socket: SocketSpec | None) -> Program:
+    """What the processes of the daemon are made of, with the configuration in the file `path`."""
+
+    def load_generation(number: int) -> Loaded:
+        config = load_config(path, socket)
+        warnings = (*config.warnings, *check_quarantines(config))
+        return Loaded(config, build_generation(config, number), warnings)
+
+    return Program(load_generation, build_service, build_log)
+
+
+def load_config(path: Path, socket: SocketSpec | None) -> Config:
+    """The configuration, with another `socket` than the file's if there is one.  Raises ConfigError."""
+    config = load(path)
+    return replace(config, socket=socket) if socket else config
+
+
+def check_quarantines(config: Config) -> list[str]:
+    """Warnings about the quarantines.  Raises UnusableMaildir."""
+    warnings = []
+    for quarantine in build_quarantines(config).values():
+        quarantine.check()
+        quarantine.clean()
+        try:
+            quarantine.require_room()
+        except QuarantineError as error:
+            warnings.append(f"{error}: messages that are to be held are answered 452 until there is room")
+    return warnings
+
+
+def build_service(loaded: Loaded, log: Log) -> Service:
     """What the connections of one process share."""
-    generation, clock = build_generation(config), SystemClock()
+    config, generation, clock = loaded.config, loaded.generation, SystemClock()
+    names = DnsNames(config.dns.nameservers, timeout=config.dns.timeout)
     return Service(
         generation=lambda: generation,
-        names=DnsNames(config.dns.nameservers, timeout=config.dns.timeout),
+        names=names,
         log=log,
         clock=clock,
         executor=ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="quarantine"),
         sessions=Sessions(),
         watch=_watch(config, generation, log, clock),
         remarks=Remarks(log),
+        figures=names.figures,
     )
 
 

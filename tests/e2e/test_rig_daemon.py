@@ -17,7 +17,7 @@ def daemon(place: Path) -> Daemon:
     """The filter without an MTA, not yet started."""
     config = place / "turfmilter.toml"
     config.write_text(
-        f'socket = "unix:{place}/s"\nuser = "nobody"\ndomains = ["rig.test"]\n[log]\nto = "stderr"\n'
+        f'socket = "unix:{place}/s"\nuser = "nobody"\nstatus = ""\ndomains = ["rig.test"]\n[log]\nto = "stderr"\n'
         '[turf]\ntables = ["@spam.test"]\ndiscard = true\n'
     )
     return Daemon(config, f"unix:{place}/s")

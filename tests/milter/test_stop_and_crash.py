@@ -18,7 +18,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.supervisor import Supervisor
-from turfmilter.mta import server
+from turfmilter.mta.door import Door
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
@@ -92,7 +92,7 @@ def test_a_listening_socket_that_is_given_up_takes_nobody_and_can_still_be_asked
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"inet:{listening.getsockname()[1]}@127.0.0.1"
         assert accepts(address)
-        server.stop_accepting(listening.fileno())
+        Door(listening.fileno()).close()
         assert not accepts(address)
         with socket.socket(fileno=os.dup(listening.fileno())) as asked, pytest.raises(BlockingIOError):
             asked.accept()

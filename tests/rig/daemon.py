@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from rig import wait
-from rig.link import accepts
+from rig.manager import Manager
 from rig.process import Process
 
 _SOURCE = Path(__file__).parents[2] / "milter"
@@ -26,7 +26,9 @@ class Daemon:
         self.socket = socket
         self.log_file = config.with_suffix(".log")
         program: list[str | Path] = [sys.executable, "-m", "turfmilter", "-f", "-c", config]
-        self.process = Process(program, self.log_file, env={"PYTHONPATH": str(_SOURCE)})
+        self.manager = Manager(config.with_suffix(".notify"))
+        environment = {"PYTHONPATH": str(_SOURCE), "NOTIFY_SOCKET": str(self.manager.path)}
+        self.process = Process(program, self.log_file, env=environment)
 
     def __enter__(self) -> Self:
         self.start()
@@ -38,11 +40,12 @@ class Daemon:
         self.stop()
 
     def start(self, seconds: float = 20.0) -> None:
-        """Start it, and return when its socket takes connections.
+        """Start it, and return when it says that it serves.
 
         Raises ProcessEnded, with its exit status and what it said, when it ends instead.
         """
-        self.process.start(lambda: accepts(self.socket), seconds)
+        with self.manager:
+            self.process.start(lambda: self.manager.heard("READY=1"), seconds)
 
     def stop(self, seconds: float = 20.0) -> int:
         """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -58,28 +58,27 @@ class OwnWorker:
         self._log_file = place / "worker.log"
         self._service = service
         self._drain_seconds = drain_seconds
-        self._pid = self._orders = 0
+        self._pid = 0
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
         listener = Listener(SocketSpec.parse(f"unix:{self.socket}"))
-        orders, self._orders = os.pipe()
-        self._pid = self._ending.enter_context(forked(lambda: self._serve(listener, orders)))
+        self._control, theirs = socket.socketpair()
+        self._pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
         listener.socket.close()
-        os.close(orders)
+        theirs.close()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.close()
-        if self._orders:
-            os.close(self._orders)
+        self._control.close()
 
-    def _serve(self, listener: Listener, orders: int) -> None:
-        os.close(self._orders)
+    def _serve(self, listener: Listener, control: socket.socket) -> None:
+        self._control.close()
         log = LogWriter(Stream(self._log_file.open("a")))
-        worker.run(listener.socket.fileno(), orders, self._service(log), log, self._drain_seconds)
+        worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds)
 
     def client(self) -> MilterClient:
         """A connection behind its HELO."""
@@ -96,12 +95,10 @@ class OwnWorker:
         wait.until(lambda: text in self.log(), lambda: f"{text!r} in:\n{self.log()}")
 
     def order_to_stop(self) -> None:
-        """Tell it to finish its connections and end, as the supervisor does."""
-        os.close(self._orders)
-        self._orders = 0
+        """Tell it to finish its connections and end, as the end of its supervisor does."""
+        self._control.close()
 
     def stop(self) -> int:
         """Its exit status (negative for a signal), once it has ended."""
-        if self._orders:
-            self.order_to_stop()
+        self.order_to_stop()
         return status(self._pid)

@@ -48,7 +48,8 @@ def configured(
     give(place)
     path = place / "turfmilter.toml"
     spec = socket or f"unix:{place}/s"
-    path.write_text(f'socket = "{spec}"\nuser = "{user}"\n{_OURS}{settings}\n[log]\nto = "{log}"\n')
+    own = f'socket = "{spec}"\nuser = "{user}"\nstatus = "{place}/status.json"\n'
+    path.write_text(f'{own}{_OURS}{settings}\n[log]\nto = "{log}"\n')
     return path
 
 

@@ -24,6 +24,7 @@ from turfmilter.core.record import Record
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
+from turfmilter.daemon.reload import Loaded
 from turfmilter.mta.callbacks import Service
 from turfmilter.rules.limits import RecipientsPerMessage
 
@@ -328,7 +329,8 @@ class Heard:
 @contextmanager
 def serving(text: str) -> Iterator[tuple[Service, Heard]]:
     log = Heard()
-    service = build_service(config(text), log)
+    parsed = config(text)
+    service = build_service(Loaded(parsed, build_generation(parsed)), log)
     yield service, log
     service.executor.shutdown()
 

@@ -444,8 +444,8 @@ def test_a_number_that_cannot_be_printed_is_described(tmp_path: Path) -> None:
     assert caught.value.problems == (
         "socket_mode: a huge number is not text; text stands in quotes",
         "relay.routing: a huge number is neither true nor false",
-        "limits.message_size: a huge number is not a limit; 0 is none",
-        "limits.session_size: 9223372036854775808 is not a limit; 0 is none",
+        "limits.message_size: a huge number is far too much; 0 is no limit",
+        "limits.session_size: 9223372036854775808 is far too much; 0 is no limit",
     )
 
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+import pwd
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from turfmilter import __version__
 from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
-from turfmilter.compose import build_log, build_quarantines, build_service
+from turfmilter.compose import build_generation, build_program, check_quarantines, load_config
 from turfmilter.config.choices import LogTo
-from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.ports import QuarantineError
-from turfmilter.daemon import background, identity, reach
+from turfmilter.core.ports import Level
+from turfmilter.daemon import background, descriptors, identity, reach
+from turfmilter.daemon.generations import WorkerFailed
 from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.notify import Notify
+from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.server import require_pymilter
 from turfmilter.stores.maildir import UnusableMaildir
 
 _SYSLOG = Path("/dev/log")
+_NOT_TRIED = (3, 12)  # from there on pymilter clears a bit in memory that it has freed; no crash was seen
 EX_UNAVAILABLE = 69
+EX_SOFTWARE = 70
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,71 +42,81 @@ EX_UNAVAILABLE = 69
 def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
     """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is put aside.
 
-    Exit status: 0 done, 2 usage, 69 the socket cannot be had, 78 configuration or quarantine unusable.
+    Exit status: 0 done, 2 usage, 69 the socket cannot be had, 70 no worker can begin,
+    78 configuration or quarantine unusable.
     """
     try:
-        config = _load(path, socket)
+        spec = _spec(socket)
+        config = load_config(path, spec)
+        _warn(config.warnings)
+        _warn_without_syslog(config)
         identity.check(config.user)
         _say_who_cannot_reach(config)
         if test:
             identity.become(config.user)
-            _check_quarantines(config)
+            _warn(check_quarantines(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
-            _serve(config, foreground)
+            _serve(config, build_program(path.absolute(), spec), foreground)
     except (ConfigError, identity.IdentityError, UnusableMaildir, ImportError) as error:
         leave("turfmilter", error, EX_CONFIG)
     except SocketError as error:
         leave("turfmilter", error, EX_UNAVAILABLE)
+    except WorkerFailed as error:
+        leave("turfmilter", error, EX_SOFTWARE)
 
 
-def _load(path: Path, socket: str | None) -> Config:
-    config = load(path)
-    for warning in config.warnings:
-        _warn(warning)
-    if config.log.to is LogTo.SYSLOG and not _SYSLOG.exists():
-        _warn(f'{_SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"')
+def _spec(socket: str | None) -> SocketSpec | None:
     try:
-        return replace(config, socket=SocketSpec.parse(socket)) if socket else config
+        return SocketSpec.parse(socket) if socket else None
     except ValueError as error:
         raise click.BadParameter(f'"{socket}": {error}', param_hint="-s") from None
 
 
-def _serve(config: Config, foreground: bool) -> None:
+def _serve(config: Config, program: Program, foreground: bool) -> None:
     require_pymilter()
     background.occupy_standard_descriptors()
+    few = descriptors.raise_limit()
     listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
-        _check_quarantines(config)
-        ready = (lambda: None) if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
-        Supervisor(listener, lambda log: build_service(config, log), lambda: build_log(config)).run(
-            ready, _greeting(config)
-        )
+        warnings = [*check_quarantines(config), *_closed_to_us(config.files), *([few] if few else [])]
+        _warn(warnings)
+        caller = background.Caller() if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
+        loaded = Loaded(config, build_generation(config))
+        Supervisor(listener, program, caller, Notify(os.environ)).run(loaded, list(_greeting(config)))
     finally:
         listener.close()
 
 
-def _check_quarantines(config: Config) -> None:
-    for quarantine in build_quarantines(config).values():
-        quarantine.check()
-        quarantine.clean()
-        try:
-            quarantine.require_room()
-        except QuarantineError as error:
-            _warn(f"{error}: messages that are to be held are answered 452 until there is room")
+def _closed_to_us(files: Iterable[Path]) -> list[str]:
+    """Warnings about what only root could read: it is read again as somebody else."""
+    return [
+        f"{path}: cannot be read by {pwd.getpwuid(os.geteuid()).pw_name}: a reload would fail"
+        for path in files
+        if not os.access(path, os.R_OK)
+    ]
 
 
 def _say_who_cannot_reach(config: Config) -> None:
     mta = reach.Postfix.at()
-    for warning in reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta):
-        _warn(warning)
+    _warn(reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta))
 
 
-def _greeting(config: Config) -> list[str]:
+def _warn_without_syslog(config: Config) -> None:
+    if config.log.to is LogTo.SYSLOG and not _SYSLOG.exists():
+        said = f'{_SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"'
+        _warn([said])
+
+
+def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
     """What the log says first: a filter that was forgotten in trial looks like any other."""
-    started = f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}"
-    return [started, *_how_to_attach(config.socket)]
+    files = f"{descriptors.limit()} files may be open"
+    yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
+    yield from (("info", line) for line in _how_to_attach(config.socket))
+    if sys.version_info >= _NOT_TRIED:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        yield "warning", f"Python {version}: pymilter was made for older ones, and touches memory that is not its own"
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
@@ -109,5 +127,6 @@ def _how_to_attach(socket: SocketSpec) -> list[str]:
     return [f"{file}: {line}" for file, line in lines if line]
 
 
-def _warn(sentence: str) -> None:
-    click.echo(f"turfmilter: warning: {sentence}", err=True)
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        click.echo(f"turfmilter: warning: {sentence}", err=True)

@@ -191,18 +191,19 @@ class Group(Kind[str]):
         return given.text
 
 
-class Directory(Kind[Path | None]):
-    """A directory, "" for none."""
+class AbsolutePath(Kind[Path | None]):
+    """A file or a directory, "" for none; `such_as` is an example."""
 
     words = 'an absolute path, or `""`'
+
+    def __init__(self, such_as: str) -> None:
+        self._such_as = such_as
 
     def read(self, given: Given) -> Path | None:
         if not given.text:
             return None
         if not given.text.startswith("/") or "\0" in given.text:
-            raise Wrong(
-                f'{quoted(given.text)} is no absolute path; write all of it, such as "/var/lib/turfmilter/quarantine"'
-            )
+            raise Wrong(f'{quoted(given.text)} is no absolute path; write all of it, such as "{self._such_as}"')
         return Path(given.text)
 
 

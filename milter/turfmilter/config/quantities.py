@@ -18,6 +18,7 @@ _UNITS = {
 }
 _SIZE = re.compile(r"(?P<number>\d{1,15}) ?(?P<unit>[A-Za-z]+)", re.ASCII)
 _SHORT = re.compile(r"(?P<number>\d{1,15}) ?(?P<letter>[KMGkmg])", re.ASCII)
+_MOST_PROCESSES = 512
 
 
 class Count(Kind[int]):
@@ -27,6 +28,18 @@ class Count(Kind[int]):
 
     def read(self, given: Given) -> int:
         return _whole(given)
+
+
+class Processes(Kind[int]):
+    """How many processes, 0 for one a core."""
+
+    words = f"a number, at most {_MOST_PROCESSES}; `0` is one for each core"
+
+    def read(self, given: Given) -> int:
+        number = _whole(given, zero="one for each core")
+        if number > _MOST_PROCESSES:
+            raise Wrong(f"{described(number)} is more than {_MOST_PROCESSES}; one for each core, which is 0, is enough")
+        return number
 
 
 class Size(Kind[int]):
@@ -63,14 +76,14 @@ class Seconds(Kind[float]):
         return float(value)
 
 
-def _whole(given: Given) -> int:
+def _whole(given: Given, zero: str = "no limit") -> int:
     value = given.value
     if isinstance(value, str) and value.isdecimal():
         raise Wrong(f"{quoted(value)} is text; numbers stand without quotes")
     if isinstance(value, bool) or not isinstance(value, int):
         raise Wrong(f"{described(value)} is not a whole number")
     if value < 0:
-        raise Wrong(f"{described(value)} is less than 0; 0 is no limit")
+        raise Wrong(f"{described(value)} is less than 0; 0 is {zero}")
     if value.bit_length() > 63:  # more than TOML has
-        raise Wrong(f"{described(value)} is not a limit; 0 is none")
+        raise Wrong(f"{described(value)} is far too much; 0 is {zero}")
     return value

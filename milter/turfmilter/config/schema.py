@@ -12,10 +12,10 @@ from pathlib import Path
 from turfmilter.config.choices import LogFormat, LogTo
 from turfmilter.config.connect import ConnectConfig
 from turfmilter.config.endpoints import NameServers
-from turfmilter.config.kinds import AuthservId, Choice, Group, Permissions, Socket, User
+from turfmilter.config.kinds import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
 from turfmilter.config.limits import CapConfig, LimitsConfig
 from turfmilter.config.listener import ListenerConfig
-from turfmilter.config.quantities import Seconds
+from turfmilter.config.quantities import Count, Processes, Seconds, Size
 from turfmilter.config.relay import RelayConfig
 from turfmilter.config.reverse_name import ReverseNameConfig
 from turfmilter.config.setting import named, repeated, section, sections, setting
@@ -104,6 +104,27 @@ class Config:
     )
     user: str = setting(
         User(), "", "Whom to become when started by root. Root itself is refused.", example="turfmilter"
+    )
+    workers: int = setting(
+        Processes(), 0, "How many processes serve the MTA. They share the tables in memory.", example=2
+    )
+    worker_sessions: int = setting(
+        Count(),
+        1_000_000,
+        "After so many connections a worker is replaced by a new one; nobody is cut off.",
+        example=100_000,
+    )
+    worker_memory: int = setting(
+        Size(),
+        "256 MiB",
+        "A worker that has grown by more than this since its beginning is replaced by a new one; nobody is cut off.",
+        example="64 MiB",
+    )
+    status: Path | None = setting(
+        AbsolutePath("/run/turfmilter/status.json"),
+        "/run/turfmilter/status.json",
+        'What the filter is doing, rewritten every few seconds; `turfctl status` shows it. "" writes none.',
+        example="",
     )
     mode: Mode = setting(
         Choice(Mode),

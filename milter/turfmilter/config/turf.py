@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turfmilter.config.choices import Answer, Origin
-from turfmilter.config.kinds import Choice, Directory, Each, Flag, ReplyLine
+from turfmilter.config.kinds import AbsolutePath, Choice, Each, Flag, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.config.tables import Senders
 from turfmilter.core.policy import Mode
@@ -38,7 +38,7 @@ class TurfConfig:
         example=["sender"],
     )
     directory: Path | None = setting(
-        Directory(),
+        AbsolutePath("/var/lib/turfmilter/quarantine"),
         "",
         "The Maildir in which messages are held. It must exist and belong to the filter's user.",
         example="/var/lib/turfmilter/quarantine",

@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 _READY = b"+"
+
+
+class Caller:
+    """Who started the program, in the foreground."""
+
+    def ready(self) -> None:
+        """Tell it that connections are taken."""
+
+    def let_go(self) -> None:
+        """Hold on to nothing of it."""
+
+
+class WaitingCaller(Caller):
+    """One that leaves with 0 when it is told so through `telling`, and with 1 when nobody can any more."""
+
+    def __init__(self, telling: int, *, keep_stderr: bool) -> None:
+        self._telling = telling
+        self._kept = (0, 1) if keep_stderr else (0, 1, 2)
+
+    def ready(self) -> None:
+        self._silence()
+        os.write(self._telling, _READY)
+        os.close(self._telling)
+
+    def let_go(self) -> None:
+        self._silence()
+        os.close(self._telling)
+
+    def _silence(self) -> None:
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in self._kept:
+            os.dup2(null, descriptor)
+        os.close(null)
 
 
 def occupy_standard_descriptors() -> None:
@@ -15,11 +47,11 @@ def occupy_standard_descriptors() -> None:
     os.close(descriptor)
 
 
-def detach(*, keep_stderr: bool) -> Callable[[], None]:
-    """Return in a child without a terminal; the caller leaves with 0 once the returned function is called.
+def detach(*, keep_stderr: bool) -> Caller:
+    """Return in a child without a terminal.
 
-    Until then the child's messages still reach the caller's standard error; if it dies first, the caller leaves
-    with 1.  `keep_stderr` is for a log that goes there.
+    Until the caller is let go the child's messages still reach its standard error.  `keep_stderr` is for a log that
+    goes there.
     """
     waiting, telling = os.pipe()
     if os.fork():
@@ -29,12 +61,4 @@ def detach(*, keep_stderr: bool) -> Callable[[], None]:
     os.close(waiting)
     os.setsid()
     os.chdir("/")
-
-    def ready() -> None:
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1) if keep_stderr else (0, 1, 2):
-            os.dup2(null, descriptor)
-        os.write(telling, _READY)
-        os.close(telling)
-
-    return ready
+    return WaitingCaller(telling, keep_stderr=keep_stderr)

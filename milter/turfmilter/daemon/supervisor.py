@@ -2,98 +2,187 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import selectors
 import signal
+import socket
 import time
-import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn
 
+from turfmilter.core.ports import Level
 from turfmilter.daemon import worker
+from turfmilter.daemon.background import Caller
+from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.listener import Listener
-from turfmilter.mta.service import Service
-from turfmilter.telemetry.writer import LogWriter
+from turfmilter.daemon.notify import Notify
+from turfmilter.daemon.process import Process
+from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.daemon.signals import Signals
+from turfmilter.daemon.statusfile import remove_status, write_status
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-_DRAIN_SECONDS = 30.0
-_SHORTEST_LIFE = 5.0  # a worker that dies younger than this is started again only after a pause
-_PAUSE = 1.0
+_BEAT = 2.0  # seconds between two probes, looks at the files in use, and writings of the status
+_STOP_SECONDS = 30.0  # for connections that are open at the end
+_GRACE = 5.0  # for a worker to obey when that time is over
 
 
 class Supervisor:
-    """Keeps a worker running until it is told to stop."""
+    """Keeps workers running until it is told to stop.  `caller` waits for the first ones."""
 
-    def __init__(
-        self, listener: Listener, service: Callable[[LogWriter], Service], log: Callable[[], LogWriter]
-    ) -> None:
-        """`service` and `log` are made in the worker, after the fork: threads do not survive one."""
+    def __init__(self, listener: Listener, program: Program, caller: Caller, notify: Notify) -> None:
         self._listener = listener
-        self._service = service
-        self._make_log = log
-        self._worker = 0
-        self._orders = -1
+        self._program = program
+        self._caller = caller
+        self._notify = notify
+        self._signals = Signals()
+        self._generations = Generations(program, self._fork, self._signals.wake, notify)
+        self._interval = min(_BEAT, notify.interval or _BEAT)
+        self._next_beat = 0.0
+        self._status_path: Path | None = None
+        self._status_problem = ""
+        self._outline: object = None  # of what the status was written last
+        self._stopping = False
+        self._kill_at = 0.0
 
-    def run(self, ready: Callable[[], None], greeting: Iterable[str]) -> None:
-        """Serve until SIGTERM or SIGINT; `ready` is called when connections can be made, `greeting` is logged.
+    def run(self, loaded: Loaded, greeting: Iterable[tuple[Level, str]]) -> None:
+        """Serve until SIGTERM or SIGINT; the sentences of `greeting` are logged when the first workers serve.
 
-        Workers inherit standard input, output and error as `ready` leaves them.
+        Raises WorkerFailed when they cannot.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        ready()
-        self._start_worker()
-        log = self._make_log()
-        log.start()
-        for sentence in greeting:
-            log.say("info", sentence)
-        while self._handle(signal.sigwait(_SIGNALS), log):
-            pass
-        log.say("info", "stopping: open connections are finished first")
-        self._stop()
-        log.say("info", "stopped")
-        log.stop()
-
-    def _handle(self, number: int, log: LogWriter) -> bool:
-        """False when the time has come to stop."""
-        if number == signal.SIGHUP:
-            log.say("warning", "SIGHUP: a changed configuration is read at the next start")
-        elif number == signal.SIGCHLD:
-            self._replace(log)
-        return number not in (signal.SIGTERM, signal.SIGINT)
-
-    def _start_worker(self) -> None:
-        orders, self._orders = os.pipe()
-        self._begun = time.monotonic()
-        self._worker = os.fork()
-        if self._worker == 0:
-            self._work(orders)
-        os.close(orders)
-
-    def _work(self, orders: int) -> NoReturn:
-        """The forked process.  Whatever happens it does not come back: the socket's path is the supervisor's."""
+        self._generations.begin(loaded)
         try:
-            os.close(self._orders)
-            log = self._make_log()
-            worker.run(self._listener.socket.fileno(), orders, self._service(log), log, _DRAIN_SECONDS)
-        except Exception:  # noqa: BLE001 - before there is a log
-            traceback.print_exc()
+            self._until(lambda: self._stopping or self._generations.serving is not None)
+            if not self._stopping:
+                self._greet(greeting)
+            self._until(lambda: self._stopping and not any(self._generations.processes))
         finally:
-            os._exit(worker.FAILED)
+            self._kill_workers()
+        self._generations.say("info", "stopped")
+        self._generations.close()
 
-    def _replace(self, log: LogWriter) -> None:
-        """The worker has died: its connections get the MTA's default action, the next ones a new worker."""
-        ended, status = os.waitpid(self._worker, os.WNOHANG)
-        if not ended:
-            return
-        os.close(self._orders)
-        log.say("error", f"worker {ended} ended ({_how(status)}), starting another")
-        if time.monotonic() - self._begun < _SHORTEST_LIFE:
-            signal.sigtimedwait((), _PAUSE)
-        self._start_worker()
+    def _greet(self, greeting: Iterable[tuple[Level, str]]) -> None:
+        self._caller.ready()
+        self._caller = Caller()
+        for level, sentence in greeting:
+            self._generations.say(level, sentence)
+
+    def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            now = time.monotonic()
+            if now >= self._next_beat:
+                self._beat(now)
+            if self._stopping and now >= self._kill_at:
+                self._kill_workers()
+            self._generations.settle(now)
+            if self._generations.outline != self._outline:
+                self._write_status(now)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Take in what workers and signals say; returns at the next beat at the latest."""
+        times = [self._next_beat, *(fleet.resumes for fleet in self._generations.fleets)]
+        with selectors.PollSelector() as selector:
+            selector.register(self._signals.waiting, selectors.EVENT_READ)
+            for _, process in self._generations.processes:
+                selector.register(process.control, selectors.EVENT_READ, process)
+            for key, _ in selector.select(max(0.0, min(times) - time.monotonic())):
+                if key.data:
+                    key.data.read()
+        for number in self._signals.received():
+            self._handle(number)
+
+    def _handle(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._reap()
+        elif number != signal.SIGHUP:
+            self._stop()
+        elif not self._stopping:
+            self._generations.reload()
+
+    def _beat(self, now: float) -> None:
+        """See whether all workers answer, ask them again, and look around."""
+        self._next_beat = now + self._interval
+        processes = [process for _, process in self._generations.processes]
+        if all(process.answered for process in processes):
+            self._notify.alive()
+        self._write_status(now)
+        for process in processes:
+            process.probe()
+        if not self._stopping:
+            self._generations.look_at_files()
 
     def _stop(self) -> None:
+        """Finish what is open; the second time end at once."""
+        if self._stopping:
+            self._kill_workers()
+            return
+        self._stopping = True
+        self._kill_at = time.monotonic() + _STOP_SECONDS + _GRACE
+        self._generations.say("info", "stopping: open connections are finished first")
+        self._notify.stopping()
+        # Status and socket first: once the socket has gone, both may be another daemon's.
+        if self._status_path:
+            remove_status(self._status_path)
         self._listener.close()
-        os.close(self._orders)
-        os.waitpid(self._worker, 0)
+        self._generations.drain(_STOP_SECONDS)
+
+    def _reap(self) -> None:
+        """See which workers are no more."""
+        for _, process in list(self._generations.processes):
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+            if pid:
+                self._generations.ended(pid, _how(status), time.monotonic())
+
+    def _kill_workers(self) -> None:
+        for _, process in self._generations.processes:
+            process.kill()
+
+    def _write_status(self, now: float) -> None:
+        """A problem with it is said once, until there is another one or none."""
+        self._outline = self._generations.outline
+        fleet = self._generations.serving
+        if fleet is None or self._stopping:
+            return
+        problem, path = "", fleet.loaded.config.status
+        if self._status_path and self._status_path != path:
+            remove_status(self._status_path)
+        self._status_path = path
+        if path:
+            try:
+                write_status(path, self._generations.status.now(fleet.loaded, self._generations.fleets, now))
+            except OSError as error:
+                problem = f"status: {path} cannot be written: {error.strerror}"
+        if problem and problem != self._status_problem:
+            self._generations.say("warning", problem)
+        self._status_problem = problem
+
+    def _fork(self, loaded: Loaded) -> Process:
+        """A new worker.  What it shares with us in memory stays shared as long as nobody looks at it for garbage."""
+        gc.freeze()
+        ours, theirs = socket.socketpair()
+        self._signals.hold()
+        pid = os.fork()
+        if pid == 0:
+            self._work(loaded, ours, theirs)
+        self._signals.release()
+        theirs.close()
+        return Process(pid, ours, time.monotonic())
+
+    def _work(self, loaded: Loaded, ours: socket.socket, theirs: socket.socket) -> NoReturn:
+        """The forked process.  Whatever happens it does not come back: the socket's path is the supervisor's."""
+        try:
+            self._signals.forget()
+            self._caller.let_go()
+            # While any process holds one of these ends, its worker would not see that the supervisor has died.
+            for control in (ours, *(process.control for _, process in self._generations.processes)):
+                control.close()
+            log = self._program.log(loaded.config)
+            listening = self._listener.socket.fileno()
+            worker.run(listening, theirs, lambda log: self._program.service(loaded, log), log, _STOP_SECONDS)
+        finally:
+            os._exit(worker.FAILED)
 
 
 def _how(status: int) -> str:

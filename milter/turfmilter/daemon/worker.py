@@ -1,49 +1,159 @@
-"""One process that serves connections, forked by the supervisor and ruled by a pipe."""
+"""One process that serves connections, forked by the supervisor and ruled by a socket between the two.
+
+The supervisor writes lines: `probe` is answered with this process's figures, `drain SECONDS` ends it in peace.
+The worker writes JSON objects, one a line: its figures, first when it serves, or why it cannot.
+"""
 
 from __future__ import annotations
 
-import gc
+import json
 import os
+import select
 import signal
+import socket
+import time
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
 from typing import NoReturn
 
 from turfmilter.mta import server
+from turfmilter.mta.door import Door
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.writer import LogWriter
 
 FAILED = 70  # EX_SOFTWARE
+_LOOK = 0.05  # seconds between two looks whether the last connection has gone
+_SMAPS = Path("/proc/self/smaps_rollup")
 
 
-def run(listening: int, orders: int, service: Service, log: LogWriter, drain_seconds: float) -> NoReturn:
-    """Serve until the pipe `orders` is closed at its other end, then finish the open connections.
+def run(
+    listening: int,
+    control: socket.socket,
+    make_service: Callable[[LogWriter], Service],
+    log: LogWriter,
+    drain_seconds: float,
+) -> NoReturn:
+    """Serve until told to drain, then finish the open connections.
 
-    The supervisor's end closes when it dies as well: no worker outlives it for long.
+    The end of `control` means the same, within `drain_seconds`: no worker outlives its supervisor for long.
     """
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # libmilter waits for these signals in a thread of its own: only a thread that does not block them discards them.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _keep_to_one_processor()
-    gc.freeze()  # what has been loaded stays: the collector need not look at whole tables again and again
     log.start()
-    server.start(listening, service, lambda reason: _leave(log, reason, FAILED))
-    os.read(orders, 1)
-    server.stop_accepting(listening)
-    if not service.sessions.wait_for_none(drain_seconds):
-        log.say("warning", f"connections still open after {drain_seconds:g} s are dropped")
-    _leave(log, "", 0)
+    try:
+        door = Door(listening)
+        service = make_service(log)
+        server.start(listening, service, lambda reason: _fail(control, log, reason))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear it
+        _fail(control, log, f"{type(error).__name__}: {error}")
+    Worker(door, control, service, log, drain_seconds).run()
 
 
-def _keep_to_one_processor() -> None:
-    """Threads that share Python's lock only get in each other's way on several: that doubles the cost of a session."""
-    allowed = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
+class Worker:
+    """This process while it serves."""
+
+    def __init__(
+        self, door: Door, control: socket.socket, service: Service, log: LogWriter, drain_seconds: float
+    ) -> None:
+        self._door = door
+        self._control = control
+        self._service = service
+        self._log = log
+        self._drain_seconds = drain_seconds
+        self._rehearsed = service.sessions.served
+        self._deadline = inf
+        self._input = b""
+
+    def run(self) -> NoReturn:
+        """Obey the supervisor."""
+        self._answer()
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while self._deadline == inf or self._busy():
+            if poll.poll(None if self._deadline == inf else _LOOK * 1000) and not self._obey():
+                poll.unregister(self._control)
+        _leave(self._log, 0)
+
+    def _obey(self) -> bool:
+        """Read what the supervisor wants; False when there is none any more."""
+        data = _received(self._control)
+        *orders, self._input = (self._input + data).split(b"\n")
+        for order in orders:
+            word, _, seconds = order.partition(b" ")
+            if word == b"drain":
+                self._drain(float(seconds))
+            self._answer()
+        if not data:
+            self._drain(self._drain_seconds)
+        return bool(data)
+
+    def _drain(self, seconds: float) -> None:
+        if self._deadline == inf:
+            self._door.close()
+            # A connection that libmilter took a moment ago is seen at the first look.
+            time.sleep(_LOOK)
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
+
+    def _busy(self) -> bool:
+        """True while connections are open, and there is time."""
+        if not self._service.sessions.open and not self._door.occupied():
+            return False
+        late = time.monotonic() >= self._deadline
+        if late:
+            self._log.say("warning", "connections still open at the end of the time that they had are dropped")
+        return not late
+
+    def _answer(self) -> None:
+        _tell(self._control, self._figures())
+
+    def _figures(self) -> dict[str, float]:
+        sessions = self._service.sessions
+        return {
+            "open": sessions.open,
+            "served": sessions.served - self._rehearsed,
+            "cpu_seconds": round(time.process_time(), 3),
+            **_memory(),
+            "log_lines_dropped": self._log.dropped,
+            **self._service.figures(),
+        }
 
 
-def _leave(log: LogWriter, reason: str, code: int) -> NoReturn:
-    if reason:
-        log.say("error", reason)
+def _received(control: socket.socket) -> bytes:
+    try:
+        return control.recv(4096)
+    except ConnectionError:
+        return b""
+
+
+def _tell(control: socket.socket, said: object) -> None:
+    try:
+        # One that does not read loses an answer, and is not waited for.
+        control.send(json.dumps(said).encode() + b"\n", socket.MSG_DONTWAIT)
+    except OSError:
+        return
+
+
+def _memory() -> dict[str, int]:
+    """Bytes in memory: `rss` with what is shared, `pss` with this process's share of it."""
+    try:
+        lines = _SMAPS.read_text().splitlines()[1:]
+    except OSError:  # a kernel or a container that hides it
+        return {}
+    sizes = {key: int(rest.split()[0]) * 1024 for key, _, rest in (line.partition(":") for line in lines)}
+    return {"rss": sizes["Rss"], "pss": sizes["Pss"]}
+
+
+def _fail(control: socket.socket, log: LogWriter, reason: str) -> NoReturn:
+    _tell(control, {"failed": reason})
+    log.say("error", reason)
+    _leave(log, FAILED)
+
+
+def _leave(log: LogWriter, code: int) -> NoReturn:
     log.stop()
     # Python's own exit would wait for libmilter's thread, which never ends.
     os._exit(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -17,7 +17,8 @@ from turfmilter.mta.sessions import Sessions
 class Service:
     """What every connection works with.
 
-    `generation` gives the one in force when a connection begins; `watch` is shown every client.
+    `generation` gives the one in force when a connection begins; `watch` is shown every client; `figures` counts
+    what this floor knows nothing of.
     """
 
     generation: Callable[[], Generation]
@@ -28,3 +29,4 @@ class Service:
     sessions: Sessions
     watch: Callable[[Connection], None]
     remarks: Remarks
+    figures: Callable[[], Mapping[str, int]] = dict

@@ -1,4 +1,4 @@
-"""How many connections of the MTA are open: a process that is to stop waits for none."""
+"""How many connections of the MTA are open, and how many there have been."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import threading
 
 
 class Sessions:
-    """A count that can be waited for."""
+    """Two counts.  `open` is now, `served` since the beginning, those that are open included."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._open = 0
+        self._changing = threading.Lock()
+        self.open = 0
+        self.served = 0
 
     def opened(self) -> None:
         """One more connection."""
-        with self._changed:
-            self._open += 1
+        with self._changing:
+            self.open += 1
+            self.served += 1
 
     def closed(self) -> None:
         """One less."""
-        with self._changed:
-            self._open -= 1
-            self._changed.notify_all()
-
-    def wait_for_none(self, seconds: float) -> bool:
-        """True when no connection is open any more, False when `seconds` have passed first."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._open == 0, seconds)
+        with self._changing:
+            self.open -= 1

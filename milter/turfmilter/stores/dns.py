@@ -59,6 +59,10 @@ class DnsNames:
         """Start to look up the names of `address`; returns at once."""
         return self._shared.begin(address)
 
+    def figures(self) -> dict[str, int]:
+        """How often names were known already or being looked up, and how often DNS was asked."""
+        return {"names_known": self._shared.kept, "names_asked": self._shared.asked}
+
     def close(self) -> None:
         """End the thread that looks up; who still waits gets what is known."""
         self._shared.close()

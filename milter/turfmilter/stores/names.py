@@ -57,6 +57,7 @@ class SharedNames:
         self._kept = TLRUCache[IPAddress, _Known](_ROOM, ttu=lambda _, known, now: now + known.seconds, timer=timer)
         self._under_way: dict[IPAddress, _UnderWay] = {}
         self._thread = _LoopThread()
+        self.kept = self.asked = 0  # how often names were known or being looked up; how often DNS was asked
 
     def begin(self, address: IPAddress) -> Lookup:
         """Start to look up the names of `address`, unless they are known or being looked up; returns at once."""
@@ -65,9 +66,13 @@ class SharedNames:
         with self._lock:
             known = self._kept.get(address)
             if known is not None:
+                self.kept += 1
                 return known
             under_way = self._under_way.get(address)
-            if under_way is None:
+            if under_way is not None:
+                self.kept += 1
+            else:
+                self.asked += 1
                 under_way = self._under_way[address] = self._start(address)
         return _Awaited(under_way, deadline)
 

@@ -24,7 +24,8 @@ class LogWriter:
         self._form = form
         self._room = room
         self._lines: SimpleQueue[Line | None] = SimpleQueue()
-        self._dropped = 0
+        self.dropped = 0  # lines, since the beginning
+        self._owned_up = 0
         self._counting = Lock()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="log", daemon=True)
@@ -53,7 +54,7 @@ class LogWriter:
             self._lines.put((_SEVERITY[level], line))
         else:
             with self._counting:
-                self._dropped += 1
+                self.dropped += 1
 
     def _run(self) -> None:
         more = True
@@ -76,7 +77,7 @@ class LogWriter:
     def _own_up(self) -> bool:
         """Say how many lines were dropped, if any were."""
         with self._counting:
-            dropped, self._dropped = self._dropped, 0
+            dropped, self._owned_up = self.dropped - self._owned_up, self.dropped
         said = f"dropped={dropped}: the log could not take more lines"
         return not dropped or self._deliver([(_SEVERITY["warning"], self._form.notice("warning", said))])
 

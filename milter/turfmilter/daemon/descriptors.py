@@ -1,0 +1,21 @@
+"""How many files this process may have open: libmilter spins without a word when it has no more."""
+
+from __future__ import annotations
+
+import resource
+
+_FEW = 4096  # one for each connection of the MTA, some for its message and for DNS
+
+
+def raise_limit() -> str:
+    """Take all that may be had (RLIMIT_NOFILE); a warning when that is little, else ""."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if 0 <= most < _FEW:
+        return f"only {most} files may be open, which is little more than as many connections; raise LimitNOFILE"
+    return ""
+
+
+def limit() -> int:
+    """How many may be open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

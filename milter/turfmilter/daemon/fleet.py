@@ -1,0 +1,90 @@
+"""The workers of one generation: as many as there should be, the worn ones replaced, the dead ones restarted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from math import inf
+
+from turfmilter.daemon.process import Process
+from turfmilter.daemon.reload import Loaded, Say
+
+DRAIN_SECONDS = 3600.0  # a connection of the MTA lasts as long as its client's: nobody is cut off by a new generation
+_BOOT_SECONDS = 60.0  # until a worker serves, on a machine that is very busy
+_SHORT_LIFE = 10.0  # a worker that dies younger than this is not restarted at once
+_LONGEST_PAUSE = 60.0
+
+
+class Fleet:
+    """Begins empty; `settle` starts what is missing.  Times are those of time.monotonic."""
+
+    def __init__(self, loaded: Loaded, fork: Callable[[Loaded], Process], say: Say) -> None:
+        self.loaded = loaded
+        self.processes: list[Process] = []
+        self.leaving = False
+        self._fork = fork
+        self._say = say
+        self._size = loaded.config.workers or len(os.sched_getaffinity(0))
+        self._died_young = 0
+        self._pause_until = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """True when as many serve as should."""
+        return sum(process.serving for process in self.processes) >= self._size
+
+    @property
+    def resumes(self) -> float:
+        """When `settle` should be called because of a worker that is restarted after a pause; for ever if of none."""
+        return self._pause_until if self._missing() and not self.leaving else inf
+
+    def settle(self, now: float) -> None:
+        """Start the workers that are missing; a worn one is told to drain when there is another in its place."""
+        if self.leaving:
+            return
+        for process in self.processes:
+            if not process.ready and now - process.begun > _BOOT_SECONDS:
+                process.failed = f"it did not serve within {_BOOT_SECONDS:g} s"
+                process.kill()
+        if now >= self._pause_until:
+            for _ in range(self._missing()):
+                self.processes.append(self._fork(self.loaded))
+        serving = sum(process.serving for process in self.processes)
+        for process in self._worn()[: max(0, serving - self._size)]:
+            self._say("info", f"worker {process.pid} is replaced: {self._why_worn(process)}")
+            process.drain(DRAIN_SECONDS)
+
+    def ended(self, process: Process, how: str, now: float) -> None:
+        """One of them is no more."""
+        self.processes.remove(process)
+        if self.leaving or process.draining:
+            return
+        young = now - process.begun < _SHORT_LIFE
+        self._died_young = self._died_young + 1 if young else 0
+        pause = min(2.0 ** (self._died_young - 1), _LONGEST_PAUSE) if young else 0.0
+        self._pause_until = now + pause
+        reason = f": {process.failed}" if process.failed else ""
+        again = f" in {pause:g} s" if pause else ""
+        self._say("error", f"worker {process.pid} ended ({how}){reason}, starting another{again}")
+
+    def drain(self, seconds: float) -> None:
+        """Have all of them finish their connections, for so long at most; nothing is started any more."""
+        self.leaving = True
+        for process in self.processes:
+            process.drain(seconds)
+
+    def _missing(self) -> int:
+        # One worn worker at a time has another beside it, so that memory is not needed twice.
+        wanted = self._size + bool(self._worn())
+        return max(0, wanted - sum(not process.draining for process in self.processes))
+
+    def _worn(self) -> list[Process]:
+        return [process for process in self.processes if process.serving and self._why_worn(process)]
+
+    def _why_worn(self, process: Process) -> str:
+        config = self.loaded.config
+        if config.worker_sessions and process.figures["served"] >= config.worker_sessions:
+            return f"it has served {process.figures['served']} connections"
+        if config.worker_memory and process.grown > config.worker_memory:
+            return f"it has grown by {process.grown / (1 << 20):.0f} MiB"
+        return ""

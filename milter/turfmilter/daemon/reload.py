@@ -1,0 +1,82 @@
+"""A new generation as a transaction: all of it, checked, or the problems that it has."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
+
+from turfmilter.config.loader import ConfigError
+from turfmilter.config.schema import Config
+from turfmilter.core.generation import Generation
+from turfmilter.core.ports import Level
+from turfmilter.mta.service import Service
+from turfmilter.stores.maildir import UnusableMaildir
+from turfmilter.telemetry.writer import LogWriter
+
+Say = Callable[[Level, str], None]  # where sentences for the administrator go
+FIXED = ("socket", "socket_mode", "socket_group", "user")  # what a running program cannot change
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and what its connections are judged by.  `warnings` are for the administrator."""
+
+    config: Config
+    generation: Generation
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the processes are made of.
+
+    `load` makes the generation with a number, and raises ConfigError or UnusableMaildir; `service` and `log` are made
+    in each process, after the fork: threads do not survive one.
+    """
+
+    load: Callable[[int], Loaded]
+    service: Callable[[Loaded, LogWriter], Service]
+    log: Callable[[Config], LogWriter]
+
+
+class Loading:
+    """A load under way, in a thread: the supervisor goes on to obey signals and to look after its workers.
+
+    `tell` is called in that thread when it is `done`.  Then there is either `loaded`, or `problems`.
+    """
+
+    def __init__(self, load: Callable[[], Loaded], tell: Callable[[], None]) -> None:
+        self.loaded: Loaded | None = None
+        self.problems: tuple[str, ...] = ()
+        self.done = False
+        self._load = load
+        self._tell = tell
+        self._thread = Thread(target=self._run, name="load", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread has gone, as it must before a fork."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        # What is loaded stays: looking through millions of entries for garbage would only take time.
+        gc.disable()
+        try:
+            self.loaded = self._load()
+        except ConfigError as error:
+            self.problems = error.problems
+        except UnusableMaildir as error:
+            self.problems = (str(error),)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old generation stays
+            self.problems = (f"{type(error).__name__}: {error}",)
+        finally:
+            gc.enable()
+            self.done = True
+            self._tell()
+
+
+def cannot_change(old: Config, new: Config) -> list[str]:
+    """Sentences about what only a restart changes."""
+    return [f"{key}: takes effect at the next start only" for key in FIXED if getattr(old, key) != getattr(new, key)]

@@ -1,0 +1,110 @@
+"""What the daemon is doing, for people and for monitoring."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from turfmilter import __version__
+from turfmilter.config.schema import Config
+from turfmilter.daemon.descriptors import limit
+from turfmilter.daemon.fleet import Fleet
+from turfmilter.daemon.process import Process
+from turfmilter.daemon.reload import Loaded
+
+_PROBLEMS = 10  # the last ones
+_MINUTE = 60.0
+# Figures of a worker that are counted on when it has ended.
+_SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
+
+
+class Status:
+    """Remembers what a running process does not: the totals of those that have ended, and the last problems."""
+
+    def __init__(self) -> None:
+        self._started = _now()
+        self._generation = ""
+        self.failures = 0
+        self._problems: deque[dict[str, str]] = deque(maxlen=_PROBLEMS)
+        self._ended: Counter[str] = Counter()
+        self._minute: deque[tuple[float, int]] = deque()
+
+    def renewed(self) -> None:
+        """There is a new generation."""
+        self._generation = _now()
+
+    def failed(self, problems: Iterable[str]) -> None:
+        """There is none, and why."""
+        self.failures += 1
+        self._problems.extend({"time": _now(), "problem": problem} for problem in problems)
+
+    def ended(self, process: Process) -> None:
+        """A worker is no more; what it did still counts."""
+        self._ended.update(_sums(process))
+
+    def now(self, loaded: Loaded, fleets: Iterable[Fleet], seconds: float) -> dict[str, object]:
+        """All there is to say; `seconds` is the time on the clock of time.monotonic."""
+        fleets = list(fleets)
+        processes = [process for fleet in fleets for process in fleet.processes]
+        sums = sum((Counter(_sums(process)) for process in processes), Counter(self._ended))
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "started": self._started,
+            "written": _now(),
+            "mode": loaded.config.mode.value,
+            "socket": str(loaded.config.socket),
+            "generation": loaded.generation.number,
+            "generation_since": self._generation,
+            "reloads_failed": self.failures,
+            "problems": list(self._problems),
+            "sessions_open": sum(int(process.figures.get("open", 0)) for process in processes),
+            "sessions_served": sums["served"],
+            "sessions_last_minute": self._last_minute(seconds, sums["served"]),
+            "names_known": sums["names_known"],
+            "names_asked": sums["names_asked"],
+            "log_lines_dropped": sums["log_lines_dropped"],
+            "open_files_limit": limit(),
+            "quarantines": list(_quarantines(loaded.config)),
+            "workers": [_worker(process, fleet, seconds) for fleet in fleets for process in fleet.processes],
+        }
+
+    def _last_minute(self, seconds: float, served: int) -> int:
+        self._minute.append((seconds, served))
+        while self._minute[0][0] < seconds - _MINUTE:
+            self._minute.popleft()
+        return served - self._minute[0][1]
+
+
+def _sums(process: Process) -> dict[str, int]:
+    return {name: int(process.figures.get(name, 0)) for name in _SUMS}
+
+
+def _worker(process: Process, fleet: Fleet, seconds: float) -> dict[str, object]:
+    return {
+        "pid": process.pid,
+        "generation": fleet.loaded.generation.number,
+        "state": "draining" if process.draining else "serving" if process.ready else "starting",
+        "age_seconds": round(seconds - process.begun),
+        "answering": process.answered,
+        **process.figures,
+    }
+
+
+def _quarantines(config: Config) -> Iterator[dict[str, object]]:
+    """The free space in every directory in which messages are held."""
+    turfs = (config.turf, *(listener.turf for listener in config.listener.values()))
+    for directory in dict.fromkeys(turf.directory for turf in turfs if turf.directory):
+        try:
+            disk = shutil.disk_usage(directory)
+        except OSError as error:
+            yield {"directory": str(directory), "problem": error.strerror}
+        else:
+            yield {"directory": str(directory), "free_bytes": disk.free, "total_bytes": disk.total}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

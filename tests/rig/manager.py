@@ -1,0 +1,55 @@
+"""A service manager as far as a daemon sees it: the datagram socket that NOTIFY_SOCKET names."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rig import wait
+
+
+class Manager:
+    """Listens at `path` while it is entered; everybody may write to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.messages: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(str(self.path))
+        self.path.chmod(0o666)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+        self.path.unlink()
+
+    def heard(self, line: str) -> bool:
+        """True when `line` was among what it was told."""
+        self.listen()
+        return any(line in message.splitlines() for message in self.messages)
+
+    def wait_for(self, line: str, seconds: float = 20.0) -> None:
+        """Return when it is told `line` after this."""
+        self.forget()
+        wait.until(lambda: self.heard(line), lambda: f"{line!r} in {self.messages}", seconds)
+
+    def forget(self) -> None:
+        """What it was told so far."""
+        self.listen()
+        self.messages.clear()
+
+    def listen(self) -> None:
+        """Take in what is there."""
+        while True:
+            try:
+                self.messages.append(self._socket.recv(4096).decode())
+            except BlockingIOError:
+                return
