@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,17 @@ from rig.child import forked, status
 from rig.filter import Filter, Filters
 from rig.link import accepts
 from rig.milterclient import MilterClient
+from rig.ownworker import service
+from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Policy
 from turfmilter.daemon import worker
+from turfmilter.daemon.background import Caller
+from turfmilter.daemon.generations import WorkerFailed
 from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.notify import Notify
+from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.door import Door
 from turfmilter.mta.service import Service
@@ -24,6 +34,7 @@ from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
 
 HELD = """
+workers = 1
 domains = ["rig.test"]
 [turf]
 tables = ["@turf.test"]
@@ -51,17 +62,16 @@ def worker_of(turf: Filter) -> int:
     return pid
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_message_that_has_begun_is_finished_before_the_daemon_ends(
-    own_filter: Filters, signals: list[signal.Signals]
+    own_filter: Filters, number: signal.Signals
 ) -> None:
     turf = own_filter(HELD)
     with turf.client() as client:
         client.greet()
         half_a_message(client)
-        for number in signals:
-            turf.daemon.process.send(number)
-            wait.until(lambda: not turf.socket.exists(), "the end of the socket")
+        turf.daemon.process.send(number)
+        wait.until(lambda: not turf.socket.exists(), "the end of the socket")
         assert str(client.eom()) == "discard"
         # The connection is still open, so its next message is taken as well.
         assert spam(client) == "discard"
@@ -73,6 +83,23 @@ def test_a_message_that_has_begun_is_finished_before_the_daemon_ends(
     assert "stopping: open connections are finished first" in said
     assert said.rstrip().endswith('"stopped"}')
     assert "connections still open" not in said
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_the_second_signal_ends_it_at_once_and_the_message_stays_with_the_mta(
+    own_filter: Filters, second: signal.Signals
+) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        half_a_message(client)
+        turf.daemon.process.send(signal.SIGTERM)
+        wait.until(lambda: not turf.socket.exists(), "the end of the socket")
+        turf.daemon.process.send(second)
+        assert turf.daemon.process.wait() == 0
+        with pytest.raises(ConnectionError):
+            client.eom()
+    assert turf.held() == []
 
 
 def test_a_stopping_daemon_takes_no_new_connection(own_filter: Filters) -> None:
@@ -138,16 +165,6 @@ def test_a_worker_obeys_its_supervisor_alone(own_filter: Filters, number: signal
     assert worker_of(turf) == pid
 
 
-def test_hup_changes_nothing_and_says_so(own_filter: Filters) -> None:
-    turf = own_filter(HELD)
-    pid = worker_of(turf)
-    turf.daemon.process.send(signal.SIGHUP)
-    turf.daemon.wait_for_log("SIGHUP: a changed configuration is read at the next start")
-    with turf.session() as client:
-        assert spam(client) == "discard"
-    assert worker_of(turf) == pid
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_worker_that_dies_leaves_its_message_with_the_mta_and_another_serves_on(
     own_filter: Filters, number: signal.Signals
@@ -209,36 +226,39 @@ def test_after_a_crash_the_next_start_finds_its_way(own_filter: Filters) -> None
     assert len(turf.unfinished()) == 1
 
 
-def test_a_worker_that_cannot_begin_takes_nothing_along(place: Path) -> None:
-    path, log_file = place / "s", place / "log"
+def no_service(_loaded: Loaded, _log: LogWriter) -> Service:
+    raise LookupError("no service")
 
-    def no_service(_log: LogWriter) -> Service:
-        raise LookupError("no service")
+
+def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_along(place: Path) -> None:
+    path, said = place / "s", place / "said"
+    loaded = Loaded(replace(Config(), workers=3, status=None), Generation(Policy(())))
+    program = Program(lambda _number: loaded, no_service, lambda _config: LogWriter(Stream((place / "log").open("a"))))
 
     def serve() -> None:
         listener = Listener(SocketSpec.parse(f"unix:{path}"))
         try:
-            Supervisor(listener, no_service, lambda: LogWriter(Stream(log_file.open("a")))).run(lambda: None, [])
+            Supervisor(listener, program, Caller(), Notify({})).run(loaded, [])
+        except WorkerFailed as error:
+            said.write_text(str(error))
         finally:
             listener.close()
 
     with forked(serve) as pid:
-        expected = "(exit 70), starting another"
-        wait.until(lambda: log_file.exists() and expected in log_file.read_text(), "the second worker")
-        assert path.is_socket()
-        os.kill(pid, signal.SIGTERM)
         assert status(pid) == 0
+    assert said.read_text() == "no worker can begin: LookupError: no service"
     assert not path.exists()
 
 
 def test_a_worker_in_which_libmilter_does_not_start_says_so_and_ends(place: Path) -> None:
-    log_file, orders = place / "log", os.pipe()[0]
+    log_file = place / "log"
+    ours, theirs = socket.socketpair()
 
     def serve() -> None:
         log = LogWriter(Stream(log_file.open("a")))
-        service = Service(*[None] * 8)  # type: ignore[arg-type]
-        worker.run(999, orders, service, log, 0.0)
+        worker.run(999, theirs, lambda log: service(log, lambda: Generation(Policy(()))), log, 0.0)
 
-    with forked(serve) as pid:
+    with forked(serve) as pid, ours, theirs:
         assert status(pid) == worker.FAILED
-    assert log_file.read_text().startswith("error: libmilter: ")
+        assert json.loads(ours.recv(4096)) == {"failed": "OSError: [Errno 9] Bad file descriptor"}
+    assert log_file.read_text() == "error: OSError: [Errno 9] Bad file descriptor\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rig import wire
+from rig import wait, wire
 from rig.daemon import Daemon
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Action, Protocol, Text
@@ -55,6 +55,13 @@ def read_held(path: Path) -> Held:
         return Held(block.id, block.slip, file.read())
 
 
+def rewrite(path: Path, text: str) -> None:
+    """Write `path` anew: whoever reads it sees the old text or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text)
+    new.rename(path)
+
+
 class Filter:
     """The daemon in `place`, which it may write to, with the TOML text `settings`.
 
@@ -66,14 +73,24 @@ class Filter:
         give(place)
         self.socket = place / "milter.sock"
         self.quarantine = make_quarantine(place / "quarantine")
-        config = place / "turfmilter.toml"
-        self.status = place / "status.json"
-        above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self.status}"\n'
-        below = f'\n[log]\nto = "stderr"\nformat = "{log}"\n'
-        config.write_text(above + settings.replace("{quarantine}", str(self.quarantine)) + below)
-        self.daemon = Daemon(config, f"unix:{self.socket}")
+        self._config = place / "turfmilter.toml"
+        self._status = place / "status.json"
+        self._log = log
+        self.configure(settings)
+        self.daemon = Daemon(self._config, f"unix:{self.socket}")
         self._lines_seen = 0
         self._fences = 0
+
+    def configure(self, settings: str) -> None:
+        """Write the configuration as at the beginning, with other `settings`.
+
+        Unless they say otherwise there is one worker: its lines in the log are in the order in which things happened.
+        """
+        above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self._status}"\n'
+        if "workers = " not in settings:
+            above += "workers = 1\n"
+        below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
+        rewrite(self._config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
 
     def __enter__(self) -> Self:
         self.start()
@@ -110,6 +127,21 @@ class Filter:
             client.greet(name, address, port, macros=macros)
             yield client
             client.quit()
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself."""
+        return dict(json.loads(self._status.read_text()))
+
+    def wait_for_status(self, seen: Callable[[dict[str, Any]], object], seconds: float = 20.0) -> dict[str, Any]:
+        """The first status of which `seen` is true."""
+        return (
+            wait.until(
+                lambda: next(filter(seen, [self.status()] if self._status.exists() else []), None),
+                lambda: f"it in {self._status.read_text()} {self.daemon.log()}",
+                seconds,
+            )
+            or {}
+        )
 
     def held(self) -> list[Held]:
         """What is in quarantine."""

@@ -19,6 +19,7 @@ class Manager:
 
     def __enter__(self) -> Self:
         self.path.unlink(missing_ok=True)
+        self.messages.clear()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(str(self.path))

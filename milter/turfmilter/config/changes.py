@@ -2,11 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterator
+from typing import Any, cast
 
 from turfmilter.config.schema import Config
-from turfmilter.config.setting import keys
+from turfmilter.config.setting import Times, sections, settings
+from turfmilter.core.clients import ClientTable
+from turfmilter.core.entry import Entry
+from turfmilter.core.hosts import HostTable
+from turfmilter.core.index import changes
+from turfmilter.core.senders import SenderTable
+
+_TABLES = (ClientTable, HostTable, SenderTable)
 
 
-def changes(old: Config, new: Config) -> str:
-    return "TODO"
+def difference(old: Config, new: Config) -> str:
+    """How many entries came and went where (`turf +3 -1`), and which other keys have another value."""
+    before, after = dict(_values(old)), dict(_values(new))
+    counted, others = [], []
+    for path in dict.fromkeys((*after, *before)):
+        counts = _counts(after.get(path), before.get(path))
+        if counts is None and after.get(path) != before.get(path):
+            others.append(path)
+        elif counts and counts != (0, 0):
+            counted.append(f"{path.removesuffix('.tables')} +{counts[0]} -{counts[1]}")
+    return ", ".join([*counted, *others]) or "no change"
+
+
+def _counts(new: object, old: object) -> tuple[int, int] | None:
+    """Entries that came and that went; None for what has none."""
+    if isinstance(new, _TABLES) and isinstance(old, _TABLES):
+        return new.changes(old)  # type: ignore[arg-type]
+    if isinstance(new, _TABLES) or isinstance(old, _TABLES):
+        return len(new) if isinstance(new, _TABLES) else 0, len(old) if isinstance(old, _TABLES) else 0
+    if _is_list(new) or _is_list(old):
+        return changes(cast(tuple[Entry, ...], new or ()), cast(tuple[Entry, ...], old or ()))
+    return None
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], Entry)
+
+
+def _values(section: Any, above: str = "") -> Iterator[tuple[str, object]]:
+    """Every key path within a section and below, with its value; what a listener does not override is left out."""
+    for name in settings(type(section)):
+        yield f"{above}{name}", getattr(section, name)
+    for name, inner in sections(type(section)).items():
+        value, path = getattr(section, name), f"{above}{name}"
+        if inner.times is Times.ONCE:
+            yield from _values(value, f"{path}.")
+        elif inner.times is Times.REPEATED:
+            for number, one in enumerate(value):
+                yield from _values(one, f"{path}[{number}].")
+        else:
+            general = {
+                key: value
+                for outer in sections(inner.cls)
+                for key, value in _values(getattr(section, outer), f"{outer}.")
+            }
+            for key, one in value.items():
+                own = ((inside, value) for inside, value in _values(one) if general.get(inside, one) is not value)
+                yield from ((f"{path}.{key}.{inside}", value) for inside, value in own)

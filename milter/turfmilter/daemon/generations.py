@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from turfmilter.config.changes import changes
 from turfmilter.core.ports import Level
 from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet
 from turfmilter.daemon.notify import Notify
@@ -38,6 +37,7 @@ class Generations:
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
         self._again = False
+        self._difference = ""  # between the generation that comes and the one that serves
 
     def begin(self, loaded: Loaded) -> None:
         """With the first one."""
@@ -67,14 +67,14 @@ class Generations:
 
     def reload(self) -> None:
         """Make the next generation; once more when one is being made, which may have read what has changed since."""
-        if self._loading or self._coming:
+        if self._loading or self._coming or not self.serving:
             self._again = True
             return
         self._again = False
         self._notify.reloading()
         self._before = state(self._watch.files)
         number = self._number + 1
-        self._loading = Loading(lambda: self._program.load(number), self._wake)
+        self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, self._wake)
 
     def look_at_files(self) -> None:
         """Reload when one in use has changed."""
@@ -125,6 +125,7 @@ class Generations:
         loading.join()
         self._loading = None
         if loading.loaded:
+            self._difference = loading.difference
             self._introduce(loading.loaded)
         else:
             self._watch = Watch(self._before, self._before)
@@ -153,7 +154,7 @@ class Generations:
             self._log.stop()
             self._log = self._program.log(new.config)
             self._log.start()
-        self.say("info", f"generation {new.generation.number}: {changes(old.config, new.config)}")
+        self.say("info", f"generation {new.generation.number}: {self._difference}")
         for sentence in (*new.warnings, *cannot_change(old.config, new.config)):
             self.say("warning", sentence)
 

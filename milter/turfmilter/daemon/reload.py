@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
+from turfmilter.config.changes import difference
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.core.generation import Generation
@@ -44,14 +45,17 @@ class Program:
 class Loading:
     """A load under way, in a thread: the supervisor goes on to obey signals and to look after its workers.
 
-    `tell` is called in that thread when it is `done`.  Then there is either `loaded`, or `problems`.
+    `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
+    configuration `old`, or `problems`.
     """
 
-    def __init__(self, load: Callable[[], Loaded], tell: Callable[[], None]) -> None:
+    def __init__(self, load: Callable[[], Loaded], old: Config, tell: Callable[[], None]) -> None:
         self.loaded: Loaded | None = None
+        self.difference = ""
         self.problems: tuple[str, ...] = ()
         self.done = False
         self._load = load
+        self._old = old
         self._tell = tell
         self._thread = Thread(target=self._run, name="load", daemon=True)
         self._thread.start()
@@ -64,7 +68,9 @@ class Loading:
         # What is loaded stays: looking through millions of entries for garbage would only take time.
         gc.disable()
         try:
-            self.loaded = self._load()
+            loaded = self._load()
+            self.difference = difference(self._old, loaded.config)
+            self.loaded = loaded
         except ConfigError as error:
             self.problems = error.problems
         except UnusableMaildir as error:

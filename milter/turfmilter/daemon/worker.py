@@ -64,7 +64,6 @@ class Worker:
         self._service = service
         self._log = log
         self._drain_seconds = drain_seconds
-        self._rehearsed = service.sessions.served
         self._deadline = inf
         self._input = b""
 
@@ -114,7 +113,7 @@ class Worker:
         sessions = self._service.sessions
         return {
             "open": sessions.open,
-            "served": sessions.served - self._rehearsed,
+            "served": sessions.served,
             "cpu_seconds": round(time.process_time(), 3),
             **_memory(),
             "log_lines_dropped": self._log.dropped,
