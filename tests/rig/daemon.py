@@ -18,16 +18,20 @@ _SOURCE = Path(__file__).parents[2] / "milter"
 class Daemon:
     """turfmilter in the foreground, with the configuration file `config`, listening at `socket`.
 
+    What it tells its service manager is heard by `manager`, which waits for signs of life every `watchdog` seconds.
+
     `socket` is as the configuration writes it (unix:PATH or inet:PORT@HOST).  Started by root, it needs `user` in its
     configuration.  Its log (to = "stderr") and all else that it writes stand in `log_file`.
     """
 
-    def __init__(self, config: Path, socket: str | Path) -> None:
+    def __init__(self, config: Path, socket: str | Path, *, watchdog: float = 0.0) -> None:
         self.socket = socket
         self.log_file = config.with_suffix(".log")
         program: list[str | Path] = [sys.executable, "-m", "turfmilter", "-f", "-c", config]
         self.manager = Manager(config.with_suffix(".notify"))
         environment = {"PYTHONPATH": str(_SOURCE), "NOTIFY_SOCKET": str(self.manager.path)}
+        if watchdog:
+            environment["WATCHDOG_USEC"] = str(round(watchdog * 1e6))
         self.process = Process(program, self.log_file, env=environment)
 
     def __enter__(self) -> Self:
@@ -44,12 +48,15 @@ class Daemon:
 
         Raises ProcessEnded, with its exit status and what it said, when it ends instead.
         """
-        with self.manager:
-            self.process.start(lambda: self.manager.heard("READY=1"), seconds)
+        self.manager.open()
+        self.process.start(lambda: self.manager.heard("READY=1"), seconds)
 
     def stop(self, seconds: float = 20.0) -> int:
         """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""
-        return self.process.stop(seconds)
+        try:
+            return self.process.stop(seconds)
+        finally:
+            self.manager.close()
 
     def kill(self) -> None:
         """End it and its workers with KILL, as a crash of the machine would."""

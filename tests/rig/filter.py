@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,10 +67,10 @@ class Filter:
     """The daemon in `place`, which it may write to, with the TOML text `settings`.
 
     `settings` begins with the keys above all sections; "{quarantine}" in it is the quarantine's path.
-    `log` is the format of the log: json for records(), text for what an administrator sees.
+    `watchdog` is for its Daemon. `log` is the format of the log: json for records(), text for what people see.
     """
 
-    def __init__(self, place: Path, settings: str, *, log: str = "json") -> None:
+    def __init__(self, place: Path, settings: str, *, log: str = "json", watchdog: float = 0.0) -> None:
         give(place)
         self.socket = place / "milter.sock"
         self.quarantine = make_quarantine(place / "quarantine")
@@ -77,7 +78,7 @@ class Filter:
         self._status = place / "status.json"
         self._log = log
         self.configure(settings)
-        self.daemon = Daemon(self._config, f"unix:{self.socket}")
+        self.daemon = Daemon(self._config, f"unix:{self.socket}", watchdog=watchdog)
         self._lines_seen = 0
         self._fences = 0
 
@@ -127,6 +128,14 @@ class Filter:
             client.greet(name, address, port, macros=macros)
             yield client
             client.quit()
+
+    def reload(self) -> None:
+        """Tell it to read its files again."""
+        self.daemon.process.send(signal.SIGHUP)
+
+    def wait_for_generation(self, number: int) -> str:
+        """What it says has changed in generation `number`, once that serves."""
+        return self.daemon.wait_for_log(rf"generation {number}: ([^\n]*?)(?:\"}}|\n)")[1]
 
     def status(self) -> dict[str, Any]:
         """What it says of itself."""

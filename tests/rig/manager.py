@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rig import wait
 
 
 class Manager:
-    """Listens at `path` while it is entered; everybody may write to it."""
+    """Listens at `path` from open() to close(); everybody may write to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.messages: list[str] = []
+        self._socket: socket.socket | None = None
 
-    def __enter__(self) -> Self:
-        self.path.unlink(missing_ok=True)
+    def open(self) -> None:
+        """Listen, with nothing heard yet."""
+        self.close()
         self.messages.clear()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(str(self.path))
         self.path.chmod(0o666)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._socket.close()
-        self.path.unlink()
+    def close(self) -> None:
+        """Listen no more."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+        self.path.unlink(missing_ok=True)
 
     def heard(self, line: str) -> bool:
         """True when `line` was among what it was told."""
@@ -49,7 +49,7 @@ class Manager:
 
     def listen(self) -> None:
         """Take in what is there."""
-        while True:
+        while self._socket:
             try:
                 self.messages.append(self._socket.recv(4096).decode())
             except BlockingIOError:

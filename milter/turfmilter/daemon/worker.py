@@ -95,7 +95,8 @@ class Worker:
             self._door.close()
             # A connection that libmilter took a moment ago is seen at the first look.
             time.sleep(_LOOK)
-        self._deadline = min(self._deadline, time.monotonic() + seconds)
+        if time.monotonic() + seconds < self._deadline:
+            self._deadline, self._drain_seconds = time.monotonic() + seconds, seconds
 
     def _busy(self) -> bool:
         """True while connections are open, and there is time."""
@@ -103,7 +104,7 @@ class Worker:
             return False
         late = time.monotonic() >= self._deadline
         if late:
-            self._log.say("warning", "connections still open at the end of the time that they had are dropped")
+            self._log.say("warning", f"connections still open after {self._drain_seconds:g} s are dropped")
         return not late
 
     def _answer(self) -> None:

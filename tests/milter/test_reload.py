@@ -1,0 +1,315 @@
+"""A new generation is a transaction: connections are cut off by none, and what is broken changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rig import wait
+from rig.child import forked, status
+from rig.filter import USER, Filter, Filters, rewrite
+from rig.milterclient import MilterClient
+from rig.ownworker import service
+from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Policy
+from turfmilter.daemon.background import Caller
+from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.notify import Notify
+from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.mta.service import Service
+from turfmilter.telemetry.sink import Stream
+from turfmilter.telemetry.writer import LogWriter
+
+TURF = """
+workers = 2
+domains = ["rig.test"]
+[turf]
+tables = ["file:turf.table"]
+directory = "{quarantine}"
+"""
+MANY = 150_000  # entries, which take a while to load
+
+
+@pytest.fixture
+def table(place: Path) -> Path:
+    """The turf table, in which old.test stands."""
+    path = place / "turf.table"
+    path.write_text("@old.test\n")
+    return path
+
+
+def verdict(client: MilterClient, domain: str) -> str:
+    return str(client.message(f"<spam@{domain}>", ["<b@rig.test>"]).end)
+
+
+def holds(turf: Filter, domain: str) -> bool:
+    with turf.session() as client:
+        return verdict(client, domain) == "discard"
+
+
+def test_hup_takes_the_tables_anew_and_says_what_has_changed(own_filter: Filters, table: Path) -> None:
+    turf = own_filter(TURF)
+    rewrite(table, "@new.test\n@other.test\n")
+    turf.reload()
+    assert turf.wait_for_generation(2) == "turf +2 -1"
+    assert (holds(turf, "new.test"), holds(turf, "old.test")) == (True, False)
+    assert [line["gen"] for line in turf.records()] == [2, 2]
+
+
+@pytest.mark.usefixtures("table")
+def test_hup_takes_the_configuration_anew(own_filter: Filters) -> None:
+    turf = own_filter(TURF)
+    turf.configure('mode = "trial"\n' + TURF.replace("workers = 2", "workers = 3"))
+    turf.reload()
+    assert turf.wait_for_generation(2) == "workers, mode"
+    assert not holds(turf, "old.test")
+    seen = turf.wait_for_status(lambda seen: seen["generation"] == 2 and len(seen["workers"]) == 3)
+    assert (seen["mode"], [one["generation"] for one in seen["workers"]]) == ("trial", [2, 2, 2])
+
+
+@pytest.mark.parametrize("change", [rewrite, Path.write_text])
+def test_a_file_that_changes_is_taken_anew_without_being_told(
+    own_filter: Filters, table: Path, change: Callable[[Path, str], object]
+) -> None:
+    turf = own_filter(TURF)
+    change(table, "@old.test\n@new.test\n")
+    assert turf.wait_for_generation(2) == "turf +1 -0"
+    assert holds(turf, "new.test")
+    assert "a file in use has changed" in turf.daemon.log()
+
+
+def test_a_connection_keeps_the_generation_that_it_began_with(own_filter: Filters, table: Path) -> None:
+    turf = own_filter(TURF)
+    with turf.client() as client:
+        client.greet()
+        client.mail("<spam@old.test>")
+        rewrite(table, "@new.test\n")
+        turf.reload()
+        turf.wait_for_generation(2)
+        client.rcpt("<b@rig.test>")
+        client.data()
+        client.eoh()
+        assert str(client.eom()) == "discard"
+        assert [verdict(client, domain) for domain in ("new.test", "old.test")] == ["accept", "discard"]
+        assert holds(turf, "new.test")
+        assert {one["generation"] for one in turf.status()["workers"]} == {1, 2}
+        client.quit()
+    turf.wait_for_status(lambda seen: [one["generation"] for one in seen["workers"]] == [2, 2])
+
+
+BROKEN_TABLE = "@old.test\nnonsense\n"
+
+
+def no_quarantine(turf: Filter) -> None:
+    turf.quarantine.rename(turf.quarantine.with_name("away"))
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda turf: rewrite(turf.socket.parent / "turf.table", BROKEN_TABLE), "turf.table:2: "),
+        (lambda turf: (turf.socket.parent / "turf.table").unlink(), "turf.table: cannot be read: No such file"),
+        (lambda turf: turf.configure(TURF + "directori = 1"), "turf.directori: unknown key"),
+        (lambda turf: turf.configure("domains ="), "no value"),
+        (no_quarantine, "does not exist"),
+    ],
+)
+def test_what_is_broken_changes_nothing_and_is_said_and_counted(
+    own_filter: Filters, spoil: Callable[[Filter], object], said: str
+) -> None:
+    turf = own_filter(TURF)
+    workers = set(turf.daemon.workers())
+    spoil(turf)
+    turf.reload()
+    turf.daemon.wait_for_log(f"generation 1 stays: .*{said}")
+    seen = turf.wait_for_status(lambda seen: seen["reloads_failed"])
+    assert seen["generation"] == 1
+    assert any(said in problem["problem"] for problem in seen["problems"])
+    assert set(turf.daemon.workers()) == workers
+    with turf.session() as client:
+        assert verdict(client, "new.test") == "accept"
+
+
+def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None:
+    turf = own_filter(TURF)
+    rewrite(table, BROKEN_TABLE)
+    turf.daemon.wait_for_log("generation 1 stays: ")
+    rewrite(table, "@old.test\n@sense.test\n")
+    assert turf.wait_for_generation(2) == "turf +1 -0"
+    assert turf.daemon.log().count("generation 1 stays: ") == 1
+
+
+@pytest.mark.usefixtures("table")
+def test_what_only_a_restart_changes_is_named(own_filter: Filters) -> None:
+    turf = own_filter(TURF)
+    turf.configure('socket_mode = "0600"\n' + TURF)
+    turf.reload()
+    turf.daemon.wait_for_log("socket_mode: takes effect at the next start only")
+    assert turf.wait_for_generation(2) == "socket_mode"
+    assert turf.socket.stat().st_mode & 0o777 == 0o660
+
+
+@pytest.mark.usefixtures("table")
+def test_the_log_can_take_another_form(own_filter: Filters) -> None:
+    turf = own_filter(TURF, log="text")
+    turf.daemon.wait_for_log("\ninfo: main.cf")
+    turf._log = "json"
+    turf.configure(TURF)
+    turf.reload()
+    turf.daemon.wait_for_log('"text": "generation 2: log.format"')
+    assert holds(turf, "old.test")
+    assert len(turf.records()) == 1
+
+
+def test_a_file_that_only_root_can_read_is_warned_about_at_the_start(own_filter: Filters, table: Path) -> None:
+    assert os.geteuid() == 0, "only root can read what others cannot: run this test as root"
+    table.chmod(0o600)
+    turf = own_filter(TURF)
+    assert f"{table}: cannot be read by {USER}: a reload would fail" in turf.daemon.log()
+    assert holds(turf, "old.test")
+    turf.reload()
+    turf.daemon.wait_for_log("generation 1 stays: .*turf.table: cannot be read: Permission denied")
+    assert holds(turf, "old.test")
+
+
+def test_of_two_reloads_at_once_the_last_word_is_the_last_content(own_filter: Filters, table: Path) -> None:
+    turf = own_filter(TURF)
+    for domain in ("second.test", "third.test", "fourth.test"):
+        rewrite(table, f"@{domain}\n")
+        turf.reload()
+    wait.until(lambda: holds(turf, "fourth.test"), "the last content")
+
+
+@pytest.fixture
+def reloading(own_filter: Filters, table: Path) -> Iterator[Filter]:
+    """One that is about to load a large table, and does not hear that for a while."""
+    turf = own_filter(TURF)
+    rewrite(table, "".join(f"@d{number}.test\n" for number in range(MANY)))
+    turf.daemon.manager.forget()
+    turf.reload()
+    wait.until(lambda: turf.daemon.manager.heard("RELOADING=1"), "the beginning of the load")
+    assert "generation 2" not in turf.daemon.log()
+    yield turf
+
+
+def test_mail_is_taken_while_a_table_is_loaded(reloading: Filter) -> None:
+    assert holds(reloading, "old.test")
+    assert reloading.wait_for_generation(2) == f"turf +{MANY} -1"
+    assert holds(reloading, f"d{MANY - 1}.test")
+    reloading.daemon.manager.heard("READY=1")
+
+
+def test_a_worker_that_dies_while_a_table_is_loaded_is_missed_by_nobody(reloading: Filter) -> None:
+    os.kill(reloading.daemon.workers()[0], signal.SIGKILL)
+    reloading.wait_for_generation(2)
+    seen = reloading.wait_for_status(lambda seen: [one["generation"] for one in seen["workers"]] == [2, 2])
+    assert [one["state"] for one in seen["workers"]] == ["serving", "serving"]
+    assert holds(reloading, "d0.test")
+
+
+def test_the_daemon_can_stop_while_a_table_is_loaded(reloading: Filter) -> None:
+    with reloading.client() as client:
+        client.greet()
+        reloading.daemon.process.send(signal.SIGTERM)
+        wait.until(lambda: not reloading.socket.exists(), "the end of the socket")
+        assert verdict(client, "old.test") == "discard"
+        client.quit()
+    assert reloading.daemon.process.wait() == 0
+    assert "generation 2" not in reloading.daemon.log()
+
+
+class Senders:
+    """Threads that send message after message, each in a connection of its own."""
+
+    def __init__(self, turf: Filter, number: int) -> None:
+        self._turf = turf
+        self._enough = threading.Event()
+        self._threads = [threading.Thread(target=self._send) for _ in range(number)]
+        self.failures: list[str] = []
+        self.sent = 0
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._enough.set()
+            for thread in self._threads:
+                thread.join()
+
+    def _send(self) -> None:
+        while not self._enough.is_set():
+            try:
+                with self._turf.session() as client:
+                    answers = {verdict(client, "old.test"), verdict(client, "good.test")}
+                if answers != {"discard", "accept"}:
+                    self.failures.append(str(answers))
+            except (OSError, AssertionError) as error:
+                self.failures.append(repr(error))
+            self.sent += 1
+
+
+def test_three_rolling_restarts_and_three_reloads_fail_no_session(own_filter: Filters, table: Path) -> None:
+    turf = own_filter("worker_sessions = 100\n" + TURF)
+    senders = Senders(turf, 4)
+    with senders.at_work():
+        for number in (2, 3, 4):
+            rewrite(table, f"@old.test\n@new{number}.test\n")
+            turf.reload()
+            turf.wait_for_generation(number)
+            replaced = turf.daemon.log().count("is replaced: it has served")
+            wait.until(
+                lambda seen=replaced: turf.daemon.log().count("is replaced: it has served") > seen,
+                "a worker that is replaced",
+                30.0,
+            )
+    assert senders.failures == []
+    assert senders.sent > 300
+
+
+def refusing_the_second(loaded: Loaded, log: LogWriter) -> Service:
+    if loaded.generation.number == 2:
+        raise LookupError("no second")
+    return service(log, lambda: loaded.generation)
+
+
+def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> None:
+    path, log_file = place / "s", place / "log"
+
+    def load(number: int) -> Loaded:
+        return Loaded(replace(Config(), workers=2, status=None), Generation(Policy(()), number=number))
+
+    def serve() -> None:
+        program = Program(load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))))
+        Supervisor(Listener(SocketSpec.parse(f"unix:{path}")), program, Caller(), Notify({})).run(
+            load(1), [("info", "serving")]
+        )
+
+    def log() -> str:
+        return log_file.read_text() if log_file.exists() else ""
+
+    with forked(serve) as pid:
+        wait.until(lambda: "serving" in log(), log)
+        os.kill(pid, signal.SIGHUP)
+        wait.until(lambda: "generation 1 stays: its workers cannot begin: LookupError: no second" in log(), log)
+        with MilterClient(path) as client:
+            client.greet()
+            assert verdict(client, "old.test") == "accept"
+            client.quit()
+        os.kill(pid, signal.SIGHUP)
+        wait.until(lambda: "generation 3: no change" in log(), log)
+        os.kill(pid, signal.SIGTERM)
+        assert status(pid) == 0
