@@ -1,0 +1,143 @@
+"""Worker processes: how many there are, when one is replaced, and what the service manager hears of them."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rig import wait
+from rig.filter import Filter, Filters
+from rig.program import configured, running
+
+RELAY = 'domains = ["rig.test"]\n'
+
+
+def verdict(turf: Filter) -> str:
+    with turf.session() as client:
+        return str(client.message("<a@out.test>", ["<b@rig.test>"]).end)
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (0, len(os.sched_getaffinity(0)))])
+def test_there_are_as_many_as_the_configuration_says_or_cores(own_filter: Filters, workers: int, expected: int) -> None:
+    turf = own_filter(f"workers = {workers}\n{RELAY}")
+    assert len(turf.daemon.workers()) == expected
+    assert verdict(turf) == "accept"
+    assert turf.daemon.stop() == 0
+
+
+def test_while_one_finishes_its_connections_the_others_take_the_new_ones(own_filter: Filters) -> None:
+    turf = own_filter(f"workers = 2\nworker_sessions = 1\n{RELAY}")
+    with turf.client() as client:
+        client.greet()
+        turf.wait_for_status(lambda seen: [one["open"] for one in seen["workers"] if one["state"] == "draining"] == [1])
+        for _ in range(30):
+            assert verdict(turf) == "accept"
+        assert str(client.message("<a@out.test>", ["<b@rig.test>"]).end) == "accept"
+        client.quit()
+    turf.wait_for_status(lambda seen: seen["sessions_open"] == 0 and len(seen["workers"]) == 2)
+    assert "451" not in turf.daemon.log()
+    assert "connections still open" not in turf.daemon.log()
+
+
+def test_one_that_has_served_enough_is_replaced_by_a_new_one(own_filter: Filters) -> None:
+    turf = own_filter(f"workers = 1\nworker_sessions = 5\n{RELAY}")
+    (first,) = turf.daemon.workers()
+    for _ in range(7):
+        assert verdict(turf) == "accept"
+    turf.daemon.wait_for_log(f"worker {first} is replaced: it has served 7 connections")
+    wait.until(lambda: first not in turf.daemon.workers(), "the end of the first")
+    assert len(turf.daemon.workers()) == 1
+    assert verdict(turf) == "accept"
+    assert turf.wait_for_status(lambda seen: seen["sessions_served"] == 8)["workers"][0]["served"] == 1
+
+
+def test_one_that_dies_again_and_again_is_started_after_longer_and_longer_pauses(own_filter: Filters) -> None:
+    turf = own_filter(f"workers = 1\n{RELAY}")
+    for pause in (1, 2):
+        (pid,) = wait.until(turf.daemon.workers, "a worker")
+        turf.wait_for_status(
+            lambda seen, pid=pid: [(one["pid"], one["state"]) for one in seen["workers"]] == [(pid, "serving")]
+        )
+        os.kill(pid, signal.SIGKILL)
+        turf.daemon.wait_for_log(f"worker {pid} ended \\(signal 9\\), starting another in {pause} s")
+    wait.until(turf.daemon.workers, "another worker")
+    assert verdict(turf) == "accept"
+
+
+def test_what_it_serves_with_is_shared_and_not_loaded_by_each(place: Path, own_filter: Filters) -> None:
+    (place / "turf.table").write_text("".join(f"@d{number}.test\n" for number in range(100_000)))
+    turf = own_filter(f'workers = 4\n{RELAY}[turf]\ntables = ["file:turf.table"]\ndiscard = true\n')
+    for _ in range(20):
+        assert verdict(turf) == "accept"
+    seen = turf.wait_for_status(lambda seen: seen["sessions_served"] == 20)
+    assert sum(one["pss"] for one in seen["workers"]) < 2 * max(one["rss"] for one in seen["workers"])
+
+
+@pytest.fixture
+def watched(place: Path) -> Iterator[Filter]:
+    """One whose service manager waits for signs of life."""
+    with Filter(place, f"workers = 2\n{RELAY}", watchdog=1.0) as turf:
+        yield turf
+
+
+def test_the_service_manager_hears_signs_of_life_only_when_every_worker_answers(watched: Filter, place: Path) -> None:
+    manager = watched.daemon.manager
+    manager.wait_for("WATCHDOG=1")
+    stopped = watched.daemon.workers()[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        watched.wait_for_status(lambda seen: not all(one["answering"] for one in seen["workers"]))
+        manager.forget()
+        written = set[int]()
+        wait.until(lambda: written.add((place / "status.json").stat().st_mtime_ns) or len(written) > 3, "three beats")
+        assert not manager.heard("WATCHDOG=1")
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    manager.wait_for("WATCHDOG=1")
+
+
+def test_the_service_manager_hears_which_process_serves_and_of_the_end(own_filter: Filters) -> None:
+    turf = own_filter(RELAY)
+    manager = turf.daemon.manager
+    assert manager.heard(f"MAINPID={turf.daemon.process.pid}")
+    assert manager.heard("STATUS=generation 1")
+    manager.forget()
+    turf.reload()
+    turf.wait_for_generation(2)
+    wait.until(lambda: manager.heard("READY=1"), "the end of the reload")
+    assert [message.split("\n")[0] for message in manager.messages] == ["RELOADING=1", "READY=1"]
+    turf.daemon.process.send(signal.SIGTERM)
+    wait.until(lambda: manager.heard("STOPPING=1"), "the end")
+    assert turf.daemon.process.wait() == 0
+
+
+def open_files(pid: int) -> tuple[int, int]:
+    """How many files a process may have open, and how many it could ask for."""
+    (line,) = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if "open files" in line]
+    soft, hard = line.split()[3:5]
+    return int(soft), int(hard)
+
+
+def test_as_many_files_may_be_open_as_can_be_had(place: Path) -> None:
+    def less() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 5000))
+
+    with running(place, "-c", configured(place), preexec_fn=less) as process:
+        assert open_files(process.pid) == (5000, 5000)
+        log = (place / "log").read_text()
+        assert ", 5000 files may be open\n" in log
+        assert "warning: only" not in log
+
+
+def test_few_files_are_warned_about(place: Path) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 512))
+
+    with running(place, "-c", configured(place), preexec_fn=few) as process:
+        assert open_files(process.pid) == (512, 512)
+        assert "turfmilter: warning: only 512 files may be open" in (place / "log").read_text()
