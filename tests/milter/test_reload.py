@@ -151,6 +151,15 @@ def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None
 
 
 @pytest.mark.usefixtures("table")
+def test_a_table_that_comes_after_the_configuration_that_names_it_is_taken(own_filter: Filters, place: Path) -> None:
+    turf = own_filter(TURF)
+    turf.configure(TURF.replace('"file:turf.table"', '"file:turf.table", "file:late.table"'))
+    turf.daemon.wait_for_log("generation 1 stays: .*late.table: cannot be read")
+    rewrite(place / "late.table", "@late.test\n")
+    assert turf.wait_for_generation(2) == "turf +1 -0"
+
+
+@pytest.mark.usefixtures("table")
 def test_what_only_a_restart_changes_is_named(own_filter: Filters) -> None:
     turf = own_filter(TURF)
     turf.configure('socket_mode = "0600"\n' + TURF)

@@ -74,11 +74,11 @@ class Filter:
         give(place)
         self.socket = place / "milter.sock"
         self.quarantine = make_quarantine(place / "quarantine")
-        self._config = place / "turfmilter.toml"
+        self.config = place / "turfmilter.toml"
         self._status = place / "status.json"
         self._log = log
         self.configure(settings)
-        self.daemon = Daemon(self._config, f"unix:{self.socket}", watchdog=watchdog)
+        self.daemon = Daemon(self.config, f"unix:{self.socket}", watchdog=watchdog)
         self._lines_seen = 0
         self._fences = 0
 
@@ -91,7 +91,7 @@ class Filter:
         if "workers = " not in settings:
             above += "workers = 1\n"
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
-        rewrite(self._config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
+        rewrite(self.config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
 
     def __enter__(self) -> Self:
         self.start()

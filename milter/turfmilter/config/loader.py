@@ -26,11 +26,15 @@ _BETTER = {
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used.  `problems` are sentences, in the order of the file."""
+    """The configuration cannot be used.  `problems` are sentences, in the order of the file.
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
+    `files` are those that it names: mending one of them can mend it.
+    """
+
+    def __init__(self, problems: tuple[str, ...], files: tuple[Path, ...] = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.files = files
 
 
 def load(path: Path) -> Config:
@@ -47,7 +51,7 @@ def configure(table: Mapping[str, object], folder: Path) -> Config:
     config = replace(config, written=frozenset(notes.written))
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems))
+        raise ConfigError(tuple(notes.problems), tuple(notes.files))
     return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 

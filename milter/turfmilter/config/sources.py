@@ -90,8 +90,8 @@ def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[
     if not name or "\0" in name:
         raise Wrong(f'{quoted(item.text)}: no file is named; write "{word}:PATH"')
     path = item.notes.folder / name
-    text = read_text(path)
     item.notes.files.append(path)
+    text = read_text(path)
     if word == "file":
         return table_file(name, text), ()
     entries, problems = _FOREIGN[word](text.split("\n"), name, parse, of)  # splitlines() would count more lines

@@ -128,7 +128,7 @@ class Generations:
             self._difference = loading.difference
             self._introduce(loading.loaded)
         else:
-            self._watch = Watch(self._before, self._before)
+            self._watch = Watch((*self._before, *loading.files), self._before)
             self._refuse(loading.problems)
 
     def _introduce(self, loaded: Loaded) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 
 from turfmilter.config.changes import difference
@@ -46,13 +47,15 @@ class Loading:
     """A load under way, in a thread: the supervisor goes on to obey signals and to look after its workers.
 
     `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
-    configuration `old`, or `problems`.
+    `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
+    configuration `old`, or `problems`, with the `files` whose mending may mend them.
     """
 
     def __init__(self, load: Callable[[], Loaded], old: Config, tell: Callable[[], None]) -> None:
         self.loaded: Loaded | None = None
         self.difference = ""
         self.problems: tuple[str, ...] = ()
+        self.files: tuple[Path, ...] = ()
         self.done = False
         self._load = load
         self._old = old
@@ -72,7 +75,7 @@ class Loading:
             self.difference = difference(self._old, loaded.config)
             self.loaded = loaded
         except ConfigError as error:
-            self.problems = error.problems
+            self.problems, self.files = error.problems, error.files
         except UnusableMaildir as error:
             self.problems = (str(error),)
         except Exception as error:  # noqa: BLE001 - whatever it is, the old generation stays

@@ -1,0 +1,121 @@
+"""turfctl status: for people, for programs, and for those who only want to know whether the daemon runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from rig.filter import Filter, Filters, rewrite
+from turfmilter.cli.status import status
+
+SETTINGS = """
+workers = 2
+domains = ["rig.test"]
+[turf]
+tables = ["file:turf.table"]
+directory = "{quarantine}"
+"""
+
+
+@pytest.fixture
+def turf(own_filter: Filters, place: Path) -> Filter:
+    (place / "turf.table").write_text("@turf.test\n")
+    turf = own_filter(SETTINGS)
+    turf.wait_for_status(lambda seen: len(seen["workers"]) == 2)
+    return turf
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the command said, and how it left."""
+
+    exit_code: int | str | None
+    stdout: str
+    stderr: str
+
+
+def run(turf: Filter, *arguments: str) -> Done:
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err, pytest.raises(SystemExit) as left:
+        status.main(arguments, prog_name="turfctl status", obj=turf.config)
+    return Done(left.value.code, out.getvalue(), err.getvalue())
+
+
+def test_people_see_a_table(turf: Filter) -> None:
+    done = run(turf)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"process {turf.daemon.process.pid}, started " in done.stdout
+    assert "mode         enforce\n" in done.stdout
+    assert "generation   1, since " in done.stdout
+    assert f"quarantine   {turf.quarantine}: " in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line.split()[1:2] == ["1"]]
+    assert {int(row[0]) for row in rows} == set(turf.daemon.workers())
+    assert {row[2] for row in rows} == {"serving"}
+
+
+def test_programs_see_the_file(turf: Filter) -> None:
+    done = run(turf, "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout).keys() == turf.status().keys()
+
+
+def test_what_went_wrong_is_shown(turf: Filter, place: Path) -> None:
+    rewrite(place / "turf.table", "nonsense\n")
+    turf.reload()
+    turf.wait_for_status(lambda seen: seen["reloads_failed"] == 1)
+    done = run(turf)
+    assert done.exit_code == 0
+    assert "reloads that failed: 1\n" in done.stdout
+    assert "turf.table:1: " in done.stdout
+
+
+def test_it_needs_no_right_configuration(turf: Filter) -> None:
+    turf.configure(SETTINGS + "nonsense = 1\n")
+    assert run(turf).exit_code == 0
+
+
+def stopped(turf: Filter) -> None:
+    turf.daemon.stop()
+
+
+def killed(turf: Filter) -> None:
+    turf.daemon.kill()
+
+
+def forgotten(turf: Filter) -> None:
+    said = turf.status() | {"written": "2020-01-01T00:00:00+00:00"}
+    turf.daemon.kill()
+    rewrite(turf.socket.parent / "status.json", json.dumps(said | {"pid": 1}))
+
+
+def garbled(turf: Filter) -> None:
+    turf.daemon.kill()
+    rewrite(turf.socket.parent / "status.json", "{}")
+
+
+def unwanted(turf: Filter) -> None:
+    turf.config.write_text('status = ""\n')
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (stopped, "turfctl: turfmilter does not run: there is no "),
+        (killed, "turfctl: turfmilter does not run: process "),
+        (forgotten, "turfctl: process 1 has not said anything since 2020-01-01T00:00:00+00:00"),
+        (garbled, "not what turfmilter writes"),
+        (unwanted, "this daemon does not say what it does"),
+    ],
+)
+def test_one_that_does_not_run_is_told_by_the_exit_status(
+    turf: Filter, end: Callable[[Filter], None], said: str
+) -> None:
+    end(turf)
+    done = run(turf)
+    assert done.exit_code == 1
+    assert said in done.stderr
