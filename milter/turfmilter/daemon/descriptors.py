@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from contextlib import suppress
 
 _FEW = 4096  # one for each connection of the MTA, some for its message and for DNS
 
@@ -10,9 +11,10 @@ _FEW = 4096  # one for each connection of the MTA, some for its message and for 
 def raise_limit() -> str:
     """Take all that may be had (RLIMIT_NOFILE); a warning when that is little, else ""."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if 0 <= most < _FEW:
-        return f"only {most} files may be open, which is little more than as many connections; raise LimitNOFILE"
+    with suppress(OSError, ValueError):  # a service manager may forbid to change limits
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if limit() < _FEW:
+        return f"only {limit()} files may be open, and every connection is one; raise LimitNOFILE of the service"
     return ""
 
 
