@@ -304,7 +304,7 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
     def serve() -> None:
         program = Program(load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))))
         Supervisor(Listener(SocketSpec.parse(f"unix:{path}")), program, Caller(), Notify({})).run(
-            load(1), [("info", "serving")]
+            load(1), [("info", "serving")], 0.0
         )
 
     def log() -> str:

@@ -209,6 +209,14 @@ def test_when_the_supervisor_dies_the_worker_finishes_and_ends(own_filter: Filte
     assert [len(held.message) for held in turf.held()] == [500_002]
 
 
+def test_when_the_supervisor_dies_no_worker_stays(own_filter: Filters) -> None:
+    turf = own_filter(HELD.replace("workers = 1", "workers = 3"))
+    process = turf.daemon.process
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    wait.until(lambda: not process.pids(), "the end of the workers")
+
+
 def test_after_a_crash_the_next_start_finds_its_way(own_filter: Filters) -> None:
     turf = own_filter(HELD)
     with turf.client() as client:
@@ -238,7 +246,7 @@ def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_alon
     def serve() -> None:
         listener = Listener(SocketSpec.parse(f"unix:{path}"))
         try:
-            Supervisor(listener, program, Caller(), Notify({})).run(loaded, [])
+            Supervisor(listener, program, Caller(), Notify({})).run(loaded, [], 0.0)
         except WorkerFailed as error:
             said.write_text(str(error))
         finally:

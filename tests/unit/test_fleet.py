@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,11 +32,14 @@ class Workers:
         self.ends: dict[int, socket.socket] = {}
         self._pids = count(1)
         self.now = 1000.0
+        self.refused = False
         say = lambda level, text: self.said.append((level, text))  # noqa: E731
         self.fleet = Fleet(Loaded(config, Generation(Policy(()))), self._fork, say)
         self.fleet.settle(self.now)
 
     def _fork(self, _loaded: Loaded) -> Process:
+        if self.refused:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         ours, theirs = socket.socketpair()
         pid = next(self._pids)
         self.ends[pid] = theirs
@@ -168,3 +173,15 @@ def test_a_fleet_that_leaves_starts_nobody(workers: Workers) -> None:
     workers.die(1, after=1)
     workers.fleet.settle(workers.now + 1000)
     assert (workers.pids, workers.said) == ([2], [])
+
+
+def test_that_no_process_can_be_had_is_said_and_tried_again(workers: Workers) -> None:
+    workers.refused = True
+    workers.die(1, after=11)
+    assert workers.pids == [2]
+    assert workers.said[-1] == ("error", "no process can be had: Resource temporarily unavailable, trying again in 5 s")
+    workers.refused = False
+    workers.fleet.settle(workers.now + 4.9)
+    assert workers.pids == [2]
+    workers.fleet.settle(workers.now + 5)
+    assert len(workers.pids) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
     78 configuration or quarantine unusable.
     """
     try:
+        begun = time.time()
         spec = _spec(socket)
         config = load_config(path, spec)
         _warn(config.warnings)
@@ -57,7 +59,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
             _warn(check_quarantines(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
-            _serve(config, build_program(path.absolute(), spec), foreground)
+            _serve(config, build_program(path.absolute(), spec), foreground, begun)
     except (ConfigError, identity.IdentityError, UnusableMaildir, ImportError) as error:
         leave("turfmilter", error, EX_CONFIG)
     except SocketError as error:
@@ -73,7 +75,7 @@ def _spec(socket: str | None) -> SocketSpec | None:
         raise click.BadParameter(f'"{socket}": {error}', param_hint="-s") from None
 
 
-def _serve(config: Config, program: Program, foreground: bool) -> None:
+def _serve(config: Config, program: Program, foreground: bool, begun: float) -> None:
     require_pymilter()
     background.occupy_standard_descriptors()
     few = descriptors.raise_limit()
@@ -84,7 +86,7 @@ def _serve(config: Config, program: Program, foreground: bool) -> None:
         _warn(warnings)
         caller = background.Caller() if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
         loaded = Loaded(config, build_generation(config))
-        Supervisor(listener, program, caller, Notify(os.environ)).run(loaded, list(_greeting(config)))
+        Supervisor(listener, program, caller, Notify(os.environ)).run(loaded, list(_greeting(config)), begun)
     finally:
         listener.close()
 

@@ -13,6 +13,7 @@ DRAIN_SECONDS = 3600.0  # a connection of the MTA lasts as long as its client's:
 _BOOT_SECONDS = 60.0  # until a worker serves, on a machine that is very busy
 _SHORT_LIFE = 10.0  # a worker that dies younger than this is not restarted at once
 _LONGEST_PAUSE = 60.0
+_NO_PROCESS_PAUSE = 5.0
 
 
 class Fleet:
@@ -22,6 +23,7 @@ class Fleet:
         self.loaded = loaded
         self.processes: list[Process] = []
         self.leaving = False
+        self.problem = ""  # why no worker can be started
         self._fork = fork
         self._say = say
         self._size = loaded.config.workers or len(os.sched_getaffinity(0))
@@ -47,8 +49,7 @@ class Fleet:
                 process.failed = f"it did not serve within {_BOOT_SECONDS:g} s"
                 process.kill()
         if now >= self._pause_until:
-            for _ in range(self._missing()):
-                self.processes.append(self._fork(self.loaded))
+            self._start(self._missing(), now)
         serving = sum(process.serving for process in self.processes)
         for process in self._worn()[: max(0, serving - self._size)]:
             self._say("info", f"worker {process.pid} is replaced: {self._why_worn(process)}")
@@ -72,6 +73,16 @@ class Fleet:
         self.leaving = True
         for process in self.processes:
             process.drain(seconds)
+
+    def _start(self, number: int, now: float) -> None:
+        self.problem = ""
+        try:
+            for _ in range(number):
+                self.processes.append(self._fork(self.loaded))
+        except OSError as error:
+            self.problem = f"no process can be had: {error.strerror}"
+            self._pause_until = now + _NO_PROCESS_PAUSE
+            self._say("error", f"{self.problem}, trying again in {_NO_PROCESS_PAUSE:g} s")
 
     def _missing(self) -> int:
         # One worn worker at a time has another beside it, so that memory is not needed twice.

@@ -39,12 +39,12 @@ class Generations:
         self._again = False
         self._difference = ""  # between the generation that comes and the one that serves
 
-    def begin(self, loaded: Loaded) -> None:
-        """With the first one."""
+    def begin(self, loaded: Loaded, begun: float) -> None:
+        """With the first one, which began to be loaded at `begun`, in seconds since the epoch."""
         self._log = self._program.log(loaded.config)
         self._number = loaded.generation.number
         self._before: State = {}
-        self._introduce(loaded)
+        self._introduce(loaded, begun)
 
     @property
     def fleets(self) -> list[Fleet]:
@@ -90,7 +90,9 @@ class Generations:
             return  # nothing is forked while another thread runs
         if self._coming:
             self._coming.settle(now)
-            if self._coming.ready:
+            if self._coming.problem:
+                self._give_up(self._coming, self._coming.problem)
+            elif self._coming.ready:
                 self._take_over(self._coming)
         elif self.serving:
             self.serving.settle(now)
@@ -126,14 +128,14 @@ class Generations:
         self._loading = None
         if loading.loaded:
             self._difference = loading.difference
-            self._introduce(loading.loaded)
+            self._introduce(loading.loaded, loading.begun)
         else:
-            self._watch = Watch((*self._before, *loading.files), self._before)
+            self._watch = Watch((*self._before, *loading.files), self._before, loading.begun)
             self._refuse(loading.problems)
 
-    def _introduce(self, loaded: Loaded) -> None:
+    def _introduce(self, loaded: Loaded, begun: float) -> None:
         """Let a generation's workers begin."""
-        self._watch = Watch(loaded.config.files, self._before)
+        self._watch = Watch(loaded.config.files, self._before, begun)
         self._number = loaded.generation.number
         self._coming = Fleet(loaded, self._fork, self.say)
 

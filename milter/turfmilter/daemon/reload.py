@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class Loading:
     `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
     `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
     configuration `old`, or `problems`, with the `files` whose mending may mend them.
+    `begun` is in seconds since the epoch.
     """
 
     def __init__(self, load: Callable[[], Loaded], old: Config, tell: Callable[[], None]) -> None:
@@ -57,6 +59,7 @@ class Loading:
         self.problems: tuple[str, ...] = ()
         self.files: tuple[Path, ...] = ()
         self.done = False
+        self.begun = time.time()
         self._load = load
         self._old = old
         self._tell = tell

@@ -46,12 +46,12 @@ class Supervisor:
         self._stopping = False
         self._kill_at = 0.0
 
-    def run(self, loaded: Loaded, greeting: Iterable[tuple[Level, str]]) -> None:
+    def run(self, loaded: Loaded, greeting: Iterable[tuple[Level, str]], begun: float) -> None:
         """Serve until SIGTERM or SIGINT; the sentences of `greeting` are logged when the first workers serve.
 
-        Raises WorkerFailed when they cannot.
+        `begun` is when `loaded` began to be read, in seconds since the epoch.  Raises WorkerFailed when they cannot.
         """
-        self._generations.begin(loaded)
+        self._generations.begin(loaded, begun)
         try:
             self._until(lambda: self._stopping or self._generations.serving is not None)
             if not self._stopping:
@@ -159,15 +159,23 @@ class Supervisor:
         self._status_problem = problem
 
     def _fork(self, loaded: Loaded) -> Process:
-        """A new worker.  What it shares with us in memory stays shared as long as nobody looks at it for garbage."""
+        """A new worker.  Raises OSError.
+
+        What it shares with us in memory stays shared as long as nobody looks at it for garbage.
+        """
         gc.freeze()
         ours, theirs = socket.socketpair()
         self._signals.hold()
-        pid = os.fork()
-        if pid == 0:
-            self._work(loaded, ours, theirs)
-        self._signals.release()
-        theirs.close()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._work(loaded, ours, theirs)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            self._signals.release()
+            theirs.close()
         return Process(pid, ours, time.monotonic())
 
     def _work(self, loaded: Loaded, ours: socket.socket, theirs: socket.socket) -> NoReturn:

@@ -14,10 +14,13 @@ def state(files: Iterable[Path]) -> State:
 
 
 class Watch:
-    """The files of a generation, as they were before they were read: `before` has those that were known then."""
+    """The files of a generation, as they were when they were read.
 
-    def __init__(self, files: Iterable[Path], before: State) -> None:
-        self._used = {path: before[path] if path in before else _state(path) for path in files}
+    `before` is the state of some of them from before `begun`, the time (seconds since the epoch) when that began.
+    """
+
+    def __init__(self, files: Iterable[Path], before: State, begun: float) -> None:
+        self._used = {path: before[path] if path in before else _older(_state(path), begun) for path in files}
         self._seen: State = {}
 
     @property
@@ -35,6 +38,11 @@ class Watch:
             return False
         self._used = self._seen
         return True
+
+
+def _older(found: tuple[int, int, int] | None, begun: float) -> tuple[int, int, int] | None:
+    """What was found, unless it may have changed since it was read: that is as good as a change."""
+    return found if found and found[0] < begun * 1e9 else None
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:
