@@ -16,6 +16,7 @@ from rig import wait
 from rig.smtp import SmtpClient
 
 CONFIG = """\
+workers = 1
 domains = ["rig.test"]
 [turf]
 directory = "$quarantine"

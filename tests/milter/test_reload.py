@@ -216,7 +216,13 @@ def test_mail_is_taken_while_a_table_is_loaded(reloading: Filter) -> None:
     assert holds(reloading, "old.test")
     assert reloading.wait_for_generation(2) == f"turf +{MANY} -1"
     assert holds(reloading, f"d{MANY - 1}.test")
-    reloading.daemon.manager.heard("READY=1")
+
+
+def test_a_reload_that_is_asked_for_while_a_table_is_loaded_follows(reloading: Filter) -> None:
+    for _ in range(3):
+        reloading.reload()
+    reloading.wait_for_generation(2)
+    assert reloading.wait_for_generation(3) == "no change"
 
 
 def test_a_worker_that_dies_while_a_table_is_loaded_is_missed_by_nobody(reloading: Filter) -> None:

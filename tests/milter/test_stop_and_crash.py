@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +117,36 @@ def test_a_stopping_daemon_takes_no_new_connection(own_filter: Filters) -> None:
     assert turf.daemon.process.wait() == 0
 
 
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@contextmanager
+def taken_by(turf: Filter, pid: int) -> Iterator[MilterClient]:
+    """A connection that this worker has taken, and on which nothing has been said."""
+    while True:
+        before = {one: open_files(one) for one in turf.daemon.workers()}
+        with turf.client() as client:
+            (taker,) = wait.until(
+                lambda seen=before: [one for one in seen if open_files(one) > seen[one]], "the connection to be taken"
+            )
+            if taker == pid:
+                yield client
+                return
+        wait.until(lambda one=taker, seen=before: open_files(one) == seen[one], "the connection to be given up")
+
+
+def test_a_connection_that_was_taken_and_has_said_nothing_yet_is_finished_as_well(own_filter: Filters) -> None:
+    turf = own_filter(HELD.replace("workers = 1", "workers = 2"))
+    with taken_by(turf, turf.daemon.workers()[0]) as client:
+        turf.daemon.process.send(signal.SIGTERM)
+        wait.until(lambda: len(turf.daemon.workers()) < 2, "the end of the idle one")
+        client.greet()
+        assert spam(client) == "discard"
+        client.quit()
+    assert turf.daemon.process.wait() == 0
+
+
 def test_a_listening_socket_that_is_given_up_takes_nobody_and_can_still_be_asked() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"inet:{listening.getsockname()[1]}@127.0.0.1"
@@ -209,12 +241,18 @@ def test_when_the_supervisor_dies_the_worker_finishes_and_ends(own_filter: Filte
     assert [len(held.message) for held in turf.held()] == [500_002]
 
 
-def test_when_the_supervisor_dies_no_worker_stays(own_filter: Filters) -> None:
+def test_when_the_supervisor_dies_every_worker_sees_it_whatever_the_others_do(own_filter: Filters) -> None:
     turf = own_filter(HELD.replace("workers = 1", "workers = 3"))
     process = turf.daemon.process
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    wait.until(lambda: not process.pids(), "the end of the workers")
+    youngest = max(turf.daemon.workers())
+    with taken_by(turf, youngest) as client:
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        wait.until(lambda: process.pids() == [youngest], "the end of the others")
+        client.greet()
+        assert spam(client) == "discard"
+        client.quit()
+    wait.until(lambda: not process.pids(), "the end of the last one")
 
 
 def test_after_a_crash_the_next_start_finds_its_way(own_filter: Filters) -> None:

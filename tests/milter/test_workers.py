@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,14 +31,22 @@ def test_there_are_as_many_as_the_configuration_says_or_cores(own_filter: Filter
     assert turf.daemon.stop() == 0
 
 
+def draining(worker: dict[str, Any]) -> bool:
+    return bool(worker["state"] == "draining")
+
+
 def test_while_one_finishes_its_connections_the_others_take_the_new_ones(own_filter: Filters) -> None:
     turf = own_filter(f"workers = 2\nworker_sessions = 1\n{RELAY}")
     with turf.client() as client:
         client.greet()
-        turf.wait_for_status(lambda seen: [one["open"] for one in seen["workers"] if one["state"] == "draining"] == [1])
+        seen = turf.wait_for_status(lambda seen: [one for one in seen["workers"] if draining(one)])
+        (before,) = filter(draining, seen["workers"])
+        assert (before["open"], before["served"]) == (1, 1)
         for _ in range(30):
             assert verdict(turf) == "accept"
         assert str(client.message("<a@out.test>", ["<b@rig.test>"]).end) == "accept"
+        seen = turf.wait_for_status(lambda seen: seen["sessions_served"] == 31)
+        assert [one["served"] for one in seen["workers"] if one["pid"] == before["pid"]] == [1]
         client.quit()
     turf.wait_for_status(lambda seen: seen["sessions_open"] == 0 and len(seen["workers"]) == 2)
     assert "451" not in turf.daemon.log()
