@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from rig import wait
 from rig.filter import Filter, Filters
-from rig.program import configured, running
+from rig.program import ENVIRONMENT, configured, program, running
 
 RELAY = 'domains = ["rig.test"]\n'
 
@@ -123,6 +124,21 @@ def test_the_service_manager_hears_which_process_serves_and_of_the_end(own_filte
     turf.daemon.process.send(signal.SIGTERM)
     wait.until(lambda: manager.heard("STOPPING=1"), "the end")
     assert turf.daemon.process.wait() == 0
+
+
+def test_where_no_process_can_be_had_the_program_says_so_and_ends(place: Path) -> None:
+    assert os.geteuid() == 0, "root is not limited, but whom it becomes: run this test as root"
+    done = subprocess.run(
+        ["prlimit", "--nproc=0", *program("-f", "-c", configured(place))],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert done.stderr == ("turfmilter: no worker can begin: no process can be had: Resource temporarily unavailable\n")
+    assert not (place / "s").exists()
 
 
 def open_files(pid: int) -> tuple[int, int]:

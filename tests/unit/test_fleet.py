@@ -179,7 +179,7 @@ def test_that_no_process_can_be_had_is_said_and_tried_again(workers: Workers) ->
     workers.refused = True
     workers.die(1, after=11)
     assert workers.pids == [2]
-    assert workers.said[-1] == ("error", "no process can be had: Resource temporarily unavailable, trying again in 5 s")
+    assert workers.said[-1] == ("error", "no process can be had: Resource temporarily unavailable")
     workers.refused = False
     workers.fleet.settle(workers.now + 4.9)
     assert workers.pids == [2]

@@ -25,11 +25,10 @@ from turfmilter.daemon.listener import Listener, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
-from turfmilter.mta.server import require_pymilter
+from turfmilter.mta.server import doubts, require_pymilter
 from turfmilter.stores.maildir import UnusableMaildir
 
 _SYSLOG = Path("/dev/log")
-_NOT_TRIED = (3, 12)  # from there on pymilter clears a bit in memory that it has freed; no crash was seen
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
 
@@ -116,9 +115,7 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
     files = f"{descriptors.limit()} files may be open"
     yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
     yield from (("info", line) for line in _how_to_attach(config.socket))
-    if sys.version_info >= _NOT_TRIED:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        yield "warning", f"Python {version}: pymilter was made for older ones, and touches memory that is not its own"
+    yield from (("warning", doubt) for doubt in doubts(sys.version_info[:2]))
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:

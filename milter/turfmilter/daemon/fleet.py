@@ -82,7 +82,7 @@ class Fleet:
         except OSError as error:
             self.problem = f"no process can be had: {error.strerror}"
             self._pause_until = now + _NO_PROCESS_PAUSE
-            self._say("error", f"{self.problem}, trying again in {_NO_PROCESS_PAUSE:g} s")
+            self._say("error", self.problem)
 
     def _missing(self) -> int:
         # One worn worker at a time has another beside it, so that memory is not needed twice.
