@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from rig.filter import Filter, Filters, rewrite
-from turfmilter.cli.status import status
+from rig.program import ENVIRONMENT
 
+_TURFCTL = "from turfmilter.cli.turfctl import main; main(prog_name='turfctl')"
 SETTINGS = """
 workers = 2
 domains = ["rig.test"]
@@ -31,24 +31,20 @@ def turf(own_filter: Filters, place: Path) -> Filter:
     return turf
 
 
-@dataclass(frozen=True)
-class Done:
-    """What the command said, and how it left."""
-
-    exit_code: int | str | None
-    stdout: str
-    stderr: str
-
-
-def run(turf: Filter, *arguments: str) -> Done:
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err, pytest.raises(SystemExit) as left:
-        status.main(arguments, prog_name="turfctl status", obj=turf.config)
-    return Done(left.value.code, out.getvalue(), err.getvalue())
+def run(turf: Filter, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _TURFCTL, "-c", turf.config, "status", *arguments],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
 
 def test_people_see_a_table(turf: Filter) -> None:
     done = run(turf)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "")
     assert f"process {turf.daemon.process.pid}, started " in done.stdout
     assert "mode         enforce\n" in done.stdout
     assert "generation   1, since " in done.stdout
@@ -60,7 +56,7 @@ def test_people_see_a_table(turf: Filter) -> None:
 
 def test_programs_see_the_file(turf: Filter) -> None:
     done = run(turf, "--json")
-    assert done.exit_code == 0
+    assert done.returncode == 0
     assert json.loads(done.stdout).keys() == turf.status().keys()
 
 
@@ -69,14 +65,14 @@ def test_what_went_wrong_is_shown(turf: Filter, place: Path) -> None:
     turf.reload()
     turf.wait_for_status(lambda seen: seen["reloads_failed"] == 1)
     done = run(turf)
-    assert done.exit_code == 0
+    assert done.returncode == 0
     assert "reloads that failed: 1\n" in done.stdout
     assert "turf.table:1: " in done.stdout
 
 
 def test_it_needs_no_right_configuration(turf: Filter) -> None:
     turf.configure(SETTINGS + "nonsense = 1\n")
-    assert run(turf).exit_code == 0
+    assert run(turf).returncode == 0
 
 
 def stopped(turf: Filter) -> None:
@@ -117,5 +113,5 @@ def test_one_that_does_not_run_is_told_by_the_exit_status(
 ) -> None:
     end(turf)
     done = run(turf)
-    assert done.exit_code == 1
+    assert done.returncode == 1
     assert said in done.stderr

@@ -4,46 +4,48 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
+from turfmilter.cli.configuration import leave
+from turfmilter.cli.opened import Started
+from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.config.schema import Config
 
+_PROGRAM, _EX_NOT_RUNNING = "turfctl", 1
 _STALE = timedelta(seconds=60)  # it is written every few seconds
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 @click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @click.pass_obj
-def status(path: Path, as_json: bool) -> None:
+def status(started: Started, as_json: bool) -> None:
     """Show what the daemon is doing.  Exit status 1: it does not run, or has stopped saying so."""
-    file = _status_file(path)
+    file = _status_file(started.path)
     if file is None:
-        _leave('status = "": this daemon does not say what it does')
+        leave(_PROGRAM, 'status = "": this daemon does not say what it does', _EX_NOT_RUNNING)
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         if as_json:
-            click.echo(json.dumps(said, indent=2))
+            document(said)
         else:
-            for line in _lines(said):
-                click.echo("".join(char if char.isprintable() else "?" for char in line))
+            _show(said)
         trouble = _trouble(said)
     except FileNotFoundError:
-        _leave(f"turfmilter does not run: there is no {file}")
+        trouble = f"turfmilter does not run: there is no {file}"
     except OSError as error:
-        _leave(f"{file}: cannot be read: {error.strerror}")
+        trouble = f"{file}: cannot be read: {error.strerror}"
     except (ValueError, KeyError, TypeError):
-        _leave(f"{file}: not what turfmilter writes")
+        trouble = f"{file}: not what turfmilter writes"
     if trouble:
-        _leave(trouble)
+        leave(_PROGRAM, trouble, _EX_NOT_RUNNING)
 
 
 def _status_file(path: Path) -> Path | None:
@@ -71,7 +73,18 @@ def _trouble(said: dict[str, Any]) -> str:
     return ""
 
 
-def _lines(said: dict[str, Any]) -> Iterator[str]:
+def _show(said: dict[str, Any]) -> None:
+    for line in _summary(said):
+        click.echo(_printable(line))
+    click.echo()
+    table([_worker(one) for one in said["workers"]], _COLUMNS, as_json=False)
+    if said["reloads_failed"]:
+        click.echo(f"\nreloads that failed: {said['reloads_failed']}")
+    for one in said["problems"]:
+        click.echo(_printable(f"{one['time']} {one['problem']}"))
+
+
+def _summary(said: dict[str, Any]) -> Iterator[str]:
     yield f"turfmilter {said['version']}, process {said['pid']}, started {said['started']}"
     yield f"mode         {said['mode']}"
     yield f"socket       {said['socket']}"
@@ -85,31 +98,25 @@ def _lines(said: dict[str, Any]) -> Iterator[str]:
     for one in said["quarantines"]:
         room = one.get("problem") or f"{_bytes(one['free_bytes'])} of {_bytes(one['total_bytes'])} free"
         yield f"quarantine   {one['directory']}: {room}"
-    yield ""
-    yield from _table([_COLUMNS, *map(_worker, said["workers"])])
-    if said["problems"]:
-        yield ""
-        yield f"reloads that failed: {said['reloads_failed']}"
-        yield from (f"{one['time']} {one['problem']}" for one in said["problems"])
 
 
-def _worker(one: dict[str, Any]) -> tuple[str, ...]:
-    state = one["state"] if one["answering"] else "no answer"
-    figures = (str(one.get("open", "")), str(one.get("served", "")), f"{one.get('cpu_seconds', 0):.1f} s")
-    memory = _bytes(one.get("pss", 0))
-    return str(one["pid"]), str(one["generation"]), state, str(timedelta(seconds=one["age_seconds"])), *figures, memory
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+def _worker(one: dict[str, Any]) -> Row:
+    return {
+        "pid": one["pid"],
+        "generation": one["generation"],
+        "state": one["state"] if one["answering"] else "no answer",
+        "age": timedelta(seconds=one["age_seconds"]),
+        "open": one.get("open", "-"),
+        "served": one.get("served", "-"),
+        "cpu": f"{one.get('cpu_seconds', 0):.1f} s",
+        "memory": _bytes(one.get("pss", 0)),
+    }
 
 
 def _bytes(number: int) -> str:
     return next((f"{number / size:.1f} {unit}" for size, unit in _UNITS if number >= size), f"{number} bytes")
 
 
-def _leave(sentence: str) -> NoReturn:
-    click.echo(f"turfctl: {sentence}", err=True)
-    sys.exit(1)
+def _printable(line: str) -> str:
+    """Without what would turn, hide or control text.  It was escaped once, when it was written."""
+    return "".join(char if char.isprintable() else "?" for char in line)

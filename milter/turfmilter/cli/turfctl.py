@@ -17,6 +17,7 @@ from turfmilter.cli.listing import list_held
 from turfmilter.cli.opened import Started
 from turfmilter.cli.showing import show
 from turfmilter.cli.statistics import stats
+from turfmilter.cli.status import status
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
 from turfmilter.review.administrator import NoOwner, administrator
@@ -51,7 +52,7 @@ class _Program(click.Group):
 @click.version_option(__version__, "-V", "--version", prog_name="turfctl")
 @click.pass_context
 def main(context: click.Context, path: Path) -> None:
-    """Review what turfmilter has held.
+    """Review what turfmilter has held, and see what it is doing.
 
     Exit status: 0 done, 1 nothing found or not all done, 2 usage, 78 configuration or quarantine unusable.
     """
@@ -65,5 +66,6 @@ def quarantine() -> None:
     """Look at held messages, and decide what becomes of them."""
 
 
+main.add_command(status)
 for command in (list_held, show, delete, undelete, stats, export):
     quarantine.add_command(command)

@@ -96,8 +96,7 @@ def _worker(process: Process, fleet: Fleet, seconds: float) -> dict[str, object]
 
 def _quarantines(config: Config) -> Iterator[dict[str, object]]:
     """The free space in every directory in which messages are held."""
-    turfs = (config.turf, *(listener.turf for listener in config.listener.values()))
-    for directory in dict.fromkeys(turf.directory for turf in turfs if turf.directory):
+    for directory in config.directories:
         try:
             disk = shutil.disk_usage(directory)
         except OSError as error:
