@@ -38,7 +38,7 @@ def config(text: str) -> Config:
         ('"@a.test", "@b.test"', '"@a.test", "!@b.test"', "turf +1 -1"),
         ('"10.0.0.0/8"', '"10.0.0.0/8", "192.0.2.1"', "relay.allow +1 -0"),
         ('domains = ["example.org"]', 'mode = "trial"\ndomains = ["example.org", "b.test"]', "domains +1 -0, mode"),
-        ("[relay]", '[connect]\ndeny = ["192.0.2.1"]\n[relay]', "connect.deny +1 -0"),
+        ("[relay]", '[connect]\ndeny = ["192.0.2.1"]\n[relay]', "connect +1 -0"),
         ("port = [587]", "port = [587, 465]", "listener.submission.port"),
         ('mode = "trial"\n', 'tables = ["@a.test"]\n', "listener.submission.turf +1 -0, listener.submission.turf.mode"),
         ("[relay]", '[[cap]]\nclient = ["192.0.2.1", "192.0.2.2"]\nmessage_size = 5\n[relay]', "cap[0].client +2 -0, "),

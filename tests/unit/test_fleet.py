@@ -43,7 +43,7 @@ class Workers:
         ours, theirs = socket.socketpair()
         pid = next(self._pids)
         self.ends[pid] = theirs
-        return Process(pid, ours, self.now)
+        return Process(pid, ours, self.now, 0)
 
     def tell(self, pid: int, *, served: int = 0, rss: int = 30 * MIB) -> None:
         """What a worker says of itself."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
+from turfmilter.config.connect import ConnectConfig
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import Times, sections, settings
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.entry import Entry
 from turfmilter.core.hosts import HostTable
-from turfmilter.core.index import changes
 from turfmilter.core.senders import SenderTable
 
+_LISTS = ("allow", "deny")
 _TABLES = (ClientTable, HostTable, SenderTable)
 
 
@@ -35,19 +35,16 @@ def _counts(new: object, old: object) -> tuple[int, int] | None:
         return new.changes(old)  # type: ignore[arg-type]
     if isinstance(new, _TABLES) or isinstance(old, _TABLES):
         return len(new) if isinstance(new, _TABLES) else 0, len(old) if isinstance(old, _TABLES) else 0
-    if _is_list(new) or _is_list(old):
-        return changes(cast(tuple[Entry, ...], new or ()), cast(tuple[Entry, ...], old or ()))
     return None
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, tuple) and bool(value) and isinstance(value[0], Entry)
 
 
 def _values(section: Any, above: str = "") -> Iterator[tuple[str, object]]:
     """Every key path within a section and below, with its value; what a listener does not override is left out."""
+    if isinstance(section, ConnectConfig):  # both of its lists are one table
+        yield above.removesuffix("."), section.clients
     for name in settings(type(section)):
-        yield f"{above}{name}", getattr(section, name)
+        if not (isinstance(section, ConnectConfig) and name in _LISTS):
+            yield f"{above}{name}", getattr(section, name)
     for name, inner in sections(type(section)).items():
         value, path = getattr(section, name), f"{above}{name}"
         if inner.times is Times.ONCE:

@@ -10,16 +10,17 @@ from contextlib import suppress
 
 
 class Process:
-    """One forked worker.  `begun` is on the clock of time.monotonic.
+    """One forked worker, which keeps to one `processor`.  `begun` is on the clock of time.monotonic.
 
     `figures` are {} until it serves, `failed` says why it never will; `draining` that it takes no new connection.
     `answered` is False from a probe until its answer.
     """
 
-    def __init__(self, pid: int, control: socket.socket, begun: float) -> None:
+    def __init__(self, pid: int, control: socket.socket, begun: float, processor: int) -> None:
         self.pid = pid
         self.control = control
         self.begun = begun
+        self.processor = processor
         self.figures: dict[str, float] = {}
         self.first: dict[str, float] = {}
         self.failed = ""
