@@ -92,7 +92,7 @@ def _run(act: Callable[[], int]) -> None:
         _ptrace(_TRACEME, 0)
         os.kill(os.getpid(), signal.SIGSTOP)
         os._exit(act())
-    except BaseException:
+    except Exception:  # noqa: BLE001 - nothing may come back from the child
         traceback.print_exc()
     finally:
         os._exit(1)

@@ -17,6 +17,7 @@ from turfmilter.config.limits import CapConfig, LimitsConfig
 from turfmilter.config.listener import ListenerConfig
 from turfmilter.config.quantities import Count, Processes, Seconds, Size
 from turfmilter.config.relay import RelayConfig
+from turfmilter.config.release import ReleaseConfig
 from turfmilter.config.reverse_name import ReverseNameConfig
 from turfmilter.config.setting import named, repeated, section, sections, setting
 from turfmilter.config.socketspec import SocketSpec
@@ -155,6 +156,7 @@ class Config:
     limits: LimitsConfig = section(LimitsConfig)
     cap: tuple[CapConfig, ...] = repeated(CapConfig, _NEWSLETTER)
     turf: TurfConfig = section(TurfConfig)
+    release: ReleaseConfig = section(ReleaseConfig)
     listener: Mapping[str, ListenerConfig] = named(ListenerConfig, _SUBMISSION)
     here: ListenerConfig = field(default_factory=ListenerConfig)
     warnings: tuple[str, ...] = ()

@@ -17,10 +17,14 @@ class NoOwner(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """The person at the terminal, by login name, and the uid that the program was started with."""
+    """The person at the terminal, by login name, and the uid that the program was started with.
+
+    `origin` is where the person sits: the terminal, and the host that it was reached from.
+    """
 
     login: str
     uid: int
+    origin: str = ""
 
 
 def administrator() -> Administrator:
@@ -31,7 +35,7 @@ def administrator() -> Administrator:
     uid = os.getuid()
     # Only sudo, which runs as root, is believed: anybody can set the variable for himself.
     by_sudo = os.environ.get("SUDO_USER", "") if uid == 0 else ""
-    return Administrator(_logged_in() or by_sudo or _name(uid), uid)
+    return Administrator(_logged_in() or by_sudo or _name(uid), uid, _origin())
 
 
 def owner(directories: Iterable[Path]) -> str:
@@ -55,6 +59,13 @@ def _logged_in() -> str:
         return pwd.getpwuid(uid).pw_name
     except (OSError, ValueError, KeyError, OverflowError):  # 4294967295: nobody has logged in
         return ""
+
+
+def _origin() -> str:
+    terminals = (os.ttyname(descriptor) for descriptor in range(3) if os.isatty(descriptor))
+    # sshd(8): the client's address comes first.  sudo takes the variable away, the terminal stays.
+    client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    return " ".join(filter(None, (next(terminals, ""), client)))
 
 
 def _name(uid: int) -> str:

@@ -1,0 +1,31 @@
+"""The section [release]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turfmilter.config.endpoints import Port
+from turfmilter.config.kinds import Word
+from turfmilter.config.setting import setting
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseConfig:
+    """Where turfctl gives a held message that is released: an SMTP service of the MTA without this filter.
+
+    The files in contrib/postfix and contrib/sendmail set one up, for clients on this host only.
+    """
+
+    host: str = setting(
+        Word("a host name or an address"),
+        "127.0.0.1",
+        "The MTA that delivers what is released.",
+        example="mx.example.org",
+    )
+    port: int = setting(Port(), 10026, "The port of its service without the filter.", example=10025)
+    helo: str = setting(
+        Word("a host name"),
+        "localhost",
+        "The name that turfctl says at EHLO.",
+        example="mx.example.org",
+    )

@@ -1,0 +1,149 @@
+"""The way back into the MTA: one held message over SMTP, byte for byte, to the recipients that it was held from."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from turfmilter.mta.parameters import Addressed
+
+_UNSPEAKABLE = re.compile(rb"[\r\n\0]")
+# RFC 5321 §2.3.8: a server that takes a bare LF, or a dot between CRs, for the end of a line would see another message.
+_BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r\.\r")
+_DOT_ON_TOP = re.compile(rb"\A\.|(?<=\r\n)\.")  # RFC 5321 §4.5.2
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """An SMTP server that passes mail on without this filter; `timeout` in seconds."""
+
+    host: str
+    port: int
+    helo: str
+    timeout: float = 60.0
+
+
+@dataclass(slots=True)
+class Sent:
+    """What the next hop said, recipient by recipient, and the parameters that it did not take."""
+
+    replies: dict[Addressed, str] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def taken(self) -> list[Addressed]:
+        """The recipients for whom the next hop has taken the message."""
+        return [recipient for recipient, reply in self.replies.items() if reply.startswith("2")]
+
+
+class NotSent(Exception):
+    """The message was taken for nobody; the text says why."""
+
+
+class Unknown(Exception):
+    """The connection broke between the end of the message and the reply to it: only the MTA's log knows."""
+
+
+def send(
+    hop: NextHop,
+    sender: Addressed,
+    recipients: Sequence[Addressed],
+    message: bytes,
+    before_data: Callable[[Iterable[Addressed]], None],
+) -> Sent:
+    """Give `message` to `hop`; `before_data` is called with the recipients that it took, before the message goes.
+
+    Raises NotSent and Unknown, and what `before_data` raises.
+    """
+    _require_speakable(message, sender, *recipients)
+    try:
+        # Not as a context manager: its QUIT would hide that the server is gone.
+        server = smtplib.SMTP(hop.host, hop.port, local_hostname=hop.helo, timeout=hop.timeout)
+        try:
+            return _Dialogue(server).send(sender, recipients, message, before_data)
+        finally:
+            server.close()
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(f"{hop.host}:{hop.port}: {_reason(error)}") from error
+
+
+class _Dialogue:
+    def __init__(self, server: smtplib.SMTP) -> None:
+        self._server = server
+        server.ehlo_or_helo_if_needed()
+
+    def send(
+        self,
+        sender: Addressed,
+        recipients: Sequence[Addressed],
+        message: bytes,
+        before_data: Callable[[Iterable[Addressed]], None],
+    ) -> Sent:
+        extensions, sent = self._server.esmtp_features, Sent()
+        size = f" SIZE={len(message)}" if "size" in extensions else ""
+        self._require("2", f"MAIL FROM:{sender.command(extensions)}{size}")
+        for recipient in recipients:
+            sent.replies[recipient] = self._command(f"RCPT TO:{recipient.command(extensions)}")
+        sent.lost = [p for addressed in (sender, *recipients) for p in addressed.lost(extensions)]
+        if taken := sent.taken:
+            before_data(taken)
+            sent.replies |= dict.fromkeys(taken, self._data(message))
+        self._farewell()
+        return sent
+
+    def _data(self, message: bytes) -> str:
+        """The reply to the message; that to DATA if the server does not want it."""
+        reply = self._command("DATA")
+        if not reply.startswith("3"):
+            # RFC 5321 §4.3.2: without 354 nothing may be sent, and nothing was.
+            return reply if reply[:1] in "45" else f"554 5.5.1 no reply to DATA: {reply}"
+        self._server.send(_stuffed(message))
+        try:
+            # From the last line on the server may have taken the message, whatever becomes of the connection.
+            self._server.send(b".\r\n")
+            return self._reply()
+        except (OSError, smtplib.SMTPException) as error:
+            raise Unknown(f"the connection broke after the message: {_reason(error)}") from error
+
+    def _require(self, good: str, command: str) -> None:
+        reply = self._command(command)
+        if not reply.startswith(good):
+            raise NotSent(f"{command.partition(':')[0]}: {reply}")
+
+    def _command(self, line: str) -> str:
+        self._server.send(line.encode(errors="surrogateescape") + b"\r\n")
+        return self._reply()
+
+    def _reply(self) -> str:
+        code, text = self._server.getreply()
+        return f"{code} {' '.join(text.decode(errors='replace').split())}"
+
+    def _farewell(self) -> None:
+        with suppress(OSError, smtplib.SMTPException):  # every reply that counts has been heard
+            self._server.quit()
+
+
+def _require_speakable(message: bytes, *addresses: Addressed) -> None:
+    for addressed in addresses:
+        words = " ".join((addressed.address, *addressed.parameters)).encode(errors="surrogateescape")
+        if _UNSPEAKABLE.search(words):
+            raise NotSent(f"{addressed.address!a}: a line end or NUL in the address")
+    if _BARE_LINE_END.search(message):
+        raise NotSent(
+            "the message holds line ends that are no CRLF, which SMTP cannot carry unchanged: export it instead"
+        )
+
+
+def _stuffed(message: bytes) -> bytes:
+    ended = message if message.endswith(b"\r\n") or not message else message + b"\r\n"
+    return _DOT_ON_TOP.sub(b"..", ended)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error
+        return f"{error.smtp_code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

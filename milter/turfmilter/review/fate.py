@@ -1,0 +1,45 @@
+"""What has become of a held message for each of its recipients, as far as the ledger tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from turfmilter.stores.ledger import Line
+
+RELEASE = "release"
+INTENT = "intent"
+OUTCOME = "outcome"
+
+
+class Fate(Enum):
+    """How releasing a message to one recipient ended."""
+
+    RELEASED = "released"  # the next hop said 2xx
+    REFUSED = "refused"  # it said 4xx or 5xx, or nothing was sent
+    UNKNOWN = "unknown"  # it may have been sent: only the MTA's log knows
+
+
+def fates(lines: Iterable[Line]) -> dict[str, Fate]:
+    """The fate for every recipient that a release of one message named; `lines` are its lines in their order.
+
+    SMTP cannot promise exactly once (RFC 5321 §4.5.4.1): who was to get the message in an attempt without outcome
+    may have it, whatever later attempts said, until one of them succeeds.
+    """
+    found: dict[str, Fate] = {}
+    unfinished: dict[str, Line] = {}
+    for line in lines:
+        if line.act != RELEASE:
+            continue
+        if line.stage == INTENT:
+            unfinished[line.attempt] = line
+        elif line.stage == OUTCOME:
+            unfinished.pop(line.attempt, None)
+            for recipient, reply in zip(line.recipients, line.replies, strict=False):
+                if found.get(recipient) is not Fate.RELEASED:
+                    found[recipient] = Fate.RELEASED if reply.startswith("2") else Fate.REFUSED
+    for line in unfinished.values():
+        for recipient in line.recipients:
+            if found.get(recipient) is not Fate.RELEASED:
+                found[recipient] = Fate.UNKNOWN
+    return found

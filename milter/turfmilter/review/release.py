@@ -1,0 +1,154 @@
+"""Releasing a held message: to the recipients that it was held from, byte for byte, once unless somebody insists."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from turfmilter.mta.parameters import Addressed, split
+from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
+from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, fates
+from turfmilter.review.recorder import Recorder
+from turfmilter.stores.block import Block, read_block
+from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
+from turfmilter.stores.ledger import LedgerError
+from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+
+
+class NotReleased(Exception):
+    """Nothing was sent; the text says why, and what to do."""
+
+
+class Uncertain(Exception):
+    """The message may have been sent; the text says how to find out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What the next hop said.
+
+    `replies` are its words for each recipient, `lost` the ESMTP parameters that it did not take; `complete` says
+    that nobody waits for the message any more.
+    """
+
+    file: HeldFile
+    replies: dict[str, str]
+    lost: tuple[str, ...]
+    complete: bool
+
+
+class Releaser:
+    """Gives the messages of one quarantine to `hop`, and writes down what it says."""
+
+    def __init__(self, maildir: OpenMaildir, recorder: Recorder, hop: NextHop) -> None:
+        self._maildir = maildir
+        self._recorder = recorder
+        self._hop = hop
+
+    def release(self, file: HeldFile, only: Collection[str] = (), *, force: bool = False) -> Released:
+        """Send `file` to the recipients that it is still held from, or to `only` some of them.
+
+        `force` sends again what was sent, or may have been, and what is no longer as it was held.
+        Raises NotReleased and Uncertain.
+        """
+        try:
+            with self._maildir.open(file) as opened:
+                _lock(opened)
+                block = _block(opened)
+                if not force:
+                    self._require_unchanged(file, block, opened)
+                recipients = self._chosen(block, only, force=force)
+                opened.seek(block.offset)
+                return self._send(file, block, recipients, opened.read())
+        except FileNotFoundError:
+            raise NotReleased("the message is gone") from None
+        except (NotAFile, LedgerError) as error:
+            raise NotReleased(str(error)) from error
+
+    def _require_unchanged(self, file: HeldFile, block: Block, opened: BinaryIO) -> None:
+        file = self._maildir.again(file)
+        if DELETED in file.flags:
+            raise NotReleased("the message is deleted: undelete it first")
+        if RELEASED in file.flags:
+            raise NotReleased("the message has been released already; --force sends it again")
+        if block.id != file.id:
+            raise NotReleased(f"the file was put in by hand: it is a copy of {block.id}; --force sends it all the same")
+        if not block.sealed:
+            raise NotReleased("somebody has changed the block above the message; --force sends what it says now")
+        if not block.intact(opened):
+            raise NotReleased("this is not the message that was held: its digest differs; --force sends what is there")
+
+    def _chosen(self, block: Block, only: Collection[str], *, force: bool) -> list[str]:
+        """The recipients as the block has them, with their parameters."""
+        held = {split(text).address: text for text in block.slip.recipients}
+        strangers = [address for address in only if address not in held]
+        if strangers:
+            raise NotReleased(f"not held from {', '.join(strangers)}, but from {', '.join(held)}")
+        known = fates(self._recorder.lines(block.id))
+        wanted = list(only) or [a for a in held if force or known.get(a) is not Fate.RELEASED]
+        again = [a for a in wanted if known.get(a) is Fate.RELEASED]
+        unknown = [a for a in wanted if known.get(a) is Fate.UNKNOWN]
+        if not force and (again or not wanted):
+            raise NotReleased(f"released already to {', '.join(again or held)}; --force sends it again")
+        if not force and unknown:
+            raise NotReleased(
+                f"an earlier release to {', '.join(unknown)} ended without an answer: look into the MTA's log whether"
+                " it arrived, and release with --force if it did not"
+            )
+        return [held[address] for address in wanted]
+
+    def _send(self, file: HeldFile, block: Block, recipients: Iterable[str], message: bytes) -> Released:
+        chosen = [split(text) for text in recipients]
+        attempt, begun = secrets.token_hex(4), False
+
+        def before_data(taken: Iterable[Addressed]) -> None:
+            nonlocal begun
+            self._note(INTENT, block.id, attempt, dict.fromkeys((to.address for to in taken), ""))
+            begun = True
+
+        try:
+            sent = send(self._hop, split(block.slip.sender), chosen, message, before_data)
+        except NotSent as error:
+            if begun:
+                # No reply of the next hop begins with "not": these are refused, and known to be.
+                self._note(
+                    OUTCOME, block.id, attempt, dict.fromkeys((to.address for to in chosen), f"not sent: {error}")
+                )
+            raise NotReleased(f"nothing was sent: {error}") from error
+        except Unknown as error:
+            raise Uncertain(f"{error}: look into the MTA's log whether it arrived") from error
+        replies = {to.address: reply for to, reply in sent.replies.items()}
+        try:
+            self._note(OUTCOME, block.id, attempt, replies)
+        except LedgerError as error:
+            raise Uncertain(f"it was sent ({'; '.join(replies.values())}), but {error}") from error
+        return self._mark(file, block, replies, tuple(sent.lost))
+
+    def _mark(self, file: HeldFile, block: Block, replies: dict[str, str], lost: tuple[str, ...]) -> Released:
+        known = fates(self._recorder.lines(block.id))
+        complete = all(known.get(split(text).address) is Fate.RELEASED for text in block.slip.recipients)
+        marked = self._maildir.change(file, add=REVIEWED + RELEASED if complete else REVIEWED)
+        return Released(marked, replies, lost, complete)
+
+    def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
+        said = replies.values() if any(replies.values()) else ()
+        self._recorder.note(RELEASE, stage, id, attempt=attempt, recipients=replies, replies=said)
+
+
+def _lock(opened: BinaryIO) -> None:
+    """For as long as the file is open: of two administrators who release a message at once, one does."""
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NotReleased("somebody else is releasing it at this moment") from None
+
+
+def _block(opened: BinaryIO) -> Block:
+    try:
+        return read_block(opened)
+    except ValueError as error:
+        # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
+        raise NotReleased(f"{error}; nobody can say whom it was held from") from None

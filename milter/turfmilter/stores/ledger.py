@@ -1,0 +1,100 @@
+"""The ledger of a quarantine: who did what to which message, and what came of it.  Lines are only ever added."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from json import dumps, loads
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: what somebody is about to do (`stage` "intent"), what came of it ("outcome"), or did ("done").
+
+    `time` is RFC 3339 in UTC, `who` the login name, `uid` its number, `origin` the terminal or host it came from.
+    `attempt` joins an outcome to its intent.  `replies` are the MTA's own words, one for each of `recipients`.
+    """
+
+    time: str
+    who: str
+    uid: int
+    origin: str
+    act: str
+    stage: str
+    id: str
+    attempt: str = ""
+    recipients: tuple[str, ...] = ()
+    replies: tuple[str, ...] = ()
+    note: str = ""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be written or read: then nothing is done that would have to stand in it."""
+
+
+class Ledger:
+    """The file `name` in the directory with the descriptor `directory`, one JSON object a line."""
+
+    def __init__(self, directory: int, name: str = "ledger") -> None:
+        self._directory = directory
+        self._name = name
+
+    def append(self, line: Line) -> None:
+        """Add `line`, which is on disk when this returns.  Raises LedgerError."""
+        data = dumps(asdict(line)).encode() + b"\n"
+        with self._open(os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # A crash may have left half a line behind: it stays, and spoils no other.
+            whole = os.pread(file, 1, max(0, os.fstat(file).st_size - 1)) in (b"", b"\n")
+            data = data if whole else b"\n" + data
+            if os.write(file, data) != len(data):
+                raise LedgerError("the ledger cannot be written: no space is left")
+            os.fsync(file)
+            os.fsync(self._directory)
+
+    def lines(self, id: str = "") -> Iterator[Line]:
+        """Every line in its order, or those of one message; damaged ones are left out.  Raises LedgerError."""
+        for data in self._raw():
+            line = _parsed(data) if id.encode() in data else None
+            if line is not None and id in ("", line.id):
+                yield line
+
+    def damaged(self) -> Iterator[int]:
+        """The numbers of the lines that cannot be read, from 1.  Raises LedgerError."""
+        return (number for number, data in enumerate(self._raw(), 1) if data.strip() and _parsed(data) is None)
+
+    def _raw(self) -> Iterator[bytes]:
+        try:
+            with self._open(os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
+                yield from stream
+        except FileNotFoundError:
+            return
+
+    @contextmanager
+    def _open(self, flags: int) -> Iterator[int]:
+        try:
+            file = os.open(self._name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=self._directory)
+            try:
+                yield file
+            finally:
+                os.close(file)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LedgerError(f"the ledger cannot be opened or written: {error.strerror}") from error
+
+
+def _parsed(data: bytes) -> Line | None:
+    try:
+        fields: dict[str, Any] = loads(data)
+        fields |= {key: tuple(fields.pop(key, ())) for key in ("recipients", "replies")}
+        line = Line(**fields)
+    except (ValueError, TypeError, AttributeError):
+        return None
+    texts = (getattr(line, name) for name in ("time", "who", "origin", "act", "stage", "id", "attempt", "note"))
+    whole = all(isinstance(text, str) for text in (*texts, *line.recipients, *line.replies))
+    return line if whole and isinstance(line.uid, int) else None

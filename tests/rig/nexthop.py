@@ -1,0 +1,85 @@
+"""An SMTP server that answers as it is told, and breaks off where it is told: what a next hop can do to a release."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import BinaryIO, Self
+
+CLOSE = "close"  # instead of a reply
+
+_USUAL = {
+    "EHLO": "250-next.rig.test\r\n250-SIZE 10000000\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8",
+    "MAIL": "250 2.1.0 Ok",
+    "RCPT": "250 2.1.5 Ok",
+    "DATA": "354 go on",
+    ".": "250 2.0.0 Ok: queued as 4711",
+    "QUIT": "221 2.0.0 Bye",
+}
+
+
+class ScriptedNextHop:
+    """Serves one connection after another on a loopback port, in a thread.
+
+    `replies` are by the longest beginning of the command that fits ("RCPT TO:<b@"), "" the greeting and "." the end
+    of the message.  `commands` are what clients said, `messages` what came between DATA and ".", as it was sent.
+    """
+
+    def __init__(self, replies: Mapping[str, str] | None = None) -> None:
+        self._replies = {"": "220 next.rig.test ESMTP", **_USUAL, **(replies or {})}
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.commands: list[str] = []
+        self.messages: list[bytes] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Closing alone would not wake up who waits in accept().
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listening.close()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            with client, client.makefile("rb") as lines, contextlib.suppress(ConnectionError):
+                self._serve(client, lines)
+
+    def _serve(self, client: socket.socket, lines: BinaryIO) -> None:
+        command = ""
+        while (reply := self._reply(command)) != CLOSE:
+            client.sendall(reply.encode() + b"\r\n")
+            if reply.startswith("3"):
+                self.messages.append(_message(lines))
+                command = "."
+                continue
+            line = lines.readline()
+            if not line or reply.startswith(("221", "421")):
+                return
+            command = line.decode(errors="surrogateescape").removesuffix("\r\n")
+            self.commands.append(command)
+
+    def _reply(self, command: str) -> str:
+        # smtplib says "ehlo".
+        said = command[:4].upper() + command[4:]
+        fitting = [start for start in self._replies if said.startswith(start) and bool(start) is bool(said)]
+        return self._replies[max(fitting, key=len)] if fitting else "500 5.5.2 what?"
+
+
+def _message(lines: BinaryIO) -> bytes:
+    message = b""
+    while (line := lines.readline()) not in (b".\r\n", b""):
+        message += line
+    return message

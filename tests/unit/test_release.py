@@ -1,0 +1,256 @@
+"""Releasing a held message: what is sent, to whom, how often, and what the ledger says of it."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rig.nexthop import CLOSE, ScriptedNextHop
+from turfmilter.core.ports import Slip
+from turfmilter.mta.smtp import NextHop
+from turfmilter.review.administrator import Administrator
+from turfmilter.review.recorder import Recorder
+from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
+from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.ledger import Ledger, Line
+from turfmilter.stores.maildir import Maildir
+from turfmilter.stores.openmaildir import OpenMaildir
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+SLIP = Slip(
+    sender="anna@out.test BODY=8BITMIME",
+    recipients=("bob@rig.test NOTIFY=NEVER", "carol@rig.test"),
+    client="192.0.2.7",
+    name="",
+    helo="",
+    account="",
+    listener="",
+    queue_id="4711",
+    time=NOW,
+    rule="turf",
+    entry="@out.test turf.table:1",
+)
+MESSAGE = b"To: everybody@elsewhere.test\r\nCc: all@elsewhere.test\r\nSubject:x\r\n\r\n.dot\r\n"
+
+
+class Syslog:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def send(self, _severity: int, line: str, /) -> bool:
+        self.lines.append(line)
+        return True
+
+
+class Desk:
+    """A quarantine with one held message, and the administrator in front of it."""
+
+    def __init__(self, path: Path) -> None:
+        for part in ("tmp", "new", "cur"):
+            (path / part).mkdir(parents=True)
+        self.path = path
+        self.maildir = OpenMaildir(path)
+        self.syslog = Syslog()
+        self.ledger = Ledger(self.maildir.root)
+        self.recorder = Recorder(self.ledger, self.syslog, Administrator("ada", 1000, "pts/0"), lambda: NOW)
+        self.file = self.hold()
+
+    def hold(self, slip: Slip = SLIP, message: bytes = MESSAGE) -> HeldFile:
+        draft = Maildir(self.path, floor=0).open(slip)
+        draft.write(message)
+        return HeldFile(draft.commit(), "new")
+
+    def release(self, hop: ScriptedNextHop, *only: str, file: HeldFile | None = None, force: bool = False) -> Released:
+        releaser = Releaser(self.maildir, self.recorder, NextHop("127.0.0.1", hop.port, "filter.rig.test", 20))
+        return releaser.release(self.maildir.again(file or self.file), only, force=force)
+
+    def lines(self) -> list[Line]:
+        return list(self.ledger.lines())
+
+    def files(self) -> list[str]:
+        return [f"{file.part}/{file.name}" for file, _ in self.maildir.files()]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "quarantine")
+    with desk.maildir:
+        yield desk
+
+
+def test_sender_held_recipients_parameters_and_bytes_are_the_original_ones(desk: Desk) -> None:
+    with ScriptedNextHop() as hop:
+        released = desk.release(hop)
+    assert hop.commands[1:4] == [
+        f"MAIL FROM:<anna@out.test> BODY=8BITMIME SIZE={len(MESSAGE)}",
+        "RCPT TO:<bob@rig.test> NOTIFY=NEVER",
+        "RCPT TO:<carol@rig.test>",
+    ]
+    assert hop.messages == [MESSAGE.replace(b"\r\n.dot", b"\r\n..dot")]
+    assert released.complete
+    assert desk.files() == [f"cur/{desk.file.id}:2,PS"]
+
+
+def test_the_ledger_has_an_intent_before_and_an_outcome_after_and_syslog_the_same(desk: Desk) -> None:
+    with ScriptedNextHop() as hop:
+        desk.release(hop)
+    intent, outcome = desk.lines()
+    assert (intent.stage, intent.recipients, intent.replies) == ("intent", ("bob@rig.test", "carol@rig.test"), ())
+    assert (outcome.stage, outcome.recipients) == ("outcome", intent.recipients)
+    assert set(outcome.replies) == {"250 2.0.0 Ok: queued as 4711"}
+    for line in (intent, outcome):
+        assert (line.act, line.id, line.attempt) == ("release", desk.file.id, intent.attempt)
+        assert (line.who, line.uid, line.origin, line.time) == ("ada", 1000, "pts/0", "2026-11-22T10:00:00Z")
+    assert [desk.file.id in said for said in desk.syslog.lines] == [True, True]
+
+
+def test_a_second_release_is_refused_unless_forced(desk: Desk) -> None:
+    with ScriptedNextHop() as hop:
+        desk.release(hop)
+        with pytest.raises(NotReleased, match="released already"):
+            desk.release(hop)
+        assert len(hop.messages) == 1
+        desk.release(hop, force=True)
+        assert len(hop.messages) == 2
+
+
+def test_what_a_mail_program_marked_as_passed_on_counts_as_released(desk: Desk) -> None:
+    desk.maildir.change(desk.file, add="P")
+    with ScriptedNextHop() as hop, pytest.raises(NotReleased, match="released already"):
+        desk.release(hop)
+
+
+def test_a_partial_success_stays_one_and_the_rest_can_follow(desk: Desk) -> None:
+    with ScriptedNextHop({"RCPT TO:<carol@": "450 4.2.0 later"}) as hop:
+        released = desk.release(hop)
+    assert released.replies == {"bob@rig.test": "250 2.0.0 Ok: queued as 4711", "carol@rig.test": "450 4.2.0 later"}
+    assert not released.complete
+    assert desk.files() == [f"cur/{desk.file.id}:2,S"]
+    with ScriptedNextHop() as hop:
+        assert desk.release(hop).complete
+    assert [command for command in hop.commands if command.startswith("RCPT")] == ["RCPT TO:<carol@rig.test>"]
+    assert desk.files() == [f"cur/{desk.file.id}:2,PS"]
+
+
+def test_one_can_choose_among_the_held_recipients(desk: Desk) -> None:
+    with ScriptedNextHop() as hop:
+        assert not desk.release(hop, "carol@rig.test").complete
+        with pytest.raises(NotReleased, match=r"released already to carol@rig\.test"):
+            desk.release(hop, "carol@rig.test")
+        assert desk.release(hop).complete
+    rcpts = [command for command in hop.commands if command.startswith("RCPT")]
+    assert rcpts == ["RCPT TO:<carol@rig.test>", "RCPT TO:<bob@rig.test> NOTIFY=NEVER"]
+
+
+@pytest.mark.parametrize("stranger", ["everybody@elsewhere.test", "bob@rig.test NOTIFY=NEVER", ""])
+def test_nobody_else_can_be_chosen(desk: Desk, stranger: str) -> None:
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="not held from"):
+            desk.release(hop, stranger, force=True)
+        assert hop.commands == []
+
+
+@pytest.mark.parametrize("broken", [{".": CLOSE}])
+def test_an_answer_that_never_came_leaves_it_unknown_until_somebody_insists(desk: Desk, broken: dict[str, str]) -> None:
+    with ScriptedNextHop(broken) as hop, pytest.raises(Uncertain, match="MTA's log"):
+        desk.release(hop)
+    assert [line.stage for line in desk.lines()] == ["intent"]
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="MTA's log"):
+            desk.release(hop)
+        assert hop.messages == []
+        assert desk.release(hop, force=True).complete
+
+
+@pytest.mark.parametrize("replies", [{"MAIL": "550 5.1.0 no"}, {"RCPT": CLOSE}, {"": "421 4.3.2 busy"}])
+def test_what_went_wrong_before_the_message_can_simply_be_tried_again(desk: Desk, replies: dict[str, str]) -> None:
+    with ScriptedNextHop(replies) as hop, pytest.raises(NotReleased, match="nothing was sent"):
+        desk.release(hop)
+    with ScriptedNextHop() as hop:
+        assert desk.release(hop).complete
+
+
+def test_a_message_that_the_next_hop_refused_can_be_tried_again(desk: Desk) -> None:
+    with ScriptedNextHop({".": "550 5.7.1 spam"}) as hop:
+        assert set(desk.release(hop).replies.values()) == {"550 5.7.1 spam"}
+    assert desk.files() == [f"cur/{desk.file.id}:2,S"]
+    with ScriptedNextHop() as hop:
+        assert desk.release(hop).complete
+
+
+def test_a_connection_lost_within_the_message_is_known_to_have_sent_nothing(desk: Desk) -> None:
+    with ScriptedNextHop({"DATA": CLOSE}) as hop, pytest.raises(NotReleased, match="nothing was sent"):
+        desk.release(hop)
+    intent, outcome = desk.lines()
+    assert (intent.stage, outcome.stage) == ("intent", "outcome")
+    assert {reply.partition(":")[0] for reply in outcome.replies} == {"not sent"}
+    with ScriptedNextHop() as hop:
+        assert desk.release(hop).complete
+
+
+def test_nothing_is_sent_when_the_ledger_cannot_be_written(desk: Desk) -> None:
+    (desk.path / "ledger").symlink_to("/dev/full")
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="ledger"):
+            desk.release(hop)
+        assert hop.messages == []
+
+
+def test_a_changed_message_is_released_only_by_force(desk: Desk) -> None:
+    path = desk.path / "new" / desk.file.name
+    path.write_bytes(path.read_bytes().replace(b"dot", b"dog"))
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="digest"):
+            desk.release(hop)
+        assert hop.messages == []
+        desk.release(hop, force=True)
+        assert hop.messages[0].endswith(b"..dog\r\n")
+
+
+def test_a_changed_block_is_believed_only_by_force(desk: Desk) -> None:
+    path = desk.path / "new" / desk.file.name
+    path.write_bytes(path.read_bytes().replace(b"carol@rig", b"mallo@rig"))
+    with ScriptedNextHop() as hop, pytest.raises(NotReleased, match="changed the block"):
+        desk.release(hop)
+
+
+def test_a_copy_is_no_second_message(desk: Desk) -> None:
+    (desk.path / "new" / "copy").write_bytes((desk.path / "new" / desk.file.name).read_bytes())
+    with ScriptedNextHop() as hop, pytest.raises(NotReleased, match="put in by hand"):
+        desk.release(hop, file=HeldFile("copy", "new"))
+
+
+def test_a_file_without_a_block_is_never_sent_whatever_it_says_of_recipients(desk: Desk) -> None:
+    (desk.path / "new" / "mail").write_bytes(MESSAGE)
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="no held message"):
+            desk.release(hop, file=HeldFile("mail", "new"), force=True)
+        assert hop.commands == []
+
+
+def test_a_deleted_message_is_not_released(desk: Desk) -> None:
+    desk.maildir.change(desk.file, add="T")
+    with ScriptedNextHop() as hop, pytest.raises(NotReleased, match="undelete"):
+        desk.release(hop)
+
+
+def test_of_two_who_release_at_once_one_does(desk: Desk) -> None:
+    with desk.maildir.open(desk.file) as file, ScriptedNextHop() as hop:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(NotReleased, match="somebody else"):
+            desk.release(hop)
+        assert hop.commands == []
+
+
+def test_the_empty_sender_stays_empty(desk: Desk) -> None:
+    bounce = desk.hold(replace(SLIP, sender=""))
+    with ScriptedNextHop() as hop:
+        desk.release(hop, file=bounce)
+    assert hop.commands[1].startswith("MAIL FROM:<> SIZE=")
