@@ -62,7 +62,10 @@ class ScriptedNextHop:
         while (reply := self._reply(command)) != CLOSE:
             client.sendall(reply.encode() + b"\r\n")
             if reply.startswith("3"):
-                self.messages.append(_message(lines))
+                message = _message(lines)
+                if message is None:
+                    return
+                self.messages.append(message)
                 command = "."
                 continue
             line = lines.readline()
@@ -78,8 +81,11 @@ class ScriptedNextHop:
         return self._replies[max(fitting, key=len)] if fitting else "500 5.5.2 what?"
 
 
-def _message(lines: BinaryIO) -> bytes:
+def _message(lines: BinaryIO) -> bytes | None:
+    """None when the client goes away before the end: such a message is nobody's (RFC 5321 §4.1.1.4)."""
     message = b""
-    while (line := lines.readline()) not in (b".\r\n", b""):
+    for line in lines:
+        if line == b".\r\n":
+            return message
         message += line
-    return message
+    return None

@@ -5,77 +5,14 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from rig.desk import MESSAGE, SLIP, Desk
 from rig.nexthop import CLOSE, ScriptedNextHop
-from turfmilter.core.ports import Slip
-from turfmilter.mta.smtp import NextHop
-from turfmilter.review.administrator import Administrator
-from turfmilter.review.recorder import Recorder
-from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
+from turfmilter.review.release import NotReleased, Uncertain
 from turfmilter.stores.heldfile import HeldFile
-from turfmilter.stores.ledger import Ledger, Line
-from turfmilter.stores.maildir import Maildir
-from turfmilter.stores.openmaildir import OpenMaildir
-
-NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-SLIP = Slip(
-    sender="anna@out.test BODY=8BITMIME",
-    recipients=("bob@rig.test NOTIFY=NEVER", "carol@rig.test"),
-    client="192.0.2.7",
-    name="",
-    helo="",
-    account="",
-    listener="",
-    queue_id="4711",
-    time=NOW,
-    rule="turf",
-    entry="@out.test turf.table:1",
-)
-MESSAGE = b"To: everybody@elsewhere.test\r\nCc: all@elsewhere.test\r\nSubject:x\r\n\r\n.dot\r\n"
-
-
-class Syslog:
-    """Keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def send(self, _severity: int, line: str, /) -> bool:
-        self.lines.append(line)
-        return True
-
-
-class Desk:
-    """A quarantine with one held message, and the administrator in front of it."""
-
-    def __init__(self, path: Path) -> None:
-        for part in ("tmp", "new", "cur"):
-            (path / part).mkdir(parents=True)
-        self.path = path
-        self.maildir = OpenMaildir(path)
-        self.syslog = Syslog()
-        self.ledger = Ledger(self.maildir.root)
-        self.recorder = Recorder(self.ledger, self.syslog, Administrator("ada", 1000, "pts/0"), lambda: NOW)
-        self.file = self.hold()
-
-    def hold(self, slip: Slip = SLIP, message: bytes = MESSAGE) -> HeldFile:
-        draft = Maildir(self.path, floor=0).open(slip)
-        draft.write(message)
-        return HeldFile(draft.commit(), "new")
-
-    def release(self, hop: ScriptedNextHop, *only: str, file: HeldFile | None = None, force: bool = False) -> Released:
-        releaser = Releaser(self.maildir, self.recorder, NextHop("127.0.0.1", hop.port, "filter.rig.test", 20))
-        return releaser.release(self.maildir.again(file or self.file), only, force=force)
-
-    def lines(self) -> list[Line]:
-        return list(self.ledger.lines())
-
-    def files(self) -> list[str]:
-        return [f"{file.part}/{file.name}" for file, _ in self.maildir.files()]
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -54,19 +55,18 @@ class Releaser:
         `force` sends again what was sent, or may have been, and what is no longer as it was held.
         Raises NotReleased and Uncertain.
         """
-        try:
-            with self._maildir.open(file) as opened:
+        with ExitStack() as closing:
+            with _nothing_sent():
+                opened = self._maildir.open(file)
+                closing.callback(_close, opened)
                 _lock(opened)
                 block = _block(opened)
                 if not force:
                     self._require_unchanged(file, block, opened)
                 recipients = self._chosen(block, only, force=force)
                 opened.seek(block.offset)
-                return self._send(file, block, recipients, opened.read())
-        except FileNotFoundError:
-            raise NotReleased("the message is gone") from None
-        except (NotAFile, LedgerError) as error:
-            raise NotReleased(str(error)) from error
+                message = opened.read()
+            return self._send(file, block, recipients, message)
 
     def _require_unchanged(self, file: HeldFile, block: Block, opened: BinaryIO) -> None:
         file = self._maildir.again(file)
@@ -106,7 +106,8 @@ class Releaser:
 
         def before_data(taken: Iterable[Addressed]) -> None:
             nonlocal begun
-            self._note(INTENT, block.id, attempt, dict.fromkeys((to.address for to in taken), ""))
+            with _nothing_sent():
+                self._note(INTENT, block.id, attempt, dict.fromkeys((to.address for to in taken), ""))
             begun = True
 
         try:
@@ -128,14 +129,33 @@ class Releaser:
         return self._mark(file, block, replies, tuple(sent.lost))
 
     def _mark(self, file: HeldFile, block: Block, replies: dict[str, str], lost: tuple[str, ...]) -> Released:
-        known = fates(self._recorder.lines(block.id))
-        complete = all(known.get(split(text).address) is Fate.RELEASED for text in block.slip.recipients)
-        marked = self._maildir.change(file, add=REVIEWED + RELEASED if complete else REVIEWED)
-        return Released(marked, replies, lost, complete)
+        """Set the flags.  Where that fails the ledger has it all the same."""
+        complete = False
+        with suppress(OSError, LedgerError):
+            known = fates(self._recorder.lines(block.id))
+            complete = all(known.get(split(text).address) is Fate.RELEASED for text in block.slip.recipients)
+            file = self._maildir.change(file, add=REVIEWED + RELEASED if complete else REVIEWED)
+        return Released(file, replies, lost, complete)
 
     def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
         said = replies.values() if any(replies.values()) else ()
         self._recorder.note(RELEASE, stage, id, attempt=attempt, recipients=replies, replies=said)
+
+
+@contextmanager
+def _nothing_sent() -> Iterator[None]:
+    """Around what comes before the message: whatever goes wrong, nobody has it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotReleased("the message is gone") from None
+    except (OSError, NotAFile, LedgerError) as error:
+        raise NotReleased(f"nothing was sent: {error}") from error
+
+
+def _close(opened: BinaryIO) -> None:
+    with suppress(OSError):  # it was only read: what was sent is sent
+        opened.close()
 
 
 def _lock(opened: BinaryIO) -> None:
