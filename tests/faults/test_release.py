@@ -1,4 +1,4 @@
-"""Every system call of a release fails in turn, or is the last one of its process: nothing is ever sent twice unasked."""
+"""Every system call of a release fails in turn, or is its process's last: nothing is ever sent twice unasked."""
 
 from __future__ import annotations
 

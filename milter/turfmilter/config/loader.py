@@ -40,7 +40,7 @@ class ConfigError(Exception):
 def load(path: Path) -> Config:
     """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it."""
     path = path.absolute()
-    config = configure(_parsed(path), path.parent)
+    config = configure(parsed(path), path.parent)
     return replace(config, files=(path, *config.files))
 
 
@@ -55,7 +55,8 @@ def configure(table: Mapping[str, object], folder: Path) -> Config:
     return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 
-def _parsed(path: Path) -> dict[str, object]:
+def parsed(path: Path) -> dict[str, object]:
+    """The TOML in the file `path`, whatever it means.  Raises ConfigError."""
     try:
         text = read_text(path)
         return tomllib.loads(text)

@@ -1,0 +1,172 @@
+"""turfctl turf: the turf table, entry by entry."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from turfmilter.cli.configuration import leave
+from turfmilter.cli.output import json_option, table
+from turfmilter.config.loader import load
+from turfmilter.config.schema import Config
+from turfmilter.config.turffiles import turf_files
+from turfmilter.core.entry import Entry, listed
+from turfmilter.core.escape import escape
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.readings import read_sender
+from turfmilter.core.session import bare
+from turfmilter.review.administrator import administrator
+from turfmilter.review.turftable import NotEdited, TurfTable, meaning
+
+_COLUMNS = ("entry", "expires", "by", "why", "where")
+_SPAN = re.compile(r"(\d{1,5})([dw])", re.ASCII)
+_DAYS = {"d": 1, "w": 7}
+_SOON = "the daemon takes it within 10 seconds"
+
+
+class Until(click.ParamType):
+    """The last day of a span that begins today: "90d", "12w"."""
+
+    name = "SPAN"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        span = _SPAN.fullmatch(str(value))
+        if span is None:
+            self.fail(f'"{escape(str(value))}" is no span; write days or weeks, such as 90d or 12w', param, ctx)
+        try:
+            return _today() + timedelta(days=int(span[1]) * _DAYS[span[2]])
+        except OverflowError:
+            self.fail(f"{value} from now is no day of any calendar", param, ctx)
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+_table_option = click.option(
+    "--table",
+    "chosen",
+    type=click.Path(path_type=Path),
+    help="One of the files that [turf] tables names; by default the first.",
+)
+
+
+@click.group()
+def turf() -> None:
+    """Look at the turf table, and edit it."""
+
+
+@turf.command()
+@click.argument("entry")
+@click.option("--for", "expires", type=Until(), help="How long it stands: 90d, 12w; by default for ever.")
+@click.option("--why", default="", help="The reason, for those who read the table later.")
+@_table_option
+@yes_option
+@dry_run_option
+@click.pass_obj
+def add(path: Path, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
+    """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
+    edited = TurfTable(_file(path, chosen), administrator().login)
+    _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
+    try:
+        added, warnings = edited.add(entry, _today(), expires=expires, why=why)
+    except NotEdited as error:
+        leave("turfctl", error, 1)
+    for warning in warnings:
+        click.echo(f"turfctl: warning: {warning}", err=True)
+    means = meaning(added)
+    click.echo(f"{escape(str(added))}: added; {_SOON}" + (f"\n{means}" if means else ""))
+
+
+@turf.command()
+@click.argument("entry")
+@_table_option
+@yes_option
+@dry_run_option
+@click.pass_obj
+def remove(path: Path, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
+    """Take ENTRY out of the table."""
+    edited = TurfTable(_file(path, chosen), administrator().login)
+    _ask(f'remove "{entry}" from {edited.path}', yes=yes, dry_run=dry_run)
+    try:
+        gone = edited.remove(entry)
+    except NotEdited as error:
+        leave("turfctl", error, 1)
+    for one in gone:
+        click.echo(f"{escape(str(one))}: removed; {_SOON}")
+
+
+@turf.command("list")
+@click.argument("text", default="")
+@json_option
+@click.pass_obj
+def list_entries(path: Path, text: str, as_json: bool) -> None:
+    """List the entries of all turf tables, or those that hold TEXT."""
+    rows = [_row(entry) for entry in _entries(load(path)) if text.casefold() in entry.text.casefold()]
+    if not rows and not as_json:
+        leave("turfctl", "no such entry", 1)
+    table(rows, _COLUMNS, as_json=as_json)
+
+
+@turf.command()
+@click.argument("sender")
+@json_option
+@click.pass_obj
+def check(path: Path, sender: str, as_json: bool) -> None:
+    """Say which entry decides about the address SENDER, at every listener; "<>" is the empty sender."""
+    mailbox, config = read_sender(sender), load(path)
+    rows = [_decision(config, name, mailbox) for name in ("", *config.listener)]
+    columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
+    table(rows, columns, as_json=as_json)
+
+
+def _decision(config: Config, name: str, mailbox: Mailbox) -> dict[str, object]:
+    view = config.at(name) if name else config
+    entry = view.turf.tables.match(mailbox, _today())
+    verdict = "listed" if listed(entry) else "not listed"
+    said = {"entry": entry.text, "where": str(entry.where)} if entry else {"entry": "", "where": ""}
+    return {"listener": name or "(all others)", "sender": f"<{bare(str(mailbox))}>", "verdict": verdict, **said}
+
+
+def _entries(config: Config) -> list[Entry]:
+    tables = (config.turf.tables, *(listener.turf.tables for listener in config.listener.values()))
+    found = {(entry.where, entry.text): entry for one in tables for entry in one}
+    return sorted(found.values(), key=lambda entry: (entry.where.source, entry.where.line))
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    over = "" if entry.stands(_today()) else " (over)"
+    return {
+        "entry": entry.text,
+        "expires": f"{entry.expires}{over}" if entry.expires else "",
+        "by": entry.by,
+        "why": entry.why,
+        "where": str(entry.where),
+    }
+
+
+def _file(path: Path, chosen: Path | None) -> Path:
+    files = turf_files(path)
+    if not files:
+        leave("turfctl", f'{path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
+    if chosen is None:
+        return files[0]
+    for file in files:
+        if chosen in (file, Path(file.name)) or (chosen.exists() and file.exists() and chosen.samefile(file)):
+            return file
+    known = ", ".join(map(str, files))
+    raise click.BadParameter(f"{chosen} is no turf table of the configuration; there is {known}", param_hint="--table")
+
+
+def _ask(what: str, *, yes: bool, dry_run: bool) -> None:
+    """Raises Exit where nothing shall be done; only people are asked."""
+    if dry_run:
+        click.echo(f"would {escape(what)}")
+        raise click.exceptions.Exit(0)
+    if not yes and click.get_text_stream("stdin").isatty() and not click.confirm(f"{escape(what)}?"):
+        raise click.exceptions.Exit(1)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

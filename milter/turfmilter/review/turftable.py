@@ -1,0 +1,90 @@
+"""The turf table as administrators edit it: one entry comes or goes, and nothing else changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from turfmilter.core import edit
+from turfmilter.core.entry import Entry, Problem
+from turfmilter.core.pattern import Domain, parse_sender
+from turfmilter.core.senders import SenderTable
+from turfmilter.core.tablefile import read_entries
+from turfmilter.stores.rewrite import rewrite
+
+
+class NotEdited(Exception):
+    """The table is as it was; each line of the text says why."""
+
+
+class TurfTable:
+    """One table file.  `by` is who edits it."""
+
+    def __init__(self, path: Path, by: str) -> None:
+        self.path = path
+        self._by = by
+
+    def add(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> tuple[Entry, list[str]]:
+        """Add `entry` at the end.  It as it stands there now, and what may be odd about it.  Raises NotEdited."""
+        added: list[tuple[Entry, list[str]]] = []
+
+        def change(text: str) -> str:
+            new = edit.with_line(text, edit.line(entry, today, expires=expires, why=why, by=self._by))
+            entries, problems = self._read(new)
+            _refuse(problem for problem in problems if not problem.warning)
+            *others, mine = entries
+            twin = next((other for other in others if _same(other, mine)), None)
+            if twin and twin.stands(today):
+                raise NotEdited(f'{twin.where}: "{twin.text}" stands there already')
+            warnings = [*problems, *SenderTable(entries).warnings]
+            added.append((mine, [str(warning) for warning in warnings if warning.where == mine.where]))
+            return new
+
+        self._rewrite(change)
+        return added[0]
+
+    def remove(self, entry: str) -> list[Entry]:
+        """Take out `entry`, however often and however it is spelled there.  What went.  Raises NotEdited."""
+        gone: list[Entry] = []
+
+        def change(text: str) -> str:
+            meant, problems = read_entries([entry], "entry", parse_sender)
+            _refuse(problem for problem in problems if not problem.warning)
+            gone[:] = [found for found in self._read(text)[0] if meant and _same(found, meant[0])]
+            if not gone:
+                raise NotEdited(f'{self.path.name}: "{entry}" does not stand there')
+            return edit.without_lines(text, {found.where.line for found in gone})
+
+        self._rewrite(change)
+        return gone
+
+    def _read(self, text: str) -> tuple[list[Entry], list[Problem]]:
+        return read_entries(text.split("\n"), self.path.name, parse_sender)
+
+    def _rewrite(self, change: edit.Change) -> None:
+        try:
+            rewrite(self.path, change)
+        except UnicodeDecodeError:
+            raise NotEdited(f"{self.path}: not UTF-8; save the file in that encoding") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise NotEdited(f"{self.path}: {reason}") from error
+
+
+def meaning(entry: Entry) -> str:
+    """What people tend to get wrong about an entry of this form; "" when there is nothing."""
+    pattern = entry.pattern
+    if isinstance(pattern, Domain) and not pattern.exact:
+        return f"this means {pattern.domain} and every subdomain; =@{pattern.domain} is for only it"
+    return ""
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return one.pattern == other.pattern and one.exception == other.exception
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    said = "\n".join(map(str, problems))
+    if said:
+        raise NotEdited(said)

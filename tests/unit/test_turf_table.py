@@ -1,0 +1,154 @@
+"""Editing a turf table by command."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from turfmilter.review.turftable import NotEdited, TurfTable, meaning
+
+TODAY = date(2026, 11, 22)
+TABLE = """\
+# our turf table
+
+@spam.example   # since 2024
+!news@spam.example expires=2027-01-31 why="ticket 4711" by=anna
+
+# the end
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> TurfTable:
+    path = tmp_path / "turf.table"
+    path.write_text(TABLE)
+    return TurfTable(path, "ada")
+
+
+def test_an_entry_comes_at_the_end_and_nothing_else_changes(table: TurfTable) -> None:
+    entry, warnings = table.add("@Junk.example", TODAY, expires=date(2027, 2, 20), why="a lot of it")
+    assert table.path.read_text() == (
+        TABLE + '@Junk.example expires=2027-02-20 why="a lot of it" by=ada # 2026-11-22\n'
+    )
+    assert (str(entry.where), entry.expires, entry.by, warnings) == ("turf.table:7", date(2027, 2, 20), "ada", [])
+    assert meaning(entry) == "this means junk.example and every subdomain; =@junk.example is for only it"
+
+
+def test_an_entry_goes_and_nothing_else_changes(table: TurfTable) -> None:
+    (gone,) = table.remove("@SPAM.example.")
+    assert gone.text == "@spam.example"
+    assert table.path.read_text() == TABLE.replace("@spam.example   # since 2024\n", "")
+
+
+def test_what_was_added_can_be_undone(table: TurfTable) -> None:
+    table.add("!boss@spam.example", TODAY)
+    table.remove("!boss@spam.example")
+    assert table.path.read_text() == TABLE
+
+
+def test_all_spellings_of_an_entry_go(table: TurfTable) -> None:
+    table.path.write_text("*@x.example\n=@x.example\n@x.example\n")
+    assert len(table.remove("=@X.example")) == 2
+    assert table.path.read_text() == "@x.example\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "@x.example by=ada # 2026-11-22\n"),
+        ("@a.example", "@a.example\n@x.example by=ada # 2026-11-22\n"),
+        ("@a.example\r\n", "@a.example\r\n@x.example by=ada # 2026-11-22\r\n"),
+        ("\ufeff@a.example\n\n", "\ufeff@a.example\n\n@x.example by=ada # 2026-11-22\n"),
+        ("#\x0b\u2028\x85 one line\n", "#\x0b\u2028\x85 one line\n@x.example by=ada # 2026-11-22\n"),
+    ],
+)
+def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) -> None:
+    table.path.write_bytes(before.encode())
+    table.add("@x.example", TODAY)
+    assert table.path.read_bytes() == after.encode()
+    table.remove("@x.example")
+    assert table.path.read_bytes() in (before.encode(), before.encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("spam.example", 'turf.table:7: "spam.example": the "@" is missing; @spam.example (and every subdomain)'),
+        ("@x REJECT", "REJECT stands behind the entry"),
+        ("@spam.example", 'turf.table:3: "@spam.example" stands there already'),
+        ("@Spam.Example", "stands there already"),
+        ("", "is not one entry"),
+        ("# comment", "is not one entry"),
+        ("@a.example\n@b.example", "is not one entry"),
+        ("@192.0.2.1", "an address without its brackets"),
+    ],
+)
+def test_nonsense_is_refused_with_the_sentences_of_the_loader(table: TurfTable, entry: str, said: str) -> None:
+    with pytest.raises(NotEdited, match=re.escape(said)):
+        table.add(entry, TODAY)
+    assert table.path.read_text() == TABLE
+
+
+def test_a_note_of_several_lines_is_refused(table: TurfTable) -> None:
+    with pytest.raises(NotEdited, match="one line"):
+        table.add("@x.example", TODAY, why="a\nb")
+
+
+def test_an_entry_that_has_expired_does_not_stand_in_the_way(table: TurfTable) -> None:
+    table.path.write_text("@x.example expires=2026-11-21\n")
+    table.add("@x.example", TODAY)
+    assert table.path.read_text().endswith("\n@x.example by=ada # 2026-11-22\n")
+
+
+def test_a_useless_entry_is_warned_about(table: TurfTable) -> None:
+    _, (warning,) = table.add("@mail.spam.example", TODAY)
+    assert warning == (
+        'turf.table:7: "@mail.spam.example": changes nothing: "@spam.example" (turf.table:3) gives the same answer'
+    )
+
+
+def test_a_table_that_is_broken_already_is_not_touched(table: TurfTable) -> None:
+    table.path.write_text("@a.example\nbroken.example\n")
+    with pytest.raises(NotEdited, match=r'turf\.table:2: "broken\.example": the "@" is missing'):
+        table.add("@x.example", TODAY)
+
+
+def test_removing_what_is_not_there_is_said(table: TurfTable) -> None:
+    with pytest.raises(NotEdited, match=r'"@x\.example" does not stand there'):
+        table.remove("@x.example")
+    with pytest.raises(NotEdited, match='the "@" is missing'):
+        table.remove("x.example")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\n"])
+def test_a_table_that_cannot_be_read_is_said(table: TurfTable, content: bytes | None) -> None:
+    if content is None:
+        table.path.unlink()
+    else:
+        table.path.write_bytes(content)
+    with pytest.raises(NotEdited, match=re.escape(str(table.path))):
+        table.add("@x.example", TODAY)
+
+
+def test_owner_mode_and_links_stay(table: TurfTable, tmp_path: Path) -> None:
+    table.path.chmod(0o604)
+    os.chown(table.path, 65534, 65534)
+    link = tmp_path / "link.table"
+    link.symlink_to(table.path)
+    TurfTable(link, "ada").add("@x.example", TODAY)
+    status = table.path.stat()
+    assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o604, 65534, 65534)
+    assert link.is_symlink()
+    assert "@x.example" in table.path.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.table", "turf.table"]
+
+
+def test_edits_at_the_same_time_are_all_made(table: TurfTable) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: TurfTable(table.path, "ada").add(f"@x{n}.example", TODAY), range(60)))
+    assert len(table.path.read_text().splitlines()) == len(TABLE.splitlines()) + 60
