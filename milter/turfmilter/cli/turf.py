@@ -27,19 +27,17 @@ _DAYS = {"d": 1, "w": 7}
 _SOON = "the daemon takes it within 10 seconds"
 
 
-class Until(click.ParamType):
-    """The last day of a span that begins today: "90d", "12w"."""
-
-    name = "SPAN"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        span = _SPAN.fullmatch(str(value))
-        if span is None:
-            self.fail(f'"{escape(str(value))}" is no span; write days or weeks, such as 90d or 12w', param, ctx)
-        try:
-            return _today() + timedelta(days=int(span[1]) * _DAYS[span[2]])
-        except OverflowError:
-            self.fail(f"{value} from now is no day of any calendar", param, ctx)
+def until(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+    """The callback of an option: the last day of a span that begins today, "90d" or "12w"."""
+    if value is None:
+        return None
+    span = _SPAN.fullmatch(value)
+    if span is None:
+        raise click.BadParameter(escape(f'"{value}" is no span; write days or weeks, such as 90d or 12w'))
+    try:
+        return _today() + timedelta(days=int(span[1]) * _DAYS[span[2]])
+    except OverflowError:
+        raise click.BadParameter(f"{value} from now is no day of any calendar") from None
 
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -59,7 +57,7 @@ def turf() -> None:
 
 @turf.command()
 @click.argument("entry")
-@click.option("--for", "expires", type=Until(), help="How long it stands: 90d, 12w; by default for ever.")
+@click.option("--for", "expires", callback=until, metavar="SPAN", help="How long it stands: 90d, 12w; by default for ever.")
 @click.option("--why", default="", help="The reason, for those who read the table later.")
 @_table_option
 @yes_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from turfmilter.config.given import Given, Wrong
 from turfmilter.config.setting import Kind
@@ -17,6 +18,10 @@ _UNITS = {
     "gb": 10**9,
 }
 _SIZE = re.compile(r"(?P<number>\d{1,15}) ?(?P<unit>[A-Za-z]+)", re.ASCII)
+_SPAN = re.compile(r"(?P<number>\d{1,5})(?P<unit>[hdw])", re.ASCII)
+_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
+_MOST_PERCENT = 90
 _SHORT = re.compile(r"(?P<number>\d{1,15}) ?(?P<letter>[KMGkmg])", re.ASCII)
 _MOST_PROCESSES = 512
 
@@ -74,6 +79,30 @@ class Seconds(Kind[float]):
         if not 0 < value <= self._most:  # this also refuses nan
             raise Wrong(f"{described(value)} is out of range; write more than 0 and at most {self._most:g} seconds")
         return float(value)
+
+
+class Span(Kind[timedelta]):
+    """A time that people wait: hours, days or weeks."""
+
+    words = 'a number with h, d or w, such as `"30d"`'
+
+    def read(self, given: Given) -> timedelta:
+        span = _SPAN.fullmatch(given.text)
+        if span is None or int(span["number"]) == 0:
+            raise Wrong(f'{quoted(given.text)} is not a time; write a number with h, d or w, such as "30d"')
+        return int(span["number"]) * _SPANS[span["unit"]]
+
+
+class Share(Kind[float]):
+    """A part of a whole, from 0 to 1."""
+
+    words = 'a percentage, such as `"5%"`'
+
+    def read(self, given: Given) -> float:
+        share = _SHARE.fullmatch(given.text)
+        if share is None or float(share["number"]) > _MOST_PERCENT:
+            raise Wrong(f'{quoted(given.text)} is not a percentage from 0% to {_MOST_PERCENT}%; write such as "5%"')
+        return float(share["number"]) / 100
 
 
 def _whole(given: Given, zero: str = "no limit") -> int:

@@ -16,6 +16,7 @@ from turfmilter.config.kinds import AbsolutePath, AuthservId, Choice, Group, Per
 from turfmilter.config.limits import CapConfig, LimitsConfig
 from turfmilter.config.listener import ListenerConfig
 from turfmilter.config.quantities import Count, Processes, Seconds, Size
+from turfmilter.config.quarantine import QuarantineConfig
 from turfmilter.config.relay import RelayConfig
 from turfmilter.config.release import ReleaseConfig
 from turfmilter.config.reverse_name import ReverseNameConfig
@@ -156,6 +157,7 @@ class Config:
     limits: LimitsConfig = section(LimitsConfig)
     cap: tuple[CapConfig, ...] = repeated(CapConfig, _NEWSLETTER)
     turf: TurfConfig = section(TurfConfig)
+    quarantine: QuarantineConfig = section(QuarantineConfig)
     release: ReleaseConfig = section(ReleaseConfig)
     listener: Mapping[str, ListenerConfig] = named(ListenerConfig, _SUBMISSION)
     here: ListenerConfig = field(default_factory=ListenerConfig)

@@ -16,6 +16,7 @@ from turfmilter.stores.draft import MaildirDraft, refused_by_os
 from turfmilter.stores.name import host_name, is_id
 
 _PARTS = ("tmp", "new", "cur")
+FULL = "full"  # a file of this name says that as much is held as may be
 _ABANDONED = 36 * 3600  # seconds; the time that Maildir gives a delivery
 
 
@@ -58,7 +59,9 @@ class Maildir:
         return MaildirDraft(self._path, slip)
 
     def require_room(self) -> None:
-        """Raises QuarantineError when less is free than the floor: no message would be taken now."""
+        """Raises QuarantineError when as much is held as may be, or less is free than the floor."""
+        if (self._path / FULL).exists():
+            raise QuarantineError(f"{self._path}: max_size is reached", full=True)
         with refused_by_os():
             disk = os.statvfs(self._path)
         # A file system that does not count its inodes (btrfs) says that it has 0 of 0: never below the floor.
