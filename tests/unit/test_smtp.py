@@ -8,7 +8,7 @@ import pytest
 
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.sink import Sink
-from turfmilter.mta.parameters import Addressed, split
+from turfmilter.mta.parameters import Addressed, addressed
 from turfmilter.mta.smtp import NextHop, NotSent, Sent, Unknown, send
 
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
@@ -136,14 +136,14 @@ def test_parameters_go_as_far_as_the_next_hop_takes_them(
     sender: str, extensions: str, mail: str, lost: list[str]
 ) -> None:
     with ScriptedNextHop({"EHLO": f"250-next.rig.test\r\n250 {extensions}"}) as hop:
-        sent = give(hop.port, sender=split(sender))
+        sent = give(hop.port, sender=addressed(sender))
     assert hop.commands[1] == f"MAIL FROM:{mail}"
     assert sent.lost == lost
 
 
 def test_the_parameters_of_a_recipient_go_with_it() -> None:
     with ScriptedNextHop() as hop:
-        give(hop.port, split("bob@rig.test NOTIFY=NEVER ORCPT=rfc822;b+2Bx@rig.test"), CAROL)
+        give(hop.port, addressed("bob@rig.test NOTIFY=NEVER ORCPT=rfc822;b+2Bx@rig.test"), CAROL)
     assert hop.commands[2:4] == [
         "RCPT TO:<bob@rig.test> NOTIFY=NEVER ORCPT=rfc822;b+2Bx@rig.test",
         "RCPT TO:<carol@rig.test>",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.review.turftable import NotEdited, TurfTable, meaning
+from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, meaning
 
 TODAY = date(2026, 11, 22)
 TABLE = """\
@@ -80,8 +80,6 @@ def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) ->
     [
         ("spam.example", 'turf.table:7: "spam.example": the "@" is missing; @spam.example (and every subdomain)'),
         ("@x REJECT", "REJECT stands behind the entry"),
-        ("@spam.example", 'turf.table:3: "@spam.example" stands there already'),
-        ("@Spam.Example", "stands there already"),
         ("", "is not one entry"),
         ("# comment", "is not one entry"),
         ("@a.example\n@b.example", "is not one entry"),
@@ -90,6 +88,13 @@ def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) ->
 )
 def test_nonsense_is_refused_with_the_sentences_of_the_loader(table: TurfTable, entry: str, said: str) -> None:
     with pytest.raises(NotEdited, match=re.escape(said)):
+        table.add(entry, TODAY)
+    assert table.path.read_text() == TABLE
+
+
+@pytest.mark.parametrize("entry", ["@spam.example", "@Spam.Example."])
+def test_an_entry_does_not_come_twice(table: TurfTable, entry: str) -> None:
+    with pytest.raises(AlreadyThere, match=r'turf\.table:3: "@spam\.example" stands there already'):
         table.add(entry, TODAY)
     assert table.path.read_text() == TABLE
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,10 @@ from turfmilter.config.schema import Config
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import Administrator, owner
 from turfmilter.review.quarantines import Quarantines
+from turfmilter.review.recorder import Recorder
+from turfmilter.stores.ledger import Ledger
 from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
+from turfmilter.telemetry.sink import Syslog
 
 _FEW = 500  # so many take no time that anybody would notice
 
@@ -54,6 +58,11 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         return
     with click.progressbar(things, label=label, file=sys.stderr) as bar:
         yield from bar
+
+
+def recorder(maildir: OpenMaildir, who: Administrator) -> Recorder:
+    """Who writes down what `who` does in one quarantine."""
+    return Recorder(Ledger(maildir.root), Syslog(), who, lambda: datetime.now(UTC))
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
 
+from turfmilter.cli.allowing import Add
+from turfmilter.cli.choosing import dry_run_option, yes_option
 from turfmilter.cli.configuration import leave
 from turfmilter.cli.output import json_option, table
 from turfmilter.config.loader import load
@@ -18,8 +21,8 @@ from turfmilter.core.escape import escape
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.readings import read_sender
 from turfmilter.core.session import bare
-from turfmilter.review.administrator import administrator
-from turfmilter.review.turftable import NotEdited, TurfTable, meaning
+from turfmilter.review.administrator import Administrator, administrator
+from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
 _SPAN = re.compile(r"(\d{1,5})([dw])", re.ASCII)
@@ -35,13 +38,11 @@ def until(_context: click.Context, _option: click.Parameter, value: str | None) 
     if span is None:
         raise click.BadParameter(escape(f'"{value}" is no span; write days or weeks, such as 90d or 12w'))
     try:
-        return _today() + timedelta(days=int(span[1]) * _DAYS[span[2]])
+        return today() + timedelta(days=int(span[1]) * _DAYS[span[2]])
     except OverflowError:
         raise click.BadParameter(f"{value} from now is no day of any calendar") from None
 
 
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 _table_option = click.option(
     "--table",
     "chosen",
@@ -57,7 +58,9 @@ def turf() -> None:
 
 @turf.command()
 @click.argument("entry")
-@click.option("--for", "expires", callback=until, metavar="SPAN", help="How long it stands: 90d, 12w; by default for ever.")
+@click.option(
+    "--for", "expires", callback=until, metavar="SPAN", help="How long it stands: 90d, 12w; by default for ever."
+)
 @click.option("--why", default="", help="The reason, for those who read the table later.")
 @_table_option
 @yes_option
@@ -68,8 +71,8 @@ def add(path: Path, entry: str, expires: date | None, why: str, chosen: Path | N
     edited = TurfTable(_file(path, chosen), administrator().login)
     _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
     try:
-        added, warnings = edited.add(entry, _today(), expires=expires, why=why)
-    except NotEdited as error:
+        added, warnings = edited.add(entry, today(), expires=expires, why=why)
+    except (NotEdited, AlreadyThere) as error:
         leave("turfctl", error, 1)
     for warning in warnings:
         click.echo(f"turfctl: warning: {warning}", err=True)
@@ -119,9 +122,29 @@ def check(path: Path, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
+def exception_adder(path: Path, who: Administrator, expires: date | None) -> Add:
+    """What adds an exception to the first turf table of the configuration `path`, and says so."""
+    table = TurfTable(_file(path, None), who.login)
+    table.require_writable()
+
+    def add(entry: str, why: str) -> bool:
+        try:
+            added, _ = table.add(entry, today(), expires=expires, why=why)
+        except AlreadyThere as there:
+            click.echo(escape(str(there)))
+        except NotEdited as error:
+            click.echo(f"turfctl: {escape(str(error))}", err=True)
+            return False
+        else:
+            click.echo(f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"')
+        return True
+
+    return add
+
+
 def _decision(config: Config, name: str, mailbox: Mailbox) -> dict[str, object]:
     view = config.at(name) if name else config
-    entry = view.turf.tables.match(mailbox, _today())
+    entry = view.turf.tables.match(mailbox, today())
     verdict = "listed" if listed(entry) else "not listed"
     said = {"entry": entry.text, "where": str(entry.where)} if entry else {"entry": "", "where": ""}
     return {"listener": name or "(all others)", "sender": f"<{bare(str(mailbox))}>", "verdict": verdict, **said}
@@ -134,7 +157,7 @@ def _entries(config: Config) -> list[Entry]:
 
 
 def _row(entry: Entry) -> dict[str, object]:
-    over = "" if entry.stands(_today()) else " (over)"
+    over = "" if entry.stands(today()) else " (over)"
     return {
         "entry": entry.text,
         "expires": f"{entry.expires}{over}" if entry.expires else "",
@@ -158,13 +181,16 @@ def _file(path: Path, chosen: Path | None) -> Path:
 
 
 def _ask(what: str, *, yes: bool, dry_run: bool) -> None:
-    """Raises Exit where nothing shall be done; only people are asked."""
+    """Returns when it is to be done; the answer to the question may be no, and ends the program."""
     if dry_run:
         click.echo(f"would {escape(what)}")
         raise click.exceptions.Exit(0)
-    if not yes and click.get_text_stream("stdin").isatty() and not click.confirm(f"{escape(what)}?"):
-        raise click.exceptions.Exit(1)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"nobody is there to be asked whether to {escape(what)}; --yes does it")
+        click.confirm(f"{escape(what).capitalize()}. Go on?", abort=True, err=True)
 
 
-def _today() -> date:
+def today() -> date:
+    """The day on which entries expire, UTC."""
     return datetime.now(UTC).date()

@@ -15,13 +15,17 @@ from turfmilter.cli.deleting import delete, undelete
 from turfmilter.cli.exporting import export
 from turfmilter.cli.listing import list_held
 from turfmilter.cli.opened import Started
+from turfmilter.cli.releasing import release
 from turfmilter.cli.showing import show
 from turfmilter.cli.statistics import stats
 from turfmilter.cli.status import status
+from turfmilter.cli.turf import turf
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
 from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
+from turfmilter.review.turftable import NotEdited
+from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.openmaildir import NotAFile, Unopenable
 
 _EX_NOT_DONE = 1
@@ -35,7 +39,7 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAFile) as error:
+        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
             leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)
@@ -67,5 +71,6 @@ def quarantine() -> None:
 
 
 main.add_command(status)
-for command in (list_held, show, delete, undelete, stats, export):
+for command in (list_held, show, release, delete, undelete, stats, export):
     quarantine.add_command(command)
+main.add_command(turf)

@@ -12,7 +12,7 @@ from turfmilter.core.ports import Slip
 from turfmilter.core.record import Record
 from turfmilter.core.session import Connection, Recipient, Session, bare
 
-_ADDRESS = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^ ])*', re.DOTALL)
+_PARAMETER = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*(?:=[^\s"]*)?')  # RFC 5321 §4.1.2
 
 
 def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> Record:
@@ -56,10 +56,14 @@ def slip(session: Session, verdict: Verdict, queue_id: str, now: datetime) -> Sl
 
 def parted(text: str) -> tuple[str, tuple[str, ...]]:
     """The address and the ESMTP parameters of a sender or recipient as a Slip has it."""
-    # A blank may stand in a quoted local part; parameters are never quoted (RFC 5321 §4.1.2).
-    address = _ADDRESS.match(text)
-    end = address.end() if address else 0
-    return text[:end], tuple(text[end:].split())
+    address = text
+    parameters: tuple[str, ...] = ()
+    while True:
+        # From the end: blanks may stand in a quoted local part and in comments, but never in a parameter.
+        before, blank, word = address.rpartition(" ")
+        if not blank or not _PARAMETER.fullmatch(word) or before.count('"') % 2:
+            return address, parameters
+        address, parameters = before, (word, *parameters)
 
 
 def _client(connection: Connection) -> str:

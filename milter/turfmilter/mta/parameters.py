@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from dataclasses import dataclass
+
+from turfmilter.core.report import parted
 
 # The keyword of an extension (RFC 1869 §4.1.1, as EHLO names it) behind each parameter that may be repeated.
 # SIZE= is counted anew, and AUTH= was the client's own claim.
@@ -17,7 +18,6 @@ _EXTENSIONS = {
     "SMTPUTF8": "smtputf8",  # RFC 6531
     "REQUIRETLS": "requiretls",  # RFC 8689
 }
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=[^=\s\x00-\x1f\x7f\"]*)?")  # RFC 5321 §4.1.2
 _UNREPEATED = {"SIZE", "AUTH"}
 
 
@@ -42,20 +42,9 @@ class Addressed:
         )
 
 
-def split(text: str) -> Addressed:
-    """`text` as a block shows it: an address, which may hold blanks in quotes or comments, then parameters."""
-    address = text
-    parameters: list[str] = []
-    while True:
-        before, blank, last = address.rpartition(" ")
-        if not blank or not _is_parameter(last) or before.count('"') % 2:
-            return Addressed(address, tuple(reversed(parameters)))
-        parameters.append(last)
-        address = before
-
-
-def _is_parameter(word: str) -> bool:
-    return _PARAMETER.fullmatch(word) is not None and _keyword(word) in _EXTENSIONS.keys() | _UNREPEATED
+def addressed(text: str) -> Addressed:
+    """`text` as a Slip has it."""
+    return Addressed(*parted(text))
 
 
 def _keyword(parameter: str) -> str:

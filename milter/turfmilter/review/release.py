@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from turfmilter.mta.parameters import Addressed, split
+from turfmilter.mta.parameters import Addressed, addressed
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, fates
 from turfmilter.review.recorder import Recorder
@@ -39,6 +39,16 @@ class Released:
     replies: dict[str, str]
     lost: tuple[str, ...]
     complete: bool
+
+    @property
+    def taken(self) -> bool:
+        """True when somebody gets the message."""
+        return any(reply.startswith("2") for reply in self.replies.values())
+
+    @property
+    def clean(self) -> bool:
+        """True when everybody gets it who was to."""
+        return all(reply.startswith("2") for reply in self.replies.values())
 
 
 class Releaser:
@@ -83,7 +93,7 @@ class Releaser:
 
     def _chosen(self, block: Block, only: Collection[str], *, force: bool) -> list[str]:
         """The recipients as the block has them, with their parameters."""
-        held = {split(text).address: text for text in block.slip.recipients}
+        held = {addressed(text).address: text for text in block.slip.recipients}
         strangers = [address for address in only if address not in held]
         if strangers:
             raise NotReleased(f"not held from {', '.join(strangers)}, but from {', '.join(held)}")
@@ -101,7 +111,7 @@ class Releaser:
         return [held[address] for address in wanted]
 
     def _send(self, file: HeldFile, block: Block, recipients: Iterable[str], message: bytes) -> Released:
-        chosen = [split(text) for text in recipients]
+        chosen = [addressed(text) for text in recipients]
         attempt, begun = secrets.token_hex(4), False
 
         def before_data(taken: Iterable[Addressed]) -> None:
@@ -111,7 +121,7 @@ class Releaser:
             begun = True
 
         try:
-            sent = send(self._hop, split(block.slip.sender), chosen, message, before_data)
+            sent = send(self._hop, addressed(block.slip.sender), chosen, message, before_data)
         except NotSent as error:
             if begun:
                 # No reply of the next hop begins with "not": these are refused, and known to be.
@@ -133,7 +143,7 @@ class Releaser:
         complete = False
         with suppress(OSError, LedgerError):
             known = fates(self._recorder.lines(block.id))
-            complete = all(known.get(split(text).address) is Fate.RELEASED for text in block.slip.recipients)
+            complete = all(known.get(addressed(text).address) is Fate.RELEASED for text in block.slip.recipients)
             file = self._maildir.change(file, add=REVIEWED + RELEASED if complete else REVIEWED)
         return Released(file, replies, lost, complete)
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 from turfmilter.core import edit
-from turfmilter.core.entry import Entry, Problem
+from turfmilter.core.entry import Entry, Problem, listed
 from turfmilter.core.pattern import Domain, parse_sender
+from turfmilter.core.readings import read_sender
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.tablefile import read_entries
+from turfmilter.stores.openmaildir import Place
 from turfmilter.stores.rewrite import rewrite
+from turfmilter.stores.summary import summarise
+
+
+class AlreadyThere(Exception):
+    """The entry stands in the table; the text says where."""
 
 
 class NotEdited(Exception):
@@ -26,7 +34,10 @@ class TurfTable:
         self._by = by
 
     def add(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> tuple[Entry, list[str]]:
-        """Add `entry` at the end.  It as it stands there now, and what may be odd about it.  Raises NotEdited."""
+        """Add `entry` at the end.  It as it stands there now, and what may be odd about it.
+
+        Raises NotEdited and AlreadyThere.
+        """
         added: list[tuple[Entry, list[str]]] = []
 
         def change(text: str) -> str:
@@ -36,13 +47,18 @@ class TurfTable:
             *others, mine = entries
             twin = next((other for other in others if _same(other, mine)), None)
             if twin and twin.stands(today):
-                raise NotEdited(f'{twin.where}: "{twin.text}" stands there already')
+                raise AlreadyThere(f'{twin.where}: "{twin.text}" stands there already')
             warnings = [*problems, *SenderTable(entries).warnings]
             added.append((mine, [str(warning) for warning in warnings if warning.where == mine.where]))
             return new
 
         self._rewrite(change)
         return added[0]
+
+    def require_writable(self) -> None:
+        """Raises NotEdited when whoever runs the program may not edit the table."""
+        if not os.access(self.path.resolve().parent, os.W_OK):
+            raise NotEdited(f"{self.path}: its directory cannot be written to; start turfctl as root")
 
     def remove(self, entry: str) -> list[Entry]:
         """Take out `entry`, however often and however it is spelled there.  What went.  Raises NotEdited."""
@@ -70,6 +86,17 @@ class TurfTable:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise NotEdited(f"{self.path}: {reason}") from error
+
+
+def exceptions_for(place: Place, table: SenderTable, today: date) -> list[str]:
+    """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
+
+    Raises NotAFile, FileNotFoundError and OSError.
+    """
+    with place.maildir.open(place.file) as file:
+        summary = summarise(file, place.file.id)
+    people = map(read_sender, (summary.sender or "", *summary.authors))
+    return [f"!{who if str(who) else '<>'}" for who in dict.fromkeys(people) if listed(table.match(who, today))]
 
 
 def meaning(entry: Entry) -> str:

@@ -1,0 +1,58 @@
+"""Exceptions for the turf table, made by whoever started the program while the rest of it has become somebody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import click
+
+Add = Callable[[str, str], bool]  # the entry, and why it is there; False when it could not be added
+
+
+class Allowing:
+    """Calls `add` with what it is given, in a process that keeps the rights that we began with.
+
+    turfctl becomes the quarantine's owner, who cannot write the configuration: so the daemon cannot either.
+    """
+
+    def __init__(self, add: Add) -> None:
+        self._add = add
+        self._pid = 0
+        self._telling = -1
+
+    def __enter__(self) -> Self:
+        told, self._telling = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._telling)
+            self._serve(told)
+        os.close(told)
+        return self
+
+    def allow(self, entry: str, why: str) -> None:
+        """Add the exception `entry`, once everything else is done."""
+        os.write(self._telling, (json.dumps([entry, why]) + "\n").encode())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.close(self._telling)
+        _, status = os.waitpid(self._pid, 0)
+        if status and kind is None:
+            raise click.exceptions.Exit(1)
+
+    def _serve(self, told: int) -> None:
+        status = 1
+        try:
+            # All of it first: what the releases say must not be mixed up with what comes now.
+            with os.fdopen(told) as lines:
+                wanted = [json.loads(line) for line in lines]
+            added = [self._add(entry, why) for entry, why in dict.fromkeys(map(tuple, wanted))]
+            status = 0 if all(added) else 1
+        except Exception:  # noqa: BLE001 - nothing may come back from the child
+            traceback.print_exc()
+        finally:
+            os._exit(status)

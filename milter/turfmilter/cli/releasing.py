@@ -1,0 +1,115 @@
+"""turfctl quarantine release: held messages go on to those from whom they were held."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+
+import click
+
+from turfmilter.cli.allowing import Allowing
+from turfmilter.cli.choosing import agreed, chosen, dry_run_option, yes_option
+from turfmilter.cli.opened import directory_option, opened, recorder, watched
+from turfmilter.cli.output import json_option, table
+from turfmilter.cli.selecting import selecting
+from turfmilter.cli.turf import exception_adder, today, until
+from turfmilter.config.loader import load
+from turfmilter.config.schema import Config
+from turfmilter.core.escape import escape
+from turfmilter.mta.smtp import NextHop
+from turfmilter.review.administrator import Administrator, administrator
+from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
+from turfmilter.review.turftable import exceptions_for
+from turfmilter.stores.heldfile import State
+from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.selection import Selection
+
+_OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
+
+
+@click.command("release")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@selecting(states=_OPEN, optional=True)
+@click.option("--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this one of those it is held from.")
+@click.option("--force", is_flag=True, help="Again, or although it is unknown whether it was sent, or was changed.")
+@click.option("--and-allow", is_flag=True, help="Add exceptions for sender and authors to the turf table as well.")
+@click.option("--for", "expires", callback=until, metavar="SPAN", help="How long these stand: 90d; default for ever.")
+@yes_option
+@dry_run_option
+@json_option
+@directory_option
+@click.pass_obj
+def release(
+    path: Path,
+    ids: tuple[str, ...],
+    selection: Selection | None,
+    only: tuple[str, ...],
+    force: bool,
+    and_allow: bool,
+    expires: date | None,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    directory: Path | None,
+) -> None:
+    """Give held messages to the MTA, for those from whom they were held.
+
+    They are named by the beginning of their IDs, or selected by conditions.  Sender, recipients and every byte are
+    those that came; To: and Cc: are never read.
+    """
+    if expires and not and_allow:
+        raise click.UsageError("--for belongs to --and-allow")
+    config, who = load(path), administrator()
+    with ExitStack() as stack:
+        allowing = stack.enter_context(Allowing(exception_adder(path, who, expires))) if and_allow else None
+        quarantines = stack.enter_context(opened(config, directory))
+        places = chosen(quarantines, ids, selection)
+        if agreed(places, "released", yes=yes, dry_run=dry_run):
+            done = _Releasing(config, who, only, force=force).all(places, allowing)
+            _say(done, as_json=as_json)
+            if len(done) < len(places) or not all(released.clean for _, released in done):
+                raise click.exceptions.Exit(1)
+
+
+class _Releasing:
+    def __init__(self, config: Config, who: Administrator, only: tuple[str, ...], *, force: bool) -> None:
+        self._config = config
+        self._who = who
+        self._only = only
+        self._force = force
+
+    def all(self, places: list[Place], allowing: Allowing | None) -> list[tuple[Place, Released]]:
+        done = []
+        for place in watched(places, "Releasing"):
+            try:
+                released = self._one(place)
+            except (NotReleased, Uncertain, FileNotFoundError) as error:
+                click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
+                continue
+            done.append((place, released))
+            for entry in self._exceptions(place) if allowing and released.taken else ():
+                assert allowing
+                allowing.allow(entry, f"released {released.file.id}")
+        return done
+
+    def _exceptions(self, place: Place) -> list[str]:
+        return exceptions_for(place._replace(file=place.maildir.again(place.file)), self._config.turf.tables, today())
+
+    def _one(self, place: Place) -> Released:
+        release = self._config.release
+        hop = NextHop(release.host, release.port, release.helo)
+        releaser = Releaser(place.maildir, recorder(place.maildir, self._who), hop)
+        return releaser.release(place.file, self._only, force=self._force)
+
+
+def _say(done: list[tuple[Place, Released]], *, as_json: bool) -> None:
+    rows = [
+        {"id": place.file.id, "recipient": recipient, "reply": reply}
+        for place, released in done
+        for recipient, reply in released.replies.items()
+    ]
+    table(rows, ("id", "recipient", "reply"), as_json=as_json)
+    for place, released in done:
+        for parameter in released.lost:
+            click.echo(f"turfctl: {escape(f'{place.file.id}: the MTA does not take {parameter}')}", err=True)
