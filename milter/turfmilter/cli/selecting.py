@@ -39,8 +39,8 @@ def _entry(parse: Callable[[str], object]) -> Callback:
     return read
 
 
-def _ago(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    """An age; what comes of it is the time that long ago."""
+def ago(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """The callback of an option that is an age; what comes of it is the time that long ago."""
     if value is None:
         return None
     age = _AGE.fullmatch(value)
@@ -81,8 +81,8 @@ _OPTIONS = (
     click.option("--rule", default="", help="The rule that held it."),
     click.option("--entry", default="", help="The entry that matched, or its place, as turf.table:12."),
     click.option("--subject", default="", help="Any part of the subject."),
-    click.option("--newer", "since", callback=_ago, metavar="AGE", help="Held less than this ago: 30m, 12h, 7d, 2w."),
-    click.option("--older", "before", callback=_ago, metavar="AGE", help="Held more than this ago."),
+    click.option("--newer", "since", callback=ago, metavar="AGE", help="Held less than this ago: 30m, 12h, 7d, 2w."),
+    click.option("--older", "before", callback=ago, metavar="AGE", help="Held more than this ago."),
     click.option(
         "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than this: bytes, or 10KiB, 2MiB."
     ),

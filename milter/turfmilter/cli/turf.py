@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from turfmilter.cli.allowing import Add
-from turfmilter.cli.choosing import dry_run_option, yes_option
+from turfmilter.cli.choosing import confirmed, dry_run_option, yes_option
 from turfmilter.cli.configuration import leave
 from turfmilter.cli.output import json_option, table
 from turfmilter.config.loader import load
@@ -185,10 +184,7 @@ def _ask(what: str, *, yes: bool, dry_run: bool) -> None:
     if dry_run:
         click.echo(f"would {escape(what)}")
         raise click.exceptions.Exit(0)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"nobody is there to be asked whether to {escape(what)}; --yes does it")
-        click.confirm(f"{escape(what).capitalize()}. Go on?", abort=True, err=True)
+    confirmed(escape(f"{what[0].upper()}{what[1:]}"), yes=yes)
 
 
 def today() -> date:

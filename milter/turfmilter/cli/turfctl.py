@@ -12,6 +12,8 @@ import click
 from turfmilter import __version__
 from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
 from turfmilter.cli.deleting import delete, undelete
+from turfmilter.cli.digesting import digest_held
+from turfmilter.cli.expiring import expire
 from turfmilter.cli.exporting import export
 from turfmilter.cli.listing import list_held
 from turfmilter.cli.opened import Started
@@ -20,8 +22,10 @@ from turfmilter.cli.showing import show
 from turfmilter.cli.statistics import stats
 from turfmilter.cli.status import status
 from turfmilter.cli.turf import turf
+from turfmilter.cli.verifying import verify_held
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
+from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
@@ -39,7 +43,7 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError) as error:
+        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError, NotSent, Unknown) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
             leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)
@@ -71,6 +75,6 @@ def quarantine() -> None:
 
 
 main.add_command(status)
-for command in (list_held, show, release, delete, undelete, stats, export):
+for command in (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export):
     quarantine.add_command(command)
 main.add_command(turf)

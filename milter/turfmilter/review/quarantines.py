@@ -29,7 +29,7 @@ class Quarantines:
     """The messages in `maildirs`.  `watch` sees to it that people know why they wait."""
 
     def __init__(self, maildirs: Sequence[OpenMaildir], watch: Watch) -> None:
-        self._maildirs = maildirs
+        self.maildirs = maildirs
         self._watch = watch
         self._closing = ExitStack()
 
@@ -71,7 +71,7 @@ class Quarantines:
         """
         found = [
             Place(maildir, file)
-            for maildir in self._maildirs
+            for maildir in self.maildirs
             for file, _ in maildir.files()
             if beginning and escape(file.id).startswith(beginning)
         ]
@@ -84,7 +84,7 @@ class Quarantines:
 
     @cached_property
     def _indexes(self) -> list[Index]:
-        return [self._closing.enter_context(Index(maildir, self._watch)) for maildir in self._maildirs]
+        return [self._closing.enter_context(Index(maildir, self._watch)) for maildir in self.maildirs]
 
 
 def _named(places: Sequence[Place], most: int = 10) -> str:

@@ -13,10 +13,11 @@ from turfmilter.mta.parameters import Addressed, addressed
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, fates
 from turfmilter.review.recorder import Recorder
-from turfmilter.stores.block import Block, read_block
+from turfmilter.stores.block import Block
 from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
 from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.summary import believed
 
 
 class NotReleased(Exception):
@@ -70,26 +71,24 @@ class Releaser:
                 opened = self._maildir.open(file)
                 closing.callback(_close, opened)
                 _lock(opened)
-                block = _block(opened)
+                block, doubt = believed(opened, file.id)
+                if block is None:
+                    # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
+                    raise NotReleased(f"{doubt}; nobody can say whom it was held from")
                 if not force:
-                    self._require_unchanged(file, block, opened)
+                    self._require_unreleased(file)
+                    _require_unchanged(block, doubt, opened)
                 recipients = self._chosen(block, only, force=force)
                 opened.seek(block.offset)
                 message = opened.read()
             return self._send(file, block, recipients, message)
 
-    def _require_unchanged(self, file: HeldFile, block: Block, opened: BinaryIO) -> None:
-        file = self._maildir.again(file)
-        if DELETED in file.flags:
+    def _require_unreleased(self, file: HeldFile) -> None:
+        flags = self._maildir.again(file).flags
+        if DELETED in flags:
             raise NotReleased("the message is deleted: undelete it first")
-        if RELEASED in file.flags:
+        if RELEASED in flags:
             raise NotReleased("the message has been released already; --force sends it again")
-        if block.id != file.id:
-            raise NotReleased(f"the file was put in by hand: it is a copy of {block.id}; --force sends it all the same")
-        if not block.sealed:
-            raise NotReleased("somebody has changed the block above the message; --force sends what it says now")
-        if not block.intact(opened):
-            raise NotReleased("this is not the message that was held: its digest differs; --force sends what is there")
 
     def _chosen(self, block: Block, only: Collection[str], *, force: bool) -> list[str]:
         """The recipients as the block has them, with their parameters."""
@@ -176,9 +175,7 @@ def _lock(opened: BinaryIO) -> None:
         raise NotReleased("somebody else is releasing it at this moment") from None
 
 
-def _block(opened: BinaryIO) -> Block:
-    try:
-        return read_block(opened)
-    except ValueError as error:
-        # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
-        raise NotReleased(f"{error}; nobody can say whom it was held from") from None
+def _require_unchanged(block: Block, doubt: str, opened: BinaryIO) -> None:
+    doubt = doubt or ("" if block.intact(opened) else "the message was changed: its digest does not hold")
+    if doubt:
+        raise NotReleased(f"{doubt}; --force sends what is there now")

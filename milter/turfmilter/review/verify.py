@@ -1,0 +1,66 @@
+"""Whether files, flags and ledger of a quarantine agree with each other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from turfmilter.core.report import parted
+from turfmilter.review.fate import Fate, fates
+from turfmilter.stores.block import Block
+from turfmilter.stores.heldfile import RELEASED, HeldFile
+from turfmilter.stores.ledger import Ledger, Line
+from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.summary import believed
+
+Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
+Discord = tuple[str, str]  # an id, or "ledger", and what is wrong with it
+
+_REMOVED = "expire"  # the only act after which a message may be gone
+
+
+def verify(maildir: OpenMaildir, ledger: Ledger, watch: Watch) -> Iterator[Discord]:
+    """Everything that does not agree.  Reads every message from end to end.  Raises LedgerError and OSError."""
+    yield from (("ledger", f"line {number} is damaged") for number in ledger.damaged())
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for line in ledger.lines():
+        lines[line.id].append(line)
+    seen = set()
+    for file in watch([file for file, _ in maildir.files()]):
+        seen.add(file.id)
+        try:
+            yield from ((file.id, wrong) for wrong in _wrong(maildir, file, lines[file.id]))
+        except NotAFile as strange:
+            yield file.id, str(strange)
+        except FileNotFoundError:
+            continue  # it changed its name, or expired, while we looked
+    for id, about in lines.items():
+        if id not in seen and all(line.act != _REMOVED for line in about):
+            yield id, "it is gone, and no line of the ledger says that it expired"
+
+
+def _wrong(maildir: OpenMaildir, file: HeldFile, lines: Sequence[Line]) -> Iterator[str]:
+    with maildir.open(file) as opened:
+        block, doubt = believed(opened, file.id)
+        if block and not block.intact(opened):
+            yield "the message was changed: its digest does not hold"
+    if doubt:
+        yield doubt
+    if any(line.act == _REMOVED for line in lines):
+        yield "it expired, as the ledger says, but is there"
+    if block:
+        yield from _wrongly_released(file, block, fates(lines))
+
+
+def _wrongly_released(file: HeldFile, block: Block, known: dict[str, Fate]) -> Iterator[str]:
+    held = {parted(text)[0] for text in block.slip.recipients}
+    unknown = sorted(address for address in held if known.get(address) is Fate.UNKNOWN)
+    if unknown:
+        yield f"unknown: a release to {', '.join(unknown)} ended without an answer; the MTA's log knows"
+    complete = all(known.get(address) is Fate.RELEASED for address in held)
+    if RELEASED in file.flags and not complete:
+        yield "it is marked released, but the ledger knows of no release to all"
+    if complete and RELEASED not in file.flags:
+        yield "it was released to all, as the ledger says, but is not marked so"
+    for address in sorted(known.keys() - held):
+        yield f"the ledger says that it was released to {address}, whom it was not held from"
