@@ -49,12 +49,14 @@ class Ledger:
         with self._open(os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # A crash may have left half a line behind: it stays, and spoils no other.
-            whole = os.pread(file, 1, max(0, os.fstat(file).st_size - 1)) in (b"", b"\n")
+            size = os.fstat(file).st_size
+            whole = not size or os.pread(file, 1, size - 1) == b"\n"
             data = data if whole else b"\n" + data
             if os.write(file, data) != len(data):
                 raise LedgerError("the ledger cannot be written: no space is left")
             os.fsync(file)
-            os.fsync(self._directory)
+            if not size:
+                os.fsync(self._directory)  # its name is new
 
     def lines(self, id: str = "") -> Iterator[Line]:
         """Every line in its order, or those of one message; damaged ones are left out.  Raises LedgerError."""
