@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -11,18 +10,18 @@ from typing import Any
 
 import click
 
+from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.review.quarantines import Ambiguous, NotFound, Quarantines
 from turfmilter.stores.heldfile import State
+from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.openmaildir import NotAFile, Place
 from turfmilter.stores.selection import NOT_DELETED, Selection
 
 ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
-_yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-_dry_run = click.option("--dry-run", "-n", is_flag=True, help="Only say what would be done.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,13 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
             return command(*args, choice=choice, **given)
 
         given: Callable[..., Any] = run
-        for option in (directory_option, _dry_run, _yes, selecting(states=states, optional=True), ids_argument):
+        for option in (
+            directory_option,
+            dry_run_option,
+            yes_option,
+            selecting(states=states, optional=True),
+            ids_argument,
+        ):
             given = option(given)
         return given
 
@@ -60,7 +65,7 @@ def decide(started: Started, choice: Choice, what: str, act: Callable[[Place], o
     """Do it to each of the messages that are meant, once that is agreed."""
     with opened(load(started.path), choice.directory) as quarantines:
         places = chosen(quarantines, choice.ids, choice.selection)
-        if _agreed(places, what, choice):
+        if agreed(places, what, choice):
             each(places, what, act)
 
 
@@ -86,33 +91,25 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
             click.echo(f"turfctl: {escape(place.file.id)}: gone, somebody has removed it", err=True)
         except BrokenPipeError:
             raise
-        except (NotAFile, OSError) as error:
+        except (NotAFile, LedgerError, OSError) as error:
             click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
         else:
             done += 1
-    click.echo(f"{_counted(done)} {what}", err=True)
+    click.echo(f"{counted(done)} {what}", err=True)
     if done < len(places):
         raise click.exceptions.Exit(1)
 
 
-def _agreed(places: list[Place], what: str, choice: Choice) -> bool:
+def agreed(places: list[Place], what: str, choice: Choice) -> bool:
     """True when it is to be done; the answer to the question may be no, and ends the program."""
-    messages = _counted(len(places))
+    messages = counted(len(places))
     if choice.dry_run:
         for place in places:
             click.echo(escape(place.file.id))
         click.echo(f"{messages} would be {what}", err=True)
         return False
-    if not choice.yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{messages} would be {what}, and nobody is there to be asked; --yes does it")
-        click.confirm(f"{messages} will be {what}. Go on?", abort=True, err=True)
+    confirmed(f"{messages} will be {what}", yes=choice.yes)
     return True
-
-
-def _counted(number: int) -> str:
-    """The number of messages in words."""
-    return "1 message" if number == 1 else f"{number} messages"
 
 
 def _found(quarantines: Quarantines, ids: Iterable[str]) -> list[Place]:

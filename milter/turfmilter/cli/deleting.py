@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from turfmilter.cli.choosing import Choice, choosing, decide
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, recorder
 from turfmilter.stores.heldfile import DELETED, State
+from turfmilter.stores.openmaildir import Place
 
 
 @click.command("delete")
@@ -17,7 +18,7 @@ def delete(started: Started, choice: Choice) -> None:
 
     They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
     """
-    decide(started, choice, "deleted", lambda place: place.maildir.change(place.file, add=DELETED))
+    decide(started, choice, "deleted", lambda place: _mark(started, place, "delete", add=DELETED))
 
 
 @click.command("undelete")
@@ -25,4 +26,9 @@ def delete(started: Started, choice: Choice) -> None:
 @click.pass_obj
 def undelete(started: Started, choice: Choice) -> None:
     """Take back the mark of deleted messages."""
-    decide(started, choice, "undeleted", lambda place: place.maildir.change(place.file, remove=DELETED))
+    decide(started, choice, "undeleted", lambda place: _mark(started, place, "undelete", remove=DELETED))
+
+
+def _mark(started: Started, place: Place, act: str, *, add: str = "", remove: str = "") -> None:
+    recorder(place.maildir, started.by).note(act, "done", place.file.id)
+    place.maildir.change(place.file, add=add, remove=remove)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from turfmilter.cli.opened import directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import ago
 from turfmilter.config.loader import load
 from turfmilter.config.release import ReleaseConfig
@@ -23,12 +23,12 @@ from turfmilter.review.digest import digest
 @click.option("--mail", "to", metavar="ADDRESS", help="Mail it there, instead of printing it.")
 @directory_option
 @click.pass_obj
-def digest_held(path: Path, since: datetime, to: str | None, directory: Path | None) -> None:
+def digest_held(started: Started, since: datetime, to: str | None, directory: Path | None) -> None:
     """Say what was held lately: new senders first, by entry, with the command that releases each.
 
     Nothing is mailed when nothing was held.
     """
-    config = load(path)
+    config = load(started.path)
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since)
     if to is None:

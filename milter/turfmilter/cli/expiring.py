@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from turfmilter.cli.choosing import confirmed, counted, dry_run_option, yes_option
-from turfmilter.cli.opened import directory_option, opened, recorder, watched
+from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
+from turfmilter.cli.opened import Started, directory_option, opened, recorder, watched
 from turfmilter.cli.output import table
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
-from turfmilter.review.administrator import administrator
 from turfmilter.review.expiry import Expiry
 
 
@@ -21,9 +20,9 @@ from turfmilter.review.expiry import Expiry
 @dry_run_option
 @directory_option
 @click.pass_obj
-def expire(path: Path, yes: bool, dry_run: bool, directory: Path | None) -> None:
+def expire(started: Started, yes: bool, dry_run: bool, directory: Path | None) -> None:
     """Remove the messages that are due, as [quarantine] in the configuration says."""
-    config, who = load(path), administrator()
+    config, who = load(started.path), started.by
     with opened(config, directory) as quarantines:
         desks = [
             Expiry(maildir, recorder(maildir, who), config.quarantine, lambda: datetime.now(UTC))

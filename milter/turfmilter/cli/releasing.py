@@ -4,54 +4,43 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import date
-from pathlib import Path
 
 import click
 
 from turfmilter.cli.allowing import Allowing
-from turfmilter.cli.choosing import agreed, chosen, dry_run_option, yes_option
-from turfmilter.cli.opened import directory_option, opened, recorder, watched
+from turfmilter.cli.choosing import Choice, agreed, choosing, chosen
+from turfmilter.cli.opened import Started, opened, recorder, watched
 from turfmilter.cli.output import json_option, table
-from turfmilter.cli.selecting import selecting
 from turfmilter.cli.turf import exception_adder, today, until
 from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
 from turfmilter.mta.smtp import NextHop
-from turfmilter.review.administrator import Administrator, administrator
+from turfmilter.review.administrator import Administrator
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import exceptions_for
 from turfmilter.stores.heldfile import State
 from turfmilter.stores.openmaildir import Place
-from turfmilter.stores.selection import Selection
 
 _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
 
 @click.command("release")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@selecting(states=_OPEN, optional=True)
+@choosing(_OPEN)
 @click.option("--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this one of those it is held from.")
 @click.option("--force", is_flag=True, help="Again, or although it is unknown whether it was sent, or was changed.")
 @click.option("--and-allow", is_flag=True, help="Add exceptions for sender and authors to the turf table as well.")
 @click.option("--for", "expires", callback=until, metavar="SPAN", help="How long these stand: 90d; default for ever.")
-@yes_option
-@dry_run_option
 @json_option
-@directory_option
 @click.pass_obj
 def release(
-    path: Path,
-    ids: tuple[str, ...],
-    selection: Selection | None,
+    started: Started,
+    choice: Choice,
     only: tuple[str, ...],
     force: bool,
     and_allow: bool,
     expires: date | None,
-    yes: bool,
-    dry_run: bool,
     as_json: bool,
-    directory: Path | None,
 ) -> None:
     """Give held messages to the MTA, for those from whom they were held.
 
@@ -60,13 +49,13 @@ def release(
     """
     if expires and not and_allow:
         raise click.UsageError("--for belongs to --and-allow")
-    config, who = load(path), administrator()
+    config = load(started.path)
     with ExitStack() as stack:
-        allowing = stack.enter_context(Allowing(exception_adder(path, who, expires))) if and_allow else None
-        quarantines = stack.enter_context(opened(config, directory))
-        places = chosen(quarantines, ids, selection)
-        if agreed(places, "released", yes=yes, dry_run=dry_run):
-            done = _Releasing(config, who, only, force=force).all(places, allowing)
+        allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
+        quarantines = stack.enter_context(opened(config, choice.directory))
+        places = chosen(quarantines, choice.ids, choice.selection)
+        if agreed(places, "released", choice):
+            done = _Releasing(config, started.by, only, force=force).all(places, allowing)
             _say(done, as_json=as_json)
             if len(done) < len(places) or not all(released.clean for _, released in done):
                 raise click.exceptions.Exit(1)

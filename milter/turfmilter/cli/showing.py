@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from turfmilter.cli.listing import facts
-from turfmilter.cli.opened import Started, directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened, recorder
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
@@ -50,7 +50,7 @@ def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, dir
             document(_facts(place, look(place, config)))
         else:
             _print(place, look(place, config))
-        mark_reviewed(place)
+        mark_reviewed(place, recorder(place.maildir, started.by))
 
 
 def _print(place: Place, seen: Look) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.allowing import Add
-from turfmilter.cli.choosing import confirmed, dry_run_option, yes_option
+from turfmilter.cli.asking import confirmed, dry_run_option, yes_option
 from turfmilter.cli.configuration import leave
+from turfmilter.cli.opened import Started
 from turfmilter.cli.output import json_option, table
 from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
@@ -20,7 +21,6 @@ from turfmilter.core.escape import escape
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.readings import read_sender
 from turfmilter.core.session import bare
-from turfmilter.review.administrator import Administrator, administrator
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
@@ -65,9 +65,11 @@ def turf() -> None:
 @yes_option
 @dry_run_option
 @click.pass_obj
-def add(path: Path, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
+def add(
+    started: Started, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool
+) -> None:
     """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
-    edited = TurfTable(_file(path, chosen), administrator().login)
+    edited = TurfTable(_file(started.path, chosen), started.by.login)
     _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
     try:
         added, warnings = edited.add(entry, today(), expires=expires, why=why)
@@ -85,9 +87,9 @@ def add(path: Path, entry: str, expires: date | None, why: str, chosen: Path | N
 @yes_option
 @dry_run_option
 @click.pass_obj
-def remove(path: Path, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
+def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
     """Take ENTRY out of the table."""
-    edited = TurfTable(_file(path, chosen), administrator().login)
+    edited = TurfTable(_file(started.path, chosen), started.by.login)
     _ask(f'remove "{entry}" from {edited.path}', yes=yes, dry_run=dry_run)
     try:
         gone = edited.remove(entry)
@@ -101,9 +103,9 @@ def remove(path: Path, entry: str, chosen: Path | None, yes: bool, dry_run: bool
 @click.argument("text", default="")
 @json_option
 @click.pass_obj
-def list_entries(path: Path, text: str, as_json: bool) -> None:
+def list_entries(started: Started, text: str, as_json: bool) -> None:
     """List the entries of all turf tables, or those that hold TEXT."""
-    rows = [_row(entry) for entry in _entries(load(path)) if text.casefold() in entry.text.casefold()]
+    rows = [_row(entry) for entry in _entries(load(started.path)) if text.casefold() in entry.text.casefold()]
     if not rows and not as_json:
         leave("turfctl", "no such entry", 1)
     table(rows, _COLUMNS, as_json=as_json)
@@ -113,17 +115,17 @@ def list_entries(path: Path, text: str, as_json: bool) -> None:
 @click.argument("sender")
 @json_option
 @click.pass_obj
-def check(path: Path, sender: str, as_json: bool) -> None:
+def check(started: Started, sender: str, as_json: bool) -> None:
     """Say which entry decides about the address SENDER, at every listener; "<>" is the empty sender."""
-    mailbox, config = read_sender(sender), load(path)
+    mailbox, config = read_sender(sender), load(started.path)
     rows = [_decision(config, name, mailbox) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(path: Path, who: Administrator, expires: date | None) -> Add:
-    """What adds an exception to the first turf table of the configuration `path`, and says so."""
-    table = TurfTable(_file(path, None), who.login)
+def exception_adder(started: Started, expires: date | None) -> Add:
+    """What adds an exception to the first turf table, and says so."""
+    table = TurfTable(_file(started.path, None), started.by.login)
     table.require_writable()
 
     def add(entry: str, why: str) -> bool:

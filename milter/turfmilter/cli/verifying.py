@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from turfmilter.cli.opened import directory_option, opened, watched
+from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.output import json_option, table
 from turfmilter.config.loader import load
 from turfmilter.review.verify import verify
@@ -17,12 +17,12 @@ from turfmilter.stores.ledger import Ledger
 @json_option
 @directory_option
 @click.pass_obj
-def verify_held(path: Path, as_json: bool, directory: Path | None) -> None:
+def verify_held(started: Started, as_json: bool, directory: Path | None) -> None:
     """Check every message against its digest, and its state against the ledger.
 
     Reads all messages from end to end.  Exit status 1 when something does not agree.
     """
-    with opened(load(path), directory) as quarantines:
+    with opened(load(started.path), directory) as quarantines:
         rows = [
             {"directory": str(maildir.path), "id": id, "wrong": wrong}
             for maildir in quarantines.maildirs

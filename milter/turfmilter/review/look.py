@@ -12,6 +12,7 @@ from turfmilter.config.schema import Config
 from turfmilter.core.header import Header, read_header
 from turfmilter.core.ports import Slip
 from turfmilter.review.contents import Contents, read_contents
+from turfmilter.review.recorder import Recorder
 from turfmilter.review.standing import standing
 from turfmilter.stores.heldfile import REVIEWED
 from turfmilter.stores.openmaildir import Place
@@ -58,8 +59,10 @@ def header(place: Place) -> Header:
         return read_header(file.readline, HEADER_MOST)
 
 
-def mark_reviewed(place: Place) -> Place:
-    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError."""
+def mark_reviewed(place: Place, recorder: Recorder) -> Place:
+    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, and LedgerError."""
+    if REVIEWED not in place.file.flags:
+        recorder.note("review", "done", place.file.id)
     return place._replace(file=place.maildir.change(place.file, add=REVIEWED))
 
 
