@@ -7,7 +7,7 @@ import pwd
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields, replace
-from datetime import date
+from datetime import date, timedelta
 from ipaddress import ip_address
 from operator import attrgetter
 from pathlib import Path
@@ -205,6 +205,13 @@ VALUES: dict[str, tuple[object, object]] = {
     "turf.answer": ("reject", Answer.REJECT),
     "turf.spare_authenticated": (False, False),
     "turf.unreadable_author": ("enforce", Mode.ENFORCE),
+    "quarantine.keep": ("12w", timedelta(weeks=12)),
+    "quarantine.keep_reviewed": ("36h", timedelta(hours=36)),
+    "quarantine.floor": ("2.5%", 0.025),
+    "quarantine.max_size": ("20 GiB", 20 << 30),
+    "release.host": ("mx.example.org", "mx.example.org"),
+    "release.port": (10025, 10025),
+    "release.helo": ("mx.example.org", "mx.example.org"),
     "listener.NAME.port": ([465, 587, 465], (465, 587)),
     "listener.NAME.address": (
         ["192.0.2.25", "::ffff:192.0.2.26"],

@@ -31,7 +31,7 @@ SENTENCES: dict[str, list[str]] = {
         "cap[2].listener: empty, so the cap would never hold; name a listener, or take the key out",
     ],
     "cap_key_of_another_section": [
-        "cap[0].port: unknown key in [[cap]]; port stands in [listener.NAME]",
+        "cap[0].port: unknown key in [[cap]]; port stands in [release] or in [listener.NAME]",
         'cap[0].clients: unknown key; "client" was probably meant',
     ],
     "cap_of_broken_listener": [
@@ -378,6 +378,15 @@ SENTENCES: dict[str, list[str]] = {
     "unknown_key": [
         'domain: unknown key; "domains" was probably meant',
     ],
+    "quarantine_and_release": [
+        'quarantine.keep: "a month" is not a time; write a number with h, d or w, such as "30d"',
+        'quarantine.keep_reviewed: "0d" is not a time; write a number with h, d or w, such as "30d"',
+        'quarantine.floor: "100%" is not a percentage from 0% to 90%; write such as "5%"',
+        'quarantine.max_size: "20 gigs" is not a size; write bytes as a number, or text such as "10 MiB"',
+        'release.host: "two words" is not a host; write a name such as "mx.example.org", or an address',
+        "release.port: port 0 is out of range; ports are 1 to 65535",
+        'release.helo: "" is not a host; write a name such as "mx.example.org", or an address',
+    ],
     "unknown_key_like_none": [
         "log.verbosity: unknown key; known are to, format",
     ],
@@ -388,7 +397,7 @@ SENTENCES: dict[str, list[str]] = {
         "relay.office: unknown section; [relay] has no sections",
     ],
     "unknown_section_like_none": [
-        "greylisting: unknown section; known are dns, log, connect, reverse_name, relay, limits, cap, turf, listener",
+        "greylisting: unknown section; known are dns, log, connect, reverse_name, relay, limits, cap, turf, quarantine, release, listener",
     ],
     "user_and_group_unknown": [
         'user: there is no user "turfmitler" on this machine; adduser --system --group makes one',

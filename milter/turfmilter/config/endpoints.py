@@ -14,6 +14,7 @@ _DNS = 53
 _WITH_PORT = re.compile(
     r"\[(?P<bracketed>[^]]*)\](?::(?P<port6>\d{1,9}))?|(?P<address>[^:]*):(?P<port>\d{1,9})", re.ASCII
 )
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
 
 class Port(Kind[int]):
@@ -26,6 +27,17 @@ class Port(Kind[int]):
         if isinstance(value, bool) or not isinstance(value, int):
             raise Wrong(f"{described(value)} is not a port number; write it without quotes, such as 587")
         return _in_range(value)
+
+
+class HostName(Kind[str]):
+    """A host by its name or its address."""
+
+    words = "a host name or an address"
+
+    def read(self, given: Given) -> str:
+        if not _HOST.fullmatch(given.text):
+            raise Wrong(f'{quoted(given.text)} is not a host; write a name such as "mx.example.org", or an address')
+        return given.text
 
 
 class LocalAddress(Kind[IPAddress]):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from turfmilter.config.endpoints import Port
-from turfmilter.config.kinds import Word
+from turfmilter.config.endpoints import HostName, Port
 from turfmilter.config.setting import setting
 
 
@@ -17,15 +16,7 @@ class ReleaseConfig:
     """
 
     host: str = setting(
-        Word("a host name or an address"),
-        "127.0.0.1",
-        "The MTA that delivers what is released.",
-        example="mx.example.org",
+        HostName(), "127.0.0.1", "The MTA that delivers what is released.", example="mx.example.org"
     )
     port: int = setting(Port(), 10026, "The port of its service without the filter.", example=10025)
-    helo: str = setting(
-        Word("a host name"),
-        "localhost",
-        "The name that turfctl says at EHLO.",
-        example="mx.example.org",
-    )
+    helo: str = setting(HostName(), "localhost", "The name that turfctl says at EHLO.", example="mx.example.org")
