@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,6 +119,31 @@ def test_the_mta_waits_while_more_is_held_than_may_be(shelf: Shelf) -> None:
     assert refused.value.full
     assert shelf.expiry(TERMS).settle() == []
     Maildir(shelf.desk.path, floor=0).open(SLIP).abandon()
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda full, other: full.symlink_to(other),
+        lambda full, other: full.hardlink_to(other),
+        lambda full, _: os.mkfifo(full),
+    ],
+    ids=["a symbolic link", "a second name", "a pipe"],
+)
+@pytest.mark.parametrize("name", ["full", ".full"])
+def test_what_is_planted_in_place_of_the_mark_is_replaced(
+    shelf: Shelf, plant: Callable[[Path, Path], None], name: str
+) -> None:
+    other = shelf.desk.path / "other"
+    other.write_text("mine")
+    shelf.put()
+    plant(shelf.desk.path / name, other)
+    shelf.expiry(replace(TERMS, max_size=1)).settle()
+    mark = shelf.desk.path / "full"
+    assert mark.is_file() and not mark.is_symlink() and mark.stat().st_nlink == 1
+    assert other.read_text() == "mine"
+    shelf.expiry(TERMS).settle()
+    assert not mark.exists()
 
 
 def test_people_hear_of_it_before(shelf: Shelf) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from turfmilter.review.fate import Fate, fates
+from turfmilter.review.fate import Fate, fates, state
+from turfmilter.stores.heldfile import HeldFile
 from turfmilter.stores.ledger import Line
 
 
@@ -36,3 +37,24 @@ def line(stage: str, attempt: str, *replies: str, to: str = "bob", act: str = "r
 )
 def test_the_fate_of_each_recipient(lines: list[Line], expected: dict[str, Fate]) -> None:
     assert fates(lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "bob", "carol", "expected"),
+    [
+        ("", None, None, "unreviewed"),
+        ("S", None, None, "reviewed"),
+        ("S", Fate.REFUSED, None, "reviewed"),
+        ("S", Fate.RELEASED, None, "partly released"),
+        ("S", Fate.RELEASED, Fate.REFUSED, "partly released"),
+        ("S", Fate.RELEASED, Fate.RELEASED, "released"),
+        ("S", Fate.RELEASED, Fate.UNKNOWN, "unknown"),
+        ("PS", None, None, "released"),
+        ("PS", Fate.RELEASED, Fate.RELEASED, "released"),
+        ("PS", Fate.UNKNOWN, None, "unknown"),
+        ("ST", Fate.RELEASED, Fate.UNKNOWN, "deleted"),
+    ],
+)
+def test_the_state_of_a_message(flags: str, bob: Fate | None, carol: Fate | None, expected: str) -> None:
+    known = {name: fate for name, fate in (("bob", bob), ("carol", carol), ("mallory", Fate.RELEASED)) if fate}
+    assert state(HeldFile(f"2q06cc-pnctn5:2,{flags}", "cur"), ("bob", "carol"), known) == expected

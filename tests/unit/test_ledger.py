@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def test_lines_come_back_as_they_were_written_and_in_order(directory: int) -> No
     ledger.append(FIRST)
     ledger.append(SECOND)
     assert list(ledger.lines()) == [FIRST, SECOND]
-    assert list(ledger.lines(SECOND.id)) == [SECOND]
+    assert list(ledger.lines({SECOND.id})) == [SECOND]
 
 
 def test_a_quarantine_without_a_ledger_has_no_lines(directory: int) -> None:
@@ -57,12 +59,40 @@ def test_a_damaged_line_spoils_no_other(tmp_path: Path, directory: int, half: by
     assert list(ledger.damaged()) == [2]
 
 
-def test_no_link_is_followed(tmp_path: Path, directory: int) -> None:
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda ledger, other: ledger.symlink_to(other),
+        lambda ledger, other: ledger.hardlink_to(other),
+        lambda ledger, _: os.mkfifo(ledger),
+        lambda ledger, _: ledger.mkdir(),
+    ],
+    ids=["a symbolic link", "a second name", "a pipe", "a directory"],
+)
+def test_what_is_planted_in_its_place_is_neither_written_nor_read(
+    tmp_path: Path, directory: int, plant: Callable[[Path, Path], None]
+) -> None:
     (tmp_path / "elsewhere").write_text("")
-    (tmp_path / "ledger").symlink_to("elsewhere")
+    plant(tmp_path / "ledger", tmp_path / "elsewhere")
     with pytest.raises(LedgerError):
         Ledger(directory).append(FIRST)
+    with pytest.raises(LedgerError):
+        list(Ledger(directory).lines())
     assert (tmp_path / "elsewhere").read_text() == ""
+
+
+def test_a_line_is_about_one_message_only_whatever_its_texts_hold(tmp_path: Path, directory: int) -> None:
+    ledger = Ledger(directory)
+    ledger.append(replace(FIRST, who='"id": "b"', note='", "id": "b", "'))
+    with (tmp_path / "ledger").open("a") as file:
+        file.write(json.dumps(asdict(SECOND))[:-1] + ', "id": "b"}\n')  # the first one is looked for, the last counts
+    assert list(ledger.lines({"b", FIRST.id})) == [replace(FIRST, who='"id": "b"', note='", "id": "b", "')]
+
+
+def test_a_message_may_have_any_name(directory: int) -> None:
+    line = replace(FIRST, id='"\udce9" \\ \n')
+    Ledger(directory).append(line)
+    assert list(Ledger(directory).lines({line.id})) == [line]
 
 
 def test_a_full_disk_is_said() -> None:

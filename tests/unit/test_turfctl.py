@@ -9,16 +9,18 @@ import pty
 import pwd
 import subprocess
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from rig.child import in_child
-from rig.filter import USER, make_quarantine
+from rig.filter import USER, give, make_quarantine
 from rig.program import ENVIRONMENT
 from rig.quarantine import MESSAGE, TIME, command, hold, reviewed, turfctl
 from turfmilter.cli.turfctl import main
+from turfmilter.stores.ledger import Line
 
 NASTY = (
     b"From: evil@x.example\r\nSubject: \x1b]0;owned\x07 =?utf-8?q?=1b[2J=E2=80=AE?=\r\n\r\n"
@@ -345,6 +347,65 @@ def test_an_id_that_is_there_twice_is_named_by_its_files(quarantine: Path, confi
     (quarantine / "cur" / f"{id}:2,S").write_bytes(b"another")
     done = turfctl(config, "show", id)
     assert done.stderr == f'turfctl: several messages have an id like "{id}": cur/{id}:2,S, new/{id}\n'
+
+
+def written(quarantine: Path, id: str, *stages: tuple[str, dict[str, str]]) -> None:
+    """What a release writes into the ledger: for each stage, to whom and what the MTA said."""
+    for stage, replies in stages:
+        said = tuple(filter(None, replies.values()))
+        with (quarantine / "ledger").open("a") as ledger:
+            line = Line("2026-03-02T09:00:00Z", "ada", 1000, "pts/1", "release", stage, id, "a1", tuple(replies), said)
+            ledger.write(json.dumps(asdict(line)) + "\n")
+    give(quarantine / "ledger")
+
+
+TO_BOTH = ("anna@example.org NOTIFY=NEVER", "ben@example.org")
+INTENT = ("intent", {"anna@example.org": "", "ben@example.org": ""})
+
+
+@pytest.mark.parametrize(
+    ("stages", "state"),
+    [
+        ([INTENT], "unknown"),
+        ([INTENT, ("outcome", {"anna@example.org": "250 ok", "ben@example.org": "550 no"})], "partly released"),
+        ([INTENT, ("outcome", {"anna@example.org": "450 no", "ben@example.org": "550 no"})], "reviewed"),
+    ],
+)
+def test_what_a_release_left_behind_is_seen_in_the_list(
+    quarantine: Path, config: Path, stages: list[tuple[str, dict[str, str]]], state: str
+) -> None:
+    other = hold(quarantine)
+    id = hold(quarantine, recipients=TO_BOTH, file="cur/{id}:2,S")
+    written(quarantine, id, *stages)
+    listed = {row["id"]: row["state"] for row in json.loads(turfctl(config, "list", "--json").stdout)}
+    assert listed == {other: "unreviewed", id: state}
+    assert state in turfctl(config, "list").stdout
+
+
+def test_a_message_is_shown_with_what_became_of_it_for_each_recipient(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine, recipients=TO_BOTH, file="cur/{id}:2,S")
+    written(quarantine, id, INTENT, ("outcome", {"anna@example.org": "250 ok", "ben@example.org": "550 no"}))
+    shown = turfctl(config, "show", id).stdout.splitlines()
+    assert [line for line in shown if line.startswith(("state", "recipient", "ledger"))] == [
+        "state      partly released",
+        "recipient  anna@example.org NOTIFY=NEVER (released)",
+        "recipient  ben@example.org (refused)",
+        f"ledger     2026-03-02T09:00:00Z release {id} (intent) by ada (uid 1000) from pts/1;"
+        " <anna@example.org>; <ben@example.org>",
+        f"ledger     2026-03-02T09:00:00Z release {id} (outcome) by ada (uid 1000) from pts/1;"
+        " <anna@example.org> 250 ok; <ben@example.org> 550 no",
+    ]
+    known = json.loads(turfctl(config, "show", id, "--json").stdout)
+    assert known["releases"] == {"anna@example.org": "released", "ben@example.org": "refused"}
+    assert [line["stage"] for line in known["ledger"]] == ["intent", "outcome"]
+
+
+def test_a_ledger_that_cannot_be_read_is_no_reason_to_show_nothing(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine)
+    os.mkfifo(quarantine / "ledger")
+    done = turfctl(config, "list")
+    assert id in done.stdout
+    assert done.stderr.startswith("turfctl: warning: the ledger is no file of its own")
 
 
 def test_a_message_is_deleted_and_can_be_had_back(quarantine: Path, config: Path) -> None:

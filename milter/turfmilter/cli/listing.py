@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +12,12 @@ from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
+from turfmilter.core.escape import escape
+from turfmilter.review.fate import fates, state
+from turfmilter.review.history import Histories
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.stores.index import By
+from turfmilter.stores.ledger import LedgerError, Line
 from turfmilter.stores.rows import Held
 from turfmilter.stores.selection import Selection
 
@@ -51,14 +56,14 @@ def list_held(
         click.echo(f"{len(rows)} of {total}; --limit 0 shows all", err=True)
 
 
-def facts(held: Held) -> dict[str, Any]:
-    """A message as a row of a table, and as JSON."""
+def facts(held: Held, lines: Iterable[Line]) -> dict[str, Any]:
+    """A message as a row of a table, and as JSON; `lines` are those of the ledger about it."""
     summary, file = held.summary, held.place.file
     return {
         "id": file.id,
         "directory": str(held.place.maildir.path),
         "held": summary.time,
-        "state": file.state.value,
+        "state": state(file, summary.recipients, fates(lines)),
         "size": summary.size,
         "sender": summary.sender,
         "authors": summary.authors,
@@ -79,7 +84,15 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _messages(quarantines: Quarantines, selection: Selection, limit: int) -> tuple[list[dict[str, Any]], int]:
-    return [facts(held) for held in quarantines.newest(selection, limit)], quarantines.count(selection)
+    found = quarantines.newest(selection, limit)
+    try:
+        histories = Histories(held.place for held in found)
+    except LedgerError as error:
+        click.echo(f"turfctl: warning: {escape(str(error))}; only flags are shown", err=True)
+        rows = [facts(held, ()) for held in found]
+    else:
+        rows = [facts(held, histories.of(held.place)) for held in found]
+    return rows, quarantines.count(selection)
 
 
 def _groups(quarantines: Quarantines, selection: Selection, by: By, limit: int) -> tuple[list[dict[str, Any]], int]:

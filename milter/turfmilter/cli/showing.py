@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ from turfmilter.cli.opened import Started, directory_option, opened, recorder
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
+from turfmilter.core.ports import Slip
 from turfmilter.core.report import parted
 from turfmilter.review.contents import Contents
+from turfmilter.review.fate import Fate, fates, state
+from turfmilter.review.history import Histories
 from turfmilter.review.look import Look, header, look, mark_reviewed, message
+from turfmilter.review.recorder import said
+from turfmilter.stores.ledger import Line
 from turfmilter.stores.openmaildir import Place
 from turfmilter.stores.rows import Held
 
@@ -47,14 +53,14 @@ def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, dir
         elif headers:
             _headers(place)
         elif as_json:
-            document(_facts(place, look(place, config)))
+            document(_facts(place, look(place, config), Histories([place]).of(place)))
         else:
-            _print(place, look(place, config))
+            _print(place, look(place, config), Histories([place]).of(place))
         mark_reviewed(place, recorder(place.maildir, started.by))
 
 
-def _print(place: Place, seen: Look) -> None:
-    for name, value in _circumstances(place, seen):
+def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
+    for name, value in _circumstances(place, seen, lines):
         click.echo(f"{name:<10} {escape(value)}")
     click.echo()
     for field in seen.contents.header.fields:
@@ -65,25 +71,35 @@ def _print(place: Place, seen: Look) -> None:
     _print_parts(seen.contents)
 
 
-def _circumstances(place: Place, seen: Look) -> Iterator[tuple[str, str]]:
-    summary, slip = seen.summary, seen.slip
+def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
+    summary, known = seen.summary, fates(lines)
     yield "id", place.file.id
-    yield "state", place.file.state.value
+    yield "state", state(place.file, summary.recipients, known)
     yield "held", f"{moment(summary.time)} UTC"
     yield "in", str(place.maildir.path)
     yield "size", f"{summary.size} bytes"
     if summary.doubt:
         yield "CAUTION", summary.doubt
-    if slip is None:
-        return
+    if seen.slip:
+        yield from _envelope(seen.slip, known)
+        yield from _reasons(seen.slip, seen.standing)
+    for line in lines:
+        yield "ledger", f"{line.time} {said(line)}"
+
+
+def _envelope(slip: Slip, known: Mapping[str, Fate]) -> Iterator[tuple[str, str]]:
     yield "sender", _party(slip.sender)
     for recipient in slip.recipients:
-        yield "recipient", _party(recipient)
+        fate = known.get(parted(recipient)[0])
+        yield "recipient", f"{_party(recipient)}{f' ({fate.value})' if fate else ''}"
+
+
+def _reasons(slip: Slip, standing: str) -> Iterator[tuple[str, str]]:
     for name in ("client", "name", "helo", "account", "listener", "queue_id", "rule"):
         if value := getattr(slip, name):
             yield name.replace("_", " "), value
     if slip.entry:
-        yield "entry", f"{slip.entry}{f' ({seen.standing})' if seen.standing else ''}"
+        yield "entry", f"{slip.entry}{f' ({standing})' if standing else ''}"
 
 
 def _party(text: str) -> str:
@@ -128,11 +144,13 @@ def _raw(place: Place) -> None:
             click.echo(escape(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")))
 
 
-def _facts(place: Place, seen: Look) -> dict[str, Any]:
+def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
     contents, slip = seen.contents, seen.slip
     envelope = {"sender": slip.sender, "recipients": slip.recipients} if slip else None
-    return facts(Held(place, seen.summary)) | {
+    return facts(Held(place, seen.summary), lines) | {
         "envelope": envelope,
+        "releases": {recipient: fate.value for recipient, fate in fates(lines).items()},
+        "ledger": [asdict(line) for line in lines],
         "standing": seen.standing,
         "headers": [[field.name, field.text] for field in contents.header.fields],
         "text": contents.text,

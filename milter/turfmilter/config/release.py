@@ -15,8 +15,6 @@ class ReleaseConfig:
     The files in contrib/postfix and contrib/sendmail set one up, for clients on this host only.
     """
 
-    host: str = setting(
-        HostName(), "127.0.0.1", "The MTA that delivers what is released.", example="mx.example.org"
-    )
+    host: str = setting(HostName(), "127.0.0.1", "The MTA that delivers what is released.", example="mx.example.org")
     port: int = setting(Port(), 10026, "The port of its service without the filter.", example=10025)
     helo: str = setting(HostName(), "localhost", "The name that turfctl says at EHLO.", example="mx.example.org")

@@ -16,6 +16,7 @@ from turfmilter.stores.maildir import FULL
 from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
 
 _FLAGGED = "F"
+_COMING = f".{FULL}"
 _WARNED = 0.8  # of the room that there is
 _UNIT = 1 << 20  # bytes, for people
 
@@ -133,9 +134,13 @@ class Expiry:
             with suppress(FileNotFoundError):
                 os.unlink(FULL, dir_fd=self._maildir.root)
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(FULL, flags, 0o640, dir_fd=self._maildir.root)
+        # Whatever somebody has put in its place is replaced, and neither followed nor written to.
+        with suppress(FileNotFoundError):
+            os.unlink(_COMING, dir_fd=self._maildir.root)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(_COMING, flags, 0o640, dir_fd=self._maildir.root)
         try:
             os.write(descriptor, f"{full}\n".encode())
         finally:
             os.close(descriptor)
+        os.rename(_COMING, FULL, src_dir_fd=self._maildir.root, dst_dir_fd=self._maildir.root)

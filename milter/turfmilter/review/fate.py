@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
+from turfmilter.stores.heldfile import HeldFile, State
 from turfmilter.stores.ledger import Line
 
 RELEASE = "release"
@@ -43,3 +44,16 @@ def fates(lines: Iterable[Line]) -> dict[str, Fate]:
             if found.get(recipient) is not Fate.RELEASED:
                 found[recipient] = Fate.UNKNOWN
     return found
+
+
+def state(file: HeldFile, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
+    """The state of a message in a word or two: what its flags say, unless the ledger knows more."""
+    flagged: str = file.state.value
+    if file.state is State.DELETED:
+        return flagged
+    about = [known.get(recipient) for recipient in recipients]
+    if Fate.UNKNOWN in about:
+        return "unknown"
+    if file.state is State.RELEASED or Fate.RELEASED not in about:
+        return flagged
+    return "released" if set(about) == {Fate.RELEASED} else "partly released"

@@ -51,9 +51,9 @@ class Recorder:
         self._ledger.append(line)
         self._syslog.send(_INFO, text_notice("info", said(line)))
 
-    def lines(self, id: str = "") -> Iterator[Line]:
-        """What stands there already, of one message or of all.  Raises LedgerError."""
-        return self._ledger.lines(id)
+    def lines(self, id: str) -> Iterator[Line]:
+        """What stands there already about one message.  Raises LedgerError."""
+        return self._ledger.lines({id})
 
 
 def said(line: Line) -> str:

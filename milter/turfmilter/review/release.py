@@ -17,7 +17,7 @@ from turfmilter.stores.block import Block
 from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
 from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
-from turfmilter.stores.summary import believed
+from turfmilter.stores.summary import checked
 
 
 class NotReleased(Exception):
@@ -71,13 +71,14 @@ class Releaser:
                 opened = self._maildir.open(file)
                 closing.callback(_close, opened)
                 _lock(opened)
-                block, doubt = believed(opened, file.id)
+                block, doubt = checked(opened, file.id)
                 if block is None:
                     # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
                     raise NotReleased(f"{doubt}; nobody can say whom it was held from")
                 if not force:
                     self._require_unreleased(file)
-                    _require_unchanged(block, doubt, opened)
+                    if doubt:
+                        raise NotReleased(f"{doubt}; --force sends what is there now")
                 recipients = self._chosen(block, only, force=force)
                 opened.seek(block.offset)
                 message = opened.read()
@@ -173,9 +174,3 @@ def _lock(opened: BinaryIO) -> None:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise NotReleased("somebody else is releasing it at this moment") from None
-
-
-def _require_unchanged(block: Block, doubt: str, opened: BinaryIO) -> None:
-    doubt = doubt or ("" if block.intact(opened) else "the message was changed: its digest does not hold")
-    if doubt:
-        raise NotReleased(f"{doubt}; --force sends what is there now")

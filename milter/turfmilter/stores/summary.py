@@ -69,6 +69,14 @@ def summarise(file: BinaryIO, id: str) -> Summary:
     )
 
 
+def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
+    """As `believed`, and what speaks against the message itself, of which every byte is read."""
+    block, doubt = believed(file, id)
+    if block and not doubt and not block.intact(file):
+        doubt = "the message was changed: its digest does not hold"
+    return block, doubt
+
+
 def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
     """The block of a file that is named `id`, and what speaks against it."""
     try:
