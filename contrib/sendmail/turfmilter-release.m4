@@ -5,14 +5,14 @@ dnl in sendmail.mc, above the MAILER lines:
 dnl
 dnl	FEATURE(`turfmilter-release')dnl
 dnl
-dnl The port is 10588, or the one that is named: FEATURE(`turfmilter-release', `10588')
+dnl The port is 10026, or the one that is named: FEATURE(`turfmilter-release', `10026')
 dnl
 dnl It takes connections from this machine only.  Every user of this machine can send past the filter through it.
 dnl
 dnl InputMailFilters= with nothing behind it	no filter
 dnl M=E						no ETRN: nobody starts the queue from here
 divert(-1)
-define(`_TURFMILTER_PORT_', ifelse(defn(`_ARG_'), `', ``10588'', `defn(`_ARG_')'))
+define(`_TURFMILTER_PORT_', ifelse(defn(`_ARG_'), `', ``10026'', `defn(`_ARG_')'))
 DAEMON_OPTIONS(`Name=release, Family=inet, Addr=127.0.0.1, Port='defn(`_TURFMILTER_PORT_')`, M=E, InputMailFilters=')
 divert(0)dnl
 VERSIONID(`turfmilter-release')

@@ -59,7 +59,7 @@ def build_generation(config: Config, number: int = 1) -> Generation:
 
 def build_quarantines(config: Config) -> dict[Path, Maildir]:
     """Every quarantine in which a message can be held."""
-    return {directory: Maildir(directory) for directory in config.directories}
+    return {directory: Maildir(directory, floor=config.quarantine.floor) for directory in config.directories}
 
 
 def build_log(config: Config) -> LogWriter:

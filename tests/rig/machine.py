@@ -14,7 +14,10 @@ _CLONE_FS = 0x00000200
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWNET = 0x40000000
 _SOURCE = Path(__file__).parents[2] / "milter"
-_PROGRAM = f'#!/bin/sh\nPYTHONPATH={_SOURCE} exec {sys.executable} -m turfmilter "$@"\n'
+_PROGRAM = """\
+#!/bin/sh
+PYTHONPATH={source} exec {python} -c 'from turfmilter.cli.{name} import main; main(prog_name="{name}")' "$@"
+"""
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def own_machine(place: Path) -> Iterator[None]:
     """In here this thread and its children have a loopback, /etc, /run, /var and /usr/local/sbin of their own.
 
     /etc begins as a copy, the others empty; what is written there lies below `place` and goes with it.  `turfmilter`
-    stands in /usr/local/sbin.  Needs root.
+    and `turfctl` stand in /usr/local/sbin.  Needs root.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     working_directory = Path.cwd()
@@ -48,9 +51,10 @@ def _furnish(place: Path) -> None:
         if directory == "etc":
             _run("cp", "-a", "/etc/.", str(own))
         _run("mount", "--bind", str(own), f"/{directory}")
-    program = Path("/usr/local/sbin/turfmilter")
-    program.write_text(_PROGRAM)
-    program.chmod(0o755)
+    for name in ("turfmilter", "turfctl"):
+        program = Path("/usr/local/sbin", name)
+        program.write_text(_PROGRAM.format(source=_SOURCE, python=sys.executable, name=name))
+        program.chmod(0o755)
 
 
 def _run(*command: str) -> None:

@@ -46,6 +46,7 @@ TODAY = date(2027, 1, 1)
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```\n+((?:>[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+_TEST = re.compile(r"(?m)^def (test_\w+)\(")
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
@@ -364,10 +365,10 @@ def test_the_page_of_the_program_has_every_flag() -> None:
 
 def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
     page = ROOT / "docs/reference/turfctl.md"
-    commands = cast(click.Group, turfctl.commands["quarantine"]).commands
-    assert [spans(name)[0] for name, _ in rows(page, "command", "")] == list(commands)
+    groups = [cast(click.Group, turfctl.commands[name]).commands for name in ("quarantine", "turf")]
+    assert [spans(name)[0] for name, _ in rows(page, "command", "")] == [name for group in groups for name in group]
     shown = {span.split()[0] for span in spans(prose(page)) if span.startswith("-")} - {"-h", "--help"}
-    options = [param for command in (turfctl, *commands.values()) for param in command.params]
+    options = [param for command in (turfctl, *(c for g in groups for c in g.values())) for param in command.params]
     assert shown == {flag for option in options if isinstance(option, click.Option) for flag in option.opts}
 
 
@@ -392,3 +393,11 @@ def test_every_reply_shown_is_one_that_the_program_or_the_mta_gives(page: Path) 
     own = {"550 5.7.1 text", "554 5.7.1 no relaying here", "554 5.7.1 refused"}  # examples in the configuration
     shown = {span for span in spans(prose(page)) if re.match(r"[45]\d\d [45]\.\d+\.\d+ ", span)}
     assert shown <= ours | mta | own
+
+
+def test_every_way_to_fail_names_a_test_that_there_is() -> None:
+    shown = rows(ROOT / "docs/explanation/failure-modes.md", "what fails", "what then happens", "shown by")
+    named = [spans(test) for _, _, test in shown]
+    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
+    assert len(named) > 30
+    assert [names for names in named if len(names) != 1 or names[0] not in there] == []
