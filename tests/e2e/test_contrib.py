@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import smtplib
 import ssl
@@ -115,6 +116,22 @@ def test_a_released_message_passes_unfiltered_and_unchanged(host: StockHost) -> 
     assert b"From: " + rest == MESSAGE
     assert received.count(b"Received: ") == 1
     assert host.filter.text() == said
+
+
+def test_what_turfctl_releases_is_not_caught_again(host: StockHost) -> None:
+    """With nothing about [release] in the configuration."""
+    with host.client("inbound") as client:
+        client.transaction("<once@turf.test>", "<anna@rig.test>", "<ben@rig.test>", message=MESSAGE)
+    (held,) = json.loads(run("turfctl", "quarantine", "list", "--json", "--sender", "once@turf.test"))
+    said = host.filter.text()
+    done = json.loads(run("turfctl", "quarantine", "release", "--yes", "--json", held["id"]))
+    assert {one["recipient"]: one["reply"][:10] for one in done} == dict.fromkeys(held["recipients"], "250 2.0.0 ")
+    wait.until(lambda: not host.postfix.queue() and host.sink.deliveries, "the released message")
+    assert sorted(to for one in host.sink.deliveries for to in one.recipients) == ["anna@rig.test", "ben@rig.test"]
+    assert {one.sender for one in host.sink.deliveries} == {"once@turf.test"}
+    assert {one.data.partition(b"From: ")[2] for one in host.sink.deliveries} == {MESSAGE.removeprefix(b"From: ")}
+    assert host.filter.text() == said
+    assert run("turfctl", "quarantine", "verify") == ""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from e2e.mailhost import Filter
 from rig.dnsserver import DnsServer
 from rig.enclosure import enclosed
 from rig.network import own_network
+from rig.quarantine import turfctl
 from rig.sendmail import Sendmail
 from rig.sendmailcf import CF
 from rig.sink import Sink
@@ -148,6 +150,23 @@ def test_what_it_makes_asks_the_filter_and_spares_what_is_released(place: Path, 
         assert sink.deliveries == []
         assert _send(10026, "<x@turf.test>") == 250
         assert sink.wait_for(1)[0].recipients == ("alice",)
+
+
+def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_page: Filter) -> None:
+    """With nothing about [release] in the configuration."""
+    config = place / "turfctl.toml"
+    config.write_text(CONFIG.replace("$quarantine", str(filter_of_the_page.quarantine)))
+    files = {"/run/turfmilter": place / "run"}
+    with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=[LINES], files=files) as sendmail:
+        assert _send(sendmail.port, "<x@turf.test>") == 250
+        (held,) = filter_of_the_page.held()
+        done = turfctl(config, "release", "--yes", "--json", held["X-Quarantine-ID"])
+        assert [one["reply"][:10] for one in json.loads(done.stdout)] == ["250 2.0.0 "]
+        (delivery,) = sink.wait_for(1)
+        assert (delivery.sender, delivery.recipients) == ("x@turf.test", ("alice",))
+        assert delivery.data.endswith(MESSAGE)
+        assert filter_of_the_page.held() == [], "the one has moved to cur, and nothing new was held"
+        assert turfctl(config, "verify").returncode == 0
 
 
 def test_the_listener_for_users_has_its_name_and_wants_a_login(place: Path, filter_of_the_page: Filter) -> None:
