@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from turfmilter.cli import manual as of_programs
 from turfmilter.config import pages as of_configuration
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.pages import PAGES, sample, write
@@ -24,12 +26,29 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     ("name", "module", "page"),
-    [(name, module, page) for module in (of_configuration, of_mtas) for name, page in module.PAGES.items()],
+    [
+        (name, module, page)
+        for module in (of_configuration, of_mtas, of_programs)
+        for name, page in module.PAGES.items()
+    ],
 )
 def test_a_page_is_as_the_code_says(name: str, module: ModuleType, page: Callable[[], str]) -> None:
     assert (PROJECT / name).read_text(encoding="utf-8") == page(), (
         f"run: PYTHONPATH=milter python -m {module.__name__} ."
     )
+
+
+@pytest.mark.parametrize("name", of_programs.PAGES)
+def test_groff_has_nothing_to_say_about_a_man_page(name: str) -> None:
+    command = ["groff", "-man", "-Tutf8", "-ww", "-z", PROJECT / name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.parametrize("name", of_programs.PAGES)
+def test_nothing_in_a_man_page_is_taken_for_a_command_by_mistake(name: str) -> None:
+    requests = re.findall(r"(?m)^[.'](\S+)", (PROJECT / name).read_text())
+    assert set(requests) <= {'\\"', "TH", "SH", "SS", "TP", "PP", "I", "BR"}
 
 
 def test_all_pages_are_written_below_a_folder(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run
 
 
 @turf.command("list")
-@click.argument("text", default="")
+@click.argument("text", default="", metavar="[TEXT]")
 @json_option
 @click.pass_obj
 def list_entries(started: Started, text: str, as_json: bool) -> None:
