@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +56,63 @@ def test_a_second_release_is_refused_unless_forced(desk: Desk) -> None:
         assert len(hop.messages) == 1
         desk.release(hop, force=True)
         assert len(hop.messages) == 2
+
+
+def mark_taken_off(desk: Desk) -> None:
+    desk.maildir.change(desk.maildir.again(desk.file), remove="P")
+
+
+def ledger_taken_away(desk: Desk) -> None:
+    (desk.path / "ledger").unlink()
+
+
+def outcome_cut_off(desk: Desk) -> None:
+    mark_taken_off(desk)
+    ledger = desk.path / "ledger"
+    ledger.write_bytes(ledger.read_bytes().splitlines(keepends=True)[0])
+
+
+def a_copy_under_its_name(desk: Desk) -> None:
+    """As it was held, put in again without a flag."""
+    file = desk.maildir.again(desk.file)
+    path = desk.path / file.part / file.name
+    (desk.path / "new" / file.id).write_bytes(path.read_bytes())
+    path.unlink()
+
+
+@pytest.mark.parametrize("hide", [mark_taken_off, ledger_taken_away, outcome_cut_off, a_copy_under_its_name])
+def test_a_release_is_not_forgotten_because_one_trace_of_it_is_gone(desk: Desk, hide: Callable[[Desk], None]) -> None:
+    with ScriptedNextHop() as hop:
+        desk.release(hop)
+        hide(desk)
+        with pytest.raises(NotReleased):
+            desk.release(hop)
+        assert len(hop.messages) == 1
+
+
+def test_a_line_that_somebody_wrote_into_the_ledger_sends_nothing_and_adds_nobody(desk: Desk) -> None:
+    forged = ("mallory@x.test", "carol@rig.test")
+    desk.recorder.note("release", "intent", desk.file.id, attempt="0", recipients=forged)
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="MTA's log"):
+            desk.release(hop)
+        with pytest.raises(NotReleased, match="not held from mallory"):
+            desk.release(hop, "mallory@x.test", force=True)
+        desk.release(hop, force=True)
+    assert [command for command in hop.commands if "mallory" in command] == []
+
+
+HOSTILE = ('"a\\nb", "id": "x"@rig.test', '"{}[]<>"@rig.test NOTIFY=NEVER', "caf\udce9@rig.test", "\u202ebob@rig.test")
+
+
+def test_no_recipient_can_forge_a_line(desk: Desk) -> None:
+    file = desk.hold(replace(SLIP, recipients=HOSTILE))
+    with ScriptedNextHop() as hop:
+        desk.release(hop, file=file)
+    intent, outcome = desk.lines()
+    assert intent.recipients == outcome.recipients == tuple(one.removesuffix(" NOTIFY=NEVER") for one in HOSTILE)
+    assert (desk.path / "ledger").read_bytes().count(b"\n") == 2
+    assert all(said.isascii() and said.isprintable() for said in desk.syslog.lines)
 
 
 def test_what_a_mail_program_marked_as_passed_on_counts_as_released(desk: Desk) -> None:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, meaning
+from rig.desk import SLIP, Desk
+from turfmilter.core.pattern import parse_sender
+from turfmilter.core.senders import SenderTable
+from turfmilter.core.tablefile import read_entries
+from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, exceptions_for, meaning
+from turfmilter.stores.openmaildir import Place
 
 TODAY = date(2026, 11, 22)
 TABLE = """\
@@ -82,6 +87,9 @@ def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) ->
         ("@x REJECT", "REJECT stands behind the entry"),
         ("", "is not one entry"),
         ("# comment", "is not one entry"),
+        ("@x.example why=mine", '"@x.example why=mine" would be read as "@x.example"'),
+        ("@x.example # mine", '"@x.example # mine" would be read as "@x.example"'),
+        ('@x.example why="\ufeff', "is not one entry"),
         ("@a.example\n@b.example", "is not one entry"),
         ("@192.0.2.1", "an address without its brackets"),
     ],
@@ -157,3 +165,45 @@ def test_edits_at_the_same_time_are_all_made(table: TurfTable) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: TurfTable(table.path, "ada").add(f"@x{n}.example", TODAY), range(60)))
     assert len(table.path.read_text().splitlines()) == len(TABLE.splitlines()) + 60
+
+
+@pytest.mark.parametrize(
+    ("author", "exception"),
+    [
+        ("anna@evil.example", "!anna@evil.example"),
+        ('"a b"@evil.example', '!"a b"@evil.example'),
+        ('"@com why="@evil.example', '!"@com why="@evil.example'),
+        ('"#x"@evil.example', '!"#x"@evil.example'),
+        ('"a # b"@evil.example', '!"a # b"@evil.example'),
+        ('"a\\"b"@evil.example', '!"a\\"b"@evil.example'),
+        ('"*"@evil.example', '!"*"@evil.example'),
+        ("*@evil.example", '!"*"@evil.example'),
+        ("=@evil.example", '!"="@evil.example'),
+        ("!x@evil.example", '!"!x"@evil.example'),
+    ],
+)
+def test_an_exception_is_for_one_address_whatever_its_author_made_of_it(
+    tmp_path: Path, author: str, exception: str
+) -> None:
+    entries, _ = read_entries(["@evil.example"], "turf.table", parse_sender)
+    table = SenderTable(entries)
+    desk = Desk(tmp_path / "quarantine")
+    with desk.maildir:
+        file = desk.hold(SLIP, f"From: {author}\r\n\r\nhello\r\n".encode())
+        assert exceptions_for(Place(desk.maildir, file), table, TODAY) == [exception]
+    path = tmp_path / "turf.table"
+    path.write_text("@evil.example\n")
+    added, _ = TurfTable(path, "ada").add(exception, TODAY)
+    assert added.text == exception
+    assert path.read_text() == f"@evil.example\n{exception} by=ada # 2026-11-22\n"
+    both, problems = read_entries(path.read_text().split("\n"), "turf.table", parse_sender)
+    assert ([entry.text for entry in both], problems) == (["@evil.example", exception], [])
+
+
+@pytest.mark.parametrize("author", ['"a\x1bb"@evil.example', '"a\u202eb"@evil.example'])
+def test_an_author_that_no_line_can_hold_gets_no_exception(tmp_path: Path, author: str) -> None:
+    path = tmp_path / "turf.table"
+    path.write_text("@evil.example\n")
+    with pytest.raises(NotEdited, match="is not one entry"):
+        TurfTable(path, "ada").add(f"!{author}", TODAY)
+    assert path.read_text() == "@evil.example\n"

@@ -18,9 +18,9 @@ from turfmilter.core.escape import escape
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
-from turfmilter.review.turftable import exceptions_for
+from turfmilter.review.turftable import NotEdited, exceptions_for
 from turfmilter.stores.heldfile import State
-from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.openmaildir import NotAFile, Place
 
 _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
@@ -55,9 +55,10 @@ def release(
         quarantines = stack.enter_context(opened(config, choice.directory))
         places = chosen(quarantines, choice.ids, choice.selection)
         if agreed(places, "released", choice):
-            done = _Releasing(config, started.by, only, force=force).all(places, allowing)
+            releasing = _Releasing(config, started.by, only, force=force)
+            done = releasing.all(places, allowing)
             _say(done, as_json=as_json)
-            if len(done) < len(places) or not all(released.clean for _, released in done):
+            if releasing.failed or not all(released.clean for _, released in done):
                 raise click.exceptions.Exit(1)
 
 
@@ -67,6 +68,7 @@ class _Releasing:
         self._who = who
         self._only = only
         self._force = force
+        self.failed = False
 
     def all(self, places: list[Place], allowing: Allowing | None) -> list[tuple[Place, Released]]:
         done = []
@@ -74,16 +76,27 @@ class _Releasing:
             try:
                 released = self._one(place)
             except (NotReleased, Uncertain, FileNotFoundError) as error:
-                click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
+                self._fail(place, str(error))
                 continue
             done.append((place, released))
-            for entry in self._exceptions(place) if allowing and released.taken else ():
-                assert allowing
-                allowing.allow(entry, f"released {released.file.id}")
+            if allowing and released.taken:
+                self._allow(place._replace(file=released.file), allowing)
         return done
 
-    def _exceptions(self, place: Place) -> list[str]:
-        return exceptions_for(place._replace(file=place.maildir.again(place.file)), self._config.turf.tables, today())
+    def _allow(self, place: Place, allowing: Allowing) -> None:
+        try:
+            entries = exceptions_for(place, self._config.turf.tables, today())
+        except (NotEdited, NotAFile, FileNotFoundError) as error:
+            self._fail(place, f"released, but no exception was added: {error}")
+            return
+        for entry in entries:
+            allowing.allow(entry, f"released {place.file.id}")
+        if not entries:
+            self._fail(place, "released, but no exception was added: neither sender nor authors are listed now")
+
+    def _fail(self, place: Place, why: str) -> None:
+        self.failed = True
+        click.echo(f"turfctl: {escape(f'{place.file.id}: {why}')}", err=True)
 
     def _one(self, place: Place) -> Released:
         release = self._config.release

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from turfmilter.core.interval import Interval, Kind, parse_interval
-from turfmilter.core.mailbox import fold_domain, literal_address, parse_address
+from turfmilter.core.mailbox import Mailbox, fold_domain, literal_address, parse_address
 from turfmilter.core.name import PatternError, looks_numeric, parse_name
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Pattern",
     "PatternError",
     "doubt",
+    "exactly",
     "made_of",
     "parse_host",
     "parse_sender",
@@ -134,6 +135,22 @@ def parse_sender(text: str) -> Address | Glob | Domain | Local:
     if local == "=":
         return Domain(_domain(domain, "=@"), exact=True)
     return _at_domain(_local(local, text), _domain(domain, f"{local}@"), quoted=local.startswith('"'))
+
+
+def exactly(mailbox: Mailbox) -> str:
+    """The entry that matches this address and nothing else.  Raises PatternError when there is none.
+
+    Whoever wrote the address may have chosen one that, as it stands, would be another entry, or several words.
+    """
+    wanted = Address(mailbox.local, mailbox.domain)
+    quoted = re.sub(r'(["\\])', r"\\\1", mailbox.local)
+    for text in (str(mailbox) or "<>", f'"{quoted}"@{mailbox.domain}'):
+        try:
+            if parse_sender(text) == wanted and (text.startswith('"') or " " not in text):
+                return text
+        except PatternError:
+            continue
+    raise PatternError(f'no entry matches "{mailbox}" and nothing else')
 
 
 def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from turfmilter.core import edit
 from turfmilter.core.entry import Entry, Problem, listed
-from turfmilter.core.pattern import Domain, parse_sender
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.pattern import Domain, PatternError, exactly, parse_sender
 from turfmilter.core.readings import read_sender
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.tablefile import read_entries
@@ -45,6 +46,8 @@ class TurfTable:
             entries, problems = self._read(new)
             _refuse(problem for problem in problems if not problem.warning)
             *others, mine = entries
+            if mine.text != entry.strip():
+                raise NotEdited(f'"{entry}" would be read as "{mine.text}"; one entry is added at a time')
             twin = next((other for other in others if _same(other, mine)), None)
             if twin and twin.stands(today):
                 raise AlreadyThere(f'{twin.where}: "{twin.text}" stands there already')
@@ -91,12 +94,16 @@ class TurfTable:
 def exceptions_for(place: Place, table: SenderTable, today: date) -> list[str]:
     """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
 
-    Raises NotAFile, FileNotFoundError and OSError.
+    Raises NotEdited when there is none for one of them; NotAFile, FileNotFoundError and OSError.
     """
     with place.maildir.open(place.file) as file:
         summary = summarise(file, place.file.id)
-    people = map(read_sender, (summary.sender or "", *summary.authors))
-    return [f"!{who if str(who) else '<>'}" for who in dict.fromkeys(people) if listed(table.match(who, today))]
+    authors = (author.rpartition("@") for author in summary.authors)  # folded already; a local part may hold anything
+    people = (read_sender(summary.sender or ""), *(Mailbox(local, domain) for local, _, domain in authors))
+    try:
+        return [f"!{exactly(who)}" for who in dict.fromkeys(people) if listed(table.match(who, today))]
+    except PatternError as error:
+        raise NotEdited(error.wrong) from error
 
 
 def meaning(entry: Entry) -> str:

@@ -1,0 +1,32 @@
+"""The exception for an address: whoever chose the address, no other one passes by it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from turfmilter.core import edit
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.pattern import Address, PatternError, exactly, parse_sender
+from turfmilter.core.tablefile import read_entries
+
+TODAY = date(2026, 11, 22)
+LOCAL = st.one_of(st.text(max_size=20), st.text('@ab.!#*="\\\\ \t=why', max_size=20)).map(str.casefold)
+DOMAIN = st.sampled_from(["", "evil.example", "[192.0.2.1]", "com"])
+
+
+@given(LOCAL, DOMAIN)
+@example("@com why=", "evil.example")
+@example("*", "evil.example")
+def test_the_line_for_an_address_holds_that_address_and_nothing_else(local: str, domain: str) -> None:
+    try:
+        line = edit.line(f"!{exactly(Mailbox(local, domain))}", TODAY, why="released", by="ada")
+    except (PatternError, ValueError):
+        return  # said, and nothing is written
+    entries, problems = read_entries(line.split("\n"), "turf.table", parse_sender)
+    assert [(one.pattern, one.exception, one.why, one.by) for one in entries] == [
+        (Address(local, domain), True, "released", "ada")
+    ]
+    assert problems == []
