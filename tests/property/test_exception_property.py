@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turfmilter.core import edit
+from turfmilter.core.entries import table_file
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.pattern import Address, PatternError, exactly, parse_sender
-from turfmilter.core.tablefile import read_entries
+from turfmilter.core.pattern import Address, PatternError, exactly
+from turfmilter.core.senders import SenderTable
 
 TODAY = date(2026, 11, 22)
 LOCAL = st.one_of(st.text(max_size=20), st.text('@ab.!#*="\\\\ \t=why', max_size=20)).map(str.casefold)
@@ -25,8 +26,8 @@ def test_the_line_for_an_address_holds_that_address_and_nothing_else(local: str,
         line = edit.line(f"!{exactly(Mailbox(local, domain))}", TODAY, why="released", by="ada")
     except (PatternError, ValueError):
         return  # said, and nothing is written
-    entries, problems = read_entries(line.split("\n"), "turf.table", parse_sender)
-    assert [(one.pattern, one.exception, one.why, one.by) for one in entries] == [
+    table = SenderTable([table_file("turf.table", line)])
+    assert [(one.pattern, one.exception, one.why, one.by) for one in table] == [
         (Address(local, domain), True, "released", "ada")
     ]
-    assert problems == []
+    assert table.problems == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,9 +40,9 @@ class Syslog:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def send(self, _severity: int, line: str, /) -> bool:
-        self.lines.append(line)
-        return True
+    def send(self, lines: Sequence[tuple[int, str]], /) -> int:
+        self.lines += [line for _, line in lines]
+        return len(lines)
 
 
 class Desk:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from rig.desk import SLIP, Desk
-from turfmilter.core.pattern import parse_sender
+from turfmilter.core.entries import table_file
 from turfmilter.core.senders import SenderTable
-from turfmilter.core.tablefile import read_entries
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, exceptions_for, meaning
 from turfmilter.stores.openmaildir import Place
 
@@ -185,8 +184,7 @@ def test_edits_at_the_same_time_are_all_made(table: TurfTable) -> None:
 def test_an_exception_is_for_one_address_whatever_its_author_made_of_it(
     tmp_path: Path, author: str, exception: str
 ) -> None:
-    entries, _ = read_entries(["@evil.example"], "turf.table", parse_sender)
-    table = SenderTable(entries)
+    table = SenderTable([table_file("turf.table", "@evil.example")])
     desk = Desk(tmp_path / "quarantine")
     with desk.maildir:
         file = desk.hold(SLIP, f"From: {author}\r\n\r\nhello\r\n".encode())
@@ -196,8 +194,8 @@ def test_an_exception_is_for_one_address_whatever_its_author_made_of_it(
     added, _ = TurfTable(path, "ada").add(exception, TODAY)
     assert added.text == exception
     assert path.read_text() == f"@evil.example\n{exception} by=ada # 2026-11-22\n"
-    both, problems = read_entries(path.read_text().split("\n"), "turf.table", parse_sender)
-    assert ([entry.text for entry in both], problems) == (["@evil.example", exception], [])
+    both = SenderTable([table_file("turf.table", path.read_text())])
+    assert ([entry.text for entry in both], both.problems) == (["@evil.example", exception], [])
 
 
 @pytest.mark.parametrize("author", ['"a\x1bb"@evil.example', '"a\u202eb"@evil.example'])

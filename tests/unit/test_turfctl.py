@@ -179,7 +179,7 @@ def test_who_may_read_but_not_write_is_told_so(
     in_child(as_somebody_else, user="daemon")
     seen = capfd.readouterr()
     assert "world" in seen.out
-    assert seen.err == f"turfctl: {id}: Permission denied\n"
+    assert seen.err == "turfctl: the ledger cannot be opened or written: Permission denied\n"
 
 
 def test_who_has_seen_enough_is_told_nothing(quarantine: Path, config: Path) -> None:

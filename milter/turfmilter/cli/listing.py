@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +18,7 @@ from turfmilter.review.history import Histories
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.stores.index import By
 from turfmilter.stores.ledger import LedgerError, Line
+from turfmilter.stores.openmaildir import Place
 from turfmilter.stores.rows import Held
 from turfmilter.stores.selection import Selection
 
@@ -77,6 +78,15 @@ def facts(held: Held, lines: Iterable[Line]) -> dict[str, Any]:
     }
 
 
+def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
+    """Gives the lines about each of the messages; none, after a warning, where the ledger cannot be read."""
+    try:
+        return Histories(places).of
+    except LedgerError as error:
+        click.echo(f"turfctl: warning: {escape(str(error))}; what was released is not known", err=True)
+        return lambda _: ()
+
+
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """As people see it at a glance."""
     mark = "!" if row["doubt"] else ""
@@ -85,14 +95,8 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 def _messages(quarantines: Quarantines, selection: Selection, limit: int) -> tuple[list[dict[str, Any]], int]:
     found = quarantines.newest(selection, limit)
-    try:
-        histories = Histories(held.place for held in found)
-    except LedgerError as error:
-        click.echo(f"turfctl: warning: {escape(str(error))}; only flags are shown", err=True)
-        rows = [facts(held, ()) for held in found]
-    else:
-        rows = [facts(held, histories.of(held.place)) for held in found]
-    return rows, quarantines.count(selection)
+    lines = ledger_lines(held.place for held in found)
+    return [facts(held, lines(held.place)) for held in found], quarantines.count(selection)
 
 
 def _groups(quarantines: Quarantines, selection: Selection, by: By, limit: int) -> tuple[list[dict[str, Any]], int]:

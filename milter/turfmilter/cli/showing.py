@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from turfmilter.cli.listing import facts
+from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Started, directory_option, opened, recorder
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.config.loader import load
@@ -20,7 +20,6 @@ from turfmilter.core.ports import Slip
 from turfmilter.core.report import parted
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
-from turfmilter.review.history import Histories
 from turfmilter.review.look import Look, header, look, mark_reviewed, message
 from turfmilter.review.recorder import said
 from turfmilter.stores.ledger import Line
@@ -53,9 +52,9 @@ def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, dir
         elif headers:
             _headers(place)
         elif as_json:
-            document(_facts(place, look(place, config), Histories([place]).of(place)))
+            document(_facts(place, look(place, config), ledger_lines([place])(place)))
         else:
-            _print(place, look(place, config), Histories([place]).of(place))
+            _print(place, look(place, config), ledger_lines([place])(place))
         mark_reviewed(place, recorder(place.maildir, started.by))
 
 

@@ -49,7 +49,7 @@ class Recorder:
             note=note,
         )
         self._ledger.append(line)
-        self._syslog.send(_INFO, text_notice("info", said(line)))
+        self._syslog.send([(_INFO, text_notice("info", said(line)))])
 
     def lines(self, id: str) -> Iterator[Line]:
         """What stands there already about one message.  Raises LedgerError."""

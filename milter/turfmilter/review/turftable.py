@@ -8,12 +8,13 @@ from datetime import date
 from pathlib import Path
 
 from turfmilter.core import edit
-from turfmilter.core.entry import Entry, Problem, listed
+from turfmilter.core.entries import table_file
+from turfmilter.core.entry import Entry, Problem, Where, listed
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.pattern import Domain, PatternError, exactly, parse_sender
 from turfmilter.core.readings import read_sender
 from turfmilter.core.senders import SenderTable
-from turfmilter.core.tablefile import read_entries
+from turfmilter.core.tablefile import parse_line
 from turfmilter.stores.openmaildir import Place
 from turfmilter.stores.rewrite import rewrite
 from turfmilter.stores.summary import summarise
@@ -43,15 +44,15 @@ class TurfTable:
 
         def change(text: str) -> str:
             new = edit.with_line(text, edit.line(entry, today, expires=expires, why=why, by=self._by))
-            entries, problems = self._read(new)
-            _refuse(problem for problem in problems if not problem.warning)
-            *others, mine = entries
+            table = self._read(new)
+            _refuse(table.problems)
+            *others, mine = table
             if mine.text != entry.strip():
                 raise NotEdited(f'"{entry}" would be read as "{mine.text}"; one entry is added at a time')
             twin = next((other for other in others if _same(other, mine)), None)
             if twin and twin.stands(today):
                 raise AlreadyThere(f'{twin.where}: "{twin.text}" stands there already')
-            warnings = [*problems, *SenderTable(entries).warnings]
+            warnings = [*table.problems, *table.warnings]
             added.append((mine, [str(warning) for warning in warnings if warning.where == mine.where]))
             return new
 
@@ -68,9 +69,9 @@ class TurfTable:
         gone: list[Entry] = []
 
         def change(text: str) -> str:
-            meant, problems = read_entries([entry], "entry", parse_sender)
-            _refuse(problem for problem in problems if not problem.warning)
-            gone[:] = [found for found in self._read(text)[0] if meant and _same(found, meant[0])]
+            meant, problems = parse_line(entry, Where("entry"), parse_sender)
+            _refuse(problems)
+            gone[:] = [found for found in self._read(text) if meant and _same(found, meant)]
             if not gone:
                 raise NotEdited(f'{self.path.name}: "{entry}" does not stand there')
             return edit.without_lines(text, {found.where.line for found in gone})
@@ -78,8 +79,8 @@ class TurfTable:
         self._rewrite(change)
         return gone
 
-    def _read(self, text: str) -> tuple[list[Entry], list[Problem]]:
-        return read_entries(text.split("\n"), self.path.name, parse_sender)
+    def _read(self, text: str) -> SenderTable:
+        return SenderTable([table_file(self.path.name, text)])
 
     def _rewrite(self, change: edit.Change) -> None:
         try:
@@ -119,6 +120,6 @@ def _same(one: Entry, other: Entry) -> bool:
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
-    said = "\n".join(map(str, problems))
+    said = "\n".join(str(problem) for problem in problems if not problem.warning)
     if said:
         raise NotEdited(said)

@@ -60,10 +60,11 @@ class Maildir:
 
     def require_room(self) -> None:
         """Raises QuarantineError when as much is held as may be, or less is free than the floor."""
-        if (self._path / FULL).exists():
-            raise QuarantineError(f"{self._path}: max_size is reached", full=True)
         with refused_by_os():
+            full = os.path.lexists(self._path / FULL)
             disk = os.statvfs(self._path)
+        if full:
+            raise QuarantineError(f"{self._path}: max_size is reached", full=True)
         # A file system that does not count its inodes (btrfs) says that it has 0 of 0: never below the floor.
         for what, free, total in (("bytes", disk.f_bavail, disk.f_blocks), ("inodes", disk.f_favail, disk.f_files)):
             if free < self._floor * total:
