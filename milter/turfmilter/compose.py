@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,10 +25,15 @@ from turfmilter.mta.remarks import Remarks
 from turfmilter.mta.service import Service
 from turfmilter.mta.sessions import Sessions
 from turfmilter.policies import build_policy
+from turfmilter.review.administrator import Administrator
+from turfmilter.review.expiry import Expiry
+from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
+from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir
+from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
 from turfmilter.telemetry.line import JSON, TEXT
-from turfmilter.telemetry.sink import Stream, Syslog
+from turfmilter.telemetry.sink import Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
 
 _DISK_THREADS = 32  # messages written to disk at the same time
@@ -64,10 +70,13 @@ def build_quarantines(config: Config) -> dict[Path, Maildir]:
 
 def build_log(config: Config) -> LogWriter:
     """The log; its thread is started by whoever uses it."""
+    return LogWriter(_sink(config), JSON if config.log.format is LogFormat.JSON else TEXT)
+
+
+def _sink(config: Config) -> Sink:
     # A stream of its own: a lock of sys.stderr may be held by another thread when a process is forked.
     stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115 - open as long as the process is
-    sink = Stream(stderr) if config.log.to is LogTo.STDERR else Syslog()
-    return LogWriter(sink, JSON if config.log.format is LogFormat.JSON else TEXT)
+    return Stream(stderr) if config.log.to is LogTo.STDERR else Syslog()
 
 
 def build_program(path: Path, socket: SocketSpec | None) -> Program:
@@ -78,7 +87,7 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
         warnings = (*config.warnings, *check_quarantines(config))
         return Loaded(config, build_generation(config, number), warnings)
 
-    return Program(load_generation, build_service, build_log)
+    return Program(load_generation, build_service, build_log, look_after_quarantines)
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
@@ -98,6 +107,23 @@ def check_quarantines(config: Config) -> list[str]:
         except QuarantineError as error:
             warnings.append(f"{error}: messages that are to be held are answered 452 until there is room")
     return warnings
+
+
+def look_after_quarantines(config: Config) -> list[str]:
+    """Remove what is due, and let the MTA wait where there is no room; sentences for the administrator."""
+    sentences, sink, clock = [], _sink(config), SystemClock()
+    who = Administrator("the daemon", os.geteuid())
+    for directory in config.directories:
+        try:
+            with OpenMaildir(directory) as maildir:
+                recorder = Recorder(Ledger(maildir.root), sink, who, clock.now)
+                expiry = Expiry(maildir, recorder, config.quarantine, clock.now)
+                for due in expiry.due():
+                    expiry.remove(due)
+                sentences += expiry.settle()
+        except (Unopenable, LedgerError, OSError) as error:
+            sentences.append(f"quarantine {directory}: {error}")
+    return sentences
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:

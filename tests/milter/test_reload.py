@@ -308,7 +308,9 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
         return Loaded(replace(Config(), workers=2, status=None), Generation(Policy(()), number=number))
 
     def serve() -> None:
-        program = Program(load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))))
+        program = Program(
+            load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: []
+        )
         Supervisor(Listener(SocketSpec.parse(f"unix:{path}")), program, Caller(), Notify({})).run(
             load(1), [("info", "serving")], 0.0
         )

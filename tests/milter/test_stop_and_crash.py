@@ -279,7 +279,9 @@ def no_service(_loaded: Loaded, _log: LogWriter) -> Service:
 def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_along(place: Path) -> None:
     path, said = place / "s", place / "said"
     loaded = Loaded(replace(Config(), workers=3, status=None), Generation(Policy(())))
-    program = Program(lambda _number: loaded, no_service, lambda _config: LogWriter(Stream((place / "log").open("a"))))
+    program = Program(
+        lambda _number: loaded, no_service, lambda _config: LogWriter(Stream((place / "log").open("a"))), lambda _: []
+    )
 
     def serve() -> None:
         listener = Listener(SocketSpec.parse(f"unix:{path}"))

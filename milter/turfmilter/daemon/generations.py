@@ -47,6 +47,11 @@ class Generations:
         self._introduce(loaded, begun)
 
     @property
+    def settled(self) -> Loaded | None:
+        """What serves; None while there is nothing yet, or another thread runs, beside which nobody may fork."""
+        return self.serving.loaded if self.serving and not self._loading else None
+
+    @property
     def fleets(self) -> list[Fleet]:
         """All that have workers."""
         return [fleet for fleet in (self.serving, self._coming, *self._leaving) if fleet]

@@ -36,12 +36,14 @@ class Program:
     """What the processes are made of.
 
     `load` makes the generation with a number, and raises ConfigError or UnusableMaildir; `service` and `log` are made
-    in each process, after the fork: threads do not survive one.
+    in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order, and
+    gives sentences for the administrator.
     """
 
     load: Callable[[int], Loaded]
     service: Callable[[Loaded, LogWriter], Service]
     log: Callable[[Config], LogWriter]
+    look_after: Callable[[Config], list[str]]
 
 
 class Loading:

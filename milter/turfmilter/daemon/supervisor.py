@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ from turfmilter.daemon.process import Process
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
 from turfmilter.daemon.statusfile import remove_status, write_status
+from turfmilter.daemon.upkeep import Upkeep
 
 _BEAT = 2.0  # seconds between two probes, looks at the files in use, and writings of the status
 _STOP_SECONDS = 30.0  # for connections that are open at the end
@@ -40,6 +42,7 @@ class Supervisor:
         self._notify = notify
         self._signals = Signals()
         self._generations = Generations(program, self._fork, self._signals.wake, notify)
+        self._upkeep = Upkeep(program.look_after, self._generations.say)
         self._interval = min(_BEAT, notify.interval or _BEAT)
         self._next_beat = 0.0
         self._status_path: Path | None = None
@@ -54,6 +57,7 @@ class Supervisor:
         `begun` is when `loaded` began to be read, in seconds since the epoch.  Raises WorkerFailed when they cannot.
         """
         self._generations.begin(loaded, begun)
+        self._upkeep.expect(loaded.config)
         try:
             self._until(lambda: self._stopping or self._generations.serving is not None)
             if not self._stopping:
@@ -78,13 +82,15 @@ class Supervisor:
             if self._stopping and now >= self._kill_at:
                 self._kill_workers()
             self._generations.settle(now)
+            if now >= self._upkeep_due():
+                self._begin_upkeep(now)
             if self._generations.outline != self._outline:
                 self._write_status(now)
             self._wait()
 
     def _wait(self) -> None:
         """Take in what workers and signals say; returns at the next beat at the latest."""
-        times = [self._next_beat, *(fleet.resumes for fleet in self._generations.fleets)]
+        times = [self._next_beat, self._upkeep_due(), *(fleet.resumes for fleet in self._generations.fleets)]
         with selectors.PollSelector() as selector:
             selector.register(self._signals.waiting, selectors.EVENT_READ)
             for _, process in self._generations.processes:
@@ -131,7 +137,8 @@ class Supervisor:
         self._generations.drain(_STOP_SECONDS)
 
     def _reap(self) -> None:
-        """See which workers are no more."""
+        """See which workers are no more, and whether the upkeep is done."""
+        self._upkeep.reap()
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
@@ -168,16 +175,12 @@ class Supervisor:
         gc.freeze()
         ours, theirs = socket.socketpair()
         processor = self._idle_processor()
-        self._signals.hold()
         try:
-            pid = os.fork()
-            if pid == 0:
-                self._work(loaded, ours, theirs, processor)
+            pid = self._child(lambda: self._work(loaded, ours, theirs, processor))
         except OSError:
             ours.close()
             raise
         finally:
-            self._signals.release()
             theirs.close()
         return Process(pid, ours, time.monotonic(), processor)
 
@@ -186,20 +189,46 @@ class Supervisor:
         taken = Counter(process.processor for _, process in self._generations.processes if not process.draining)
         return min(sorted(os.sched_getaffinity(0)), key=lambda number: taken[number])
 
-    def _work(self, loaded: Loaded, ours: socket.socket, theirs: socket.socket, processor: int) -> NoReturn:
-        """The forked process.  Whatever happens it does not come back: the socket's path is the supervisor's."""
+    def _child(self, act: Callable[[], NoReturn]) -> int:
+        """The process id of a fork that does `act`.  Raises OSError."""
+        self._signals.hold()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be_child(act)
+            return pid
+        finally:
+            self._signals.release()
+
+    def _be_child(self, act: Callable[[], NoReturn]) -> NoReturn:
+        """Whatever happens it does not come back: the socket's path is the supervisor's."""
         try:
             self._signals.forget()
             self._caller.let_go()
             # While any process holds one of these ends, its worker would not see that the supervisor has died.
-            for control in (ours, *(process.control for _, process in self._generations.processes)):
-                control.close()
-            _keep_to(processor)
-            log = self._program.log(loaded.config)
-            listening = self._listener.socket.fileno()
-            worker.run(listening, theirs, lambda log: self._program.service(loaded, log), log, _STOP_SECONDS)
+            for _, process in self._generations.processes:
+                process.control.close()
+            act()
         finally:
             os._exit(worker.FAILED)
+
+    def _work(self, loaded: Loaded, ours: socket.socket, theirs: socket.socket, processor: int) -> NoReturn:
+        """The fork that is a worker."""
+        ours.close()
+        _keep_to(processor)
+        log = self._program.log(loaded.config)
+        listening = self._listener.socket.fileno()
+        worker.run(listening, theirs, lambda log: self._program.service(loaded, log), log, _STOP_SECONDS)
+
+    def _upkeep_due(self) -> float:
+        loaded = self._generations.settled
+        return self._upkeep.due(loaded.config) if loaded and not self._stopping else inf
+
+    def _begin_upkeep(self, now: float) -> None:
+        loaded = self._generations.settled
+        assert loaded
+        gc.freeze()
+        self._upkeep.begin(loaded.config, self._child, now)
 
 
 def _keep_to(processor: int) -> None:

@@ -88,7 +88,7 @@ class Expiry:
         """Let the MTA wait where more is held than may be, and say how things stand.  Raises OSError."""
         held = sum(one.size for one in self._files())
         most = self._terms.max_size
-        full = f"{held // _UNIT} MiB are held, max_size is {most // _UNIT} MiB" if 0 < most <= held else ""
+        full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
         self._mark(full)
         advice = "review what is there: turfctl quarantine list --state unreviewed"
         if full:
