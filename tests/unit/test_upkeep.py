@@ -1,0 +1,104 @@
+"""When the quarantines are looked after, and what is said about it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import NoReturn
+
+from rig import wait
+from turfmilter.config.schema import Config
+from turfmilter.daemon.upkeep import Upkeep
+
+CONFIG = replace(Config(), turf=replace(Config().turf, directory=Path("/quarantine")))
+ANOTHER = replace(CONFIG)
+
+
+class Log:
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, _level: str, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def fork(act: Callable[[], NoReturn]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            act()
+        finally:
+            os._exit(70)
+    return pid
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def finish(upkeep: Upkeep, config: Config = CONFIG) -> None:
+    """Do it once, and hear what was found."""
+    upkeep.begin(config, fork, 0.0)
+    wait.until(lambda: upkeep.reap() or upkeep.due(config) < inf, "its end")
+
+
+def test_it_is_due_once_a_minute_and_at_once_after_a_reload_but_never_while_it_is_at_work() -> None:
+    upkeep = Upkeep(lambda _: [], Log().say)
+    upkeep.expect(CONFIG)
+    now = time.monotonic()
+    assert now + 50 < upkeep.due(CONFIG) <= now + 60
+    assert upkeep.due(ANOTHER) == 0.0
+    upkeep.begin(ANOTHER, fork, now)
+    assert upkeep.due(ANOTHER) == upkeep.due(CONFIG) == inf
+    wait.until(lambda: upkeep.reap() or upkeep.due(ANOTHER) < inf, "its end")
+    assert upkeep.due(ANOTHER) == now + 60
+    assert upkeep.due(Config()) == inf, "there is no quarantine"
+
+
+def test_what_was_found_is_said_when_it_was_not_the_last_time() -> None:
+    log, found = Log(), list[str]()
+    upkeep = Upkeep(lambda _: found, log.say)
+    for found[:] in (["a", "b"], ["b"], [], ["b"]):
+        finish(upkeep)
+    assert log.said == ["a", "b", "b"]
+
+
+def test_a_process_for_it_that_dies_is_said_and_the_next_one_finishes(place: Path) -> None:
+    log = Log()
+
+    def dies_once(_config: Config) -> list[str]:
+        if (place / "begun").exists():
+            return ["done"]
+        (place / "begun").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+        return []
+
+    upkeep = Upkeep(dies_once, log.say)
+    finish(upkeep)
+    finish(upkeep)
+    assert log.said == ["the quarantines were not looked after: the process for it died", "done"]
+
+
+def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
+    log = Log()
+    upkeep = Upkeep(lambda _: ["done"], log.say)
+
+    def no_process(_act: Callable[[], NoReturn]) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    open_before = open_files()
+    upkeep.begin(CONFIG, no_process, 0.0)
+    assert open_files() == open_before
+    assert upkeep.due(CONFIG) == 60.0
+    finish(upkeep)
+    assert log.said == [
+        "the quarantines are not looked after: no process can be had: Resource temporarily unavailable",
+        "done",
+    ]
