@@ -105,6 +105,16 @@ def test_a_full_quarantine_is_answered_452_until_there_is_room_again(
         assert spam(client) == "discard"
 
 
+def test_the_floor_is_that_of_the_configuration(own_filter: Filters, mounted: Path) -> None:
+    turf = own_filter(f'{HELD}[quarantine]\nfloor = "60%"\n')
+    (mounted / "filling").write_bytes(b"x" * 500_000)
+    with turf.session() as client:
+        assert spam(client) == FULL
+        assert_refused(turf, "less than 60% of the bytes is free")
+        (mounted / "filling").unlink()
+        assert spam(client) == "discard"
+
+
 def read_only(directory: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
 
