@@ -93,7 +93,8 @@ class Entries:
     """
 
     def __init__(self, sources: Iterable[Source], language: Language) -> None:
-        self.sources, self._language = tuple(sources), language
+        # One without a line, such as an empty file of the MTA, would have a start and no row.
+        self.sources, self._language = tuple(source for source in sources if source.numbers), language
         self._firsts = list(accumulate((len(source.numbers) for source in self.sources), initial=1))
         self._starts = array("Q", [0])
         self._marks = array("I", [0])
