@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from rig.filesystem import tmpfs
 from rig.machine import own_machine
+from rig.network import own_network
 
 ATTACH = Path(__file__).parents[2] / "contrib/postfix/attach"
 STOCK = Path("/usr/share/postfix")
@@ -19,19 +23,19 @@ SERVICES = """\
   -o smtpd_milters=inet:localhost:9999
 127.0.0.1:2526 inet n - y - - smtpd
   -o smtpd_milters=
-smtps inet n - y - - smtpd
-  -o smtpd_tls_wrappermode=yes
 """
+SMTPS = "smtps inet n - y - - smtpd\n  -o smtpd_tls_wrappermode=yes\n"
 
 
 @pytest.fixture
-def etc(place: Path) -> Path:
-    """Debian's configuration with services of the administrator's own, spelled as no program would."""
+def etc(place: Path) -> Iterator[Path]:
+    """Debian's configuration with services of the administrator's own, spelled as no program would; no port is taken."""
     directory = place / "etc"
     directory.mkdir()
     (directory / "main.cf").write_text((STOCK / "main.cf.debian").read_text() + "\nmyhostname=  mx.rig.test\n")
     (directory / "master.cf").write_text((STOCK / "master.cf.dist").read_text() + SERVICES)
-    return directory
+    with own_network([]):
+        yield directory
 
 
 def attach(etc: Path, *options: str, answer: str = "", status: int = 0) -> str:
@@ -146,6 +150,7 @@ def test_the_filter_comes_first_among_those_that_are_there(etc: Path, main: str,
 def test_services_of_the_administrators_own_are_filtered_as_they_were_meant(
     etc: Path, parameter: str, expected: str
 ) -> None:
+    append(etc / "master.cf", SMTPS)
     attach(etc, "--yes")
     assert value(etc, "-Ph", parameter) == expected
 
@@ -210,6 +215,94 @@ def test_a_failure_half_way_leaves_the_old_configuration(place: Path, etc: Path,
         before = {path.name: path.read_bytes() for path in etc.iterdir()}
         assert which in attach(etc, "--yes", status=1)
         assert {path.name: path.read_bytes() for path in etc.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("service", "missing"),
+    [
+        (SMTPS, "submissions"),
+        ("465 inet n - y - - smtpd\n", "submissions"),
+        ("192.0.2.1:587 inet n - y - - smtpd\n", "submission"),
+        ("localhost:10026 inet n - y - - smtpd\n", "127.0.0.1:10026"),
+    ],
+)
+def test_a_port_that_a_service_has_gets_no_second_one(etc: Path, service: str, missing: str) -> None:
+    append(etc / "master.cf", service)
+    name, port = service.split()[0], {"submissions": 465, "submission": 587}.get(missing, 10026)
+    said = attach(etc, "--submission", "--yes")
+    assert f"attach: {missing} is not added, because {name} is on port {port} already\n" in said
+    services = [line.split()[0] for line in value(etc, "-M").splitlines()]
+    assert missing not in services
+    assert services.count(name) == 1
+
+
+@pytest.mark.parametrize(("port", "options"), [(10026, []), (587, ["--submission"])])
+def test_a_port_on_which_another_program_listens_is_not_taken(etc: Path, port: int, options: list[str]) -> None:
+    before = both(etc)
+    with socket.create_server(("127.0.0.1", port)):
+        assert f"something listens on port {port} already" in attach(etc, *options, "--yes", status=1)
+        assert both(etc) == before
+    attach(etc, *options, "--yes")
+    after = both(etc)
+    with socket.create_server(("127.0.0.1", port)):  # Postfix itself
+        attach(etc, *options, "--yes")
+    assert both(etc) == after
+
+
+def test_what_a_killed_run_has_left_is_not_taken_for_the_way_back(etc: Path) -> None:
+    before = both(etc)
+    left = etc / "turfmilter.undo.new/after"
+    left.mkdir(parents=True)
+    (left / "main.cf").write_text("of another time\n")
+    (etc / "main.cf.turfmilter").write_text("half\n")
+    attach(etc, "--yes")
+    attach(etc, "--undo", "--yes")
+    assert both(etc) == before
+
+
+def test_two_runs_at_once_do_not_disturb_each_other(etc: Path) -> None:
+    settle(etc)
+    with subprocess.Popen([ATTACH, "-c", etc], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        first.stdout.readline()  # it shows the difference, and asks
+        assert f"another run is at work in {etc}" in attach(etc, "--yes", status=1)
+        first.communicate("y\n")
+    assert first.returncode == 0
+    assert attach(etc, "--yes") == "nothing to do\n"
+
+
+@pytest.mark.parametrize("room", ["4k", "24k", "40k", "64k"])
+def test_a_full_disk_leaves_the_old_configuration(place: Path, etc: Path, room: str) -> None:
+    before = both(etc)
+    size = sum(-(-len(text) // 4096) * 4 for text in before)
+    (place / "small").mkdir()
+    with own_machine(place), tmpfs(place / "small", size=f"{size + int(room[:-1])}k") as small:
+        for name, text in zip(("main.cf", "master.cf"), before, strict=True):
+            (small / name).write_bytes(text)
+        settle(small)
+        done = subprocess.run([ATTACH, "-c", small, "--yes"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            assert "No space left on device" in done.stderr
+            assert both(small) == before
+        else:
+            assert value(small, "-h", "smtpd_milters") == FILTER
+
+
+@pytest.mark.parametrize("which", ["INT", "TERM", "HUP"])
+@pytest.mark.parametrize("program", ["cat", "mv", "rm"])
+def test_an_interrupted_run_has_done_all_or_nothing(place: Path, etc: Path, which: str, program: str) -> None:
+    before = both(etc)
+    interrupting = place / "bin" / program  # sends the signal each time that the script runs it
+    interrupting.parent.mkdir()
+    interrupting.write_text(f'#!/bin/sh\nkill -{which} $SCRIPT\nexec {shutil.which(program)} "$@"\n')
+    interrupting.chmod(0o755)
+    settle(etc)
+    path = f"{interrupting.parent}:{os.environ['PATH']}"
+    script = ["sh", "-c", f"SCRIPT=$$ PATH={path} exec {ATTACH} -c {etc} --yes"]
+    subprocess.run(script, capture_output=True, timeout=60, check=False)
+    assert (both(etc) == before) != (etc / "turfmilter.undo").exists()
+    attach(etc, "--undo", "--yes")
+    assert both(etc) == before
 
 
 @pytest.mark.parametrize("options", [["--nonsense"], ["extra"]])
