@@ -29,7 +29,7 @@ SMTPS = "smtps inet n - y - - smtpd\n  -o smtpd_tls_wrappermode=yes\n"
 
 @pytest.fixture
 def etc(place: Path) -> Iterator[Path]:
-    """Debian's configuration with services of the administrator's own, spelled as no program would; no port is taken."""
+    """Debian's configuration with odd services of the administrator's own; every port is free."""
     directory = place / "etc"
     directory.mkdir()
     (directory / "main.cf").write_text((STOCK / "main.cf.debian").read_text() + "\nmyhostname=  mx.rig.test\n")

@@ -157,6 +157,13 @@ def test_a_socket_inside_the_chroot_is_seen(place: Path) -> None:
     assert said(below(place / "queue"), group=MTA, postfix=postfix) == ""
 
 
+def test_a_queue_that_is_a_link_is_followed(place: Path) -> None:
+    postfix = configured(place, master=SMTPD.format("y"))
+    (place / "queue").rename(place / "disk")
+    (place / "queue").symlink_to("disk")
+    assert said(below(place / "queue"), group=MTA, postfix=postfix) == ""
+
+
 def test_a_directory_that_stands_in_the_chroot_as_well_is_seen(place: Path) -> None:
     postfix = configured(place, master=SMTPD.format("y"))
     path = below(place)

@@ -78,7 +78,8 @@ class Postfix:
         """Why Postfix would not reach the socket `path`, and what to do; the first reason alone."""
         name = self.user.pw_name
         closed = next((one for one in _above(path) if not Access.of(one).grants(self.user, _ENTER)), None)
-        if self.chrooted and not path.is_relative_to(self.queue) and not _same(self._in_chroot(path), path.parent):
+        inside = path.is_relative_to(self.queue.resolve())
+        if self.chrooted and not inside and not _same(self._in_chroot(path), path.parent):
             yield (
                 f"{self.directory}/master.cf runs {self.chrooted} in the chroot {self.queue}, where there is no such"
                 f' path; set socket = "unix:{self.queue}/turfmilter/turfmilter.sock", or a port: "inet:8895@127.0.0.1"'
