@@ -85,7 +85,8 @@ def _split(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
     head, _, body = data.partition(b"\r\n\r\n")
     fields = re.split(rb"\r\n(?![ \t])", head.removesuffix(b"\r\n")) if head.strip() else []
     pairs = (one.partition(b":") for one in fields)
-    return [(name, value.replace(b"\r\n", b"\n")) for name, _, value in pairs], body
+    # Both MTAs take the blanks before a colon away.
+    return [(name.rstrip(b" \t"), value.replace(b"\r\n", b"\n")) for name, _, value in pairs], body
 
 
 def _changed(data: bytes, changes: Changes) -> bytes:

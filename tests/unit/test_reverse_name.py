@@ -111,6 +111,14 @@ def test_stamp_uses_the_configured_name_and_quotes_ipv6() -> None:
         (" evil; mx.ours.example; none", False),
         ("", False),
         (" (unclosed mx.ours.example; none", False),
+        ('"mx.ours.example"; x="', True),
+        ('(a) mx.ours.example; x="', True),
+        ("(a) mx.ours.example; x=\\", True),
+        ("(a (b)) mx.ours.example; spf=pass (", True),
+        ('"mx.ours.example; spf=pass', True),
+        ("\x0bmx.ours.example\x0c; spf=pass", True),
+        ('other.example; x="mx.ours.example', False),
+        ("(mx.ours.example; spf=pass", False),
     ],
 )
 def test_forged_results_are_told_from_those_of_others(value: str, ours: bool) -> None:

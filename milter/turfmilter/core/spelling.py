@@ -58,39 +58,15 @@ class Spelling:
 
 def spell(text: str) -> Spelling:
     """Resolve quotes, escapes and comments.  Raises Unreadable when one of them is not closed."""
-    chars: list[str] = []
-    bare: list[bool] = []
-    places = iter(text)
-    inside = ""  # what closes the quoted string or literal that we stand in
-    depth = 0  # of comments
-    for char in places:
-        escaped = char == "\\"
-        if escaped:
-            char = next(places, "")
-            if not char:
-                raise Unreadable("nothing follows the last backslash")
-        if depth:
-            depth += 0 if escaped else (char == "(") - (char == ")")
-        elif escaped:
-            chars.append(char)
-            bare.append(False)
-        elif inside:
-            if char != inside or char == "]":
-                chars.append(char)
-                bare.append(False)
-            inside = "" if char == inside else inside
-        elif char == "(":
-            depth = 1
-        elif char == '"':
-            inside = char
-        else:
-            # RFC 5321 §4.1.3.  Elsewhere "[" hides nothing: both MTAs send [x@[192.0.2.1] to 192.0.2.1.
-            inside = "]" if char == "[" and chars[-1:] == ["@"] and bare[-1] else ""
-            chars.append(char)
-            bare.append(True)
-    if inside or depth:
-        raise Unreadable("a quote, a literal or a comment is not closed")
-    return Spelling("".join(chars), tuple(bare))
+    spelling, closed = _resolve(text)
+    if not closed:
+        raise Unreadable("a quote, a literal, a comment or an escape is not closed")
+    return spelling
+
+
+def spell_open(text: str) -> Spelling:
+    """The same where something may be left open: it reaches to the end."""
+    return _resolve(text)[0]
 
 
 def address_of(spelling: Spelling) -> tuple[str, str]:
@@ -122,6 +98,41 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
 def mailbox_of(local: str, domain: str) -> Mailbox:
     """Both parts, folded."""
     return Mailbox(local.casefold(), fold_domain(domain))
+
+
+def _resolve(text: str) -> tuple[Spelling, bool]:
+    """What quotes, escapes and comments leave of the text, and whether all of them are closed."""
+    chars: list[str] = []
+    bare: list[bool] = []
+    places = iter(text)
+    inside = ""  # what closes the quoted string or literal that we stand in
+    depth = 0  # of comments
+    for char in places:
+        escaped = char == "\\"
+        if escaped:
+            char = next(places, "")
+            if not char:
+                return Spelling("".join(chars), tuple(bare)), False
+        if depth:
+            depth += 0 if escaped else (char == "(") - (char == ")")
+        elif escaped:
+            chars.append(char)
+            bare.append(False)
+        elif inside:
+            if char != inside or char == "]":
+                chars.append(char)
+                bare.append(False)
+            inside = "" if char == inside else inside
+        elif char == "(":
+            depth = 1
+        elif char == '"':
+            inside = char
+        else:
+            # RFC 5321 §4.1.3.  Elsewhere "[" hides nothing: both MTAs send [x@[192.0.2.1] to 192.0.2.1.
+            inside = "]" if char == "[" and chars[-1:] == ["@"] and bare[-1] else ""
+            chars.append(char)
+            bare.append(True)
+    return Spelling("".join(chars), tuple(bare)), not inside and not depth
 
 
 def _text(spelling: Spelling) -> str:
