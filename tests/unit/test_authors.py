@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from turfmilter.core.authors import Authors, read_authors
+from turfmilter.core.mailbox import Mailbox
 
 
 def found(*fields: str) -> list[str]:
@@ -138,11 +139,8 @@ def test_the_authors_are_found_in_their_order(value: str, authors: list[str]) ->
         "(bob@there.example)",
         '"bob@there.example"',
         "=?utf-8?q?bob=40there=2Eexample?=",
-        '"Bob <bob@there.example>',
         "Bob (Smith <bob@there.example>",
-        "bob@there.example (",
         'bob@"there.example"',
-        "bob@there.example\\",
         "bob@there.example>",
         "<" + "x" * 1000 + " @there.example>",
         "\x00\x01\x7f",
@@ -151,6 +149,20 @@ def test_the_authors_are_found_in_their_order(value: str, authors: list[str]) ->
 )
 def test_an_author_that_cannot_be_read_is_said_to_be_so(value: str) -> None:
     assert read_authors([value]) == Authors((), readable=False)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"Bob <bob@there.example>',
+        "bob@there.example (",
+        "Bob <bob@there.example> (",
+        'Bob <bob@there.example> "',
+        "(Bob) bob@there.example \\",
+    ],
+)
+def test_what_is_left_open_hides_no_author(value: str) -> None:
+    assert read_authors([value]) == Authors((Mailbox("bob", "there.example"),), readable=False)
 
 
 def test_a_message_without_from_has_no_author() -> None:

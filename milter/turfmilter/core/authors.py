@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
+from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell, spell_open
 
 _SIMPLE = re.compile(r"(?:[^<>\"(),:;@\\\[\]]*<)?([\w.!#$%&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
 
@@ -37,21 +37,25 @@ def read_authors(values: Iterable[str]) -> Authors:
         room -= len(value)
         if room < 0:
             return Authors(tuple(dict.fromkeys(mailboxes)), readable, complete=False)
-        found = _read_field(value.strip())
-        readable = readable and bool(found)
+        found, closed = _read_field(value.strip())
+        readable = readable and closed and bool(found)
         mailboxes += found
     return Authors(tuple(dict.fromkeys(mailboxes)), readable and fields > 0)
 
 
-def _read_field(value: str) -> list[Mailbox]:
+def _read_field(value: str) -> tuple[list[Mailbox], bool]:
+    """The addresses of a field, and False where something is not closed: then what others may see there."""
     simple = _SIMPLE.fullmatch(value)
     if simple and ("<" in value) == value.endswith(">"):
-        return [mailbox_of(simple[1], simple[2])]
+        return [mailbox_of(simple[1], simple[2])], True
     try:
-        parts = spell(value).split(",;")
+        return _listed(spell(value)), True
     except Unreadable:
-        return []
-    return [mailbox for part in parts if "@" in part.text for mailbox in _mailboxes(part)]
+        return [*_listed(spell_open(value)), *_listed(spell_open(value.replace('"', " ")))], False
+
+
+def _listed(field: Spelling) -> list[Mailbox]:
+    return [mailbox for part in field.split(",;") if "@" in part.text for mailbox in _mailboxes(part)]
 
 
 def _mailboxes(part: Spelling) -> list[Mailbox]:
