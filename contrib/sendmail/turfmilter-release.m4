@@ -11,8 +11,12 @@ dnl It takes connections from this machine only.  Every user of this machine can
 dnl
 dnl InputMailFilters= with nothing behind it	no filter
 dnl M=E						no ETRN: nobody starts the queue from here
+dnl
+dnl The listener is added to what there is.  With DAEMON_OPTIONS it would take the place of the one on port 25, where
+dnl sendmail.mc has none of its own.
 divert(-1)
 define(`_TURFMILTER_PORT_', ifelse(defn(`_ARG_'), `', ``10026'', `defn(`_ARG_')'))
-DAEMON_OPTIONS(`Name=release, Family=inet, Addr=127.0.0.1, Port='defn(`_TURFMILTER_PORT_')`, M=E, InputMailFilters=')
+LOCAL_CONFIG
+O DaemonPortOptions=Name=release, Family=inet, Addr=127.0.0.1, Port=_TURFMILTER_PORT_, M=E, InputMailFilters=
 divert(0)dnl
 VERSIONID(`turfmilter-release')

@@ -19,8 +19,12 @@ dnl
 dnl M=Ea			a: nobody sends without a login.  E: no ETRN.
 dnl
 dnl Logins, certificates and confAUTH_MECHANISMS are set up as for any other Sendmail.
+dnl
+dnl The listener is added to what there is.  With DAEMON_OPTIONS it would take the place of the one on port 25, where
+dnl sendmail.mc has none of its own.
 divert(-1)
 define(`_TURFMILTER_PORT_', ifelse(defn(`_ARG_'), `', ``587'', `defn(`_ARG_')'))
-DAEMON_OPTIONS(`Name=submission, Family=inet, Port='defn(`_TURFMILTER_PORT_')`, M=Ea')
+LOCAL_CONFIG
+O DaemonPortOptions=Name=submission, Family=inet, Port=_TURFMILTER_PORT_, M=Ea
 divert(0)dnl
 VERSIONID(`turfmilter-submission')

@@ -24,6 +24,7 @@ dnl
 dnl No macros are named (confMILTER_MACROS_...): turfmilter asks Sendmail for those that it needs.
 dnl
 dnl turfmilter comes first among the filters, so that a message is held as it came, before others stamp or sign it.
+dnl A DAEMON_OPTIONS line with InputMailFilters= of its own asks only those: name turfmilter there, too.
 dnl A line in sendmail.mc that defines confINPUT_MAIL_FILTERS must stand above this feature.
 divert(-1)
 define(`_TURFMILTER_SOCKET_', ifelse(defn(`_ARG_'), `', ``local:/run/turfmilter/turfmilter.sock'', `defn(`_ARG_')'))

@@ -123,6 +123,17 @@ def test_a_directory_on_the_way_that_others_may_write_to_is_told_as_the_page_say
         sendmail.start()
 
 
+def test_a_listener_that_is_added_takes_the_place_of_none(machine: Machine) -> None:
+    machine.run(ATTACH)
+    machine.mc.write_text(re.sub("(?m)^DAEMON_OPTIONS.*", "", machine.mc.read_text()))
+    machine.run(MAKE.splitlines()[0])
+    before = _listeners(machine)
+    assert before == ["O DaemonPortOptions=Name=MTA"]
+    machine.insert(LINES + USERS)
+    machine.run(MAKE)
+    assert [one for one in _listeners(machine) if not re.search("Name=(release|submission)", one)] == before
+
+
 def test_it_is_put_before_other_filters(machine: Machine) -> None:
     machine.run(ATTACH)
     machine.insert(
@@ -190,6 +201,10 @@ def _send(port: int, sender: str) -> int:
     with SmtpClient(port, source="127.0.0.2") as client:
         client.ehlo()
         return client.transaction(sender, "<alice@rig.test>", message=MESSAGE)[-1].code
+
+
+def _listeners(machine: Machine) -> list[str]:
+    return [line for line in machine.cf.splitlines() if line.startswith("O DaemonPortOptions=")]
 
 
 def _content(cf: str) -> list[str]:
