@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from turfmilter.config.choices import Answer, Default, NameCheck, OnError, Origin, ReplyAt
@@ -14,7 +14,7 @@ from turfmilter.core.limits import Cap, LimitTable
 from turfmilter.core.policy import Clause, Mode, Policy
 from turfmilter.core.ports import Clock, Quarantine
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.rules.connect import ConnectAtOnce, ConnectAtRcpt
 from turfmilter.rules.limits import (
     MessageSize,
@@ -24,6 +24,7 @@ from turfmilter.rules.limits import (
     SessionSize,
 )
 from turfmilter.rules.listener import RequireAuth, RequireTls
+from turfmilter.rules.recipient import UnrefusableRecipient
 from turfmilter.rules.relay import Relay
 from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
@@ -36,7 +37,7 @@ def build_policy(config: Config, clock: Clock, listener: str = "", quarantine: Q
 
     `config` is as the listener sees it.
     """
-    clauses = (
+    clauses = [
         *_connect(config, clock),
         *_require_name(config, clock),
         *_require(config),
@@ -44,7 +45,8 @@ def build_policy(config: Config, clock: Clock, listener: str = "", quarantine: Q
         *_limits(config, clock, listener),
         *_turf(config, clock),
         *_header(config),
-    )
+    ]
+    clauses.insert(0, _refusable(clauses))
     capped = (replace(clause, mode=_lower(config.mode, clause.mode)) for clause in clauses)
     return Policy(tuple(clause for clause in capped if clause.mode is not Mode.OFF), listener, quarantine)
 
@@ -138,6 +140,13 @@ def _header(config: Config) -> Iterator[Clause]:
         yield Clause(StampName(config.authserv_id), Action.CHANGE, mode=reverse.mode)
     if reverse.remove_forged:
         yield Clause(RemoveForged(config.authserv_id), Action.CHANGE, mode=reverse.mode)
+
+
+def _refusable(clauses: Iterable[Clause]) -> Clause:
+    """What makes the refusals of the other clauses hold; it goes as far as the farthest of them."""
+    modes = [clause.mode for clause in clauses if clause.rule.looks_at(Stage.RCPT)]
+    mode = max(modes, key=list(Mode).index, default=Mode.OFF)
+    return Clause(UnrefusableRecipient(), Action.REJECT, REPLIES["recipient"], mode)
 
 
 def _accounts(authenticated: bool | frozenset[str]) -> Accounts | None:

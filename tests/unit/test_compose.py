@@ -76,6 +76,7 @@ def came_in(port: int) -> Connection:
 def test_the_rules_decide_in_the_order_of_the_manual() -> None:
     policy = build_generation(config(EVERYTHING)).policy(came_in(587))
     assert [type(clause.rule).__name__ for clause in policy.clauses] == [
+        "UnrefusableRecipient",
         "ConnectAtRcpt",
         "RequireName",
         "RequireTls",
@@ -122,12 +123,17 @@ def test_stamping_comes_before_removing_and_both_only_change() -> None:
     ],
 )
 def test_what_is_off_or_has_nothing_to_say_is_left_out(text: str, expected: list[str]) -> None:
-    assert names(general(text)) == expected
+    refusing = [name for name in expected if name != "turf"]
+    assert names(general(text)) == [*(["recipient"] if refusing else []), *expected]
 
 
 @pytest.mark.parametrize(
     ("text", "name", "mode"),
     [
+        ("", "recipient", Mode.ENFORCE),
+        ('mode = "trial"', "recipient", Mode.TRIAL),
+        ('[relay]\nmode = "trial"', "recipient", Mode.ENFORCE),  # there are limits
+        ('[relay]\nmode = "trial"\n[limits]\nmode = "off"', "recipient", Mode.TRIAL),
         ("", "relay", Mode.ENFORCE),
         ('mode = "trial"', "relay", Mode.TRIAL),
         ('[relay]\nmode = "trial"', "relay", Mode.TRIAL),

@@ -259,7 +259,7 @@ RULE_PAGES = {
     "rule-connect.md": ["connect"],
     "rule-reverse-name.md": ["reverse_name", "remove_forged"],
     "listeners.md": ["require_auth", "require_tls"],
-    "rule-relay.md": ["relay"],
+    "rule-relay.md": ["recipient", "relay"],
     "rule-limits.md": [field.name for field in fields(Limits)],
     "rule-turf.md": ["turf", "unreadable_author"],
 }

@@ -71,6 +71,7 @@ REPLIES = {
     "turf": Reply(550, "5.7.1", "message refused by local policy"),
     "quarantine-full": Reply(452, "4.3.1", "insufficient storage, try again later"),
     "quarantine-error": Reply(451, "4.3.0", "cannot take the message at the moment, try again later"),
+    "recipient": Reply(421, "4.7.0", "cannot answer for this recipient alone, closing the connection"),
     "recipient-unclear": Reply(451, "4.3.0", "cannot handle these recipients together, send them one by one"),
     "error": Reply(451, "4.3.0", "temporary error in the mail filter, try again later"),
 }
