@@ -297,6 +297,9 @@ SENTENCES: dict[str, list[str]] = {
         'reverse_name.on_error: "auto" is none of "tempfail", "continue"',
         'reverse_name.remove_forged: "yes" is neither true nor false; write true',
     ],
+    "saved_with_byte_order_mark": [
+        'domain: unknown key; "domains" was probably meant',
+    ],
     "section_as_list": [
         "relay: a section that stands once; write [relay] instead of [[relay]]",
     ],
@@ -353,8 +356,17 @@ SENTENCES: dict[str, list[str]] = {
     "toml_postfix_style": [
         'FOLDER/toml_postfix_style.toml:1:8: no "=" after the key; write key = value, or [section], or "#" before a comment',
     ],
+    "toml_quote_not_closed": [
+        "FOLDER/toml_quote_not_closed.toml:1:25: the text does not end on this line; a quotation mark is missing",
+    ],
     "toml_section_twice": [
         "FOLDER/toml_section_twice.toml:6:7: this section stands twice; put its keys together",
+    ],
+    "toml_semicolon": [
+        'FOLDER/toml_semicolon.toml:1:1: neither key = value nor [section]; a comment begins with "#"',
+    ],
+    "toml_size_without_quotes": [
+        'FOLDER/toml_size_without_quotes.toml:3:19: the line goes on behind the value; sizes, modes and addresses stand in quotes, such as "10 MiB"',
     ],
     "toml_word_without_quotes": [
         "FOLDER/toml_word_without_quotes.toml:2:8: no value; text stands in quotes, true and false in lower case",

@@ -52,3 +52,22 @@ def test_whoever_is_not_root_stays_who_he_is(user: str) -> None:
         assert os.getresgid() == (NOBODY.pw_gid,) * 3
 
     in_child(check, user="nobody")
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ("", []),
+        ("nobody", []),
+        ("daemon", ["started by nobody, who cannot become daemon; start it as root, or as daemon"]),
+    ],
+)
+def test_whoever_starts_it_for_somebody_else_and_is_not_root_is_told(user: str, said: list[str]) -> None:
+    def check() -> None:
+        assert identity.warnings(user) == said
+
+    in_child(check, user="nobody")
+
+
+def test_root_is_told_nothing() -> None:
+    assert identity.warnings("daemon") == []

@@ -67,6 +67,10 @@ def test_a_sound_quarantine_passes_and_nothing_is_left_in_it(path: Path) -> None
     assert [p for p in path.rglob("*") if not p.is_dir()] == []
 
 
+def only_ours(path: Path) -> str:
+    return f"if {path} is for the quarantine alone"
+
+
 def missing(path: Path) -> str:
     shutil.rmtree(path)
     return f"{path} does not exist; mend it with: {install(path)}"
@@ -75,7 +79,7 @@ def missing(path: Path) -> str:
 def not_a_directory(path: Path) -> str:
     shutil.rmtree(path)
     path.touch()
-    return f"{path} is not a directory; mend it with: mv {path} {path}.old && {install(path)}"
+    return f"{path} is not a directory; {only_ours(path)}, mend it with: mv {path} {path}.old && {install(path)}"
 
 
 def not_a_maildir(path: Path) -> str:
@@ -106,8 +110,28 @@ def a_symbolic_link(path: Path) -> str:
 def test_what_is_wrong_is_said_and_the_command_mends_it(path: Path, spoil: Callable[[Path], str]) -> None:
     said = spoil(path)
     assert complaint(path) == f"quarantine {path}: {said}"
-    run_as_root(said.partition("; mend it with: ")[2])
+    run_as_root(said.partition(" mend it with: ")[2])
     Maildir(path).check()
+
+
+def with_other_files(path: Path) -> None:
+    for part in path.iterdir():
+        part.rmdir()
+    (path / "anna").touch()
+
+
+def of_another_user(path: Path) -> None:
+    (path / "tmp").rmdir()
+    os.chown(path, 65534, 65534)
+
+
+@pytest.mark.parametrize("spoil", [with_other_files, of_another_user])
+def test_a_directory_that_may_be_somebody_elses_is_not_given_away_without_a_word(
+    path: Path, spoil: Callable[[Path], None]
+) -> None:
+    spoil(path)
+    said = f"{path}/tmp does not exist; {only_ours(path)}, mend it with: {install(path)}"
+    assert complaint(path) == f"quarantine {path}: {said}"
 
 
 @pytest.mark.parametrize("part", ["tmp", "new"])
@@ -120,7 +144,7 @@ def test_a_directory_that_is_not_writable_is_refused(path: Path, part: str) -> N
     )
     assert re.fullmatch(expected + re.escape(install(path)), said)
     assert list((path / "tmp").iterdir()) == []
-    run_as_root(said.partition("; mend it with: ")[2])
+    run_as_root(said.partition(" mend it with: ")[2])
     Maildir(path).check()
 
 
@@ -128,8 +152,8 @@ def test_a_directory_that_is_not_writable_is_refused(path: Path, part: str) -> N
 def test_a_directory_that_cannot_be_entered_is_refused(path: Path) -> None:
     run_as_root(f"chown root {path} && chmod 0700 {path}")
     said = complaint(path)
-    assert said == f"quarantine {path}: {path}/tmp: Permission denied; mend it with: {install(path)}"
-    run_as_root(said.partition("; mend it with: ")[2])
+    assert said == f"quarantine {path}: {path}/tmp: Permission denied; {only_ours(path)}, mend it with: {install(path)}"
+    run_as_root(said.partition(" mend it with: ")[2])
     Maildir(path).check()
 
 

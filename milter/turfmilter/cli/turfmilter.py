@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -52,6 +51,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         _warn(config.warnings)
         _warn_without_syslog(config)
         identity.check(config.user)
+        _warn(identity.warnings(config.user))
         _say_who_cannot_reach(config)
         if test:
             identity.become(config.user)
@@ -93,7 +93,7 @@ def _serve(config: Config, program: Program, foreground: bool, begun: float) -> 
 def _closed_to_us(files: Iterable[Path]) -> list[str]:
     """Warnings about what only root could read: it is read again as somebody else."""
     return [
-        f"{path}: cannot be read by {pwd.getpwuid(os.geteuid()).pw_name}: a reload would fail"
+        f"{path}: cannot be read by {identity.name()}: a reload would fail"
         for path in files
         if not os.access(path, os.R_OK)
     ]

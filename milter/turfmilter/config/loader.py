@@ -17,10 +17,15 @@ from turfmilter.config.walker import Walker
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 # Where tomllib's sentence can be bettered, by its beginning.
 _BETTER = {
+    "Illegal character '\\n'": "the text does not end on this line; a quotation mark is missing",
+    "Invalid statement": 'neither key = value nor [section]; a comment begins with "#"',
     "Invalid value": "no value; text stands in quotes, true and false in lower case",
     "Cannot overwrite a value": "this stands twice; take one of the two out",
     "Cannot declare": "this section stands twice; put its keys together",
     "Unclosed array": 'a list is not closed; a "]" or a comma is missing',
+    "Expected newline": (
+        'the line goes on behind the value; sizes, modes and addresses stand in quotes, such as "10 MiB"'
+    ),
     "Expected '=' after a key": 'no "=" after the key; write key = value, or [section], or "#" before a comment',
 }
 
@@ -58,7 +63,7 @@ def configure(table: Mapping[str, object], folder: Path) -> Config:
 def parsed(path: Path) -> dict[str, object]:
     """The TOML in the file `path`, whatever it means.  Raises ConfigError."""
     try:
-        text = read_text(path)
+        text = read_text(path).removeprefix("\ufeff")  # as some editors save UTF-8
         return tomllib.loads(text)
     except TextFileError as error:
         raise ConfigError((str(error),)) from None

@@ -10,10 +10,26 @@ class IdentityError(Exception):
     """The daemon would be root, or cannot become whom it should be."""
 
 
+def name() -> str:
+    """Who we are: the user's name, or in a container that knows none the number."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def check(user: str) -> None:
     """Raises IdentityError when started by root without a `user` to become."""
     if os.geteuid() == 0 and (not user or pwd.getpwnam(user).pw_uid == 0):
         raise IdentityError('started by root: set user = "turfmilter" in the configuration, or start it as that user')
+
+
+def warnings(user: str) -> list[str]:
+    """What is odd about who started it."""
+    uid = os.geteuid()
+    if uid == 0 or not user or pwd.getpwnam(user).pw_uid == uid:
+        return []
+    return [f"started by {name()}, who cannot become {user}; start it as root, or as {user}"]
 
 
 def become(user: str) -> None:

@@ -97,7 +97,19 @@ class Maildir:
             (self._path / "new" / draft.commit()).unlink()
 
     def _unusable(self, wrong: str, mend: str) -> UnusableMaildir:
-        return UnusableMaildir(f"quarantine {self._path}: {wrong}; mend it with: {mend}")
+        doubt = f"if {self._path} is for the quarantine alone, " if self._may_be_somebody_elses() else ""
+        return UnusableMaildir(f"quarantine {self._path}: {wrong}; {doubt}mend it with: {mend}")
+
+    def _may_be_somebody_elses(self) -> bool:
+        """Whether the path was perhaps mistyped, and the command would give away what others need: /root, /var/mail."""
+        try:
+            if not self._path.exists():
+                return False
+            foreign = self._path.stat().st_uid not in (0, os.geteuid())
+            names = {path.name for path in self._path.iterdir()}
+        except OSError:
+            return True
+        return foreign or (bool(names) and names.isdisjoint(_PARTS))
 
     def _install(self) -> str:
         directories = shlex.join(str(path) for path in (self._path, *(self._path / part for part in _PARTS)))
