@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,11 +32,12 @@ def turf(own_filter: Filters, place: Path) -> Filter:
     return turf
 
 
-def run(turf: Filter, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(turf: Filter, *arguments: str, to: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", _TURFCTL, "-c", turf.config, "status", *arguments],
         env=ENVIRONMENT,
-        capture_output=True,
+        stdout=to,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=30,
         check=False,
@@ -101,7 +103,7 @@ def unwanted(turf: Filter) -> None:
 @pytest.mark.parametrize(
     ("end", "said"),
     [
-        (stopped, "turfctl: turfmilter does not run: there is no "),
+        (stopped, "status.json: turfmilter does not run, or its log says why this cannot be written"),
         (killed, "turfctl: turfmilter does not run: process "),
         (forgotten, "turfctl: process 1 has not said anything since 2020-01-01T00:00:00+00:00"),
         (garbled, "not what turfmilter writes"),
@@ -115,3 +117,11 @@ def test_one_that_does_not_run_is_told_by_the_exit_status(
     done = run(turf)
     assert done.returncode == 1
     assert said in done.stderr
+
+
+def test_whoever_stops_reading_is_told_nothing_more(turf: Filter) -> None:
+    end, writing = os.pipe()
+    os.close(end)
+    done = run(turf, to=writing)
+    os.close(writing)
+    assert done.stderr == ""

@@ -32,16 +32,19 @@ def status(started: Started, as_json: bool) -> None:
     if file is None:
         leave(_PROGRAM, 'status = "": this daemon does not say what it does', _EX_NOT_RUNNING)
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        why = "turfmilter does not run, or its log says why this cannot be written"
+        leave(_PROGRAM, f"{file}: {why}", _EX_NOT_RUNNING)
+    except OSError as error:
+        leave(_PROGRAM, f"{file}: cannot be read: {error.strerror}", _EX_NOT_RUNNING)
+    try:
+        said = json.loads(text)
         if as_json:
             document(said)
         else:
             _show(said)
         trouble = _trouble(said)
-    except FileNotFoundError:
-        trouble = f"turfmilter does not run: there is no {file}"
-    except OSError as error:
-        trouble = f"{file}: cannot be read: {error.strerror}"
     except (ValueError, KeyError, TypeError):
         trouble = f"{file}: not what turfmilter writes"
     if trouble:
