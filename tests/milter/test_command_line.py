@@ -10,7 +10,7 @@ import pytest
 
 import turfmilter
 from rig import wait
-from rig.filter import make_quarantine
+from rig.filter import USER, make_quarantine
 from rig.program import configured, run, running
 
 
@@ -34,6 +34,14 @@ def test_a_good_configuration_is_called_good_and_the_lines_for_the_mta_are_shown
     assert postfix == f"main.cf: smtpd_milters = unix:{place}/s"
     assert sendmail.startswith(f"sendmail.mc: INPUT_MAIL_FILTER(`turfmilter', `S=local:{place}/s, ")
     assert not (place / "s").exists()
+
+
+def test_what_only_root_can_read_is_said_before_a_start_as_the_user_fails(place: Path) -> None:
+    path = configured(place)
+    path.chmod(0o600)
+    done = run("-t", "-c", path)
+    assert done.returncode == 0
+    assert f"turfmilter: warning: {path}: cannot be read by {USER}: a reload would fail\n" in done.stderr
 
 
 @pytest.mark.parametrize("mode", ["enforce", "trial", "off"])

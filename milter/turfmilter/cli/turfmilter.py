@@ -55,7 +55,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         _say_who_cannot_reach(config)
         if test:
             identity.become(config.user)
-            _warn(check_quarantines(config))
+            _warn(_doubts_of_the_user(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
             _serve(config, build_program(path.absolute(), spec), foreground, begun)
@@ -81,13 +81,18 @@ def _serve(config: Config, program: Program, foreground: bool, begun: float) -> 
     listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
-        warnings = [*check_quarantines(config), *_closed_to_us(config.files), *([few] if few else [])]
+        warnings = [*_doubts_of_the_user(config), *([few] if few else [])]
         _warn(warnings)
         caller = background.Caller() if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
         loaded = Loaded(config, build_generation(config))
         Supervisor(listener, program, caller, Notify(os.environ)).run(loaded, list(_greeting(config)), begun)
     finally:
         listener.close()
+
+
+def _doubts_of_the_user(config: Config) -> list[str]:
+    """Warnings that only whom it becomes can give."""
+    return [*check_quarantines(config), *_closed_to_us(config.files)]
 
 
 def _closed_to_us(files: Iterable[Path]) -> list[str]:
