@@ -22,10 +22,11 @@ from turfmilter.config.written import written
 from turfmilter.core.reply import REPLIES
 
 _SAMPLE_HEAD = """\
-The configuration of turfmilter. Yours to fill in: domains, the clients in [relay] allow, and the
-tables of [turf]. While mode is "trial" nothing is refused or held: the log says what would have
-been. A filter can only take away: nothing here allows what the MTA refuses. A "#" before a key
-shows its default. Check this file with: turfmilter -t
+The configuration of turfmilter. Yours to fill in: socket, socket_group and user (for Postfix on
+Debian take the examples beside them), domains, the clients in [relay] allow, and the tables of
+[turf]. All else may stay. While mode is "trial" nothing is refused or held: the log says what would
+have been. A filter can only take away: nothing here allows what the MTA refuses. A key with a "#"
+in front has its default, which is shown. Check this file with: turfmilter -t
 """
 
 _REFERENCE_HEAD = """\
