@@ -88,6 +88,18 @@ def test_what_was_changed_since_survives_the_undo(etc: Path) -> None:
     assert both(etc) == [own.encode() + before[0], before[1]]
 
 
+@pytest.mark.parametrize("options", [[], ["--submission"]])
+def test_what_others_add_at_the_end_survives_the_undo(etc: Path, options: list[str]) -> None:
+    """As `postconf -e` does, and whoever has an editor."""
+    main, master = both(etc)
+    attach(etc, "--yes", *options)
+    append(etc / "main.cf", "smtpd_authorized_xclient_hosts = 127.0.0.1\n")
+    append(etc / "master.cf", "other unix - n n - - pipe\n")
+    attach(etc, "--undo", "--yes")
+    added = [b"smtpd_authorized_xclient_hosts = 127.0.0.1\n", b"other unix - n n - - pipe\n"]
+    assert both(etc) == [main + added[0], master + added[1]]
+
+
 def test_a_change_in_the_very_same_lines_is_not_undone(etc: Path) -> None:
     attach(etc, "--yes")
     main = etc / "main.cf"
