@@ -11,6 +11,7 @@ import pytest
 
 import turfmilter
 from rig import wait
+from rig.filesystem import tmpfs
 from rig.filter import Filters
 from rig.program import configured, running
 
@@ -102,6 +103,28 @@ def test_that_it_cannot_be_written_is_said_once_and_stops_nothing(place: Path) -
         (place / "missing").chmod(0o777)
         wait.until(lambda: (place / "missing/status.json").exists(), "the status")
     assert (place / "log").read_text().count("status: ") == 1
+
+
+def test_on_a_disk_that_is_full_nothing_is_left_and_it_comes_back_with_room(place: Path) -> None:
+    (place / "run").mkdir()
+    path = configured(place)
+    path.write_text(path.read_text().replace("/status.json", "/run/status.json"))
+    with tmpfs(place / "run", size="8k", mode="0777") as run:
+        (run / "rubbish").write_bytes(bytes(8192))
+        with running(place, "-c", path):
+            said = "status.json cannot be written: No space left on device"
+            wait.until(lambda: said in (place / "log").read_text(), "the problem")
+            wait.until(lambda: [one.name for one in run.iterdir()] == ["rubbish"], "nothing else")
+            (run / "rubbish").unlink()
+            wait.until((run / "status.json").exists, "the status")
+    assert (place / "log").read_text().count("status: ") == 1
+
+
+def test_a_directory_in_its_place_is_said_and_nothing_is_left_beside_it(place: Path) -> None:
+    (place / "status.json").mkdir()
+    with running(place, "-c", configured(place)):
+        wait.until(lambda: "status.json cannot be written: Is a directory" in (place / "log").read_text(), "the problem")
+        wait.until(lambda: not list(place.glob(".status.json.*")), "nothing beside it")
 
 
 def test_none_is_written_where_none_is_wanted(place: Path) -> None:

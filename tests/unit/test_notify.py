@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.child import in_child
 from turfmilter.daemon.notify import Notify
 
 
@@ -64,7 +66,16 @@ def test_signs_of_life_come_twice_as_often_as_they_are_waited_for(
     assert Notify(environment).interval == interval
 
 
-@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nowhere/notify"}])
+UNHEARD = [
+    {},
+    {"NOTIFY_SOCKET": ""},
+    {"NOTIFY_SOCKET": "/nowhere/notify"},
+    {"NOTIFY_SOCKET": "/long" * 30},
+    {"NOTIFY_SOCKET": "@nobody"},
+]
+
+
+@pytest.mark.parametrize("environment", UNHEARD)
 def test_without_a_manager_nothing_happens(environment: dict[str, str]) -> None:
     Notify(environment).ready("alone")
 
@@ -74,3 +85,11 @@ def test_a_manager_that_does_not_read_is_not_waited_for(manager: tuple[socket.so
     notify = Notify({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "1000"})
     for _ in range(10_000):
         notify.alive()
+
+
+def test_without_a_descriptor_it_is_not_told_and_nothing_happens(manager: tuple[socket.socket, str]) -> None:
+    def check() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+        Notify({"NOTIFY_SOCKET": manager[1]}).ready("alone")
+
+    in_child(check)

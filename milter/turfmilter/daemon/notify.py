@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 
 class Notify:
@@ -45,12 +46,10 @@ class Notify:
     def _send(self, *lines: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        # It has gone or does not read, or we have no descriptor for this: there is nobody else to tell.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.setblocking(False)
-            try:
-                manager.sendto("\n".join(lines).encode(), self._address)
-            except OSError:
-                return  # it has gone, or does not read; there is nobody else to tell
+            manager.sendto("\n".join(lines).encode(), self._address)
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:

@@ -16,10 +16,14 @@ def write_status(path: Path, status: Mapping[str, object]) -> None:
         new.unlink()  # of a process that was killed
     # O_EXCL follows no link, and rename replaces one: whatever others put there is never written through.
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(status, file, indent=2)
-        file.write("\n")
-    new.rename(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(status, file, indent=2)
+            file.write("\n")
+        new.rename(path)
+    except OSError:  # the disk is full, or a directory has this name
+        new.unlink()
+        raise
 
 
 def remove_status(path: Path) -> None:
