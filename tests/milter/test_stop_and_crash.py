@@ -272,6 +272,20 @@ def test_after_a_crash_the_next_start_finds_its_way(own_filter: Filters) -> None
     assert len(turf.unfinished()) == 1
 
 
+def test_a_socket_whose_file_is_removed_is_said_once_and_shown(own_filter: Filters) -> None:
+    turf = own_filter(HELD)
+    with turf.client() as client:
+        client.greet()
+        turf.socket.unlink()
+        seen = turf.wait_for_status(lambda seen: seen["problems"])
+        assert [one["problem"].split(",")[0] for one in seen["problems"]] == ["socket: its file was removed or replaced"]
+        assert spam(client) == "discard"
+        client.quit()
+    written = seen["written"]
+    turf.wait_for_status(lambda seen: seen["written"] > written)
+    assert turf.daemon.log().count("its file was removed") == 1
+
+
 def no_service(_loaded: Loaded, _log: LogWriter) -> Service:
     raise LookupError("no service")
 

@@ -103,6 +103,35 @@ def test_closing_does_not_mind_that_somebody_has_removed_the_path(place: Path) -
     listener.close()
 
 
+def test_a_path_that_has_become_anothers_is_lost_and_left_alone(place: Path) -> None:
+    first = Listener(spec(place / "s"))
+    assert not first.lost
+    (place / "s").unlink()
+    assert first.lost
+    second = Listener(spec(place / "s"))
+    assert (first.lost, second.lost) == (True, False)
+    first.close()
+    assert connects(str(place / "s"))
+    second.close()
+
+
+def test_a_port_is_never_lost() -> None:
+    listener = Listener(spec(f"inet:{free_port()}@127.0.0.1"))
+    assert not listener.lost
+    listener.close()
+
+
+def test_a_path_where_we_may_not_look_is_not_taken_for_lost(place: Path) -> None:
+    listener = Listener(spec(place / "s"))
+    place.chmod(0o700)
+
+    def check() -> None:
+        assert not listener.lost
+
+    as_nobody(check)
+    listener.close()
+
+
 @pytest.mark.parametrize("text", ["unix:{place}/s", "inet:{port}@127.0.0.1", "inet6:{port}@::1"])
 def test_nobody_waits_in_accept(place: Path, text: str) -> None:
     listener = Listener(spec(text.format(place=place, port=free_port())))

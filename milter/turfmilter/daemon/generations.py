@@ -67,8 +67,10 @@ class Generations:
         return self.status.failures, [(process.pid, process.ready, process.draining) for _, process in self.processes]
 
     def say(self, level: Level, sentence: str) -> None:
-        """To the log."""
+        """To the log; what went wrong is shown by the status as well."""
         self._log.say(level, sentence)
+        if level == "error":
+            self.status.noted(sentence)
 
     def reload(self) -> None:
         """Make the next generation; once more when one is being made, which may have read what has changed since."""
@@ -177,7 +179,7 @@ class Generations:
         number = self.serving.loaded.generation.number if self.serving else 0
         for problem in problems:
             self.say("error", f"generation {number} stays: {problem}")
-        self.status.failed(problems)
+        self.status.failed()
         self._go_on()
 
     def _go_on(self) -> None:

@@ -34,9 +34,19 @@ class Listener:
         # A worker that lost the race for a connection must not wait in accept().
         self.socket.setblocking(False)
 
+    @property
+    def lost(self) -> bool:
+        """True when a unix socket's path has been removed, or is another's: nobody can connect any more."""
+        try:
+            return self._spec.family == "unix" and _identity(self._spec.path) != self._identity
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # we have become a user who may not look
+            return False
+
     def close(self) -> None:
         """Stop listening; a unix socket's path goes with it.  Once closed, the path may be another daemon's."""
-        if self._spec.family == "unix" and self.socket.fileno() >= 0:
+        if self._spec.family == "unix" and self.socket.fileno() >= 0 and not self.lost:
             with contextlib.suppress(OSError):
                 Path(self._spec.path).unlink()
         self.socket.close()
@@ -50,6 +60,7 @@ class Listener:
             listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             # Nobody connects before mode and group are set: until listen() the kernel refuses.
             listening.bind(spec.path)
+            self._identity = _identity(spec.path)
             return listening
         family = socket.AF_INET6 if spec.family == "inet6" else socket.AF_INET
         # Bytes, because of text Python would make A-labels, and raise what is no OSError where that fails.
@@ -77,6 +88,12 @@ def _inherited(fd: int) -> socket.socket:
     if not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise OSError(errno.EINVAL, "the descriptor is no listening socket")
     return listening
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Device and inode: as long as we listen no other file has these."""
+    found = Path(path).lstat()
+    return found.st_dev, found.st_ino
 
 
 def _remove_stale(path: Path) -> None:

@@ -48,6 +48,7 @@ class Supervisor:
         self._status_path: Path | None = None
         self._status_problem = ""
         self._outline: object = None  # of what the status was written last
+        self._lost = False  # the socket's path
         self._stopping = False
         self._kill_at = 0.0
 
@@ -119,7 +120,15 @@ class Supervisor:
         for process in processes:
             process.probe()
         if not self._stopping:
+            self._look_at_socket()
             self._generations.look_at_files()
+
+    def _look_at_socket(self) -> None:
+        """That nobody can connect any more is said once."""
+        lost, self._lost = self._lost, self._listener.lost
+        if self._lost and not lost:
+            sentence = "socket: its file was removed or replaced, so that no MTA finds it; restart turfmilter"
+            self._generations.say("error", sentence)
 
     def _stop(self) -> None:
         """Finish what is open; the second time end at once."""
