@@ -123,7 +123,9 @@ def test_on_a_disk_that_is_full_nothing_is_left_and_it_comes_back_with_room(plac
 def test_a_directory_in_its_place_is_said_and_nothing_is_left_beside_it(place: Path) -> None:
     (place / "status.json").mkdir()
     with running(place, "-c", configured(place)):
-        wait.until(lambda: "status.json cannot be written: Is a directory" in (place / "log").read_text(), "the problem")
+        wait.until(
+            lambda: "status.json cannot be written: Is a directory" in (place / "log").read_text(), "the problem"
+        )
         wait.until(lambda: not list(place.glob(".status.json.*")), "nothing beside it")
 
 

@@ -278,7 +278,9 @@ def test_a_socket_whose_file_is_removed_is_said_once_and_shown(own_filter: Filte
         client.greet()
         turf.socket.unlink()
         seen = turf.wait_for_status(lambda seen: seen["problems"])
-        assert [one["problem"].split(",")[0] for one in seen["problems"]] == ["socket: its file was removed or replaced"]
+        assert [one["problem"].split(",")[0] for one in seen["problems"]] == [
+            "socket: its file was removed or replaced"
+        ]
         assert spam(client) == "discard"
         client.quit()
     written = seen["written"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rig import wait
+from rig import wait, wire
 from rig.filter import Filter, Filters
-from rig.program import ENVIRONMENT, configured, program, running
+from rig.milterclient import MilterClient
+from rig.program import ENVIRONMENT, configured, program, running, serves
 
 RELAY = 'domains = ["rig.test"]\n'
 
@@ -111,6 +115,31 @@ def test_the_service_manager_hears_signs_of_life_only_when_every_worker_answers(
     manager.wait_for("WATCHDOG=1")
 
 
+def test_one_that_answers_no_more_is_killed_and_replaced_before_the_service_is_ended_for_it(place: Path) -> None:
+    with Filter(place, f"workers = 2\n{RELAY}", watchdog=0.4) as turf:
+        stopped = turf.daemon.workers()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        turf.wait_for_status(lambda seen: not all(one["answering"] for one in seen["workers"]))
+        said = f"worker {stopped} ended (signal 9): it did not answer any more, starting another"
+        seen = turf.wait_for_status(lambda seen: seen["problems"])
+        assert seen["problems"][0]["problem"].startswith(said)
+        turf.wait_for_status(lambda seen: [one["state"] for one in seen["workers"]] == ["serving"] * 2)
+        turf.daemon.manager.wait_for("WATCHDOG=1")
+        assert stopped not in turf.daemon.workers()
+
+
+def test_one_that_answers_no_more_while_it_finishes_its_connections_is_killed(place: Path) -> None:
+    with Filter(place, RELAY, watchdog=0.4) as turf:
+        (stopped,) = turf.daemon.workers()
+        os.kill(stopped, signal.SIGSTOP)
+        turf.reload()
+        turf.wait_for_generation(2)
+        assert verdict(turf) == "accept"
+        turf.daemon.wait_for_log(f"worker {stopped} ended \\(signal 9\\): it did not answer any more\\W")
+        seen = turf.wait_for_status(lambda seen: len(seen["workers"]) == 1)
+        assert seen["workers"][0]["generation"] == 2
+
+
 def test_the_service_manager_hears_which_process_serves_and_of_the_end(own_filter: Filters) -> None:
     turf = own_filter(RELAY)
     manager = turf.daemon.manager
@@ -166,3 +195,24 @@ def test_few_files_are_warned_about(place: Path) -> None:
     with running(place, "-c", configured(place), preexec_fn=few) as process:
         assert open_files(process.pid) == (512, 512)
         assert "turfmilter: warning: only 512 files may be open" in (place / "log").read_text()
+
+
+def test_one_that_runs_out_of_files_takes_no_connection_until_there_is_room(place: Path) -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    status = place / "status.json"
+
+    def state() -> str:
+        return str(json.loads(status.read_text())["workers"][0]["state"]) if status.exists() else ""
+
+    with running(place, "-c", configured(place, "workers = 1\n"), preexec_fn=few):
+        with ExitStack() as open_ones:
+            for _ in range(70):
+                client = open_ones.enter_context(MilterClient(place / "s"))
+                client.send_frame(b"O", struct.pack("!III", wire.VERSION, wire.ALL_ACTIONS, wire.ALL_PROTOCOL))
+            wait.until(lambda: state() == "full", lambda: (place / "log").read_text())
+            assert "hardly one more of 64 files may be: none is taken until some end" in (place / "log").read_text()
+        wait.until(lambda: state() == "serving", lambda: (place / "log").read_text())
+        assert "connections are taken again" in (place / "log").read_text()
+        assert serves(place / "s")

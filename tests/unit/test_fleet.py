@@ -97,6 +97,7 @@ def test_it_is_ready_when_all_serve(workers: Workers) -> None:
 def test_a_worn_one_drains_when_another_serves_in_its_place(workers: Workers, worn: dict[str, int], why: str) -> None:
     workers.tell(1)
     workers.tell(2)
+    workers.now += 11
     workers.tell(1, **worn)
     assert (workers.pids, workers.draining) == ([1, 2, 3], [])
     workers.tell(3)
@@ -109,6 +110,7 @@ def test_a_worn_one_drains_when_another_serves_in_its_place(workers: Workers, wo
 def test_one_below_the_limits_stays(workers: Workers, worn: dict[str, int]) -> None:
     workers.tell(1)
     workers.tell(2)
+    workers.now += 11
     workers.tell(1, **worn)
     assert workers.pids == [1, 2]
 
@@ -134,6 +136,71 @@ def test_two_worn_ones_are_replaced_one_after_the_other(workers: Workers) -> Non
     assert workers.pids == [1, 2, 3, 4]
     workers.tell(4)
     assert workers.draining == [1, 2]
+
+
+def test_one_that_grows_as_soon_as_it_begins_is_not_replaced_at_once(workers: Workers) -> None:
+    for pid in (1, 2):
+        workers.tell(pid)
+    workers.now += 9
+    workers.tell(1, rss=200 * MIB)
+    assert workers.pids == [1, 2]
+    workers.now += 2
+    workers.fleet.settle(workers.now)
+    assert workers.pids == [1, 2, 3]
+
+
+def test_no_more_are_finishing_their_connections_than_there_should_be_workers(workers: Workers) -> None:
+    for pid in range(1, 5):
+        workers.tell(pid)
+        workers.tell(pid, served=100)
+    assert (workers.pids, workers.draining) == ([1, 2, 3, 4], [1, 2])
+    workers.die(1, after=1)
+    assert workers.pids == [2, 3, 4, 5]
+    workers.tell(5)
+    assert workers.draining == [2, 3]
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The process ids of those that were killed; nobody is."""
+    pids: list[int] = []
+    monkeypatch.setattr(Process, "kill", lambda process: pids.append(process.pid))
+    return pids
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_one_that_does_not_answer_any_more_is_killed_even_when_it_leaves(
+    workers: Workers, killed: list[int], leaving: bool
+) -> None:
+    for pid in (1, 2):
+        workers.tell(pid)
+    if leaving:
+        workers.fleet.drain(30)
+    for _ in range(15):
+        workers[1].probe()
+        workers[2].probe()
+        workers.tell(2)
+        workers.fleet.weed(workers.now)
+    assert killed == []
+    workers[1].probe()
+    workers.fleet.weed(workers.now)
+    assert killed == [1]
+    workers.die(1, after=11)
+    again = "" if leaving else ", starting another"
+    assert workers.said == [("error", f"worker 1 ended (signal 9): it did not answer any more{again}")]
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_one_that_never_serves_is_killed_even_when_it_leaves(
+    workers: Workers, killed: list[int], leaving: bool
+) -> None:
+    workers.tell(1)
+    if leaving:
+        workers.fleet.drain(30)
+    workers.fleet.weed(workers.now + 60)
+    assert killed == []
+    workers.fleet.weed(workers.now + 61)
+    assert killed == [2]
 
 
 def test_one_that_dies_old_is_restarted_at_once(workers: Workers) -> None:

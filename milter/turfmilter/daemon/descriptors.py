@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from contextlib import suppress
+from pathlib import Path
 
+_OPEN_FILES = Path("/proc/self/fd")
+_RESERVE = 64  # for messages, DNS and the log of connections that are open; an eighth where that is fewer
 _FEW = 4096  # one for each connection of the MTA, some for its message and for DNS
 
 
@@ -21,3 +25,15 @@ def raise_limit() -> str:
 def limit() -> int:
     """How many may be open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def scarce(*, again: bool = False) -> bool:
+    """True when those that are left are needed for the connections that are open.
+
+    `again` is for who has seen so before: it takes twice as many to see it otherwise.
+    """
+    reserve = min(_RESERVE, limit() // 8) * (2 if again else 1)
+    try:
+        return limit() - len(os.listdir(_OPEN_FILES)) < reserve
+    except OSError:  # none is left to look with
+        return True

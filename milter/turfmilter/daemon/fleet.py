@@ -11,6 +11,7 @@ from turfmilter.daemon.reload import Loaded, Say
 
 DRAIN_SECONDS = 3600.0  # a connection of the MTA lasts as long as its client's: nobody is cut off by a new generation
 _BOOT_SECONDS = 60.0  # until a worker serves, on a machine that is very busy
+_PATIENCE = 15  # probes without an answer: half a minute; a service manager would end all workers for one
 _SHORT_LIFE = 10.0  # a worker that dies younger than this is not restarted at once
 _LONGEST_PAUSE = 60.0
 _NO_PROCESS_PAUSE = 5.0
@@ -29,6 +30,7 @@ class Fleet:
         self._size = loaded.config.workers or len(os.sched_getaffinity(0))
         self._died_young = 0
         self._pause_until = 0.0
+        self._worn: list[Process] = []
 
     @property
     def ready(self) -> bool:
@@ -44,27 +46,37 @@ class Fleet:
         """Start the workers that are missing; a worn one is told to drain when there is another in its place."""
         if self.leaving:
             return
-        for process in self.processes:
-            if not process.ready and now - process.begun > _BOOT_SECONDS:
-                process.failed = f"it did not serve within {_BOOT_SECONDS:g} s"
-                process.kill()
+        self._worn = [process for process in self.processes if process.serving and self._why_worn(process, now)]
         if now >= self._pause_until:
             self._start(self._missing(), now)
         serving = sum(process.serving for process in self.processes)
-        for process in self._worn()[: max(0, serving - self._size)]:
-            self._say("info", f"worker {process.pid} is replaced: {self._why_worn(process)}")
+        for process in self._worn[: max(0, serving - self._size)]:
+            self._say("info", f"worker {process.pid} is replaced: {self._why_worn(process, now)}")
             process.drain(DRAIN_SECONDS)
+
+    def weed(self, now: float) -> None:
+        """Kill those that have never served, or do not answer any more, whether they are leaving or not."""
+        for process in self.processes:
+            if not process.ready and now - process.begun > _BOOT_SECONDS:
+                process.failed = f"it did not serve within {_BOOT_SECONDS:g} s"
+            elif process.ready and process.unanswered >= _PATIENCE:
+                process.failed = "it did not answer any more"
+            else:
+                continue
+            process.kill()
 
     def ended(self, process: Process, how: str, now: float) -> None:
         """One of them is no more."""
         self.processes.remove(process)
+        reason = f": {process.failed}" if process.failed else ""
         if self.leaving or process.draining:
+            if reason:
+                self._say("error", f"worker {process.pid} ended ({how}){reason}")
             return
         young = now - process.begun < _SHORT_LIFE
         self._died_young = self._died_young + 1 if young else 0
         pause = min(2.0 ** (self._died_young - 1), _LONGEST_PAUSE) if young else 0.0
         self._pause_until = now + pause
-        reason = f": {process.failed}" if process.failed else ""
         again = f" in {pause:g} s" if pause else ""
         self._say("error", f"worker {process.pid} ended ({how}){reason}, starting another{again}")
 
@@ -85,17 +97,18 @@ class Fleet:
             self._say("error", self.problem)
 
     def _missing(self) -> int:
-        # One worn worker at a time has another beside it, so that memory is not needed twice.
-        wanted = self._size + bool(self._worn())
-        return max(0, wanted - sum(not process.draining for process in self.processes))
+        # One worn worker at a time has another beside it, so that memory is not needed twice.  Where connections last
+        # and last, the worn stay: there would be ever more processes.
+        draining = sum(process.draining for process in self.processes)
+        wanted = self._size + (bool(self._worn) and draining < self._size)
+        return max(0, wanted - len(self.processes) + draining)
 
-    def _worn(self) -> list[Process]:
-        return [process for process in self.processes if process.serving and self._why_worn(process)]
-
-    def _why_worn(self, process: Process) -> str:
+    def _why_worn(self, process: Process, now: float) -> str:
         config = self.loaded.config
         if config.worker_sessions and process.figures["served"] >= config.worker_sessions:
             return f"it has served {process.figures['served']} connections"
-        if config.worker_memory and process.grown > config.worker_memory:
+        # What grows too much as soon as it begins is not to be forked again and again.
+        old = now - process.begun > _SHORT_LIFE
+        if config.worker_memory and process.grown > config.worker_memory and old:
             return f"it has grown by {process.grown / (1 << 20):.0f} MiB"
         return ""

@@ -91,6 +91,8 @@ class Generations:
 
     def settle(self, now: float) -> None:
         """Do what has become due.  Raises WorkerFailed."""
+        for fleet in self.fleets:
+            fleet.weed(now)
         if self._loading:
             if self._loading.done:
                 self._finish_loading(self._loading)

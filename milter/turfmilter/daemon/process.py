@@ -13,7 +13,7 @@ class Process:
     """One forked worker, which keeps to one `processor`.  `begun` is on the clock of time.monotonic.
 
     `figures` are {} until it serves, `failed` says why it never will; `draining` that it takes no new connection.
-    `answered` is False from a probe until its answer.
+    `answered` is False from a probe until its answer; `unanswered` are the probes in a row that had none.
     """
 
     def __init__(self, pid: int, control: socket.socket, begun: float, processor: int) -> None:
@@ -26,6 +26,7 @@ class Process:
         self.failed = ""
         self.draining = False
         self.answered = True
+        self.unanswered = 0
         self._input = b""
         control.setblocking(False)
 
@@ -57,6 +58,7 @@ class Process:
 
     def probe(self) -> None:
         """Ask for its figures."""
+        self.unanswered = 0 if self.answered else self.unanswered + 1
         self.answered = False
         self._order("probe")
 

@@ -36,10 +36,15 @@ class Status:
         """There is a new generation."""
         self._generation = _now()
 
-    def failed(self, problems: Iterable[str]) -> None:
-        """There is none, and why."""
+    def failed(self) -> None:
+        """There is none."""
         self.failures += 1
-        self._problems.extend({"time": _now(), "problem": problem} for problem in problems)
+
+    def noted(self, problem: str) -> None:
+        """What went wrong; the same again is known by its time alone."""
+        if self._problems and self._problems[-1]["problem"] == problem:
+            self._problems.pop()
+        self._problems.append({"time": _now(), "problem": problem})
 
     def ended(self, process: Process) -> None:
         """A worker is no more; what it did still counts."""
@@ -87,11 +92,19 @@ def _worker(process: Process, fleet: Fleet, seconds: float) -> dict[str, object]
     return {
         "pid": process.pid,
         "generation": fleet.loaded.generation.number,
-        "state": "draining" if process.draining else "serving" if process.ready else "starting",
+        "state": _state(process),
         "age_seconds": round(seconds - process.begun),
         "answering": process.answered,
-        **process.figures,
+        **{name: figure for name, figure in process.figures.items() if name != "full"},
     }
+
+
+def _state(process: Process) -> str:
+    if process.draining:
+        return "draining"
+    if not process.ready:
+        return "starting"
+    return "full" if process.figures["full"] else "serving"
 
 
 def _quarantines(config: Config) -> Iterator[dict[str, object]]:

@@ -17,6 +17,7 @@ from math import inf
 from pathlib import Path
 from typing import NoReturn
 
+from turfmilter.daemon import descriptors
 from turfmilter.mta import server
 from turfmilter.mta.door import Door
 from turfmilter.mta.service import Service
@@ -85,6 +86,7 @@ class Worker:
             word, _, seconds = order.partition(b" ")
             if word == b"drain":
                 self._drain(float(seconds))
+            self._keep_descriptors()
             self._answer()
         if not data:
             self._drain(self._drain_seconds)
@@ -97,6 +99,22 @@ class Worker:
             time.sleep(_LOOK)
         if time.monotonic() + seconds < self._deadline:
             self._deadline, self._drain_seconds = time.monotonic() + seconds, seconds
+
+    def _keep_descriptors(self) -> None:
+        """Take no connection while there are too few for it: libmilter would spin without a word."""
+        if self._deadline < inf:
+            return
+        scarce = descriptors.scarce(again=not self._door.open)
+        if scarce and self._door.open:
+            self._door.shut()
+            self._log.say(
+                "warning",
+                f"{self._service.sessions.open} connections are open, and hardly one more of {descriptors.limit()} files"
+                " may be: none is taken until some end; raise LimitNOFILE of the service",
+            )
+        elif not scarce and not self._door.open:
+            self._door.reopen()
+            self._log.say("info", "connections are taken again")
 
     def _busy(self) -> bool:
         """True while connections are open, and there is time."""
@@ -115,6 +133,7 @@ class Worker:
         return {
             "open": sessions.open,
             "served": sessions.served,
+            "full": not self._door.open,
             "cpu_seconds": round(time.process_time(), 3),
             **_memory(),
             "log_lines_dropped": self._log.dropped,
