@@ -192,6 +192,23 @@ def test_a_file_that_only_root_can_read_is_warned_about_at_the_start(own_filter:
     assert holds(turf, "old.test")
 
 
+def test_hup_while_the_first_tables_are_loaded_does_no_harm(place: Path) -> None:
+    (place / "turf.table").write_text("".join(f"@d{number}.test\n" for number in range(MANY)))
+    turf = Filter(place, TURF)
+
+    def started() -> bool:
+        if turf.socket.exists() and not turf.daemon.manager.heard("READY=1"):
+            turf.reload()
+        return turf.daemon.manager.heard("READY=1")
+
+    turf.daemon.manager.open()
+    try:
+        turf.daemon.process.start(started)
+        assert holds(turf, "d0.test")
+    finally:
+        assert turf.daemon.stop() == 0
+
+
 def test_of_two_reloads_at_once_the_last_word_is_the_last_content(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     for domain in ("second.test", "third.test", "fourth.test"):

@@ -72,7 +72,7 @@ def test_whatever_else_has_its_name_is_left_alone(place: Path, make: Callable[[P
         ("unix:/proc/s", ""),
         ("inet:8895@no..host", "the host cannot be resolved"),
         ("inet:8895@192.0.2.1", "Cannot assign requested address"),
-        ("fd:99", "Bad file descriptor"),
+        ("fd:99", "no such descriptor was handed over: start turfmilter.socket"),
     ],
 )
 def test_a_socket_that_cannot_be_had_is_said_in_one_line(place: Path, spec: str, said: str) -> None:

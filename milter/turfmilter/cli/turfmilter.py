@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,8 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
     """
     try:
         begun = time.time()
+        # To load large tables takes a while.  Whatever has changed since `begun` is taken after the start anyway.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         spec = _spec(socket)
         config = load_config(path, spec)
         _warn(config.warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +33,6 @@ def scarce(*, again: bool = False) -> bool:
     """
     reserve = min(_RESERVE, limit() // 8) * (2 if again else 1)
     try:
-        return limit() - len(os.listdir(_OPEN_FILES)) < reserve
+        return limit() - sum(1 for _ in _OPEN_FILES.iterdir()) < reserve
     except OSError:  # none is left to look with
         return True

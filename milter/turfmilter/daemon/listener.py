@@ -115,6 +115,8 @@ def _reason(error: OSError) -> str:
         return "in use: another filter serves this socket, or another file has this name"
     if error.errno == errno.ENOENT:
         return "its directory does not exist: make it, writable for the filter's user and open to the MTA's"
+    if error.errno == errno.EBADF:
+        return "no such descriptor was handed over: start turfmilter.socket, or name a socket in its place"
     if error.errno == errno.EPERM:
         return "socket_group: only root or a member of that group may give the socket to it"
     if isinstance(error, socket.gaierror):

@@ -109,8 +109,8 @@ class Worker:
             self._door.shut()
             self._log.say(
                 "warning",
-                f"{self._service.sessions.open} connections are open, and hardly one more of {descriptors.limit()} files"
-                " may be: none is taken until some end; raise LimitNOFILE of the service",
+                f"{self._service.sessions.open} connections are open, and hardly one more of {descriptors.limit()}"
+                " files may be: none is taken until some end; raise LimitNOFILE of the service",
             )
         elif not scarce and not self._door.open:
             self._door.reopen()
