@@ -19,6 +19,7 @@ from rig.filter import Filter, Filters
 from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.ownworker import service
+from rig.ports import free_port
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.generation import Generation
@@ -326,3 +327,41 @@ def test_a_worker_in_which_libmilter_does_not_start_says_so_and_ends(place: Path
         assert status(pid) == worker.FAILED
         assert json.loads(ours.recv(4096)) == {"failed": "OSError: [Errno 9] Bad file descriptor"}
     assert log_file.read_text() == "error: OSError: [Errno 9] Bad file descriptor\n"
+
+
+def test_who_waits_for_a_disk_when_all_others_have_ended_does_not_keep_the_port(place: Path) -> None:
+    log_file = place / "log"
+    spec = SocketSpec.parse(f"inet:{free_port()}@127.0.0.1")
+    waiting, enough = os.pipe()
+    begun, telling = os.pipe()
+
+    def load(number: int) -> Loaded:
+        quarantined = replace(Config().turf, directory=place)
+        return Loaded(
+            replace(Config(), workers=1, status=None, turf=quarantined), Generation(Policy(()), number=number)
+        )
+
+    def look_after(_config: Config) -> list[str]:
+        os.close(enough)
+        os.write(telling, b"!")
+        os.read(waiting, 1)
+        return []
+
+    def serve() -> None:
+        program = Program(
+            load,
+            lambda loaded, log: service(log, lambda: loaded.generation),
+            lambda _config: LogWriter(Stream(log_file.open("a"))),
+            look_after,
+        )
+        Supervisor(Listener(spec), program, Caller(), Notify({})).run(load(1), [("info", "serving")], 0.0)
+
+    with forked(serve) as pid:
+        wait.until(lambda: log_file.exists() and "serving" in log_file.read_text(), "its start")
+        os.kill(pid, signal.SIGHUP)
+        assert os.read(begun, 1) == b"!"
+        os.kill(pid, signal.SIGTERM)
+        assert status(pid) == 0
+    Listener(spec).close()
+    for end in (waiting, enough, begun, telling):
+        os.close(end)

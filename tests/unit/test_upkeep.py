@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rig import wait
+from rig.child import in_child
 from turfmilter.config.schema import Config
 from turfmilter.daemon.upkeep import Upkeep
 
@@ -102,3 +104,15 @@ def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
         "the quarantines are not looked after: no process can be had: Resource temporarily unavailable",
         "done",
     ]
+
+
+def test_without_a_descriptor_it_is_not_done_and_that_is_said() -> None:
+    def check() -> None:
+        log = Log()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+        upkeep = Upkeep(lambda _: [], log.say)
+        upkeep.begin(CONFIG, fork, 0.0)
+        assert log.said == ["the quarantines are not looked after: no process can be had: Too many open files"]
+        assert upkeep.due(CONFIG) == 60
+
+    in_child(check)

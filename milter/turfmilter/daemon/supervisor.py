@@ -237,7 +237,12 @@ class Supervisor:
         loaded = self._generations.settled
         assert loaded
         gc.freeze()
-        self._upkeep.begin(loaded.config, self._child, now)
+        self._upkeep.begin(loaded.config, lambda act: self._child(lambda: self._without_socket(act)), now)
+
+    def _without_socket(self, act: Callable[[], NoReturn]) -> NoReturn:
+        """Whoever waits for a disk for long, even when we have gone, is not to keep the next daemon from its port."""
+        self._listener.socket.close()
+        act()
 
 
 def _keep_to(processor: int) -> None:

@@ -45,12 +45,16 @@ class Upkeep:
     def begin(self, config: Config, fork: Callable[[Callable[[], NoReturn]], int], now: float) -> None:
         """Have a child of ours, which `fork` makes, do it."""
         self._config, self._next = config, now + _INTERVAL
-        self._telling, told = os.pipe()
+        try:
+            self._telling, told = os.pipe()
+        except OSError as error:
+            self._tell([_none_to_be_had(error)])
+            return
         try:
             self._pid = fork(lambda: self._work(config, told))
         except OSError as error:
             os.close(self._telling)
-            self._tell([f"the quarantines are not looked after: no process can be had: {error.strerror}"])
+            self._tell([_none_to_be_had(error)])
         finally:
             os.close(told)
 
@@ -81,3 +85,7 @@ class Upkeep:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.write(told, json.dumps(self._look_after(config)).encode())
         os._exit(0)
+
+
+def _none_to_be_had(error: OSError) -> str:
+    return f"the quarantines are not looked after: no process can be had: {error.strerror}"
