@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rig.filter import USER
+from rig.nexthop import ScriptedNextHop
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
 
@@ -139,3 +140,45 @@ def test_the_filters_own_user_cannot_edit_the_table(quarantine: Path, config: Pa
     assert done.returncode == 1
     assert "its directory cannot be written to; start turfctl as root" in done.stderr
     assert table.read_text() == TABLE
+
+
+LISTENERS = """
+[listener.mx]
+port = 25
+[listener.mx.turf]
+tables = ["file:mx.table", "@turf.example"]
+[listener.fax]
+port = 26
+[listener.fax.turf]
+tables = ["@turf.example"]
+[listener.submission]
+port = 587
+"""
+
+
+@pytest.mark.parametrize(
+    ("listener", "edited", "said"),
+    [
+        ("mx", "mx.table", "!spam@turf.example mx.table:2: added"),
+        ("submission", "turf.table", "!spam@turf.example turf.table:3: added"),
+        ("", "turf.table", "!spam@turf.example turf.table:3: added"),
+        ("gone", "turf.table", "!spam@turf.example turf.table:3: added"),
+        ("fax", "", "!spam@turf.example was not added: tables of [listener.fax.turf] names no file to edit"),
+    ],
+)
+def test_an_exception_goes_into_the_table_that_held_the_message(
+    config: Path, quarantine: Path, listener: str, edited: str, said: str
+) -> None:
+    tables = {name: config.parent / name for name in ("turf.table", "mx.table")}
+    for path in tables.values():
+        path.write_text(f"{TABLE if path.name == 'turf.table' else ''}@turf.example\n".replace("@spam.example\n", ""))
+    id = hold(quarantine, listener=listener)
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n{LISTENERS}")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    assert said in done.stdout + done.stderr
+    assert done.returncode == (0 if edited else 1)
+    assert [name for name, path in tables.items() if "!spam@turf.example" in path.read_text()] == [edited][
+        : bool(edited)
+    ]
+    assert len(hop.messages) == 1

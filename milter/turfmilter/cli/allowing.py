@@ -11,7 +11,7 @@ from typing import Self
 
 import click
 
-Add = Callable[[str, str], bool]  # the entry, and why it is there; False when it could not be added
+Add = Callable[[str, str, str], bool]  # the listener, the entry, and why it is there; False when it could not be added
 
 
 class Allowing:
@@ -34,9 +34,9 @@ class Allowing:
         os.close(told)
         return self
 
-    def allow(self, entry: str, why: str) -> None:
-        """Add the exception `entry`, once everything else is done."""
-        os.write(self._telling, (json.dumps([entry, why]) + "\n").encode())
+    def allow(self, listener: str, entry: str, why: str) -> None:
+        """Add the exception `entry` for what comes by `listener`, once everything else is done."""
+        os.write(self._telling, (json.dumps([listener, entry, why]) + "\n").encode())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._telling)
@@ -50,7 +50,7 @@ class Allowing:
             # All of it first: what the releases say must not be mixed up with what comes now.
             with os.fdopen(told) as lines:
                 wanted = [json.loads(line) for line in lines]
-            added = [self._add(entry, why) for entry, why in dict.fromkeys(map(tuple, wanted))]
+            added = [self._add(*one) for one in dict.fromkeys(map(tuple, wanted))]
             status = 0 if all(added) else 1
         except Exception:  # noqa: BLE001 - nothing may come back from the child
             traceback.print_exc()

@@ -17,6 +17,7 @@ from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
+from turfmilter.review.look import listener_of, message
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
 from turfmilter.stores.heldfile import State
@@ -51,7 +52,9 @@ def release(
         raise click.UsageError("--for belongs to --and-allow")
     config = load(started.path)
     with ExitStack() as stack:
-        allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
+        allowing = (
+            stack.enter_context(Allowing(exception_adder(started, config.listener, expires))) if and_allow else None
+        )
         quarantines = stack.enter_context(opened(config, choice.directory))
         places = chosen(quarantines, choice.ids, choice.selection)
         if agreed(places, "released", choice):
@@ -85,12 +88,14 @@ class _Releasing:
 
     def _allow(self, place: Place, allowing: Allowing) -> None:
         try:
-            entries = exceptions_for(place, self._config.turf.tables, today())
+            with message(place) as (_, slip):
+                listener = listener_of(slip, self._config) if slip else ""
+            entries = exceptions_for(place, self._config.at(listener).turf.tables, today())
         except (NotEdited, NotAFile, FileNotFoundError) as error:
             self._fail(place, f"released, but no exception was added: {error}")
             return
         for entry in entries:
-            allowing.allow(entry, f"released {place.file.id}")
+            allowing.allow(listener, entry, f"released {place.file.id}")
         if not entries:
             self._fail(place, "released, but no exception was added: neither sender nor authors are listed now")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from turfmilter.cli.opened import Started
 from turfmilter.cli.output import json_option, table
 from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
-from turfmilter.config.turffiles import turf_files
+from turfmilter.config.turffiles import every_turf_file, turf_files
 from turfmilter.core.entry import Entry, listed
 from turfmilter.core.escape import escape
 from turfmilter.core.mailbox import Mailbox
@@ -123,14 +124,20 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, expires: date | None) -> Add:
-    """What adds an exception to the first turf table, and says so."""
-    table = TurfTable(_file(started.path, None), started.by.login)
-    table.require_writable()
+def exception_adder(started: Started, listeners: Iterable[str], expires: date | None) -> Add:
+    """What adds an exception to the first turf table of a listener, or to the general one (""), and says so."""
+    _file(started.path, None)
+    files = {name: turf_files(started.path, name) for name in ("", *listeners)}
+    tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
+    for editable in tables.values():
+        editable.require_writable()
 
-    def add(entry: str, why: str) -> bool:
+    def add(listener: str, entry: str, why: str) -> bool:
         try:
-            added, _ = table.add(entry, today(), expires=expires, why=why)
+            if listener not in tables:
+                where = f"[listener.{listener}.turf]" if listener else "[turf]"
+                raise NotEdited(f"{entry} was not added: tables of {where} names no file to edit")
+            added, _ = tables[listener].add(entry, today(), expires=expires, why=why)
         except AlreadyThere as there:
             click.echo(escape(str(there)))
         except NotEdited as error:
@@ -144,7 +151,7 @@ def exception_adder(started: Started, expires: date | None) -> Add:
 
 
 def _decision(config: Config, name: str, mailbox: Mailbox) -> dict[str, object]:
-    view = config.at(name) if name else config
+    view = config.at(name)
     entry = view.turf.tables.match(mailbox, today())
     verdict = "listed" if listed(entry) else "not listed"
     said = {"entry": entry.text, "where": str(entry.where)} if entry else {"entry": "", "where": ""}
@@ -169,7 +176,7 @@ def _row(entry: Entry) -> dict[str, object]:
 
 
 def _file(path: Path, chosen: Path | None) -> Path:
-    files = turf_files(path)
+    files = every_turf_file(path)
     if not files:
         leave("turfctl", f'{path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
     if chosen is None:

@@ -49,7 +49,7 @@ def _check_cap(above: str, cap: CapConfig, config: Config, notes: Notes) -> None
         if name and name not in config.listener:
             _note_missing(name, f"{above}.listener", config, notes)
             continue
-        view = config.at(name) if name else config
+        view = config.at(name)
         view = replace(view, limits=replace(view.limits, **cap.numbers))
         _say_of_own(view, notes, lambda key: key.replace("limits.", f"{above}."))
 

@@ -172,7 +172,12 @@ class Config:
         return tuple(dict.fromkeys(directory for directory in every if directory))
 
     def at(self, name: str) -> Config:
-        """The configuration as it is for the listener `name`: its sections are in the place of the general ones."""
+        """The configuration as it is for the listener `name`: its sections are in the place of the general ones.
+
+        "" is no listener: what is general stays.
+        """
+        if not name:
+            return self
         here, above = self.listener[name], f"listener.{name}."
         own = {path.removeprefix(above) for path in self.written if path.startswith(above)}
         overriding = {section: getattr(here, section) for section in sections(ListenerConfig)}

@@ -1,8 +1,7 @@
-"""Which files the turf table is made of: those that turfctl can edit."""
+"""Which files the turf tables are made of: those that turfctl can edit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from turfmilter.config.loader import parsed
@@ -10,21 +9,28 @@ from turfmilter.config.loader import parsed
 _FILE = "file:"
 
 
-def turf_files(path: Path) -> tuple[Path, ...]:
+def every_turf_file(path: Path) -> tuple[Path, ...]:
     """The files that `tables` of [turf] names in the configuration `path`, and of every listener after that.
 
     Raises ConfigError when it is no TOML; what else may be wrong in it is not looked at.
     """
+    listeners = parsed(path).get("listener")
+    names = listeners if isinstance(listeners, dict) else ()
+    return tuple(dict.fromkeys(file for name in ("", *names) for file in turf_files(path, name)))
+
+
+def turf_files(path: Path, listener: str) -> tuple[Path, ...]:
+    """The files of the tables that a message at `listener` is looked up in; "" is no listener.  Raises ConfigError."""
     table = parsed(path)
     listeners = table.get("listener")
-    sections = [table, *(listeners.values() if isinstance(listeners, dict) else ())]
+    own = _tables(listeners.get(listener)) if isinstance(listeners, dict) else None
+    items = _tables(table) if own is None else own
+    names = (item.strip() for item in items if isinstance(item, str)) if isinstance(items, list) else ()
     folder = path.absolute().parent
-    return tuple(dict.fromkeys(folder / name for section in sections for name in _named(section)))
+    return tuple(folder / name[len(_FILE) :].strip() for name in names if name.lower().startswith(_FILE))
 
 
-def _named(section: object) -> Iterator[str]:
+def _tables(section: object) -> object:
+    """What is written there; None where a listener has none of its own, and shares the general ones."""
     turf = section.get("turf") if isinstance(section, dict) else None
-    tables = turf.get("tables") if isinstance(turf, dict) else None
-    for item in tables if isinstance(tables, list) else ():
-        if isinstance(item, str) and item.strip().lower().startswith(_FILE):
-            yield item.strip()[len(_FILE) :].strip()
+    return turf.get("tables") if isinstance(turf, dict) else None

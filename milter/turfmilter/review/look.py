@@ -55,6 +55,11 @@ def header(place: Place) -> Header:
         return read_header(file.readline, HEADER_MOST)
 
 
+def listener_of(slip: Slip, config: Config) -> str:
+    """The listener whose rules held the message; "" when that were the general ones, or it is there no more."""
+    return slip.listener if slip.listener in config.listener else ""
+
+
 def mark_reviewed(place: Place, recorder: Recorder) -> Place:
     """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, and LedgerError."""
     if REVIEWED not in place.file.flags:
@@ -65,5 +70,5 @@ def mark_reviewed(place: Place, recorder: Recorder) -> Place:
 def _standing(slip: Slip | None, config: Config) -> str:
     if slip is None or slip.rule != "turf":
         return ""
-    view = config.at(slip.listener) if slip.listener in config.listener else config
-    return standing(slip.entry, view.turf.tables, datetime.now(UTC).date())
+    tables = config.at(listener_of(slip, config)).turf.tables
+    return standing(slip.entry, tables, datetime.now(UTC).date())
