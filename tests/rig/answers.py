@@ -1,0 +1,65 @@
+"""Many commands of turfctl in one process: what each of them says, on a terminal or into a file, and how it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.program import ENVIRONMENT
+
+_LOOP = """
+import json, sys
+from turfmilter.cli.turfctl import main
+config, commands, mark = sys.argv[1:]
+for command in json.loads(commands):
+    try:
+        main(["-c", config, "quarantine", *command], prog_name="turfctl")
+    except SystemExit as left:
+        print(f"{mark}{left.code or 0}{mark}", end="", flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said, standard error among it, and its exit status."""
+
+    said: bytes
+    status: int
+
+
+def answers(config: Path, commands: Sequence[Sequence[str]], *, terminal: bool) -> Mapping[tuple[str, ...], Answer]:
+    """What each of the `commands` says.  Raises CalledProcessError when one ends the process."""
+    mark = secrets.token_hex(16)
+    line = [sys.executable, "-c", _LOOP, str(config), json.dumps(commands), mark]
+    said = _on_terminal(line) if terminal else _in_pipe(line)
+    *pieces, rest = said.split(mark.encode())
+    if rest or len(pieces) != 2 * len(commands):
+        raise AssertionError(f"it ended early: {said[-5000:]!r}")
+    given = zip(commands, pieces[::2], pieces[1::2], strict=True)
+    return {tuple(command): Answer(text, int(code)) for command, text, code in given}
+
+
+def _in_pipe(line: Sequence[str]) -> bytes:
+    return subprocess.run(line, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+
+
+def _on_terminal(line: Sequence[str]) -> bytes:
+    ours, its = pty.openpty()
+    with subprocess.Popen(line, env=ENVIRONMENT, stdin=its, stdout=its, stderr=its):
+        os.close(its)
+        seen = bytearray()
+        try:
+            while piece := os.read(ours, 65_536):
+                seen += piece
+        except OSError:  # EIO: the program has ended
+            pass
+        finally:
+            os.close(ours)
+    return bytes(seen)
