@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from turfmilter.core.entries import Source
 from turfmilter.core.entry import Entry, Problem
@@ -13,8 +13,7 @@ from turfmilter.core.pattern import Name
 from turfmilter.core.session import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The entry that decides about a client, if any does.
 
     `unsure` says that this cannot be told: DNS did not answer all, and what is missing could change the result.
@@ -28,6 +27,7 @@ class ClientTable:
     """Entries about clients.  The most specific one decides, on a tie the one that refuses.
 
     `exception_refuses` says which entries refuse: the plain ones of a deny list, the exceptions of an allow list.
+    `names` says that a name could change the result: only then DNS need be asked.
     Trust needs a name that is confirmed in both directions; a refusal also follows from a PTR name that is not,
     because its owner could as well have lied to pass.
     """
@@ -35,6 +35,7 @@ class ClientTable:
     def __init__(self, sources: Iterable[Source], *, exception_refuses: bool) -> None:
         self._exception_refuses = exception_refuses
         self._all = HostTable(sources, exception_wins=exception_refuses)
+        self.names = self._all.names
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -50,11 +51,6 @@ class ClientTable:
     def vast(self) -> Sequence[Entry]:
         """Entries that hold much of the Internet."""
         return self._all.vast
-
-    @property
-    def names(self) -> bool:
-        """True when a name could change the result: only then DNS need be asked."""
-        return self._all.names
 
     def changes(self, old: ClientTable) -> tuple[int, int]:
         """How many entries this table has that `old` had not, and how many it has no more."""

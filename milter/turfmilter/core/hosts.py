@@ -23,7 +23,7 @@ class HostTable:
     An address comes before a range (smaller first), before a network (longer prefix first);
     a deeper name before a shorter one, =name before name.
     On a tie the exception decides if `exception_wins`, else the plain entry.
-    `vast` are those that hold much of the Internet.
+    `vast` are those that hold much of the Internet; `names` says that there are names in it.
     `problems` are errors and doubts in the lines; with an error in it the table must not be used.
     `warnings` name the entries that are duplicates or make no difference.
     """
@@ -42,6 +42,7 @@ class HostTable:
         self.vast = tuple(map(self._entries.__getitem__, vast))
         self.problems = self._entries.problems
         self._names = PatternIndex(self._entries, names, exception_wins=exception_wins)
+        self.names = len(self._names) > 0
         sweeps = [Sweep(self._entries, intervals[version], exception_wins=exception_wins) for version in (4, 6)]
         self._segments = {version: sweep.segments for version, sweep in zip((4, 6), sweeps, strict=True)}
         found = [problem for sweep in sweeps for problem in (*sweep.duplicates, *sweep.useless)]
@@ -49,16 +50,12 @@ class HostTable:
         self._len = len(self._names) + sum(len(i.rows) for i in intervals.values())
         self._len -= sum(len(sweep.duplicates) for sweep in sweeps)
 
-    @property
-    def names(self) -> bool:
-        """True when a name could change the result: only then DNS need be asked."""
-        return len(self._names) > 0
-
     def match_address(self, address: IPAddress, today: date) -> Entry | None:
         """The most specific entry that stands, plain or exception; None when none holds `address`."""
         address = unmapped(address)
-        candidates = map(self._entries.__getitem__, self._segments[address.version].at(int(address)))
-        return next((entry for entry in candidates if entry.stands(today)), None)
+        rows = self._segments[address.version].at(int(address))
+        candidates = map(self._entries.__getitem__, rows)
+        return next((entry for entry in candidates if entry.stands(today)), None) if rows else None
 
     def match_name(self, domain: str, today: date, *, exception: bool | None = None) -> Entry | None:
         """The most specific entry that stands for the folded name `domain`; None when there is none.
@@ -79,7 +76,7 @@ class HostTable:
 
     def _wider(self, domain: str, exact: bool) -> list[Entry]:
         """The less specific names' entries that match all that a name matches, the most specific first."""
-        return self._names.around(Name, domain if exact else domain.partition(".")[2])
+        return self._names.each(self._names.around(Name, domain if exact else domain.partition(".")[2]))
 
     def _useless_names(self) -> Iterator[Problem]:
         if self._names:

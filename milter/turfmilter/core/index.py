@@ -70,16 +70,22 @@ class PatternIndex:
             slot = slots[place]
         return sorted(found, key=self._loses) if len(found) > 1 else found
 
-    def around(self, kind: type[Domain | Name], domain: str) -> list[Entry]:
-        """The entries that match `domain` because it lies in theirs, the deepest first."""
+    def each(self, wanted: Iterable[Parts]) -> list[Entry]:
+        """The entries with one of the patterns `wanted`, in the order of these."""
+        slots, mask = self._slots, self._mask
         found: list[Entry] = []
-        if domain.count(".") + 1 < self._shallowest:
-            return found
-        labels = domain.rsplit(".", self._depths[0])
-        for depth in self._depths:
-            if depth <= len(labels):
-                found += self.at((kind, ".".join(labels[-depth:]), False))
+        for parts in wanted:
+            if slots[hash(parts) & mask]:  # nearly always there is nothing
+                found += self.at(parts)
         return found
+
+    def around(self, kind: type[Domain | Name], domain: str) -> list[Parts]:
+        """The patterns of entries that match `domain` because it lies in theirs, the deepest first."""
+        if domain.count(".") + 1 < self._shallowest:
+            return []
+        labels = domain.rsplit(".", self._depths[0])
+        most = len(labels)
+        return [(kind, ".".join(labels[-depth:]), False) for depth in self._depths if depth <= most]
 
     def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Iterator[Problem]:
         """A warning if the entry in `row`, which has these parts, can never decide or changes nothing.

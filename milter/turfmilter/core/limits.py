@@ -63,8 +63,10 @@ class LimitTable:
 
     def of(self, session: Session) -> Limits:
         """The numbers for the message of `session`."""
-        applying = (cap.limits for cap in self.caps if cap.applies(session, self.listener, self.clock))
-        return next(applying, self.general)
+        for cap in self.caps:
+            if cap.applies(session, self.listener, self.clock):
+                return cap.limits
+        return self.general
 
     def any(self, name: str) -> bool:
         """True when the limit called `name` is set for anybody."""

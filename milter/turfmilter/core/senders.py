@@ -38,7 +38,7 @@ class SenderTable:
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
         """The most specific entry that stands, plain or exception; None when none matches."""
         address = (Address, mailbox.local, mailbox.domain)
-        candidates = (*self._index.at(address), *self._wider(address))
+        candidates = [*self._index.at(address), *self._wider(address)]
         return next((entry for entry in candidates if entry.stands(today)), None) if candidates else None
 
     def changes(self, old: SenderTable) -> tuple[int, int]:
@@ -57,19 +57,19 @@ class SenderTable:
         index, kind = self._index, parts[0]
         if kind is Domain:
             _, domain, exact = parts
-            return index.around(Domain, domain if exact else domain.partition(".")[2])
+            return index.each(index.around(Domain, domain if exact else domain.partition(".")[2]))
         if kind is Local:
             return []
         _, local, domain = parts
         wider: list[Entry] = []
         if kind is Address and domain in self._globs:
             wider += [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
+        patterns = index.around(Domain, domain)
         if Domain in self._kinds:
-            wider += index.at((Domain, domain, True))
-        wider += index.around(Domain, domain)
+            patterns.insert(0, (Domain, domain, True))
         if kind is Address and Local in self._kinds:
-            wider += index.at((Local, local))
-        return wider
+            patterns.append((Local, local))
+        return wider + index.each(patterns)
 
     def _useless(self) -> Iterator[Problem]:
         """Warnings about entries that never decide or change nothing."""
