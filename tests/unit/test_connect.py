@@ -111,6 +111,7 @@ def test_trust_needs_a_confirmed_name_and_a_refusal_does_not(
         ("<postmaster@ours.example>", "pass"),
         ("<Postmaster@OURS.example>", "pass"),
         ("<postmaster>", "pass"),
+        (r'<"post\master"@ours.example>', "pass"),
         ("<postmaster@elsewhere.example>", "refuse 192.0.2.9"),
         ("<postmaster%elsewhere.example@ours.example>", "refuse 192.0.2.9"),
         ('<"postmaster@elsewhere.example"@ours.example>', "refuse 192.0.2.9"),

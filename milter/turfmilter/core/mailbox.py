@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 import idna
 import idna.uts46data  # now: idna loads it at the first international name, when root is somebody else already
@@ -15,8 +15,7 @@ _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 §3.1
 _LONGEST = 253  # RFC 1035 §2.3.4; IDNA takes quadratic time
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """One address: local part and domain, both folded.
 
     `domain` is a name in A-labels, "[192.0.2.1]" for an address literal, or "" when the text had none.
@@ -29,7 +28,7 @@ class Mailbox:
     @property
     def literal(self) -> IPAddress | None:
         """The address of a domain literal (RFC 5321 §4.1.3), or None for a name."""
-        return literal_address(self.domain)
+        return literal_address(self.domain) if self.domain.startswith("[") else None
 
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}" if self.domain else self.local

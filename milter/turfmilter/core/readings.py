@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
@@ -20,8 +21,7 @@ _LONGEST = 1024  # more than any address that SMTP can carry: NFKC takes quadrat
 _MOST = 32  # more readings than anybody needs: a text of that many layers is an attack
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
+class Readings(NamedTuple):
     """All addresses that one text can mean, the address itself first; none when it cannot be read.
 
     `plain` says that nothing is hidden: it is local@domain, and the MTA's resolution need not be asked.
@@ -34,15 +34,10 @@ class Readings:
         return bool(self.mailboxes)
 
 
+@lru_cache(maxsize=128)  # several rules read a recipient, and few are written to at the same time
 def read(text: str) -> Readings:
     """The readings of the address in `text`, with or without <>."""
-    simple = _PLAIN.fullmatch(text)
-    if simple and text.startswith("<") == text.endswith(">") and not _disguised(text, simple[1]):
-        return Readings((mailbox_of(simple[1], simple[2]),), plain=True)
-    try:
-        return Readings(tuple(_all(text)), plain=False)
-    except Unreadable:
-        return Readings((), plain=False)
+    return _read(text)
 
 
 def read_sender(text: str) -> Mailbox:
@@ -51,7 +46,7 @@ def read_sender(text: str) -> Mailbox:
     Where it has no domain, it is the one that hides in it: Postfix makes x@dom of dom!x.
     What cannot be read is cut behind its last domain, so that this still counts.
     """
-    readings = read(text)
+    readings = _read(text)
     if readings.plain:
         return readings.mailboxes[0]
     try:
@@ -61,6 +56,16 @@ def read_sender(text: str) -> Mailbox:
         return mailbox_of(cut[1], cut[2]) if cut else mailbox_of(text.strip("<> \t"), "")
     hidden = () if domain else readings.mailboxes
     return next((mailbox for mailbox in hidden if mailbox.domain), mailbox_of(local, domain))
+
+
+def _read(text: str) -> Readings:
+    simple = _PLAIN.fullmatch(text)
+    if simple and text.startswith("<") == text.endswith(">") and not _disguised(text, simple[1]):
+        return Readings((mailbox_of(simple[1], simple[2]),), plain=True)
+    try:
+        return Readings(tuple(_all(text)), plain=False)
+    except Unreadable:
+        return Readings((), plain=False)
 
 
 def _disguised(text: str, local: str) -> bool:

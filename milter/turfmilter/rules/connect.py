@@ -52,12 +52,10 @@ class ConnectAtRcpt(_Connect):
 
     def _is_postmaster(self, recipient: Recipient) -> bool:
         """RFC 5321 §4.5.1: postmaster, also without a domain, is how whoever is refused asks why."""
-        if "postmaster" not in recipient.text.casefold():
+        mailboxes = read(recipient.text).mailboxes
+        if len(mailboxes) != 1 or mailboxes[0].local != "postmaster":  # any other may hide whom it is really for
             return False
-        mailbox, *hidden = read(recipient.text).mailboxes or (None,)
-        if mailbox is None or hidden or mailbox.local != "postmaster":
-            return False
-        return not mailbox.domain or self.domains.hold(mailbox)
+        return not mailboxes[0].domain or self.domains.hold(mailboxes[0])
 
 
 class ConnectAtOnce(_Connect):

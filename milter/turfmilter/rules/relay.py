@@ -56,10 +56,10 @@ class Relay(Rule):
 
     def _everywhere(self, readings: Readings, recipient: Recipient, fits: Callable[[Mailbox], bool]) -> bool:
         """True when every reading fits; where the text hides something, the MTA's resolution must fit too."""
-        if not readings or not all(map(fits, readings.mailboxes)):
-            return False
         if readings.plain:
-            return True
+            return fits(readings.mailboxes[0])
+        if not readings.mailboxes or not all(map(fits, readings.mailboxes)):
+            return False
         resolved = read(recipient.resolved).mailboxes if recipient.resolved else ()
         return bool(resolved) and all(map(fits, resolved))
 
