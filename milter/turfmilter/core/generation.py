@@ -44,6 +44,8 @@ class Generation:
 
     def policy(self, connection: Connection) -> Policy:
         """The policy of the listener that `connection` came in through, else the general one."""
+        if not self.listeners:
+            return self.default
         taking = [pair for pair in self.listeners if pair[0].takes(connection)]
         return max(taking, key=lambda pair: pair[0].conditions)[1] if taking else self.default
 

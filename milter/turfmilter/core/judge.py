@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
@@ -15,7 +13,6 @@ from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session, bare
 
-_NO_FIELDS: Mapping[str, Sequence[str]] = MappingProxyType({})
 _NOTHING_KNOWN = Session(Connection())
 _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
@@ -28,7 +25,7 @@ class Judge:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self.policy = generation.default
-        self._session = _NOTHING_KNOWN
+        self._between = _NOTHING_KNOWN  # what is known between two messages
         self._connected = False
         self._trials_at_connect: tuple[str, ...] = ()
         self._forget()
@@ -46,7 +43,7 @@ class Judge:
     def connect(self, connection: Connection) -> Verdict:
         """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
         self.policy = self.generation.policy(connection)
-        self._session = Session(connection, self.policy.listener or connection.daemon)
+        self._between = Session(connection, self.policy.listener or connection.daemon)
         self._connected = True
         self._trials_at_connect = ()
         self._forget()
@@ -58,8 +55,8 @@ class Judge:
 
     def helo(self, helo: str) -> None:
         """HELO or EHLO, again after STARTTLS; it ends a transaction (RFC 5321 §4.1.4)."""
+        self._between = self._between._replace(helo=helo)
         self._forget()
-        self._session = self._session._replace(helo=helo)
 
     def mail(self, text: str, params: tuple[str, ...], *, account: str, tls: bool) -> None:
         """MAIL FROM: a new message.  A refusal is answered at each RCPT.
@@ -68,7 +65,7 @@ class Judge:
         """
         self._forget()
         envelope = Envelope(Sender(text, params, read_sender(text)), self._recipients)
-        self._session = self._session._replace(envelope=envelope, account=account, tls=tls)
+        self._session = self._between._replace(envelope=envelope, account=account, tls=tls)
         if self._connected:
             self._standing = self._ask(Stage.MAIL)
 
@@ -113,8 +110,8 @@ class Judge:
 
     def accepted(self) -> None:
         """The MTA has been told that this message is taken: it counts for the session."""
-        session = self._session
-        self._session = session._replace(messages=session.messages + 1, octets=session.octets + self._size)
+        messages, octets = self._between.messages + 1, self._between.octets + self._size
+        self._between = self._between._replace(messages=messages, octets=octets)
 
     def abort(self) -> None:
         """The transaction is over without a message; the connection goes on."""
@@ -148,7 +145,7 @@ class Judge:
         return False
 
     def _forget(self) -> None:
-        self._session = self._session._replace(envelope=None, authors=None, fields=_NO_FIELDS, size=0)
+        self._session = self._between
         self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
         self._fields: dict[str, list[str]] = {}
         self._size = 0
@@ -163,8 +160,8 @@ class Judge:
 
     def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
         """The first refusal; a hold is kept in mind, because a later refusal still refuses."""
-        for clause in self.policy.asked(stage):
-            finding = getattr(clause.rule, stage)(self._session, *event)
+        for look, clause in self.policy.questions(stage):
+            finding = look(self._session, *event)
             if finding is None:
                 continue
             verdict = clause.verdict(finding)
@@ -188,6 +185,7 @@ class Judge:
 
     def _settled(self, *later: Stage) -> Verdict:
         """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""
+        if self._standing is not CONTINUE or self._session.envelope is None or any(map(self.policy.asked, later)):
+            return CONTINUE
         outcome = self.outcome()
-        final = outcome.action is Action.ACCEPT and not outcome.changes and self._standing is CONTINUE
-        return outcome if final and self._session.envelope and not any(map(self.policy.asked, later)) else CONTINUE
+        return outcome if outcome.action is Action.ACCEPT and not outcome.changes else CONTINUE

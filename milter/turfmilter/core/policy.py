@@ -51,6 +51,10 @@ class Clause:
         return Verdict(self.action, finding, self.reply)
 
 
+# The method of a rule that looks at a stage, and the clause that it belongs to.
+Question = tuple[Callable[..., Finding | None], Clause]
+
+
 def _refusal(finding: Finding, reply: Reply) -> Verdict:
     return Verdict(Action.REJECT if reply.permanent else Action.TEMPFAIL, finding, reply)
 
@@ -70,6 +74,10 @@ class Policy:
         """The clauses whose rules look at `stage`; negotiation follows from this."""
         return self._asked[stage]
 
+    def questions(self, stage: Stage) -> tuple[Question, ...]:
+        """What is asked at `stage`, in this order."""
+        return self._questions[stage]
+
     @cached_property
     def wants(self) -> frozenset[str]:
         """The header fields that a rule reads, in lower case."""
@@ -88,3 +96,7 @@ class Policy:
     @cached_property
     def _asked(self) -> dict[Stage, tuple[Clause, ...]]:
         return {stage: tuple(c for c in self.clauses if c.rule.looks_at(stage)) for stage in Stage}
+
+    @cached_property
+    def _questions(self) -> dict[Stage, tuple[Question, ...]]:
+        return {stage: tuple((getattr(c.rule, stage), c) for c in asked) for stage, asked in self._asked.items()}

@@ -11,8 +11,8 @@ from turfmilter.core.escape import escape
 from turfmilter.core.ports import Level
 from turfmilter.core.record import Record
 
-# The keys of policy.md in their order, each with the value that means absent.
-_KEYS = tuple(Record._field_defaults.items())
+# The keys of policy.md in their order, each with the value that means absent; the queue id stands before them.
+_KEYS = tuple(Record._field_defaults.items())[1:]
 _PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
 _MOST = 10  # items of a list; nrcpt says how many recipients there are
 _LONGEST = 224  # octets of one value: the 32 values that there can be then fit into 8 KiB
@@ -30,8 +30,8 @@ class Form:
 
 def text(record: Record) -> str:
     """The queue id, then key=value pairs; quoted and escaped, so that nobody outside can forge a line."""
-    pairs = [f"{key}={_text(value)}" for key, value in _present(record)]
-    return f"{_quoted(record.queue_id or 'NOQUEUE')}: {' '.join(pairs)}"
+    pairs = " ".join([f"{key}={_text(value)}" for key, value in _present(record)])
+    return f"{_quoted(record.queue_id or 'NOQUEUE')}: {pairs}"
 
 
 def json(record: Record) -> str:
@@ -54,15 +54,14 @@ JSON = Form(json, json_notice)
 
 
 def _present(record: Record) -> list[tuple[str, object]]:
-    _queue_id, *pairs = zip(_KEYS, record, strict=True)
-    return [(key, value) for (key, absent), value in pairs if value != absent]
+    return [(key, value) for (key, absent), value in zip(_KEYS, record[1:], strict=True) if value != absent]
 
 
 def _text(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value) if value else "<>"  # only the sender can be empty and yet be there
     if isinstance(value, tuple):
-        return ",".join(map(_quoted, value[:_MOST]))
+        return ",".join([_quoted(item) for item in value[:_MOST]])
     return str(value)
 
 
