@@ -104,7 +104,7 @@ class Truth:
         """There is no message any more."""
         self._begun = self._refused = self._held = False
         self._account = ""
-        self._froms: list[str] = []
+        self.fields: list[tuple[str, str]] = []
         self.passed: list[Recipient] = []
 
     def mail(self, text: str, account: str) -> None:
@@ -118,11 +118,11 @@ class Truth:
             self.passed.append(recipient)
 
     def header(self, name: str, value: str) -> None:
-        if name.lower() == "from":
-            self._froms.append(value)
+        self.fields.append((name, value))
 
     def end_of_headers(self) -> None:
-        self._look_at({mailbox.domain for mailbox in read_authors(self._froms).mailboxes})
+        froms = [value for name, value in self.fields if name.lower() == "from"]
+        self._look_at({mailbox.domain for mailbox in read_authors(froms).mailboxes})
 
     def _look_at(self, domains: set[str]) -> None:
         self._refused |= self._enforced and "refused.example" in domains
@@ -206,13 +206,14 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
             return verdict
         case "header", name, value:
             truth.header(name, value)
-            judge.header(name, value.encode("utf-8", "surrogateescape"), len(name) + len(value) + 3)
             return None
         case "body", octets:
-            judge.body(octets)
+            judge.seen(octets)
             return None
         case ("end_of_headers",):
             truth.end_of_headers()
+            fields = [(name, value.encode("utf-8", "surrogateescape")) for name, value in truth.fields]
+            return judge.end_of_headers(fields)
         case (("connect" | "helo" | "abort"), *_):
             truth.forget()
     kind, *arguments = event

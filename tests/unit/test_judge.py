@@ -22,6 +22,7 @@ SORRY = Reply(550, "5.7.1", "sorry")
 LATER = Reply(451, "4.7.1", "later")
 TODAY = date(2027, 1, 31)
 DENIED = Reply(554, "5.7.1", "denied")
+CONTENT = 45  # bytes of a message
 
 ALICE, BOB = Recipient("<alice@ours.example>"), Recipient("<bob@ours.example>")
 POSTMASTER = Recipient("<postmaster@ours.example>")
@@ -122,9 +123,9 @@ def content(it: Judge, author: str = "good@there.example") -> list[Verdict]:
     """The verdicts on DATA, on the end of the header and on the end of the message; CONTINUE goes on."""
     verdicts = [it.data()]
     if verdicts[-1] is CONTINUE:
-        it.header("Subject", b"bad", 14)
-        it.header("From", author.encode("utf-8", "surrogateescape"), 7 + len(author))
-        verdicts.append(it.end_of_headers())
+        fields = [("Subject", b"bad"), ("From", author.encode("utf-8", "surrogateescape"))]
+        verdicts.append(it.end_of_headers(fields))
+        it.seen(CONTENT)
     if verdicts[-1] is CONTINUE:
         verdicts.append(it.end())
     return verdicts
@@ -425,16 +426,14 @@ def test_the_parameters_of_sender_and_recipients_are_kept() -> None:
 def test_from_is_known_in_any_case(name: str) -> None:
     it = judge(rejecting(Stage.HEADERS))
     begin(it)
-    it.header(name, b"bad@there.example", 20)
-    assert it.end_of_headers() == REJECTED[Stage.HEADERS]
+    assert it.end_of_headers([(name, b"bad@there.example")]) == REJECTED[Stage.HEADERS]
 
 
 @pytest.mark.parametrize("name", ["Sender", "Reply-To", "X-From", "From-", "Resent-From", "Fr\u00f6m", ""])
 def test_no_other_field_names_an_author(name: str) -> None:
     it = judge(rejecting(Stage.HEADERS))
     begin(it)
-    it.header(name, b"bad@there.example", 20)
-    assert it.end_of_headers() is ACCEPT
+    assert it.end_of_headers([(name, b"bad@there.example")]) is ACCEPT
 
 
 def test_a_refusal_at_the_end_of_the_header_stands_whatever_the_mta_goes_on_to_say() -> None:
@@ -579,14 +578,13 @@ def test_changes_of_one_message_are_not_made_to_the_next() -> None:
     assert [message(it, GOOD, [ALICE])[-1].changes for _ in range(2)] == [(STAMPED,)] * 2
 
 
-def test_the_size_of_a_message_is_that_of_its_header_and_body() -> None:
+def test_the_size_of_a_message_is_that_of_all_that_was_seen() -> None:
     it = judge(rejecting(Stage.END))
     begin(it)
     it.rcpt(ALICE)
-    it.header("From", b"good@there.example", 26)
-    it.end_of_headers()
-    it.body(1000)
-    it.body(200)
+    it.end_of_headers([("From", b"good@there.example")])
+    it.seen(26)
+    it.seen(1200)
     it.end()
     assert (it.session.size, it.session.messages, it.session.octets) == (1226, 0, 0)
 
@@ -598,10 +596,10 @@ def test_messages_count_for_the_session_once_the_mta_was_told_that_they_are_take
         if taken:
             it.accepted()
         it.abort()
-    one = len("Subject: bad\r\n") + len("From: good@there.example") + 1
-    assert (it.session.messages, it.session.octets) == (2, 2 * one)
+    begin(it)
+    assert (it.session.messages, it.session.octets) == (2, 2 * CONTENT)
     it.helo("again.example")
-    assert (it.session.messages, it.session.octets) == (2, 2 * one)
+    assert (it.session.messages, it.session.octets) == (2, 2 * CONTENT)
     it.connect(Connection())
     assert (it.session.messages, it.session.octets) == (0, 0)
 
@@ -612,9 +610,7 @@ def test_only_the_fields_that_a_rule_wants_are_kept() -> None:
 
     it = judge(Clause(Wants("bad"), Action.REJECT, SORRY))
     begin(it)
-    for name, value in [("X-Seen", "1"), ("x-seen", "2"), ("Subject", "3"), ("X-SEEN", "")]:
-        it.header(name, value.encode(), 9)
-    it.end_of_headers()
+    it.end_of_headers([("X-Seen", b"1"), ("x-seen", b"2"), ("Subject", b"3"), ("X-SEEN", b"")])
     assert it.session.fields == {"x-seen": ["1", "2", ""]}
 
 

@@ -158,7 +158,7 @@ def test_no_order_of_events_lets_a_session_send_more_than_its_cap(events: list[o
             case "eoh":
                 judging.end_of_headers()
             case "body", int(octets):
-                judging.body(octets)
+                judging.seen(octets)
                 size += octets
             case "end":
                 taken = judging.end().action is Action.ACCEPT

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turfmilter.mta.transcript import Transcript
+from turfmilter.mta.transcript import transcript
 
 
 @pytest.mark.parametrize(
@@ -28,23 +28,14 @@ from turfmilter.mta.transcript import Transcript
     ],
 )
 def test_a_header_field_keeps_its_bytes(name: str, value: bytes, shown: bytes) -> None:
-    transcript = Transcript(leading_space=True)
-    transcript.header(name, value)
-    assert transcript.head() == shown + b"\r\n"
+    assert transcript([(name, value)], leading_space=True) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(b"x", b"X: x\r\n"), (b"", b"X: \r\n"), (b" x", b"X:  x\r\n"), (b"\tx", b"X: \tx\r\n")]
 )
 def test_without_leading_space_one_blank_stands_behind_the_colon(value: bytes, shown: bytes) -> None:
-    transcript = Transcript(leading_space=False)
-    transcript.header("X", value)
-    assert transcript.head() == shown + b"\r\n"
-
-
-@pytest.mark.parametrize("leading_space", [True, False])
-def test_a_message_without_headers_begins_with_its_empty_line(leading_space: bool) -> None:
-    assert Transcript(leading_space).head() == b"\r\n"
+    assert transcript([("X", value)], leading_space=False) == shown
 
 
 FIELDS = st.lists(st.tuples(st.sampled_from(["A", "From", "X-Y"]), st.binary(max_size=20)), max_size=8)
@@ -53,10 +44,7 @@ FIELDS = st.lists(st.tuples(st.sampled_from(["A", "From", "X-Y"]), st.binary(max
 @settings(deadline=None)
 @given(fields=FIELDS)
 def test_fields_stay_in_their_order_and_no_line_ends_otherwise(fields: list[tuple[str, bytes]]) -> None:
-    transcript = Transcript(leading_space=True)
-    for name, value in fields:
-        transcript.header(name, value)
-    head = transcript.head()
+    head = transcript(fields, leading_space=True)
     assert b"\n" not in head.replace(b"\r\n", b"")
     shown = [name.encode() + b":" + value for name, value in fields]
-    assert head.replace(b"\r\n", b"\n") == b"".join(s.replace(b"\r\n", b"\n") + b"\n" for s in [*shown, b""])
+    assert head.replace(b"\r\n", b"\n") == b"".join(s.replace(b"\r\n", b"\n") + b"\n" for s in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from turfmilter.core.authors import read_authors
@@ -80,22 +81,19 @@ class Judge:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
         return self._settled(Stage.HEADERS, Stage.END)
 
-    def header(self, name: str, value: bytes, octets: int) -> None:
-        """One header field, `octets` long."""
-        self._size += octets
-        name = name.lower()
-        if name in self.policy.wants:
-            self._fields.setdefault(name, []).append(value.decode("utf-8", "surrogateescape"))
-
-    def end_of_headers(self) -> Verdict:
-        """All header fields are known.  ACCEPT when nothing in the body can change that."""
-        authors = read_authors(self._fields.get("from", ()))
-        self._session = self._session._replace(authors=authors, fields=self._fields)
+    def end_of_headers(self, fields: Iterable[tuple[str, bytes]] = ()) -> Verdict:
+        """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that."""
+        wants = self.policy.wants
+        wanted: dict[str, list[str]] = {}
+        for name, value in fields:
+            if (folded := name.lower()) in wants:
+                wanted.setdefault(folded, []).append(value.decode("utf-8", "surrogateescape"))
+        self._session = self._session._replace(authors=read_authors(wanted.get("from", ())), fields=wanted)
         self._standing = self._first(Stage.HEADERS)
         return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
 
-    def body(self, octets: int) -> bool:
-        """A part of the body, `octets` long; False when the message is too big already, so that no more is needed."""
+    def seen(self, octets: int) -> bool:
+        """So much more of the message has been seen; False when it is too big already: then no more is needed."""
         self._size += octets
         return not self._is_too_big()
 
@@ -147,7 +145,6 @@ class Judge:
     def _forget(self) -> None:
         self._session = self._between
         self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
-        self._fields: dict[str, list[str]] = {}
         self._size = 0
         self._changes: list[Change] = []
         self._held: tuple[Clause, Verdict] | None = None

@@ -6,9 +6,11 @@ from typing import Any
 
 import milter
 
-from turfmilter.core.finding import Action, Change, Verdict
+from turfmilter.core.finding import CONTINUE, Action, Change, Verdict
 from turfmilter.core.reply import Reply
 from turfmilter.mta.recipients import deletable
+
+_CONTINUE = int(milter.CONTINUE)
 
 
 def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> int:
@@ -18,13 +20,15 @@ def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> in
 
     A reply never precedes anything but its own refusal: libmilter would keep it for a later one.
     """
+    if verdict is CONTINUE:
+        return _CONTINUE
     if verdict.reply is not None:
         return refuse(context, verdict.reply)
     for change in verdict.changes:
         _apply(context, change, " " if leading_space else "")
     match verdict.action:
         case Action.CONTINUE:
-            return int(milter.CONTINUE)
+            return _CONTINUE
         case Action.ACCEPT:
             return int(milter.ACCEPT)
         case Action.HOLD | Action.DISCARD if verdict.partly:

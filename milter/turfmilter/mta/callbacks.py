@@ -13,7 +13,8 @@ import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
 from turfmilter.core.judge import Judge
-from turfmilter.core.ports import Names, QuarantineError
+from turfmilter.core.ports import QuarantineError
+from turfmilter.core.readings import read
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import record, slip
 from turfmilter.core.session import Recipient
@@ -24,9 +25,10 @@ from turfmilter.mta.negotiation import Terms, lacking, negotiate
 from turfmilter.mta.peer import connection
 from turfmilter.mta.recipients import deletable
 from turfmilter.mta.service import Service
-from turfmilter.mta.transcript import Transcript
+from turfmilter.mta.transcript import transcript
 from turfmilter.mta.undelivered import undelivered
 
+_NOTHING_AGREED = Terms()
 _CONTINUE, _NO_REPLY = int(milter.CONTINUE), int(milter.NOREPLY)
 
 _Callback = Callable[..., int]
@@ -62,11 +64,11 @@ class Callbacks:
         self._macros = Macros(context)
         self._service = service
         self._judge = Judge(service.generation())
-        self._terms = Terms()
+        self._terms = _NOTHING_AGREED
         self._broken = False
         self._seconds = 0.0
         self._begun = 0.0
-        self._transcript: Transcript | None = None
+        self._fields: list[tuple[str, bytes]] = []
         self._hold: Hold | None = None
         service.sessions.opened()
 
@@ -82,9 +84,11 @@ class Callbacks:
     @_guarded(milter.P_NR_CONN)
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
         """`hostname` says less than the macros do."""
-        client = connection(family, hostaddr, self._macros, self._names())
+        generation = self._judge.generation
+        names = self._service.names if generation.needs_names else None
+        client = connection(family, hostaddr, self._macros, names, generation.facts)
         self._service.watch(client)
-        self._service.remarks.make(undelivered(self._judge.generation, client, self._macros))
+        self._service.remarks.make(undelivered(generation, client, self._macros))
         verdict = self._judge.connect(client)
         if verdict.reply:
             self._log(verdict, ())
@@ -103,15 +107,17 @@ class Callbacks:
         self._clear()
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
-        self._judge.mail(
-            _text(sender), tuple(map(_text, params)), account=account, tls=bool(self._macros["{tls_version}"])
-        )
+        tls = "tls" in self._judge.generation.facts and bool(self._macros["{tls_version}"])
+        self._judge.mail(_text(sender), tuple(map(_text, params)), account=account, tls=tls)
         return _CONTINUE
 
     @_guarded()
     def envrcpt(self, to: bytes, *params: bytes) -> int:
         """RCPT TO."""
-        recipient = Recipient(_text(to), tuple(map(_text, params)), self._macros["{rcpt_addr}"])
+        text = _text(to)
+        # What the MTA makes of it is asked for only where the text hides something.
+        resolved = "" if read(text).plain else self._macros["{rcpt_addr}"]
+        recipient = Recipient(text, tuple(map(_text, params)), resolved)
         verdict = self._judge.rcpt(recipient)
         if verdict is not CONTINUE:
             self._log(verdict, (recipient,))
@@ -120,37 +126,26 @@ class Callbacks:
     @_guarded()
     def data(self) -> int:
         """All recipients are known."""
-        if self._judge.policy.may_hold:
-            self._transcript = Transcript(self._terms.leading_space)
         return self._answer(self._judge.data())
 
-    @_guarded(milter.P_NR_HDR)
     def header(self, name: str, value: bytes) -> int:
-        """One header field, its bytes as they are."""
-        bare_folds = value.count(b"\n") - value.count(b"\r\n")  # both MTAs show a fold without its CR
-        octets = len(name) + len(value) + bare_folds + 3  # the colon and CRLF
-        self._judge.header(name, value, octets)
-        if self._transcript:
-            self._transcript.header(name, value)
-        return _CONTINUE
+        """One header field, its bytes as they are: only kept here, for a message can have half a million."""
+        self._fields.append((name, value))
+        return _NO_REPLY if self._terms.protocol & milter.P_NR_HDR else _CONTINUE
 
     @_guarded()
     def eoh(self) -> int:
         """The authors are known, and so is whether the message is held."""
-        verdict = self._judge.end_of_headers()
-        outcome = self._judge.outcome()
-        quarantine = self._judge.policy.quarantine
-        if outcome.action is Action.HOLD and self._transcript and quarantine:
-            now = self._service.clock.now()
-            self._hold = Hold(quarantine, slip(self._judge.session, outcome, self._macros["i"], now))
-            self._hold.write(self._transcript.head())
-        self._transcript = None
+        verdict = self._judge.end_of_headers(self._fields)
+        if verdict is CONTINUE:
+            self._keep_header()
+        self._fields = []
         return self._answer(verdict)
 
     @_guarded()
     def body(self, chunk: bytes) -> int:
         """A part of the body."""
-        wanted = self._judge.body(len(chunk))
+        wanted = self._judge.seen(len(chunk))
         if self._hold is None:
             wanted = wanted and self._judge.generation.measures
         elif wanted and not self._hold.failed:
@@ -184,9 +179,18 @@ class Callbacks:
         self._service.sessions.closed()
         return _CONTINUE
 
-    def _names(self) -> Names | None:
-        """Who looks names up, if a rule of any listener needs one."""
-        return self._service.names if self._judge.generation.needs_names else None
+    def _keep_header(self) -> None:
+        """Count the header where its size is asked for, and begin to hold the message if it has to be."""
+        outcome, quarantine = self._judge.outcome(), self._judge.policy.quarantine
+        held = outcome.action is Action.HOLD and quarantine
+        if not held and not self._judge.generation.measures:
+            return
+        header = transcript(self._fields, leading_space=self._terms.leading_space)
+        self._judge.seen(len(header))
+        if held:
+            now = self._service.clock.now()
+            self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
+            self._hold.write(header + b"\r\n")
 
     def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
         return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)
@@ -222,7 +226,8 @@ class Callbacks:
         """Forget the message; what was begun of it in the quarantine is removed."""
         if self._hold:
             self._hold.abandon()
-        self._hold = self._transcript = None
+            self._hold = None
+        self._fields = []
         self._seconds = 0.0
 
     def _fail(self, stage: str, error: Exception) -> int:
