@@ -46,7 +46,7 @@ def peer(
     names: Names | None = None,
     **macros: str,
 ) -> Connection:
-    return connection(family, hostaddr, Sent(**macros), names)
+    return connection(family, hostaddr, Sent(**macros), names, {"host", "local_address", "port"})
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_look_up_is_begun_and_not_waited_for() -> None:
 
 @pytest.mark.parametrize("host", ["mx.ours.test", ""])
 def test_the_mta_says_what_its_own_name_is(host: str) -> None:
-    assert connection(socket.AF_INET, None, Sent(j=host), None).host == host
+    assert peer(socket.AF_INET, None, j=host).host == host
 
 
 @pytest.mark.parametrize(
@@ -213,3 +213,9 @@ def test_a_local_submission_is_told_apart(family: int, hostaddr: Any, macros: di
 )
 def test_anything_else_that_looks_odd_is_a_client(family: int, hostaddr: Any, macros: dict[str, str]) -> None:
     assert not peer(family, hostaddr, **macros).local
+
+
+def test_macros_that_no_rule_looks_at_are_not_asked_for() -> None:
+    macros = Sent(j="mx.ours.test", daemon_addr="192.0.2.1", daemon_port="25", daemon_name="MTA")
+    seen = connection(socket.AF_INET, ("192.0.2.7", 40000), macros, None, ())
+    assert (seen.host, seen.local_address, seen.port, seen.daemon) == ("", None, 0, "MTA")

@@ -68,6 +68,14 @@ class Generation:
         """True when a client's name can change a result at any listener."""
         return any(policy.needs_names for policy in self.policies)
 
+    @cached_property
+    def facts(self) -> frozenset[str]:
+        """Which of "host", "local_address", "port" and "tls" can change a result: the others are not asked for."""
+        conditions = [listener for listener, _ in self.listeners]
+        wanted = {"port": any(c.ports for c in conditions), "local_address": any(c.addresses for c in conditions)}
+        rules = (clause.rule.facts for policy in self.policies for clause in policy.clauses)
+        return frozenset(fact for fact, needed in wanted.items() if needed).union(*rules)
+
     def does(self, *actions: Action) -> bool:
         """True when a finding of any rule can lead to one of `actions`; in trial it leads to none."""
         return not self._actions.isdisjoint(actions)

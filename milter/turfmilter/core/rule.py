@@ -32,6 +32,11 @@ class Rule:
     measures: ClassVar[bool] = False
 
     @property
+    def facts(self) -> frozenset[str]:
+        """Which of "host", "local_address" and "tls" it looks at: others are not asked for."""
+        return frozenset()
+
+    @property
     def needs_names(self) -> bool:
         """True when the client's name can change what the rule finds: the look-up then starts at connect."""
         return False

@@ -123,6 +123,7 @@ MACROS = {
 
 # A request replaces the MTA's own list for that stage: everything we want of a stage must stand here.
 WANTED = {stage: tuple(name for name, macro in MACROS.items() if stage in macro.stages) for stage in STAGES}
+_REQUESTS = tuple((stage, " ".join(names)) for stage, names in WANTED.items())
 
 
 class Macros:
@@ -133,8 +134,8 @@ class Macros:
 
     def ask(self) -> None:
         """Tell the MTA what we want; only possible during negotiation."""
-        for stage, names in WANTED.items():
-            self._context.setsymlist(stage, " ".join(names))
+        for stage, names in _REQUESTS:
+            self._context.setsymlist(stage, names)
 
     def __getitem__(self, name: str) -> str:
         """The value, or "" when the MTA sent none or one that is no UTF-8 (pymilter cannot hand that over)."""

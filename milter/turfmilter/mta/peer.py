@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
@@ -15,10 +16,11 @@ from turfmilter.mta.macros import Macros
 _DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")
 
 
-def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None) -> Connection:
+def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, facts: Collection[str]) -> Connection:
     """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None.
 
     `names` starts the look-up of a client that the MTA has not confirmed; None where no rule needs a name.
+    `facts` are those that a rule looks at: each macro costs a call.
     """
     address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
     client = _client(address)
@@ -28,10 +30,10 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None) 
         client=client,
         name=name,
         names=_lookup(name, client, None if local else names),
-        local_address=_local_address(macros),
-        port=_number(macros["{daemon_port}"]),
+        local_address=_local_address(macros) if "local_address" in facts else None,
+        port=_number(macros["{daemon_port}"]) if "port" in facts else 0,
         daemon=macros["{daemon_name}"],
-        host=macros["j"],
+        host=macros["j"] if "host" in facts else "",
         local=local,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from turfmilter.core.ports import Log
 
@@ -16,8 +16,10 @@ class Remarks:
         self._lock = threading.Lock()
         self._made: set[str] = set()
 
-    def make(self, sentences: Iterable[str]) -> None:
+    def make(self, sentences: Collection[str]) -> None:
         """Log those that have not been logged yet."""
+        if not sentences:
+            return
         with self._lock:
             for sentence in sentences:
                 if sentence not in self._made:

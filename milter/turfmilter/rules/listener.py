@@ -21,6 +21,7 @@ class RequireTls(Rule):
     """Refuses clients that have not started TLS (RFC 3207 §4)."""
 
     name = "require_tls"
+    facts = frozenset({"tls"})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for an unencrypted connection."""

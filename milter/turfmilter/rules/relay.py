@@ -39,6 +39,12 @@ class Relay(Rule):
     clock: Clock
 
     @property
+    def facts(self) -> frozenset[str]:
+        """What its steps look at."""
+        wanted = {"local_address": len(self.interfaces) > 0, "tls": self.accounts_need_tls}
+        return frozenset(fact for fact, needed in wanted.items() if needed)
+
+    @property
     def needs_names(self) -> bool:
         """True when the deny or the allow list holds a name."""
         return self.deny.names or self.allow.names

@@ -69,6 +69,7 @@ class StampName(_NeedsNames):
     """Writes the result into the header, and blocks nothing.  `authserv_id` "" is the MTA's own name."""
 
     name = "reverse_name"
+    facts = frozenset({"host"})
 
     authserv_id: str
 
@@ -89,6 +90,7 @@ class RemoveForged(Rule):
 
     name = "remove_forged"
     wants = frozenset({FIELD.lower()})
+    facts = frozenset({"host"})
 
     authserv_id: str
 
