@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 from itertools import accumulate, repeat
 
 from turfmilter.core.entry import Entry, Problem, Where
@@ -85,7 +84,6 @@ def made_elsewhere(name: str, entries: Sequence[Entry]) -> Source:
 # The mark of a row: the last day of its entry, and whether it is plain and an exception; 0 is no entry.
 NEVER = date.max.toordinal()
 _EXCEPTION, _PLAIN, _DAY = 1, 2, 2
-_MADE = 256  # entries kept as objects: our own domains match with every recipient
 
 
 class Entries:
@@ -101,7 +99,6 @@ class Entries:
         self._starts = array("Q", [0])
         self._marks = array("I", [0])
         self.problems: list[Problem] = []
-        self._made = lru_cache(maxsize=_MADE)(self._make)
 
     def read(self) -> Iterator[tuple[int, Parts]]:
         """Every row that holds an entry, with the parts of its pattern.  Nothing else works before this has ended."""
@@ -127,11 +124,17 @@ class Entries:
 
     def __getitem__(self, row: int) -> Entry:
         """The entry in a row that holds one."""
-        return self._made(row)
+        place = bisect_right(self._firsts, row) - 1
+        source, start = self.sources[place], self._starts[row]
+        end = source.text.find("\n", start) if len(source.numbers) > 1 else -1
+        line = source.text[start:end] if end >= 0 else source.text[start:]
+        entry, _ = source.entry(line, row - self._firsts[place], self._language)
+        assert entry is not None
+        return entry
 
     def __iter__(self) -> Iterator[Entry]:
         """Every entry, in the order of the lines."""
-        return (self._make(row) for row, mark in enumerate(self._marks) if mark)
+        return (self[row] for row, mark in enumerate(self._marks) if mark)
 
     def last_day(self, row: int) -> int:
         """The last day of the entry in `row`, as a number; NEVER if it has none."""
@@ -150,15 +153,6 @@ class Entries:
             return 0, 0
         came, went = set(self._written()), set(old._written())  # hashes: half the memory
         return len(came - went), len(went - came)
-
-    def _make(self, row: int) -> Entry:
-        place = bisect_right(self._firsts, row) - 1
-        source, start = self.sources[place], self._starts[row]
-        end = source.text.find("\n", start) if len(source.numbers) > 1 else -1
-        line = source.text[start:end] if end >= 0 else source.text[start:]
-        entry, _ = source.entry(line, row - self._firsts[place], self._language)
-        assert entry is not None
-        return entry
 
     def _carefully(self, source: Source, row: int, line: str, place: int) -> Parts | None:
         entry, problems = source.entry(line, place, self._language)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache, partial
 
 from turfmilter.core.entries import HOSTS, Entries, Language, Source
 from turfmilter.core.entry import Entry, Problem
@@ -13,6 +14,7 @@ from turfmilter.core.pattern import Interval, Name
 from turfmilter.core.segments import Intervals
 from turfmilter.core.sweep import Sweep
 
+_KEPT = 256  # names whose entry is remembered
 # What is more than 10.0.0.0/8 or fc00::/7, the largest networks that one organisation can have for itself.
 _HUGE = {4: 1 << 24, 6: 1 << 121}
 
@@ -43,6 +45,8 @@ class HostTable:
         self.problems = self._entries.problems
         self._names = PatternIndex(self._entries, names, exception_wins=exception_wins)
         self.names = len(self._names) > 0
+        # Our own domains are looked up for every recipient.  No reference to self: whole tables would wait for the gc.
+        self._by_name = lru_cache(maxsize=_KEPT)(partial(_match_name, self._names))
         sweeps = [Sweep(self._entries, intervals[version], exception_wins=exception_wins) for version in (4, 6)]
         self._segments = {version: sweep.segments for version, sweep in zip((4, 6), sweeps, strict=True)}
         found = [problem for sweep in sweeps for problem in (*sweep.duplicates, *sweep.useless)]
@@ -62,10 +66,7 @@ class HostTable:
 
         With `exception` only exceptions, or only the others, are looked at.
         """
-        for entry in (*self._names.at((Name, domain, True)), *self._wider(domain, True)):
-            if entry.stands(today) and (exception is None or entry.exception is exception):
-                return entry
-        return None
+        return self._by_name(domain, today, exception)
 
     def changes(self, old: HostTable) -> tuple[int, int]:
         """How many entries this table has that `old` had not, and how many it has no more."""
@@ -74,12 +75,20 @@ class HostTable:
     def __len__(self) -> int:
         return self._len
 
-    def _wider(self, domain: str, exact: bool) -> list[Entry]:
-        """The less specific names' entries that match all that a name matches, the most specific first."""
-        return self._names.each(self._names.around(Name, domain if exact else domain.partition(".")[2]))
-
     def _useless_names(self) -> Iterator[Problem]:
         if self._names:
             for row, parts in self._entries.again():
                 if parts[0] is Name:
-                    yield from self._names.useless(row, parts, self._wider(*parts[1:]))
+                    yield from self._names.useless(row, parts, _wider(self._names, *parts[1:]))
+
+
+def _match_name(names: PatternIndex, domain: str, today: date, exception: bool | None) -> Entry | None:
+    for entry in (*names.at((Name, domain, True)), *_wider(names, domain, True)):
+        if entry.stands(today) and (exception is None or entry.exception is exception):
+            return entry
+    return None
+
+
+def _wider(names: PatternIndex, domain: str, exact: bool) -> list[Entry]:
+    """The less specific names' entries that match all that a name matches, the most specific first."""
+    return names.each(names.around(Name, domain if exact else domain.partition(".")[2]))
