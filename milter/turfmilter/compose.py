@@ -44,7 +44,7 @@ class SystemClock:
 
     def today(self) -> date:
         """The day, UTC."""
-        return self.now().date()
+        return datetime.now(UTC).date()
 
     def now(self) -> datetime:
         """The time, UTC."""

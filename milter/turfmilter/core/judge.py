@@ -39,7 +39,7 @@ class Judge:
     @property
     def trials(self) -> tuple[str, ...]:
         """What rules in trial would have done with this message."""
-        return tuple(self._trials)
+        return self._trials
 
     def connect(self, connection: Connection) -> Verdict:
         """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
@@ -51,7 +51,7 @@ class Judge:
         if not self.policy.clauses:
             return ACCEPT
         verdict = CONTINUE if connection.local else self._ask(Stage.CONNECT)
-        self._trials_at_connect = tuple(self._trials)  # they are true of every message to come
+        self._trials_at_connect = self._trials  # they are true of every message to come
         return verdict
 
     def helo(self, helo: str) -> None:
@@ -121,7 +121,7 @@ class Judge:
         Exempt recipients get it, and then the sender hears the MTA's own 250.
         """
         if self._held is None:
-            return Verdict(Action.ACCEPT, changes=tuple(self._changes)) if self._changes else ACCEPT
+            return Verdict(Action.ACCEPT, changes=self._changes) if self._changes else ACCEPT
         clause, verdict = self._held
         recipients = tuple(self._recipients)
         taken = tuple(r for r in recipients if not clause.exempts(r))
@@ -130,9 +130,9 @@ class Judge:
             # So a held message is held from all, and one that would be lost goes to all.
             taken = recipients if verdict.action is Action.HOLD else ()
         if recipients and not taken:
-            return Verdict(Action.ACCEPT, verdict.finding, changes=tuple(self._changes))
+            return Verdict(Action.ACCEPT, verdict.finding, changes=self._changes)
         if len(taken) < len(recipients):
-            return replace(verdict, taken=taken, partly=True, reply=None, changes=tuple(self._changes))
+            return replace(verdict, taken=taken, partly=True, reply=None, changes=self._changes)
         return replace(verdict, taken=taken)
 
     def _is_too_big(self) -> bool:
@@ -146,9 +146,9 @@ class Judge:
         self._session = self._between
         self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
         self._size = 0
-        self._changes: list[Change] = []
+        self._changes: tuple[Change, ...] = ()
         self._held: tuple[Clause, Verdict] | None = None
-        self._trials = list(self._trials_at_connect)
+        self._trials = self._trials_at_connect
         self._standing = CONTINUE if self._connected else _UNSEEN
 
     def _first(self, stage: Stage, *event: Recipient) -> Verdict:
@@ -178,7 +178,7 @@ class Judge:
         words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
         said = " ".join(w for w in words if w)
         if said not in self._trials:
-            self._trials.append(said)
+            self._trials += (said,)
 
     def _settled(self, *later: Stage) -> Verdict:
         """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""

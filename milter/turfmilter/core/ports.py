@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from turfmilter.core.mailbox import IPAddress
 from turfmilter.core.record import Record
@@ -20,8 +20,7 @@ class Clock(Protocol):
         """The time that a held message bears."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientNames:
+class ClientNames(NamedTuple):
     """What DNS says of one address, all names folded.
 
     `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records lead back to the address.

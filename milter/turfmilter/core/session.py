@@ -6,7 +6,6 @@ Named tuples and not dataclasses: several of them are made for every message, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,11 +14,10 @@ from turfmilter.core.mailbox import IPAddress, Mailbox
 from turfmilter.core.ports import ClientNames, Lookup
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A Lookup that needs no waiting."""
 
-    names: ClientNames = field(default_factory=ClientNames)
+    names: ClientNames = ClientNames()
 
     def result(self) -> ClientNames:
         """What is known."""

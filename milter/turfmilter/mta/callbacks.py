@@ -208,13 +208,14 @@ class Callbacks:
 
     def _answer(self, verdict: Verdict, **more: Any) -> int:
         """Tell the MTA, and the log when this was the last word on the message."""
+        if verdict is CONTINUE:
+            return _CONTINUE
         code = answer(self._ctx, verdict, leading_space=self._terms.leading_space)
-        if verdict is not CONTINUE:
-            recipients = self._judge.session.envelope.recipients if self._judge.session.envelope else ()
-            self._log(verdict, recipients, trial=self._judge.trials, **more)
-            self._clear()
-            if verdict.reply is None:
-                self._judge.accepted()
+        envelope = self._judge.session.envelope
+        self._log(verdict, envelope.recipients if envelope else (), trial=self._judge.trials, **more)
+        self._clear()
+        if verdict.reply is None:
+            self._judge.accepted()
         return code
 
     def _log(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
