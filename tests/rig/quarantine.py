@@ -12,7 +12,7 @@ from typing import Any
 from rig.filter import give, make_quarantine
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.ports import Slip
-from turfmilter.stores.block import render
+from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
 
 MESSAGE = b"From: Spam <spam@turf.example>\r\nSubject: hello\r\n\r\nworld\r\n"
@@ -44,7 +44,7 @@ def hold(quarantine: Path, message: bytes = MESSAGE, *, file: str = "new/{id}", 
     said = slip(**given)
     id = new_id(said.time)
     path = quarantine / file.format(id=id)
-    path.write_bytes(render(id, said, hashlib.sha256(message).hexdigest()) + message)
+    path.write_bytes(render(head(id, said), hashlib.sha256(message).hexdigest()) + message)
     path.chmod(0o640)
     give(path)
     return id

@@ -200,8 +200,8 @@ def test_durable_first_then_visible_then_said(maildir: Maildir, path: Path, monk
         steps.append(f"fsync {Path(f'/proc/self/fd/{file}').readlink().relative_to(path).parts[0]}")
         fsync(file)
 
-    def named_link(old: Path, new: Path) -> None:
-        steps.append(f"link {old.parent.name} {new.parent.name}")
+    def named_link(old: str, new: str) -> None:
+        steps.append(f"link {Path(old).parent.name} {Path(new).parent.name}")
         link(old, new)
 
     def named_unlink(self: Path) -> None:

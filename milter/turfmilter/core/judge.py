@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
@@ -132,8 +131,8 @@ class Judge:
         if recipients and not taken:
             return Verdict(Action.ACCEPT, verdict.finding, changes=self._changes)
         if len(taken) < len(recipients):
-            return replace(verdict, taken=taken, partly=True, reply=None, changes=self._changes)
-        return replace(verdict, taken=taken)
+            return Verdict(verdict.action, verdict.finding, taken=taken, partly=True, changes=self._changes)
+        return Verdict(verdict.action, verdict.finding, verdict.reply, taken)
 
     def _is_too_big(self) -> bool:
         """True when the first rule about the size that is enforced refuses what has been seen by now."""

@@ -54,8 +54,8 @@ class Block:
         return digest.hexdigest() == self.digest
 
 
-def render(id: str, slip: Slip, digest: str) -> bytes:
-    """The block as it stands in the file.  Its length depends on `slip` alone."""
+def head(id: str, slip: Slip) -> bytes:
+    """The lines of the block but for the last two.  Their length depends on `slip` alone."""
     circumstances = (
         slip.client,
         slip.name,
@@ -71,8 +71,13 @@ def render(id: str, slip: Slip, digest: str) -> bytes:
     above += [_line(_TO, recipient) for recipient in slip.recipients]
     # An empty value keeps its line: a line that is missing is then always damage.
     above += [_line(name, text) for name, text in zip(_CIRCUMSTANCES, circumstances, strict=True)]
+    return b"".join(above)
+
+
+def render(above: bytes, digest: str) -> bytes:
+    """The block as it stands in the file, of what `head` gave."""
     last = _line(_DIGEST, digest)
-    return b"".join([*above, _line(_SEAL, _seal([*above, last])), last])
+    return b"".join([above, _line(_SEAL, _seal([above, last])), last])
 
 
 def read_block(file: BinaryIO) -> Block:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from turfmilter.core.ports import QuarantineError, Slip
-from turfmilter.stores.block import render
+from turfmilter.stores.block import head, render
 from turfmilter.stores.name import host_name, new_id
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # EFBIG: RLIMIT_FSIZE or a limit of the file system
@@ -27,15 +27,15 @@ class MaildirDraft:
         """Begin a file in tmp.  Raises QuarantineError."""
         self._slip = slip
         self._id = new_id(slip.time)
-        self._tmp = maildir / "tmp" / f"{self._id}.{host_name()}"
-        self._new = maildir / "new"
-        self._linked: Path | None = None  # visible, but not yet known to be durable
+        self._tmp, self._new = f"{maildir}/tmp/{self._id}.{host_name()}", f"{maildir}/new"
+        self._linked: str | None = None  # visible, but not yet known to be durable
         self._digest = hashlib.sha256()
         with refused_by_os():
             self._file = io.BufferedWriter(io.FileIO(_create(self._tmp), "wb"), _BUFFER)
         with self._abandoned_on_failure():
             os.fchmod(self._file.fileno(), 0o640)  # exactly this, whatever the umask
-            self._file.write(render(self._id, slip, _NO_DIGEST))
+            self._head = head(self._id, slip)
+            self._file.write(render(self._head, _NO_DIGEST))
 
     def write(self, data: bytes) -> None:
         """Append bytes of the message.  Raises QuarantineError."""
@@ -68,30 +68,33 @@ class MaildirDraft:
         for path in (self._linked, self._tmp):
             if path is not None:
                 with suppress(OSError):
-                    path.unlink()
+                    Path(path).unlink()
         with suppress(OSError):
             self._file.close()
 
-    def _link(self) -> Path:
+    def _link(self) -> str:
         """Finish the file and give it a name in new; one that exists is never overwritten."""
         for _ in range(_TRIES):
             self._file.seek(0)
-            self._file.write(render(self._id, self._slip, self._digest.hexdigest()))
+            self._file.write(render(self._head, self._digest.hexdigest()))
             self._file.flush()
             os.fsync(self._file.fileno())
             try:
-                os.link(self._tmp, self._new / self._id)
+                os.link(self._tmp, f"{self._new}/{self._id}")
             except FileExistsError:
                 self._id = new_id(self._slip.time)
+                self._head = head(self._id, self._slip)
             else:
-                return self._new / self._id
-        raise FileExistsError(errno.EEXIST, "each name that was tried exists already", str(self._new))
+                return f"{self._new}/{self._id}"
+        raise FileExistsError(errno.EEXIST, "each name that was tried exists already", self._new)
 
     @contextmanager
     def _abandoned_on_failure(self) -> Iterator[None]:
         try:
-            with refused_by_os():
-                yield
+            yield
+        except OSError as error:
+            self.abandon()
+            raise _refusal(error) from error
         except BaseException:
             self.abandon()
             raise
@@ -103,9 +106,12 @@ def refused_by_os() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = f"{error.filename or 'quarantine'}: {error.strerror}"
-        raise QuarantineError(why, full=error.errno in _FULL) from error
+        raise _refusal(error) from error
 
 
-def _create(path: Path) -> int:
+def _refusal(error: OSError) -> QuarantineError:
+    return QuarantineError(f"{error.filename or 'quarantine'}: {error.strerror}", full=error.errno in _FULL)
+
+
+def _create(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
