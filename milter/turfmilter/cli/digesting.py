@@ -42,7 +42,7 @@ def mail(release: ReleaseConfig, to: str, text: str) -> None:
     letter = EmailMessage()
     letter["From"] = f"turfmilter <{to}>"
     letter["To"] = to
-    letter["Subject"] = text.partition("\n")[0]
+    letter["Subject"] = f"turfmilter: {text.partition('.')[0].lower()}"
     letter["Date"] = format_datetime(datetime.now(UTC))
     letter["Message-ID"] = make_msgid(domain=release.helo)
     letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no vacation program answers

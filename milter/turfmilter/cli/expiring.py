@@ -29,6 +29,9 @@ def expire(started: Started, yes: bool, dry_run: bool, directory: Path | None) -
             for maildir in quarantines.maildirs
         ]
         due = [(desk, one) for desk in desks for one in desk.due()]
+        if dry_run and not due:
+            click.echo("nothing is due")
+            return
         if dry_run:
             table([{"id": one.file.id, "why": one.why} for _, one in due], ("id", "why"), as_json=False)
             return

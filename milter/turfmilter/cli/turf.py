@@ -71,8 +71,9 @@ def add(
 ) -> None:
     """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
     edited = TurfTable(_file(started.path, chosen), started.by.login)
-    _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
     try:
+        edited.require_addable(entry, today(), expires=expires, why=why)
+        _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
         leave("turfctl", error, 1)

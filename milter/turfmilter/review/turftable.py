@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -40,24 +41,23 @@ class TurfTable:
 
         Raises NotEdited and AlreadyThere.
         """
+        line = self._line(entry, today, expires, why)
         added: list[tuple[Entry, list[str]]] = []
 
         def change(text: str) -> str:
-            new = edit.with_line(text, edit.line(entry, today, expires=expires, why=why, by=self._by))
-            table = self._read(new)
-            _refuse(table.problems)
-            *others, mine = table
-            if mine.text != entry.strip():
-                raise NotEdited(f'"{entry}" would be read as "{mine.text}"; one entry is added at a time')
-            twin = next((other for other in others if _same(other, mine)), None)
-            if twin and twin.stands(today):
-                raise AlreadyThere(f'{twin.where}: "{twin.text}" stands there already')
-            warnings = [*table.problems, *table.warnings]
-            added.append((mine, [str(warning) for warning in warnings if warning.where == mine.where]))
+            new = edit.with_line(text, line)
+            added.append(self._added(new, entry, today))
             return new
 
-        self._rewrite(change)
+        with self._explained():
+            rewrite(self.path, change)
         return added[0]
+
+    def require_addable(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> None:
+        """Raises what `add` would raise now; changes nothing."""
+        line = self._line(entry, today, expires, why)
+        with self._explained():
+            self._added(edit.with_line(self.path.read_bytes().decode(), line), entry, today)
 
     def require_writable(self) -> None:
         """Raises NotEdited when whoever runs the program may not edit the table."""
@@ -76,15 +76,35 @@ class TurfTable:
                 raise NotEdited(f'{self.path.name}: "{entry}" does not stand there')
             return edit.without_lines(text, {found.where.line for found in gone})
 
-        self._rewrite(change)
+        with self._explained():
+            rewrite(self.path, change)
         return gone
+
+    def _line(self, entry: str, today: date, expires: date | None, why: str) -> str:
+        with self._explained():
+            return edit.line(entry, today, expires=expires, why=why, by=self._by)
+
+    def _added(self, text: str, entry: str, today: date) -> tuple[Entry, list[str]]:
+        """The last entry of `text`, which is to be `entry`, and what may be odd about it."""
+        table = self._read(text)
+        _refuse(table.problems)
+        *others, mine = table
+        if mine.text != entry.strip():
+            raise NotEdited(f'"{entry}" would be read as "{mine.text}"; one entry is added at a time')
+        twin = next((other for other in others if _same(other, mine)), None)
+        if twin and twin.stands(today):
+            raise AlreadyThere(f'{twin.where}: "{twin.text}" stands there already')
+        warnings = [*table.problems, *table.warnings]
+        return mine, [str(warning) for warning in warnings if warning.where == mine.where]
 
     def _read(self, text: str) -> SenderTable:
         return SenderTable([table_file(self.path.name, text)])
 
-    def _rewrite(self, change: edit.Change) -> None:
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What cannot be read, written or put into one line, as NotEdited."""
         try:
-            rewrite(self.path, change)
+            yield
         except UnicodeDecodeError:
             raise NotEdited(f"{self.path}: not UTF-8; save the file in that encoding") from None
         except (OSError, ValueError) as error:
