@@ -331,7 +331,7 @@ def test_a_directory_that_has_not_changed_is_not_listed_again_but_every_change_i
     held = [hold(quarantine, time=TIME + timedelta(hours=hours)) for hours in range(3)]
     assert ids(maildir) == held[::-1]
     with monkeypatch.context() as unlistable:
-        unlistable.setattr(maildir, "files", None)
+        unlistable.setattr(maildir, "paths", None)
         assert ids(maildir) == held[::-1]
     forgetful(quarantine / ".index")
     assert ids(maildir) == held[::-1]

@@ -18,6 +18,10 @@ Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
 _KEY = "(SELECT key FROM held WHERE (part, file, inode) = (?, ?, ?))"
 _FORGET_ADDRESSES = f"DELETE FROM address WHERE held IN {_KEY}"
 _FORGET = "DELETE FROM held WHERE (part, file, inode) = (?, ?, ?)"
+# One text for all: a hundred thousand rows of three values would take longer than everything else.
+_PATHS = """
+SELECT CAST(group_concat(part || '/' || file || '/' || inode, x'00') AS BLOB) FROM held INDEXED BY held_file
+"""
 _SETTLED = 3_000_000_000  # nanoseconds; file systems tell times apart no better than within 2 s
 
 
@@ -64,25 +68,29 @@ class Follower:
 
     def _catch_up(self) -> None:
         """Forget what is listed no more, and read what is new."""
-        # A message that is moved from new to cur in this moment comes twice; it stands in cur then.
-        names = {(file.id, inode): (file.part, os.fsencode(file.name), inode) for file, inode in self._maildir.files()}
-        listed = set(names.values())
-        known = set(self._database.execute("SELECT part, file, inode FROM held"))
-        gone, come = known - listed, listed - known
+        listed, known = self._maildir.paths(), self._known()
+        if come := listed - known:
+            listed -= _other_paths(listed, come)
+        gone = dict(map(_parted, known - listed))
         # A message whose flags have changed is the same: it need not be read again.
-        before = {(HeldFile(os.fsdecode(name), part).id, inode): (part, name, inode) for part, name, inode in gone}
+        before = {(file.id, inode): file for file, inode in gone.items()}
         unread = []
-        for part, name, inode in sorted(come):
-            file = HeldFile(os.fsdecode(name), part)
+        for file, inode in sorted(map(_parted, listed - known)):
             old = before.get((file.id, inode))
-            if old is not None and old in gone and self._rename(old, file):
-                gone.remove(old)
+            if old in gone and self._rename(_row(old, inode), file):
+                del gone[old]
             else:
                 unread.append(file)
-        self._database.executemany(_FORGET_ADDRESSES, gone)
-        self._database.executemany(_FORGET, gone)
+        rows = [_row(file, inode) for file, inode in gone.items()]
+        self._database.executemany(_FORGET_ADDRESSES, rows)
+        self._database.executemany(_FORGET, rows)
         for file in self._watch(unread):
             self._read(file)
+
+    def _known(self) -> set[str]:
+        """The paths in the index, as the directory has them."""
+        [(paths,)] = self._database.execute(_PATHS)
+        return set(os.fsdecode(paths).split("\0")) if paths else set()
 
     def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
         """False when the file is gone again.  One that was written to as well is still known by its other marks."""
@@ -104,6 +112,23 @@ class Follower:
         key = self._database.execute(INSERT, row(file, status, summary)).lastrowid
         addresses = ((key, *mailbox) for mailbox in mailboxes(summary))
         self._database.executemany("INSERT INTO address VALUES (?, ?, ?, ?)", addresses)
+
+
+def _other_paths(listed: set[str], come: set[str]) -> set[str]:
+    """The paths that do not count: a message that is moved in this moment is listed twice, and stands in cur then."""
+    inodes = {path.rpartition("/")[2] for path in come}
+    same = {path for path in listed if path.rpartition("/")[2] in inodes}
+    messages = {(file.id, inode): path for path in sorted(same, reverse=True) for file, inode in [_parted(path)]}
+    return same.difference(messages.values())
+
+
+def _parted(path: str) -> tuple[HeldFile, int]:
+    part, name, inode = path.split("/")
+    return HeldFile(name, part), int(inode)
+
+
+def _row(file: HeldFile, inode: int) -> tuple[str, bytes, int]:
+    return file.part, os.fsencode(file.name), inode
 
 
 def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summary]:
