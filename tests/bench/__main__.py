@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import bigtables, endurance, holds, mail, rates
+from bench import bigtables, endurance, full, holds, mail, rates
 from bench.report import HEAD, Figure, write_json
 from rig.workplace import workplace
 
@@ -21,6 +21,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "loading": bigtables.loading,
     "reload": endurance.reload,
     "quarantine": holds.holds,
+    "full": full.full,
     "restarts": endurance.restarts,
     "idle": endurance.idle,
     "soak": endurance.soak,
