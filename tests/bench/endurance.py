@@ -20,6 +20,7 @@ from bench.turns import in_turns, spread
 from rig.filter import Filter
 from rig.milterclient import MilterClient
 
+_RESTARTED = 60_000  # 12,000 are over before the third reload
 _IDLE = 4_000
 _OPTIONS_FRAME = struct.pack("!IcIII", 13, b"O", 6, 0x1FF, 0x1FFFFF)
 
@@ -29,14 +30,14 @@ def _workers() -> int:
 
 
 def restarts(place: Path) -> Iterator[Figure]:
-    """12,000 sessions while workers are replaced for their age and the tables are read again three times."""
+    """Sessions while workers are replaced for their age and the tables are read again three times."""
     workers = _workers()
-    each = 12_000 // workers // 4  # so that each is replaced three times
+    each = _RESTARTED // workers // 4  # so that each is replaced three times
     with turfmilter(place, settings(place, workers=workers, worker_sessions=each)) as (ours, running):
         seen = set(ours.process.children())
-        with Load(ours, "-n", "12000") as loading:
+        with Load(ours, "-n", str(_RESTARTED)) as loading:
             for number in range(3):
-                _pause(loading, 0.4)
+                _pause(loading, 1.5)
                 _change(place, number)
                 running.daemon.process.send(signal.SIGHUP)
                 seen |= set(ours.process.children())
@@ -45,7 +46,7 @@ def restarts(place: Path) -> Iterator[Figure]:
                 seen |= set(ours.process.children())
             run = loading.result()
     yield Figure(
-        name="12,000 sessions, 3 restarts, 3 reloads",
+        name=f"{_RESTARTED:,} sessions, 3 restarts, 3 reloads",
         measured=f"{run.lost} failed",
         reference="",
         judged=run.lost if len(seen) >= 3 * workers else float("inf"),
