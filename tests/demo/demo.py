@@ -30,7 +30,7 @@ CONFIG = """\
 socket = "unix:{place}/turfmilter.sock"
 socket_group = "postfix"
 user = "{user}"
-status = "{place}/status.json"
+status = ""
 domains = ["rig.test"]
 
 [log]
