@@ -86,8 +86,8 @@ class Expiry:
 
     def settle(self) -> list[str]:
         """Let the MTA wait where more is held than may be, and say how things stand.  Raises OSError."""
-        held = sum(one.size for one in self._files())
         most = self._terms.max_size
+        held = sum(one.size for one in self._files()) if most else 0
         full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
         self._mark(full)
         advice = "review what is there: turfctl quarantine list --state unreviewed"

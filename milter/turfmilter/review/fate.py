@@ -46,6 +46,11 @@ def fates(lines: Iterable[Line]) -> dict[str, Fate]:
     return found
 
 
+def complete(recipients: Iterable[str], known: Mapping[str, Fate]) -> bool:
+    """True when nobody waits for the message any more."""
+    return all(known.get(recipient) is Fate.RELEASED for recipient in recipients)
+
+
 def state(file: HeldFile, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
     """The state of a message in a word or two: what its flags say, unless the ledger knows more."""
     flagged: str = file.state.value
@@ -56,4 +61,4 @@ def state(file: HeldFile, recipients: Collection[str], known: Mapping[str, Fate]
         return "unknown"
     if file.state is State.RELEASED or Fate.RELEASED not in about:
         return flagged
-    return "released" if set(about) == {Fate.RELEASED} else "partly released"
+    return "released" if complete(recipients, known) else "partly released"

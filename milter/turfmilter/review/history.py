@@ -17,14 +17,15 @@ class Histories:
         ids: dict[OpenMaildir, set[str]] = defaultdict(set)
         for place in places:
             ids[place.maildir].add(place.file.id)
-        self._of = {maildir: _by_id(Ledger(maildir.root).lines(some)) for maildir, some in ids.items()}
+        self._of = {maildir: by_id(Ledger(maildir.root).lines(some)) for maildir, some in ids.items()}
 
     def of(self, place: Place) -> Sequence[Line]:
         """The lines about the message at `place`, in their order."""
         return self._of[place.maildir].get(place.file.id, ())
 
 
-def _by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:
+def by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:
+    """The lines of each message, in their order."""
     found: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         found[line.id].append(line)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from turfmilter.mta.parameters import Addressed, addressed
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
-from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, fates
+from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, complete, fates
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.block import Block
 from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
@@ -140,12 +140,12 @@ class Releaser:
 
     def _mark(self, file: HeldFile, block: Block, replies: dict[str, str], lost: tuple[str, ...]) -> Released:
         """Set the flags.  Where that fails the ledger has it all the same."""
-        complete = False
+        released = False
         with suppress(OSError, LedgerError):
             known = fates(self._recorder.lines(block.id))
-            complete = all(known.get(addressed(text).address) is Fate.RELEASED for text in block.slip.recipients)
-            file = self._maildir.change(file, add=REVIEWED + RELEASED if complete else REVIEWED)
-        return Released(file, replies, lost, complete)
+            released = complete((addressed(text).address for text in block.slip.recipients), known)
+            file = self._maildir.change(file, add=REVIEWED + RELEASED if released else REVIEWED)
+        return Released(file, replies, lost, released)
 
     def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
         said = replies.values() if any(replies.values()) else ()

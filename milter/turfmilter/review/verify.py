@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from turfmilter.core.report import parted
-from turfmilter.review.fate import Fate, fates
+from turfmilter.review.fate import Fate, complete, fates
+from turfmilter.review.history import by_id
 from turfmilter.stores.block import Block
 from turfmilter.stores.heldfile import RELEASED, HeldFile
 from turfmilter.stores.ledger import Ledger, Line
@@ -22,14 +22,12 @@ _REMOVED = "expire"  # the only act after which a message may be gone
 def verify(maildir: OpenMaildir, ledger: Ledger, watch: Watch) -> Iterator[Discord]:
     """Everything that does not agree.  Reads every message from end to end.  Raises LedgerError and OSError."""
     yield from (("ledger", f"line {number} is damaged") for number in ledger.damaged())
-    lines: dict[str, list[Line]] = defaultdict(list)
-    for line in ledger.lines():
-        lines[line.id].append(line)
+    lines = by_id(ledger.lines())
     seen = set()
     for file in watch([file for file, _ in maildir.files()]):
         seen.add(file.id)
         try:
-            yield from ((file.id, wrong) for wrong in _wrong(maildir, file, lines[file.id]))
+            yield from ((file.id, wrong) for wrong in _wrong(maildir, file, lines.get(file.id, ())))
         except NotAFile as strange:
             yield file.id, str(strange)
         except FileNotFoundError:
@@ -55,10 +53,10 @@ def _wrongly_released(file: HeldFile, block: Block, known: dict[str, Fate]) -> I
     unknown = sorted(address for address in held if known.get(address) is Fate.UNKNOWN)
     if unknown:
         yield f"unknown: a release to {', '.join(unknown)} ended without an answer; the MTA's log knows"
-    complete = all(known.get(address) is Fate.RELEASED for address in held)
-    if RELEASED in file.flags and not complete:
+    released = complete(held, known)
+    if RELEASED in file.flags and not released:
         yield "it is marked released, but the ledger knows of no release to all"
-    if complete and RELEASED not in file.flags:
+    if released and RELEASED not in file.flags:
         yield "it was released to all, as the ledger says, but is not marked so"
     for address in sorted(known.keys() - held):
         yield f"the ledger says that it was released to {address}, whom it was not held from"
