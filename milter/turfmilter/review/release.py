@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -79,10 +79,15 @@ class Releaser:
                     self._require_unreleased(file)
                     if doubt:
                         raise NotReleased(f"{doubt}; --force sends what is there now")
-                recipients = self._chosen(block, only, force=force)
+                known = fates(self._recorder.lines(block.id))
+                recipients = _chosen(block, only, known, force=force)
                 opened.seek(block.offset)
                 message = opened.read()
-            return self._send(file, block, recipients, message)
+            replies, lost = self._send(block, recipients, message)
+            # Nobody else releases it while it is locked: what was known before, and what was said now, is all.
+            known |= {address: Fate.RELEASED for address, reply in replies.items() if reply.startswith("2")}
+            released = complete((addressed(text).address for text in block.slip.recipients), known)
+            return Released(self._marked(file, released=released), replies, lost, released)
 
     def _require_unreleased(self, file: HeldFile) -> None:
         flags = self._maildir.again(file).flags
@@ -91,26 +96,8 @@ class Releaser:
         if RELEASED in flags:
             raise NotReleased("the message has been released already; --force sends it again")
 
-    def _chosen(self, block: Block, only: Collection[str], *, force: bool) -> list[str]:
-        """The recipients as the block has them, with their parameters."""
-        held = {addressed(text).address: text for text in block.slip.recipients}
-        strangers = [address for address in only if address not in held]
-        if strangers:
-            raise NotReleased(f"not held from {', '.join(strangers)}, but from {', '.join(held)}")
-        known = fates(self._recorder.lines(block.id))
-        wanted = list(only) or [a for a in held if force or known.get(a) is not Fate.RELEASED]
-        again = [a for a in wanted if known.get(a) is Fate.RELEASED]
-        unknown = [a for a in wanted if known.get(a) is Fate.UNKNOWN]
-        if not force and (again or not wanted):
-            raise NotReleased(f"released already to {', '.join(again or held)}; --force sends it again")
-        if not force and unknown:
-            raise NotReleased(
-                f"an earlier release to {', '.join(unknown)} ended without an answer: look into the MTA's log whether"
-                " it arrived, and release with --force if it did not"
-            )
-        return [held[address] for address in wanted]
-
-    def _send(self, file: HeldFile, block: Block, recipients: Iterable[str], message: bytes) -> Released:
+    def _send(self, block: Block, recipients: Iterable[str], message: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
+        """What the next hop said to each, and the parameters that it did not take."""
         chosen = [addressed(text) for text in recipients]
         attempt, begun = secrets.token_hex(4), False
 
@@ -136,20 +123,36 @@ class Releaser:
             self._note(OUTCOME, block.id, attempt, replies)
         except LedgerError as error:
             raise Uncertain(f"it was sent ({'; '.join(replies.values())}), but {error}") from error
-        return self._mark(file, block, replies, tuple(sent.lost))
+        return replies, tuple(sent.lost)
 
-    def _mark(self, file: HeldFile, block: Block, replies: dict[str, str], lost: tuple[str, ...]) -> Released:
-        """Set the flags.  Where that fails the ledger has it all the same."""
-        released = False
-        with suppress(OSError, LedgerError):
-            known = fates(self._recorder.lines(block.id))
-            released = complete((addressed(text).address for text in block.slip.recipients), known)
-            file = self._maildir.change(file, add=REVIEWED + RELEASED if released else REVIEWED)
-        return Released(file, replies, lost, released)
+    def _marked(self, file: HeldFile, *, released: bool) -> HeldFile:
+        """The file with its flags.  Where they cannot be set the ledger has it all the same."""
+        with suppress(OSError):
+            return self._maildir.change(file, add=REVIEWED + RELEASED if released else REVIEWED)
+        return file
 
     def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
         said = replies.values() if any(replies.values()) else ()
         self._recorder.note(RELEASE, stage, id, attempt=attempt, recipients=replies, replies=said)
+
+
+def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, force: bool) -> list[str]:
+    """The recipients as the block has them, with their parameters."""
+    held = {addressed(text).address: text for text in block.slip.recipients}
+    strangers = [address for address in only if address not in held]
+    if strangers:
+        raise NotReleased(f"not held from {', '.join(strangers)}, but from {', '.join(held)}")
+    wanted = list(only) or [a for a in held if force or known.get(a) is not Fate.RELEASED]
+    again = [a for a in wanted if known.get(a) is Fate.RELEASED]
+    unknown = [a for a in wanted if known.get(a) is Fate.UNKNOWN]
+    if not force and (again or not wanted):
+        raise NotReleased(f"released already to {', '.join(again or held)}; --force sends it again")
+    if not force and unknown:
+        raise NotReleased(
+            f"an earlier release to {', '.join(unknown)} ended without an answer: look into the MTA's log whether"
+            " it arrived, and release with --force if it did not"
+        )
+    return [held[address] for address in wanted]
 
 
 @contextmanager
