@@ -162,6 +162,42 @@ def test_a_recipient_is_refused_alone() -> None:
     assert verdicts == [CONTINUE, REJECTED[Stage.RCPT], CONTINUE, ACCEPT]
 
 
+CLOSED = REPLIES["recipient"]
+
+
+@pytest.mark.parametrize(
+    ("recipients", "closed"),
+    [
+        (["good a A", "bad b B"], False),
+        (["good a A", "bad a A"], True),
+        (["good a A", "bad a+ A"], True),
+        (["bad a A", "good a A"], True),
+        (["bad a A", "good a+ A"], True),
+        (["bad a A", "bad a+ A"], True),
+        (["bad a A", "bad a A", "good b B"], False),
+        (["good a A", "good a+ A", "good a A"], False),
+        (["bad a -", "good a -", "bad a+ -"], False),
+    ],
+)
+def test_recipients_of_one_mailbox_are_decided_alike_or_the_connection_ends(
+    recipients: list[str], closed: bool
+) -> None:
+    """Each is its text, what the MTA makes of it, and its mailbox ("-" where the MTA goes by the text)."""
+    it = judge(rejecting(Stage.RCPT))
+    begin(it)
+    parted = [one.split() for one in recipients]
+    verdicts = [it.rcpt(Recipient(t, (), resolved, mailbox.strip("-"))) for t, resolved, mailbox in parted]
+    assert [verdict.reply is CLOSED for verdict in verdicts] == [False] * (len(recipients) - 1) + [closed]
+    assert verdicts[-1].finding is None or not closed or verdicts[-1].finding.rule == "recipient"
+
+
+def test_what_was_decided_for_a_mailbox_is_forgotten_with_the_message() -> None:
+    it = judge(rejecting(Stage.RCPT))
+    for text in ("bad", "good"):
+        begin(it)
+        assert it.rcpt(Recipient(text, (), "a", "a")).reply is not CLOSED
+
+
 def test_a_header_is_refused_at_its_end() -> None:
     verdicts = message(judge(rejecting(Stage.HEADERS)), GOOD, [ALICE], "bad@there.example")
     assert verdicts == [CONTINUE, CONTINUE, REJECTED[Stage.HEADERS]]

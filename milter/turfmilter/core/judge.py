@@ -18,6 +18,8 @@ _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
 
+_TOGETHER = Finding("recipient", "another address of its mailbox was decided otherwise")
+
 
 class Judge:
     """Judges one connection by the generation that it began with.  No order of events makes it raise."""
@@ -72,6 +74,8 @@ class Judge:
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
         verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
+        if self._is_inseparable(recipient, verdict):
+            return Verdict(Action.TEMPFAIL, _TOGETHER, REPLIES["recipient"])
         if verdict is CONTINUE:
             self._recipients.append(recipient)
         return verdict
@@ -134,6 +138,18 @@ class Judge:
             return Verdict(verdict.action, verdict.finding, taken=taken, partly=True, changes=self._changes)
         return Verdict(verdict.action, verdict.finding, verdict.reply, taken)
 
+    def _is_inseparable(self, recipient: Recipient, verdict: Verdict) -> bool:
+        """True when `verdict` cannot be for `recipient` alone, because of an earlier one of the same mailbox.
+
+        Sendmail removes a refused recipient by its mailbox, so an accepted one goes as well.  A mailbox that was
+        refused comes back with the next recipient that leads to it: without its aliases when that one is accepted,
+        and for good when that one is refused under another address.
+        """
+        if not recipient.mailbox:
+            return False
+        decided = (verdict is CONTINUE, "" if verdict is CONTINUE else recipient.resolved)
+        return self._mailboxes.setdefault(recipient.mailbox, decided) != decided
+
     def _is_too_big(self) -> bool:
         """True when the first rule about the size that is enforced refuses what has been seen by now."""
         for clause in self.policy.asked(Stage.END):
@@ -144,6 +160,8 @@ class Judge:
     def _forget(self) -> None:
         self._session = self._between
         self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
+        # By mailbox: whether the first recipient of it was accepted, and what it resolves to when it was refused.
+        self._mailboxes: dict[str, tuple[bool, str]] = {}
         self._size = 0
         self._changes: tuple[Change, ...] = ()
         self._held: tuple[Clause, Verdict] | None = None

@@ -51,11 +51,15 @@ class Sender(NamedTuple):
 
 
 class Recipient(NamedTuple):
-    """One RCPT TO: the text and the ESMTP parameters as they came, and the MTA's {rcpt_addr} ("" unknown)."""
+    """One RCPT TO: the text and the ESMTP parameters as they came, and the MTA's {rcpt_addr} ("" unknown).
+
+    `mailbox` is what an MTA that removes recipients by their mailbox goes by (Sendmail), "" where the text decides.
+    """
 
     text: str
     params: tuple[str, ...] = ()
     resolved: str = ""
+    mailbox: str = ""
 
 
 class Envelope(NamedTuple):

@@ -23,7 +23,7 @@ from turfmilter.mta.hold import Hold
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate
 from turfmilter.mta.peer import connection
-from turfmilter.mta.recipients import deletable
+from turfmilter.mta.recipients import mailbox, removable
 from turfmilter.mta.service import Service
 from turfmilter.mta.transcript import transcript
 from turfmilter.mta.undelivered import undelivered
@@ -64,6 +64,7 @@ class Callbacks:
         self._macros = Macros(context)
         self._service = service
         self._judge = Judge(service.generation())
+        self._by_text = False
         self._terms = _NOTHING_AGREED
         self._broken = False
         self._seconds = 0.0
@@ -87,6 +88,7 @@ class Callbacks:
         generation = self._judge.generation
         names = self._service.names if generation.needs_names else None
         client = connection(family, hostaddr, self._macros, names, generation.facts)
+        self._by_text = self._macros["v"].startswith("Postfix")
         self._service.watch(client)
         self._service.remarks.make(undelivered(generation, client, self._macros))
         verdict = self._judge.connect(client)
@@ -114,10 +116,7 @@ class Callbacks:
     @_guarded()
     def envrcpt(self, to: bytes, *params: bytes) -> int:
         """RCPT TO."""
-        text = _text(to)
-        # What the MTA makes of it is asked for only where the text hides something.
-        resolved = "" if read(text).plain else self._macros["{rcpt_addr}"]
-        recipient = Recipient(text, tuple(map(_text, params)), resolved)
+        recipient = self._recipient(_text(to), tuple(map(_text, params)))
         verdict = self._judge.rcpt(recipient)
         if verdict is not CONTINUE:
             self._log(verdict, (recipient,))
@@ -192,8 +191,17 @@ class Callbacks:
             self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
             self._hold.write(header + b"\r\n")
 
+    def _recipient(self, text: str, params: tuple[str, ...]) -> Recipient:
+        """What the MTA makes of it is asked for only where the text hides something, or where it removes by that."""
+        if self._by_text:
+            return Recipient(text, params, "" if read(text).plain else self._macros["{rcpt_addr}"])
+        resolved = self._macros["{rcpt_addr}"]
+        return Recipient(text, params, resolved, mailbox(resolved))
+
     def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
-        return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)
+        envelope = self._judge.session.envelope
+        kept = [r for r in envelope.recipients if r not in recipients] if envelope else []
+        return self._terms.can_delete_recipients and removable(recipients, kept)
 
     def _held(self, verdict: Verdict) -> tuple[Verdict, str]:
         """The verdict and the id of the message, or the refusal that leaves it with the MTA."""
