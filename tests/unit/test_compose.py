@@ -196,7 +196,7 @@ def test_connect_looks_where_it_is_to_answer(reply_at: str, stage: Stage) -> Non
 @pytest.mark.parametrize("reply_at", ["rcpt", "connect"])
 def test_every_message_of_a_client_on_trial_is_noted_wherever_the_rule_looks(reply_at: str) -> None:
     text = f'[connect]\nmode = "trial"\ndeny = ["192.0.2.1"]\nreply_at = "{reply_at}"'
-    judge = Judge(build_generation(config(text)))
+    judge = Judge(build_generation(config(text)), SystemClock())
     assert judge.connect(came_in(25)) is CONTINUE
     for _ in range(2):
         judge.mail("<a@example.net>", (), account="", tls=False)

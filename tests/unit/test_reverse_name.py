@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rig.rules import StoppedClock, Unasked, clients, names, session
+from rig.rules import Unasked, clients, names, session
 from turfmilter.core.mailbox import parse_address
 from turfmilter.core.results import bears, iprev_field
 from turfmilter.core.session import Connection, Known, Session
@@ -23,7 +23,7 @@ def said(rule: RequireName, seen: Session) -> str:
     ("dns", "expected"), [(MATCH, "pass"), (FORGED, "fail"), (NONE, "permerror"), (TEMP, "unavailable")]
 )
 def test_require_wants_a_confirmed_name(dns: Known, expected: str) -> None:
-    assert said(RequireName(NOBODY, False, StoppedClock()), session(dns=dns)) == expected
+    assert said(RequireName(NOBODY, False), session(dns=dns)) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,17 +46,17 @@ def test_require_wants_a_confirmed_name(dns: Known, expected: str) -> None:
     ],
 )
 def test_match_sender_wants_a_name_of_the_senders_domain(sender: str, dns: Known, expected: str) -> None:
-    assert said(RequireName(NOBODY, True, StoppedClock()), session(dns=dns, sender=sender)) == expected.split(" is ")[0]
+    assert said(RequireName(NOBODY, True), session(dns=dns, sender=sender)) == expected.split(" is ")[0]
 
 
 def test_authenticated_and_trusted_clients_are_spared_without_asking_dns() -> None:
-    trusting = RequireName(clients("192.0.2.0/24", exception_refuses=True), False, StoppedClock())
+    trusting = RequireName(clients("192.0.2.0/24", exception_refuses=True), False)
     assert said(trusting, session("192.0.2.9", dns=Unasked())) == "pass"
-    assert said(RequireName(NOBODY, False, StoppedClock()), session(account="anna", dns=Unasked())) == "pass"
+    assert said(RequireName(NOBODY, False), session(account="anna", dns=Unasked())) == "pass"
 
 
 def test_a_client_without_an_address_has_no_name_to_require() -> None:
-    assert said(RequireName(NOBODY, False, StoppedClock()), Session(Connection())) == "pass"
+    assert said(RequireName(NOBODY, False), Session(Connection())) == "pass"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from functools import cached_property
 
@@ -22,7 +23,7 @@ class Mode(Enum):
     ENFORCE = "enforce"
 
 
-def _nobody(_recipient: Recipient) -> bool:
+def _nobody(_recipient: Recipient, _today: date) -> bool:
     return False
 
 
@@ -32,7 +33,7 @@ class Clause:
 
     `action` is REJECT, CHANGE, HOLD or DISCARD.  `reply` is what the client hears; None leaves the MTA's own 250.
     `on_error` answers what the rule could not find out; None goes on without an answer.
-    `exempts` says from which recipients nothing is held.
+    `exempts` says from which recipients nothing is held on a day.
     """
 
     rule: Rule
@@ -40,7 +41,7 @@ class Clause:
     reply: Reply | None = None
     mode: Mode = Mode.ENFORCE
     on_error: Reply | None = None
-    exempts: Callable[[Recipient], bool] = _nobody
+    exempts: Callable[[Recipient, date], bool] = _nobody
 
     def verdict(self, finding: Finding) -> Verdict:
         """What is done about `finding`; CONTINUE is nothing."""

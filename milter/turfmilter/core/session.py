@@ -6,6 +6,7 @@ Named tuples and not dataclasses: several of them are made for every message, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -70,7 +71,8 @@ class Session(NamedTuple):
 
     `account` is the authenticated name, "" for none (ANONYMOUS is none).  `fields` are the header fields that a
     rule wants, by lower-case name.  `size` are the bytes seen of this message; `messages` and `octets` are those
-    of earlier messages of this connection that were accepted.
+    of earlier messages of this connection that were accepted.  `today` is the day (UTC) on which the message began,
+    by which every table entry in it is judged: no entry expires between two decisions about one message.
     """
 
     connection: Connection
@@ -84,6 +86,7 @@ class Session(NamedTuple):
     size: int = 0
     messages: int = 0
     octets: int = 0
+    today: date = date.min
 
 
 def bare(text: str) -> str:

@@ -19,7 +19,7 @@ from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import record, slip
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, refuse
-from turfmilter.mta.hold import Hold
+from turfmilter.mta.hold import END_OF_HEADER, Hold
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate
 from turfmilter.mta.peer import connection
@@ -63,7 +63,7 @@ class Callbacks:
         self._ctx = context
         self._macros = Macros(context)
         self._service = service
-        self._judge = Judge(service.generation())
+        self._judge = Judge(service.generation(), service.clock)
         self._terms = _NOTHING_AGREED
         self._broken = False
         self._seconds = 0.0
@@ -190,7 +190,7 @@ class Callbacks:
         if held:
             now = self._service.clock.now()
             self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
-            self._hold.write(header + b"\r\n")
+            self._hold.write(header + END_OF_HEADER)
 
     def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
         return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)
@@ -200,7 +200,7 @@ class Callbacks:
         try:
             if self._hold is None:
                 raise QuarantineError("the MTA did not show the message", full=False)
-            return verdict, self._hold.commit(self._service.executor, self._ctx.progress)
+            return verdict, self._hold.commit(self._judge.session.size, self._service.executor, self._ctx.progress)
         except QuarantineError as error:
             self._service.log.say("error", f"quarantine: {error}")
             reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]

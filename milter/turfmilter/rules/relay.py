@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 
 from turfmilter.core.accounts import Accounts
 from turfmilter.core.clients import ClientTable
@@ -12,10 +14,9 @@ from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.ports import Clock
 from turfmilter.core.readings import Readings, read
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Recipient, Session
+from turfmilter.core.session import Recipient, Session
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Relay(Rule):
     accounts: Accounts | None
     accounts_need_tls: bool
     default_allows: bool
-    clock: Clock
 
     @property
     def facts(self) -> frozenset[str]:
@@ -52,11 +52,11 @@ class Relay(Rule):
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
         """A finding for a recipient that is not ours and that this client may not relay to."""
         readings = read(recipient.text)
-        if self._everywhere(readings, recipient, self._is_ours):
+        if self._everywhere(readings, recipient, partial(self._is_ours, session.today)):
             return None
         if not self.routing:
             return Finding(self.name, "routing off")
-        if self._everywhere(readings, recipient, self._is_ours_or_always):
+        if self._everywhere(readings, recipient, partial(self._is_ours_or_always, session.today)):
             return None
         return self._steps(session)
 
@@ -69,16 +69,15 @@ class Relay(Rule):
         resolved = read(recipient.resolved).mailboxes if recipient.resolved else ()
         return bool(resolved) and all(map(fits, resolved))
 
-    def _is_ours(self, mailbox: Mailbox) -> bool:
-        return not mailbox.domain or self.domains.hold(mailbox)
+    def _is_ours(self, today: date, mailbox: Mailbox) -> bool:
+        return not mailbox.domain or self.domains.hold(mailbox, today)
 
-    def _is_ours_or_always(self, mailbox: Mailbox) -> bool:
-        return self._is_ours(mailbox) or self.always.hold(mailbox)
+    def _is_ours_or_always(self, today: date, mailbox: Mailbox) -> bool:
+        return self._is_ours(today, mailbox) or self.always.hold(mailbox, today)
 
     def _steps(self, session: Session) -> Finding | None:
         """Deny list, allow list, local interface, authentication, default: the first hit decides."""
-        connection, today = session.connection, self.clock.today()
-        denied = self.deny.find(connection, today)
+        denied = self.deny.find(session.connection, session.today)
         if listed(denied.entry):
             return Finding(self.name, "deny list", denied.entry)
         granted = self._granted(session)
@@ -92,17 +91,17 @@ class Relay(Rule):
 
         All of these allow, so that the order in which they are asked is ours: DNS comes last.
         """
-        if self._came_in_here(session.connection) or self._trusts(session) or self.default_allows:
+        if self._came_in_here(session) or self._trusts(session) or self.default_allows:
             return True
-        allowed = self.allow.find(session.connection, self.clock.today())
+        allowed = self.allow.find(session.connection, session.today)
         if allowed.unsure:
             return None
         return listed(allowed.entry)
 
-    def _came_in_here(self, connection: Connection) -> bool:
+    def _came_in_here(self, session: Session) -> bool:
         """True when the client connected to one of the interfaces whose clients may relay."""
-        address = connection.local_address
-        entry = self.interfaces.match_address(address, self.clock.today()) if address else None
+        address = session.connection.local_address
+        entry = self.interfaces.match_address(address, session.today) if address else None
         return listed(entry)
 
     def _trusts(self, session: Session) -> bool:

@@ -8,7 +8,7 @@ from turfmilter.core.clients import ClientTable
 from turfmilter.core.entry import listed
 from turfmilter.core.finding import Change, Finding
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.ports import ClientNames, Clock
+from turfmilter.core.ports import ClientNames
 from turfmilter.core.results import FIELD, bears, iprev_field
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Session
@@ -41,7 +41,6 @@ class RequireName(_NeedsNames):
 
     allow: ClientTable
     match_sender: bool
-    clock: Clock
 
     def at_rcpt(self, session: Session, _recipient: object) -> Finding | None:
         """A finding for a client whose name is not confirmed or, if asked for, not the sender's."""
@@ -56,7 +55,7 @@ class RequireName(_NeedsNames):
         return Finding(self.name, iprev(names), unavailable=names.failed)
 
     def _is_trusted(self, session: Session) -> bool:
-        entry = self.allow.find(session.connection, self.clock.today()).entry
+        entry = self.allow.find(session.connection, session.today).entry
         return listed(entry)
 
 
