@@ -154,7 +154,8 @@ def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Ca
         return listed(match.entry)
 
     def watch(connection: Connection) -> None:
-        if connection.client is None or connection.local:
+        # What this host gives to itself has nobody behind it, and would only dilute the share of the others.
+        if connection.client is None or connection.local or connection.from_itself:
             return
         with lock:
             said = alarm.seen(connection.client, lambda: is_trusted(connection))

@@ -26,7 +26,7 @@ from turfmilter.rules.limits import (
 from turfmilter.rules.listener import RequireAuth, RequireTls
 from turfmilter.rules.recipient import UnrefusableRecipient
 from turfmilter.rules.relay import Relay
-from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName
+from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName, TooManyResults
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
 
 _LIMITS = (RecipientsPerMessage, RecipientsPerBounce, MessageSize, SessionSize, MessagesPerSession)
@@ -133,11 +133,12 @@ def _turf(config: Config) -> Iterator[Clause]:
 
 
 def _header(config: Config) -> Iterator[Clause]:
-    """What is written into or taken out of the header, whatever the rules before decide."""
+    """What is written into or taken out of the header, and a refusal where too much would have to be."""
     reverse = config.reverse_name
     if reverse.check is NameCheck.STAMP:
         yield Clause(StampName(config.authserv_id), Action.CHANGE, mode=reverse.mode)
     if reverse.remove_forged:
+        yield Clause(TooManyResults(), Action.REJECT, REPLIES["remove_forged"], reverse.mode)
         yield Clause(RemoveForged(config.authserv_id), Action.CHANGE, mode=reverse.mode)
 
 

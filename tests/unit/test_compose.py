@@ -90,13 +90,16 @@ def test_the_rules_decide_in_the_order_of_the_manual() -> None:
         "TurfSender",
         "TurfAuthor",
         "UnreadableAuthor",
+        "TooManyResults",
         "RemoveForged",
     ]
 
 
 def test_stamping_comes_before_removing_and_both_only_change() -> None:
-    *_, stamp, remove = build_generation(config(EVERYTHING)).policy(came_in(26)).clauses
-    assert [type(clause.rule).__name__ for clause in (stamp, remove)] == ["StampName", "RemoveForged"]
+    *_, stamp, too_many, remove = build_generation(config(EVERYTHING)).policy(came_in(26)).clauses
+    kinds = [type(clause.rule).__name__ for clause in (stamp, too_many, remove)]
+    assert kinds == ["StampName", "TooManyResults", "RemoveForged"]
+    assert too_many.reply == REPLIES["remove_forged"]
     assert {(clause.action, clause.reply) for clause in (stamp, remove)} == {(Action.CHANGE, None)}
 
 

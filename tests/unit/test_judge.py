@@ -632,6 +632,50 @@ def test_a_message_that_was_too_big_once_is_refused_at_its_end(seen: int) -> Non
     assert it.end() == Verdict(Action.REJECT, Finding("wavering", "too big"), SORRY)
 
 
+def flood(number: int, name: str = "X") -> list[tuple[str, bytes]]:
+    """A header of so many fields, the last of which has a bad author."""
+    return [(name, b"x")] * (number - 1) + [("From", b"a@bad.example")]
+
+
+TOO_LONG = Verdict(Action.REJECT, Finding("header", "more than 20000 fields"), REPLIES["header"])
+
+
+@pytest.mark.parametrize(
+    ("clause", "sender", "verdict"),
+    [
+        (holding(Stage.HEADERS), GOOD, TOO_LONG),
+        (rejecting(Stage.HEADERS), GOOD, TOO_LONG),
+        (holding(Stage.MAIL), BAD, TOO_LONG),  # it could not be kept whole
+        (holding(Stage.MAIL), GOOD, CONTINUE),
+        (rejecting(Stage.HEADERS, mode=Mode.TRIAL), GOOD, CONTINUE),
+        (Clause(Wavering([]), Action.REJECT, SORRY), GOOD, TOO_LONG),
+    ],
+)
+def test_a_header_that_is_too_long_to_be_read_passes_no_rule_that_needs_it(
+    clause: Clause, sender: str, verdict: Verdict
+) -> None:
+    it = judge(clause)
+    begin(it, sender)
+    it.rcpt(ALICE)
+    assert it.end_of_headers(flood(20_001)) in (verdict, ACCEPT)
+    assert it.end() == (verdict if verdict is not CONTINUE else ACCEPT)
+
+
+def test_a_long_header_is_read_to_its_last_field() -> None:
+    it = judge(rejecting(Stage.HEADERS))
+    begin(it)
+    it.rcpt(ALICE)
+    assert it.end_of_headers(flood(20_000)) == REJECTED[Stage.HEADERS]
+
+
+def test_on_trial_a_header_that_is_too_long_is_noted() -> None:
+    it = judge(rejecting(Stage.HEADERS, mode=Mode.TRIAL))
+    begin(it)
+    it.rcpt(ALICE)
+    it.end_of_headers(flood(20_001))
+    assert it.trials == ("header reject",)
+
+
 def test_the_day_of_a_message_is_the_one_on_which_it_began() -> None:
     clock = StoppedClock(TODAY)
     it = Judge(Generation(Policy((holding(Stage.HEADERS), rejecting(Stage.RCPT), rejecting(Stage.END)))), clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
@@ -18,6 +18,10 @@ _NOTHING_KNOWN = Session(Connection())
 _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
+
+# Header fields that are read.  No program writes so many; a message can have half a million, and each costs time here
+# and far more in the MTA, which looks through all of them for one that is to be removed.
+MOST_FIELDS = 20_000
 
 
 class Judge:
@@ -83,11 +87,16 @@ class Judge:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
         return self._settled(Stage.HEADERS, Stage.END)
 
-    def end_of_headers(self, fields: Iterable[tuple[str, bytes]] = ()) -> Verdict:
-        """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that."""
+    def end_of_headers(self, fields: Sequence[tuple[str, bytes]] = ()) -> Verdict:
+        """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that.
+
+        Of more than MOST_FIELDS fields the first one beyond them is enough to know that.
+        """
+        if len(fields) > MOST_FIELDS and self._standing is CONTINUE:
+            self._standing = self._not_read()
         wants = self.policy.wants
         wanted: dict[str, list[str]] = {}
-        for name, value in fields:
+        for name, value in fields[:MOST_FIELDS]:
             if (folded := name.lower()) in wants:
                 wanted.setdefault(folded, []).append(value.decode("utf-8", "surrogateescape"))
         self._session = self._session._replace(authors=read_authors(wanted.get("from", ())), fields=wanted)
@@ -141,6 +150,17 @@ class Judge:
         if len(taken) < len(recipients):
             return Verdict(verdict.action, verdict.finding, taken=taken, partly=True, changes=self._changes)
         return Verdict(verdict.action, verdict.finding, verdict.reply, taken)
+
+    def _not_read(self) -> Verdict:
+        """What is done with a header that is too long to be read: none passes that a rule in force depends on."""
+        readers = [clause for clause in self.policy.clauses if clause.rule.measures or clause.rule.wants]
+        finding = Finding("header", f"more than {MOST_FIELDS} fields")
+        verdict = Verdict(Action.REJECT, finding, REPLIES["header"])
+        if self._held or any(clause.mode is Mode.ENFORCE for clause in readers):
+            return verdict
+        if readers:
+            self._note(finding, verdict)
+        return CONTINUE
 
     def _too_big(self) -> Verdict:
         """What the first rule about the size that is enforced says of what has been seen by now."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from turfmilter.core.authors import Authors
-from turfmilter.core.mailbox import IPAddress, Mailbox
+from turfmilter.core.mailbox import IPAddress, Mailbox, unmapped
 from turfmilter.core.ports import ClientNames, Lookup
 
 
@@ -41,6 +41,18 @@ class Connection(NamedTuple):
     daemon: str = ""
     host: str = ""
     local: bool = False
+
+    @property
+    def from_itself(self) -> bool:
+        """True when this host has connected to itself over SMTP, as far as addresses tell.
+
+        A content filter that gives mail back does so: what such a client sends may have come in here before.
+        `local_address` is known only where a rule asks for it.
+        """
+        if self.local or self.client is None:
+            return False
+        client = unmapped(self.client)
+        return client.is_loopback or (self.local_address is not None and client == unmapped(self.local_address))
 
 
 class Sender(NamedTuple):

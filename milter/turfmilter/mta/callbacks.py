@@ -12,7 +12,7 @@ from typing import Any
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
-from turfmilter.core.judge import Judge
+from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.readings import read
 from turfmilter.core.reply import REPLIES
@@ -129,8 +129,9 @@ class Callbacks:
         return self._answer(self._judge.data())
 
     def header(self, name: str, value: bytes) -> int:
-        """One header field, its bytes as they are: only kept here, for a message can have half a million."""
-        self._fields.append((name, value))
+        """One header field, its bytes as they are: only kept here, and no more of them than the Judge has to see."""
+        if len(self._fields) <= MOST_FIELDS:
+            self._fields.append((name, value))
         return _NO_REPLY if self._terms.protocol & milter.P_NR_HDR else _CONTINUE
 
     @_guarded()
