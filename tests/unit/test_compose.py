@@ -376,6 +376,19 @@ def test_a_trusted_client_that_most_connections_come_from_is_warned_about_once(
     assert [(level, text.split()[0]) for level, text in log.said] == ([("warning", client)] if alarmed else [])
 
 
+def test_what_this_host_gives_to_itself_does_not_hide_a_client_that_most_connections_come_from() -> None:
+    itself, address = ip_address("127.0.0.1"), ip_address("192.0.2.25")
+    connections = [
+        Connection(client=ip_address("172.17.0.1"), names=Unasked()),
+        Connection(client=itself, names=Unasked()),
+        Connection(client=address, local_address=address, names=Unasked()),
+    ]
+    with serving(NAT) as (service, log):
+        for connection in connections * 200:
+            service.watch(connection)
+    assert [text.split()[0] for _, text in log.said] == ["172.17.0.1"]
+
+
 def test_a_connection_without_an_address_is_not_counted() -> None:
     with serving(NAT) as (service, log):
         for _ in range(500):
