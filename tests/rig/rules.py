@@ -40,6 +40,10 @@ class StoppedClock:
 class Unasked:
     """A look-up that must not be needed."""
 
+    def begin(self) -> None:
+        """Fails the test."""
+        raise AssertionError("DNS was asked where no name could change the result")
+
     def result(self) -> ClientNames:
         """Fails the test."""
         raise AssertionError("DNS was waited for where no name could change the result")

@@ -55,6 +55,8 @@ class Judge:
         self._forget()
         if not self.policy.clauses:
             return ACCEPT
+        if self.policy.asks_names(self._between):
+            connection.names.begin()  # now, for DNS may take as long as the client does up to RCPT
         verdict = CONTINUE if connection.local else self._ask(Stage.CONNECT)
         self._trials_at_connect = self._trials  # they are true of every message to come
         return verdict

@@ -12,7 +12,7 @@ from turfmilter.core.finding import CONTINUE, Action, Finding, Verdict
 from turfmilter.core.ports import Quarantine
 from turfmilter.core.reply import Reply
 from turfmilter.core.rule import Rule, Stage
-from turfmilter.core.session import Recipient
+from turfmilter.core.session import Recipient, Session
 
 
 class Mode(Enum):
@@ -86,8 +86,12 @@ class Policy:
 
     @cached_property
     def needs_names(self) -> bool:
-        """True when a client's name can change a result."""
+        """True when the name of some client can change a result."""
         return any(clause.rule.needs_names for clause in self.clauses)
+
+    def asks_names(self, session: Session) -> bool:
+        """True when the name of this very client can change a result."""
+        return self.needs_names and any(c.rule.needs_names and c.rule.asks_names(session) for c in self.clauses)
 
     @cached_property
     def may_hold(self) -> bool:

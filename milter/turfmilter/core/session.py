@@ -20,6 +20,9 @@ class Known(NamedTuple):
 
     names: ClientNames = ClientNames()
 
+    def begin(self) -> None:
+        """There is nothing to start."""
+
     def result(self) -> ClientNames:
         """What is known."""
         return self.names

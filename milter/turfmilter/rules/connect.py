@@ -26,6 +26,10 @@ class _Connect(Rule):
         """True when one of the lists holds a name."""
         return self.clients.names
 
+    def asks_names(self, session: Session) -> bool:
+        """True unless the client's address decides."""
+        return self.clients.asks_names(session.connection, session.today)
+
     def _find(self, session: Session) -> Finding | None:
         match = self.clients.find(session.connection, session.today)
         if match.entry:

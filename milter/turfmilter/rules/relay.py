@@ -49,6 +49,17 @@ class Relay(Rule):
         """True when the deny or the allow list holds a name."""
         return self.deny.names or self.allow.names
 
+    def asks_names(self, session: Session) -> bool:
+        """True unless the steps up to the last one with a name in its list decide without any."""
+        connection, today = session.connection, session.today
+        if not self.routing:
+            return False
+        if self.deny.asks_names(connection, today):
+            return True
+        if listed(self.deny.by_address(connection, today)) or self.default_allows or self._came_in_here(session):
+            return False
+        return self.allow.asks_names(connection, today)
+
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
         """A finding for a recipient that is not ours and that this client may not relay to."""
         readings = read(recipient.text)

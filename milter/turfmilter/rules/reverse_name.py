@@ -12,7 +12,7 @@ from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import ClientNames
 from turfmilter.core.results import FIELD, bears, iprev_field
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Session
+from turfmilter.core.session import Connection, Session
 
 
 def iprev(names: ClientNames) -> str:
@@ -42,6 +42,10 @@ class RequireName(_NeedsNames):
 
     allow: ClientTable
     match_sender: bool
+
+    def asks_names(self, session: Session) -> bool:
+        """True unless the client is trusted by its address."""
+        return not listed(self.allow.by_address(session.connection, session.today))
 
     def at_rcpt(self, session: Session, _recipient: object) -> Finding | None:
         """A finding for a client whose name is not confirmed or, if asked for, not the sender's."""
@@ -77,15 +81,23 @@ class StampName(_NeedsNames):
 
     authserv_id: str
 
+    def asks_names(self, session: Session) -> bool:
+        """True when there is something to stamp."""
+        return self._stamps(session.connection)
+
     def at_end(self, session: Session) -> Finding | None:
         """A field to be added."""
         connection = session.connection
-        host = self.authserv_id or connection.host
-        if connection.client is None or connection.local or connection.from_itself or not host:
+        if connection.client is None or not self._stamps(connection):
             return None
+        host = self.authserv_id or connection.host
         names = connection.names.result()
         value = iprev_field(host, iprev(names), connection.client, (names.confirmed or names.claimed or ("",))[0])
         return Finding(self.name, iprev(names), changes=(Change(FIELD, value),))
+
+    def _stamps(self, connection: Connection) -> bool:
+        named = bool(self.authserv_id or connection.host)
+        return named and connection.client is not None and not (connection.local or connection.from_itself)
 
 
 # What RemoveForged reads.  For each field that is to be removed Postfix reads the header from its beginning: 200 of
