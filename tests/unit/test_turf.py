@@ -202,7 +202,7 @@ def test_authenticated_clients_are_spared_unless_told_otherwise(spare: bool, acc
 )
 def test_an_unreadable_author_is_a_finding_of_its_own(froms: list[str], found: bool) -> None:
     finding = UnreadableAuthor(True).at_headers(message("<a@fine.example>", *froms))
-    assert finding == (Finding("unreadable_author", "author unreadable") if found else None)
+    assert finding == (Finding("unreadable_author") if found else None)
 
 
 def test_before_the_header_was_seen_there_is_no_finding() -> None:

@@ -31,6 +31,7 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], 
         verdict=verdict.action.value,
         rule=verdict.finding.rule if verdict.finding else "",
         entry=_entry(verdict),
+        saw=verdict.finding.what if verdict.finding else "",
         reply=str(verdict.reply or ""),
         **more,
     )

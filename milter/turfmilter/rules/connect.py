@@ -33,9 +33,9 @@ class _Connect(Rule):
     def _find(self, session: Session) -> Finding | None:
         match = self.clients.find(session.connection, session.today)
         if match.entry:
-            return Finding(self.name, "listed", match.entry) if match.entry.exception else None
+            return Finding(self.name, matched=match.entry) if match.entry.exception else None
         if match.unsure:
-            return Finding(self.name, "client name", unavailable=True)
+            return Finding(self.name, "client name unknown", unavailable=True)
         return None if self.default_allows else Finding(self.name, "not listed")
 
 

@@ -90,12 +90,12 @@ class Relay(Rule):
         """Deny list, allow list, local interface, authentication, default: the first hit decides."""
         denied = self.deny.find(session.connection, session.today)
         if listed(denied.entry):
-            return Finding(self.name, "deny list", denied.entry)
+            return Finding(self.name, matched=denied.entry)
         granted = self._granted(session)
         if granted is False:
-            return Finding(self.name, "not allowed")
+            return Finding(self.name)
         unsure = granted is None or denied.unsure
-        return Finding(self.name, "client name", unavailable=True) if unsure else None
+        return Finding(self.name, "client name unknown", unavailable=True) if unsure else None
 
     def _granted(self, session: Session) -> bool | None:
         """True when a step behind the deny list, or the default, lets the client relay; None when DNS did not tell.

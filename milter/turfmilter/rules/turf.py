@@ -68,7 +68,7 @@ class UnreadableAuthor(Rule):
         """A finding when a From: field, or all of them together, named no address."""
         if session.authors is None or session.authors.readable or (self.spare_authenticated and session.account):
             return None
-        return Finding(self.name, "author unreadable")
+        return Finding(self.name)
 
 
 @dataclass(frozen=True, slots=True)
