@@ -16,7 +16,7 @@ from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.readings import read
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.report import record, slip
+from turfmilter.core.report import broken_off, record, slip
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, refuse
 from turfmilter.mta.hold import END_OF_HEADER, Hold
@@ -66,6 +66,7 @@ class Callbacks:
         self._judge = Judge(service.generation(), service.clock)
         self._terms = _NOTHING_AGREED
         self._broken = False
+        self._under_way = False  # from MAIL to our last word on the message
         self._seconds = 0.0
         self._begun = 0.0
         self._fields: list[tuple[str, bytes]] = []
@@ -97,14 +98,15 @@ class Callbacks:
     @_guarded(milter.P_NR_HELO)
     def hello(self, hostname: str) -> int:
         """HELO or EHLO."""
-        self._clear()
+        self._end_unanswered()
         self._judge.helo(hostname)
         return _CONTINUE
 
     @_guarded(milter.P_NR_MAIL)
     def envfrom(self, sender: bytes, *params: bytes) -> int:
         """MAIL FROM."""
-        self._clear()
+        self._end_unanswered()
+        self._under_way = True
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
         tls = "tls" in self._judge.generation.facts and bool(self._macros["{tls_version}"])
@@ -170,13 +172,13 @@ class Callbacks:
 
     def abort(self) -> int:
         """The transaction is over without a message."""
-        self._clear()
+        self._end_unanswered()
         self._judge.abort()
         return _CONTINUE
 
     def close(self) -> int:
         """The connection is over, possibly before anything else was seen of it."""
-        self._clear()
+        self._end_unanswered()
         self._service.sessions.closed()
         return _CONTINUE
 
@@ -214,6 +216,7 @@ class Callbacks:
         code = answer(self._ctx, verdict, leading_space=self._terms.leading_space)
         envelope = self._judge.session.envelope
         self._log(verdict, envelope.recipients if envelope else (), trial=self._judge.trials, **more)
+        self._under_way = False
         self._clear()
         if verdict.reply is None:
             self._judge.accepted()
@@ -223,6 +226,18 @@ class Callbacks:
         milliseconds = round((self._seconds + time.perf_counter() - self._begun) * 1000)
         known = {"queue_id": self._macros["i"], "gen": self._judge.generation.number, "ms": milliseconds}
         self._service.log.write(record(self._judge.session, verdict, recipients, **known, **more))
+
+    def _end_unanswered(self) -> None:
+        """Forget a message, and log what nobody would hear of otherwise: it ends before our last word on it."""
+        if self._under_way and not self._broken:
+            self._begun = time.perf_counter()
+            session, trials = self._judge.session, self._judge.trials
+            if self._fields:
+                self._service.log.say("error", broken_off(session, self._macros["i"], len(self._fields)))
+            if trials and session.envelope:
+                self._log(CONTINUE, session.envelope.recipients, trial=trials)
+        self._under_way = False
+        self._clear()
 
     def _clear(self) -> None:
         """Forget the message; what was begun of it in the quarantine is removed."""
