@@ -49,6 +49,19 @@ def test_a_header_is_read_whole_or_the_message_is_refused(
     assert turf.unfinished() == []
 
 
+def test_of_a_message_whose_header_is_too_big_nothing_is_written(filters: Filters) -> None:
+    turf = filters(HELD + "[limits]\nmessage_size = 500\n")
+    with turf.session() as client:
+        client.mail("<a@turf.test>")
+        client.rcpt("<b@rig.test>")
+        client.data()
+        client.header("From", " a@turf.test" + "\n x" * 300)
+        assert str(client.eoh()) == "continue"
+        assert turf.unfinished() == []
+        assert str(client.body(b"x")) == "skip"
+        assert str(client.eom()) == "552 5.3.4 message too big"
+
+
 @pytest.mark.parametrize(("number", "end"), [(200, "accept"), (201, TOO_MANY), (14_000, TOO_MANY)])
 def test_forged_results_are_all_removed_or_the_message_is_refused(filters: Filters, number: int, end: str) -> None:
     turf = filters(CLEANED)

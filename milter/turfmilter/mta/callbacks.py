@@ -178,8 +178,10 @@ class Callbacks:
 
     def close(self) -> int:
         """The connection is over, possibly before anything else was seen of it."""
-        self._end_unanswered()
-        self._service.sessions.closed()
+        try:
+            self._end_unanswered()
+        finally:
+            self._service.sessions.closed()
         return _CONTINUE
 
     def _keep_header(self) -> None:
@@ -189,8 +191,8 @@ class Callbacks:
         if not held and not self._judge.generation.measures:
             return
         header = transcript(self._fields, leading_space=self._terms.leading_space)
-        self._judge.seen(len(header))
-        if held:
+        wanted = self._judge.seen(len(header))
+        if held and wanted:
             now = self._service.clock.now()
             self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
             self._hold.write(header + END_OF_HEADER)
