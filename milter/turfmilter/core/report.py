@@ -43,10 +43,12 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], 
 def broken_off(session: Session, queue_id: str, fields: int) -> str:
     """The sentence about a message that the MTA has ended after some `fields` of its header."""
     sender = bare(session.envelope.sender.text) if session.envelope else ""
+    hung_up = "" if fields else " the client hung up, or the MTA refused the message; or,"
     return (
         f"{queue_id or 'NOQUEUE'}: the MTA broke off in the header, fields seen: {fields}"
-        f" (client={_client(session.connection)} sender={sender or '<>'}): if its log says that a length is"
-        " out of range, a field is longer than the 64 kB that fit into the milter protocol, and the sender received 451"
+        f" (client={_client(session.connection)} sender={sender or '<>'}):{hung_up} if the MTA's log says that a"
+        " length is out of range, a field is longer than the 64 kB that fit into the milter protocol, and the sender"
+        " received 451"
     )
 
 

@@ -13,7 +13,7 @@ import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
 from turfmilter.core.judge import MOST_FIELDS, Judge
-from turfmilter.core.ports import QuarantineError
+from turfmilter.core.ports import Level, QuarantineError
 from turfmilter.core.readings import read
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import broken_off, record, slip
@@ -67,6 +67,7 @@ class Callbacks:
         self._terms = _NOTHING_AGREED
         self._broken = False
         self._under_way = False  # from MAIL to our last word on the message
+        self._in_header = False  # from DATA to the end of the header
         self._seconds = 0.0
         self._begun = 0.0
         self._fields: list[tuple[str, bytes]] = []
@@ -128,7 +129,9 @@ class Callbacks:
     @_guarded()
     def data(self) -> int:
         """All recipients are known."""
-        return self._answer(self._judge.data())
+        verdict = self._judge.data()
+        self._in_header = verdict is CONTINUE
+        return self._answer(verdict)
 
     def header(self, name: str, value: bytes) -> int:
         """One header field, its bytes as they are: only kept here, and no more of them than the Judge has to see."""
@@ -139,6 +142,7 @@ class Callbacks:
     @_guarded()
     def eoh(self) -> int:
         """The authors are known, and so is whether the message is held."""
+        self._in_header = False
         verdict = self._judge.end_of_headers(self._fields)
         if verdict is CONTINUE:
             self._keep_header()
@@ -234,8 +238,11 @@ class Callbacks:
         if self._under_way and not self._broken:
             self._begun = time.perf_counter()
             session, trials = self._judge.session, self._judge.trials
-            if self._fields:
-                self._service.log.say("error", broken_off(session, self._macros["i"], len(self._fields)))
+            if self._in_header:
+                # Nothing tells a client that hung up after DATA from an MTA that failed at the first field; and of an
+                # MTA that has closed the connection libmilter does not show what it has not read yet.
+                level: Level = "error" if self._fields else "info"
+                self._service.log.say(level, broken_off(session, self._macros["i"], len(self._fields)))
             if trials and session.envelope:
                 self._log(CONTINUE, session.envelope.recipients, trial=trials)
         self._under_way = False
@@ -247,6 +254,7 @@ class Callbacks:
             self._hold.abandon()
             self._hold = None
         self._fields = []
+        self._in_header = False
         self._seconds = 0.0
 
     def _fail(self, stage: str, error: Exception) -> int:
