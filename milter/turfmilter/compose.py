@@ -53,11 +53,11 @@ class SystemClock:
 
 def build_generation(config: Config, number: int = 1) -> Generation:
     """The policy of every listener."""
-    clock, quarantines = SystemClock(), build_quarantines(config)
+    quarantines = build_quarantines(config)
 
     def policy(view: Config, name: str) -> Policy:
         directory = view.turf.directory
-        return build_policy(view, clock, name, quarantines[directory] if directory else None)
+        return build_policy(view, name, quarantines[directory] if directory else None)
 
     listeners = ((listener.conditions, policy(config.at(name), name)) for name, listener in config.listener.items())
     return Generation(policy(config, ""), tuple(listeners), number)
@@ -154,7 +154,8 @@ def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Ca
         return listed(match.entry)
 
     def watch(connection: Connection) -> None:
-        if connection.client is None or connection.local:
+        # What this host gives to itself has nobody behind it, and would only dilute the share of the others.
+        if connection.client is None or connection.local or connection.from_itself:
             return
         with lock:
             said = alarm.seen(connection.client, lambda: is_trusted(connection))

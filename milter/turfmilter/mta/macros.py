@@ -72,7 +72,7 @@ MACROS = {
     ),
     "{daemon_addr}": Macro(
         (milter.M_CONNECT,),
-        "the listener: `address`; `interfaces` of the relay rule",
+        "the listener: `address`; `interfaces` of the relay rule; connections of this host to itself",
         "the address that the client connected to",
         "the same; `0.0.0.0` where the daemon listens on all addresses",
         "a [listener.NAME] with `address` takes no connection, and `interfaces` fit none",
