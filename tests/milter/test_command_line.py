@@ -31,7 +31,7 @@ def test_a_good_configuration_is_called_good_and_the_lines_for_the_mta_are_shown
     assert (done.returncode, done.stderr) == (0, "")
     good, postfix, sendmail = done.stdout.splitlines()
     assert good == f"{path}: no errors"
-    assert postfix == f"main.cf: smtpd_milters = unix:{place}/s"
+    assert postfix == f"main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
     assert sendmail.startswith(f"sendmail.mc: INPUT_MAIL_FILTER(`turfmilter', `S=local:{place}/s, ")
     assert not (place / "s").exists()
 
@@ -52,7 +52,7 @@ def test_the_log_begins_with_the_mode_and_the_lines_for_the_mta(place: Path, mod
     lines = (place / "log").read_text().splitlines()
     started, postfix, *_ = (line for line in lines if line.startswith("info: "))
     assert f" started: mode {mode}, socket unix:{place}/s, " in started
-    assert postfix == f"info: main.cf: smtpd_milters = unix:{place}/s"
+    assert postfix == f"info: main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
 
 
 def test_all_problems_are_said_at_once(place: Path) -> None:

@@ -14,6 +14,8 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
 _FORMS = 'write "unix:/PATH", "inet:PORT@HOST", "inet6:PORT@HOST" or "fd:NUMBER"'
 # Postfix puts the port last.
 _POSTFIX = re.compile(r"(?P<inet>inet6?:)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d+)")
+# Without an action of its own the filter has milter_default_action, which may be "accept" for the sake of others.
+_MAIN_CF = "smtpd_milters = {{ {where}, default_action=tempfail }}"
 # Sendmail passes mail unfiltered unless F= says otherwise; its stock R:10s is shorter than a slow disk.
 _SENDMAIL = "INPUT_MAIL_FILTER(`turfmilter', `S={where}, F=T, T=C:2m;S:30s;R:60s;E:5m')dnl"
 
@@ -97,9 +99,9 @@ class SocketSpec:
             return None
         if self.family == "unix":
             path = PurePosixPath(self.path)
-            return f"smtpd_milters = unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}"
+            return _MAIN_CF.format(where=f"unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}")
         host = f"[{self._reachable}]" if ":" in self._reachable else self._reachable
-        return f"smtpd_milters = inet:{host}:{self.port}"
+        return _MAIN_CF.format(where=f"inet:{host}:{self.port}")
 
     def sendmail(self) -> str | None:
         """The line for sendmail.mc; None for fd, whose address only its giver knows."""
