@@ -84,10 +84,13 @@ class SocketSpec:
     @property
     def loopback(self) -> bool:
         """False when other machines may reach the socket; an inherited descriptor is its giver's business."""
-        if self.family in ("unix", "fd"):
-            return True
-        version = _version(self.host)
-        return ip_address(self.host).is_loopback if version else self.host.lower() == "localhost"
+        return self.family in ("unix", "fd") or is_loopback(self.host)
+
+    def at(self, host: str, port: str) -> bool:
+        """True when an MTA of this machine that connects to `host` and `port` reaches this socket."""
+        if self.family not in ("inet", "inet6") or port != str(self.port):
+            return False
+        return self.host in ("", "0.0.0.0", "::", host) or (self.loopback and is_loopback(host))
 
     def postfix(self, queue: PurePath = _QUEUE_DIRECTORY) -> str | None:
         """The line for main.cf; None for fd, whose address only its giver knows.
@@ -121,6 +124,11 @@ class SocketSpec:
         if self.family == "unix":
             return f"unix:{self.path}"
         return f"{self.family}:{self.port}@{self.host}" if self.host else f"{self.family}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address of loopback, and for localhost."""
+    return ip_address(host).is_loopback if _version(host) else host.lower() == "localhost"
 
 
 def _loopback(family: str) -> str:

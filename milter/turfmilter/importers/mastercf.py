@@ -1,0 +1,48 @@
+"""The services in master.cf, as postconf -M and -P print them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+_LOOPBACK = re.compile(r"(?:127\.[\d.]+|\[(?:::1|127\.[\d.]+)\]|localhost):[\w-]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: its name (`submission`, `127.0.0.1:10025`), type, program, and its `-o` parameters."""
+
+    name: str
+    kind: str
+    program: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def takes_mail(self) -> bool:
+        """True for an SMTP server that clients reach, directly or through postscreen."""
+        return self.program == "smtpd" and self.kind in ("inet", "pass")
+
+    @property
+    def loopback(self) -> bool:
+        """True when only this host can connect."""
+        return _LOOPBACK.fullmatch(self.name) is not None
+
+    def __str__(self) -> str:
+        return f"master.cf: {self.name}/{self.kind}"
+
+
+def read_services(services: Iterable[str], options: Iterable[str]) -> list[Service]:
+    """The services in the lines of `postconf -M`, with their options from those of `postconf -P`."""
+    found: list[Service] = []
+    own: dict[tuple[str, str], dict[str, str]] = {}
+    for line in options:
+        left, _, value = line.partition(" = ")
+        name, kind, parameter = left.rsplit("/", 2)
+        own.setdefault((name, kind), {})[parameter.strip()] = value.strip()
+    for line in services:
+        fields = line.split()
+        if len(fields) >= 8:
+            name, kind, program = fields[0], fields[1], fields[7]
+            found.append(Service(name, kind, program, own.get((name, kind), {})))
+    return found
