@@ -68,7 +68,7 @@ def read_received(parameters: Mapping[str, str], reader: Reader) -> Received:
     for one in lists:
         one.read(parameters.get(one.name, ""), Where(f"main.cf {one.name}"))
     return Received(
-        tuple(_together([one.entries for one in lists])),
+        tuple(_together([*one.entries, *one.not_itself] for one in lists)),
         tuple(problem for one in lists for problem in (*one.problems, *never_reached(one.entries))),
         tuple((one.name, table) for one in lists for table in one.unlisted),
     )
@@ -80,6 +80,7 @@ class _List:
     def __init__(self, name: str, reader: Reader, *, below: bool) -> None:
         self.name = name
         self.entries: list[Entry] = []
+        self.not_itself: list[Entry] = []  # what ".domain" leaves out: the domain
         self.problems: list[Problem] = []
         self.unlisted: list[str] = []
         self._reader = reader
@@ -134,7 +135,7 @@ class _List:
             wide = self._below or dotted
             self.entries.append(Entry(word, Name(pattern.domain, exact=False) if wide else itself, where, exception))
             if dotted and not exception:
-                self.entries.append(Entry(word, itself, where, exception=True))
+                self.not_itself.append(Entry(word, itself, where, exception=True))
         else:
             self.problems.append(Problem(where, word, "not a domain, so no recipient has it", warning=True))
 

@@ -37,7 +37,7 @@ def read_services(services: Iterable[str], options: Iterable[str]) -> list[Servi
     found: list[Service] = []
     own: dict[tuple[str, str], dict[str, str]] = {}
     for line in options:
-        left, _, value = line.partition(" = ")
+        left, _, value = line.partition("=")
         name, kind, parameter = left.rsplit("/", 2)
         own.setdefault((name, kind), {})[parameter.strip()] = value.strip()
     for line in services:

@@ -142,7 +142,8 @@ def never_reached(entries: Sequence[Entry]) -> Iterator[Problem]:
                 continue
             first = next((other for other in earlier if _decides_before(other, entry)), None)
             if first:
-                wrong = f'"{first.text}" in line {first.where.line} decides before it in Postfix, and would not here'
+                place = f"line {first.where.line}" if first.where.line else first.where.source
+                wrong = f'"{first.text}" in {place} decides before it in Postfix, and would not here'
                 yield Problem(entry.where, entry.text, wrong, "the most specific one must stand first")
 
 
