@@ -50,7 +50,8 @@ def milters(value: str) -> list[Milter]:
     found = []
     for word in words(value):
         where, *settings = list(words(word[1:-1] if word.startswith("{") else word)) or [""]
-        pairs = (setting.partition("=") for setting in settings)
+        # With blanks around its "=" a setting has braces of its own.
+        pairs = (setting.strip("{ }").partition("=") for setting in settings)
         values = {name.strip(): action.strip() for name, _, action in pairs}
         found.append(Milter(where, values.get("default_action", "")))
     return found
