@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rig.child import in_child
+from rig.filter import USER
 from rig.sendmailcf import make_cf
 from turfmilter.config.loader import configure
 from turfmilter.config.schema import Config
@@ -272,6 +274,26 @@ def test_a_postfix_that_cannot_be_asked_is_said_and_does_no_harm(said: Said, mai
     (sentence,) = said(main)
     assert sentence.startswith("ETC/main.cf cannot be compared with this configuration: ")
     assert why in sentence
+
+
+def test_what_the_filters_user_may_not_look_at_stops_nothing(place: Path, tmp_path: Path) -> None:
+    closed = place / "closed"
+    closed.mkdir()
+    written(closed / "main.cf", "mydestination = other.test\n")
+    written(closed / "sendmail.cf", "Cwother.test\n")
+    config = configured(tmp_path)
+    assert len(mtas.warnings(config, TODAY, postfix=closed, sendmail=closed / "sendmail.cf")) == 2
+    closed.chmod(0o700)
+
+    def check() -> None:
+        assert mtas.warnings(config, TODAY, postfix=closed, sendmail=closed / "sendmail.cf") == []
+
+    in_child(check, user=USER)
+
+
+def test_a_parameter_that_this_postfix_does_not_know_is_empty(said: Said, place: Path) -> None:
+    assert said("") == []
+    assert Postconf().parameters(["of_another_version"], place / "postfix") == {"of_another_version": ""}
 
 
 MC = """\

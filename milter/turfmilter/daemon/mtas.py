@@ -24,23 +24,31 @@ _FOLLOW_SENDMAIL = '"sendmail:/etc/mail/local-host-names" and "sendmail:/etc/mai
 
 def postfix_installed() -> bool:
     """True when this host has Postfix, configured or not."""
-    return (POSTFIX / MAIN_CF).exists() or postconf.installed()
+    return _exists(POSTFIX / MAIN_CF) or postconf.installed()
 
 
 def sendmail_installed() -> bool:
     """True when this host has Sendmail; a program of that name is no proof, because Postfix has one, too."""
-    return SENDMAIL.exists() or SENDMAIL.with_suffix(".mc").exists()
+    return _exists(SENDMAIL) or _exists(SENDMAIL.with_suffix(".mc"))
 
 
 def warnings(config: Config, today: date, *, postfix: Path = POSTFIX, sendmail: Path = SENDMAIL) -> list[str]:
     """What does not go together; `postfix` is the directory of main.cf unless the configuration names another."""
     named = next((path.parent for path in config.files if path.name == MAIN_CF), postfix)
     said = []
-    if (named / MAIN_CF).exists():
+    if _exists(named / MAIN_CF):
         said += _of_postfix(config, named, today)
-    if sendmail.exists():
+    if _exists(sendmail):
         said += _of_sendmail(config, sendmail, today)
     return said
+
+
+def _exists(path: Path) -> bool:
+    """False also where we may not look: after a start by root, a reload is done by the filter's user."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _of_postfix(config: Config, directory: Path, today: date) -> list[str]:

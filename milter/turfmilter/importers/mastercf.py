@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 _LOOPBACK = re.compile(r"(?:127\.[\d.]+|\[(?:::1|127\.[\d.]+)\]|localhost):[\w-]+", re.IGNORECASE)
 
+# As postconf -P prints it: submission/inet/smtpd_milters = unix:/path
+_OPTION = re.compile(r"(?P<service>.+)/(?P<kind>\w+(?:-\w+)?)/(?P<parameter>\w+) *= *(?P<value>.*)")
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -36,10 +39,8 @@ def read_services(services: Iterable[str], options: Iterable[str]) -> list[Servi
     """The services in the lines of `postconf -M`, with their options from those of `postconf -P`."""
     found: list[Service] = []
     own: dict[tuple[str, str], dict[str, str]] = {}
-    for line in options:
-        left, _, value = line.partition("=")
-        name, kind, parameter = left.rsplit("/", 2)
-        own.setdefault((name, kind), {})[parameter.strip()] = value.strip()
+    for option in filter(None, map(_OPTION.fullmatch, options)):
+        own.setdefault((option["service"], option["kind"]), {})[option["parameter"]] = option["value"]
     for line in services:
         fields = line.split()
         if len(fields) >= 8:

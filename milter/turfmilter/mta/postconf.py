@@ -28,10 +28,14 @@ class Postconf:
         self._end = time.monotonic() + seconds
 
     def parameters(self, names: Iterable[str], directory: Path | None = None) -> Mapping[str, str]:
-        """The values of the parameters in main.cf or built in, all variables expanded.  Raises PostfixError."""
-        lines = self._ask("postconf", directory, "-x", *names)
+        """The values of the parameters in main.cf or built in, all variables expanded.  Raises PostfixError.
+
+        One that this version of Postfix does not know is empty.
+        """
+        wanted = tuple(names)
+        lines = self._ask("postconf", directory, "-x", *wanted)
         pairs = (line.partition("=") for line in lines)
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        return dict.fromkeys(wanted, "") | {name.strip(): value.strip() for name, _, value in pairs}
 
     def services(self, directory: Path | None = None) -> list[Service]:
         """The services in master.cf, variables in their options expanded.  Raises PostfixError."""
