@@ -117,6 +117,16 @@ def test_ours_must_be_the_first_filter(said: Said) -> None:
     assert sentence.startswith("main.cf: smtpd_milters: inet:localhost:8891 comes before turfmilter, ")
 
 
+def test_the_list_for_local_mail_is_checked_as_well_unless_it_is_the_same(said: Said) -> None:
+    main = (
+        f"smtpd_milters = {OURS}\nmilter_default_action = accept\nnon_smtpd_milters = inet:localhost:8891, {SOCKET}\n"
+    )
+    order, passes = said(main)
+    assert order.startswith("main.cf: non_smtpd_milters: inet:localhost:8891 comes before turfmilter, ")
+    assert passes.startswith("main.cf: non_smtpd_milters: while turfmilter is down, mail passes unfiltered")
+    assert len(said(f"smtpd_milters = {SOCKET}\nnon_smtpd_milters = $smtpd_milters\n")) == 1
+
+
 def test_local_mail_must_be_filtered_too(said: Said) -> None:
     (sentence,) = said(f"smtpd_milters = {OURS}\n")
     assert sentence.startswith("main.cf: non_smtpd_milters: turfmilter is not listed, ")

@@ -116,6 +116,11 @@ def test_what_does_not_answer_is_not_waited_for(etc: Path) -> None:
         Postconf(0.5).parameters(["mydestination"], etc)
 
 
+def test_the_time_is_for_all_questions_together(etc: Path) -> None:
+    with pytest.raises(PostfixError, match="did not answer within 0 seconds"):
+        Postconf(0).parameters(["mydestination"], etc)
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o1755])
 def test_a_main_cf_that_others_may_replace_is_not_used(etc: Path, mode: int) -> None:
     etc.chmod(mode)

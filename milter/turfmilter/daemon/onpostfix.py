@@ -63,12 +63,16 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
     `main` are the PARAMETERS of main.cf, expanded; `services` are those of master.cf.
     """
     found = _Found(config.socket, main)
-    lists = [("main.cf", main)]
     taking = [service for service in services if service.takes_mail]
-    lists += [(str(service), {**main, **service.options}) for service in taking if _has_own(service)]
-    if not any(found.ours(values["smtpd_milters"]) for _, values in lists):
+    lists = [("main.cf: smtpd_milters", main["smtpd_milters"], main["milter_default_action"])]
+    if main["non_smtpd_milters"] != main["smtpd_milters"]:  # otherwise the same would be said twice
+        lists.append(("main.cf: non_smtpd_milters", main["non_smtpd_milters"], main["milter_default_action"]))
+    for service in filter(_has_own, taking):
+        own = {**main, **service.options}
+        lists.append((f"{service}: smtpd_milters", own["smtpd_milters"], own["milter_default_action"]))
+    if not any(found.ours(value) for _, value, _ in lists):
         return []
-    said = [sentence for place, values in lists for sentence in found.doubts(place, values)]
+    said = [sentence for one in lists for sentence in found.doubts(*one)]
     said += found.left_out(taking)
     said += found.second_passes(taking)
     said += _copies(config, main)
@@ -97,26 +101,23 @@ class _Found:
         """Our filter in a list."""
         return next((one for one in milters(value) if self._is_ours(one.where)), None)
 
-    def doubts(self, place: str, values: Mapping[str, str]) -> Iterator[str]:
-        """About one list of filters."""
-        every, ours = milters(values["smtpd_milters"]), self.ours(values["smtpd_milters"])
+    def doubts(self, place: str, value: str, default_action: str) -> Iterator[str]:
+        """About the `value` of one list of filters."""
+        every, ours = milters(value), self.ours(value)
         if ours is None:
             return
         if every[0] != ours:
             yield (
-                f"{place}: smtpd_milters: {every[0].where} comes before turfmilter, so it signs and changes mail that"
+                f"{place}: {every[0].where} comes before turfmilter, so it signs and changes mail that"
                 f" is then held; write {ours.line} first"
             )
-        action = ours.default_action or values["milter_default_action"]
+        action = ours.default_action or default_action
         if action in _OUTCOMES:
             key = "default_action" if ours.default_action else "milter_default_action"
-            yield (
-                f"{place}: smtpd_milters: while turfmilter is down, {_OUTCOMES[action]} ({key}={action});"
-                f" write {ours.line}"
-            )
+            yield (f"{place}: while turfmilter is down, {_OUTCOMES[action]} ({key}={action}); write {ours.line}")
         elif not ours.default_action:
             yield (
-                f"{place}: smtpd_milters: what happens while turfmilter is down is left to milter_default_action,"
+                f"{place}: what happens while turfmilter is down is left to milter_default_action,"
                 f" which other filters share; write {ours.line}"
             )
 
