@@ -11,7 +11,7 @@ from turfmilter.config.received import MAIN_CF, PostfixError, explain_unlisted, 
 from turfmilter.config.written import quoted
 from turfmilter.core.entries import Source, made_elsewhere
 
-_SOURCE = re.compile(r"\s*postfix:\s*(?P<path>(?:.*/)?main\.cf)\s*", re.IGNORECASE)
+_SOURCE = re.compile(r"\s*(?i:postfix):\s*(?P<path>(?:.*/)?main\.cf)\s*")
 _OF_A_FILE = re.compile(r"\s*(?:file|postfix|sendmail):", re.IGNORECASE)
 
 
@@ -46,7 +46,7 @@ def _directory(item: Given) -> Path | None:
     found = _SOURCE.fullmatch(item.text)
     assert found
     path = found["path"]
-    return None if path.lower() == MAIN_CF else (item.notes.folder / path).parent.absolute()
+    return None if path == MAIN_CF else (item.notes.folder / path).parent.absolute()
 
 
 def _may_hold_them(around: Given) -> bool:

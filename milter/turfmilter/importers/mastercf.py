@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 _LOOPBACK = re.compile(r"(?:127\.[\d.]+|\[(?:::1|127\.[\d.]+)\]|localhost):[\w-]+", re.IGNORECASE)
 
-# As postconf -P prints it: submission/inet/smtpd_milters = unix:/path
+# As postconf -P prints it: submission/inet/syslog_name = postfix/submission
 _OPTION = re.compile(r"(?P<service>.+)/(?P<kind>\w+(?:-\w+)?)/(?P<parameter>\w+) *= *(?P<value>.*)")
 
 
