@@ -10,7 +10,9 @@ from pathlib import Path
 
 from turfmilter.config.consistency import check
 from turfmilter.config.given import Notes
+from turfmilter.config.received import Postfix
 from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.textfile import TextFileError, read_text
 from turfmilter.config.walker import Walker
 
@@ -33,30 +35,38 @@ _BETTER = {
 class ConfigError(Exception):
     """The configuration cannot be used.  `problems` are sentences, in the order of the file.
 
-    `files` are those that it names: mending one of them can mend it.
+    `files` are those that it names: mending one of them can mend it.  `rest` is what it says apart from the problems:
+    keys that are wrong have their defaults there.  None if it is not even TOML.
     """
 
-    def __init__(self, problems: tuple[str, ...], files: tuple[Path, ...] = ()) -> None:
+    def __init__(self, problems: tuple[str, ...], files: tuple[Path, ...] = (), rest: Config | None = None) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
         self.files = files
+        self.rest = rest
 
 
-def load(path: Path) -> Config:
-    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it."""
+def load(path: Path, *, postfix: Postfix | None = None, socket: SocketSpec | None = None) -> Config:
+    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
+
+    `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
+    its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
+    """
     path = path.absolute()
-    config = configure(parsed(path), path.parent)
+    config = configure(parsed(path), path.parent, postfix=postfix, socket=socket)
     return replace(config, files=(path, *config.files))
 
 
-def configure(table: Mapping[str, object], folder: Path) -> Config:
+def configure(
+    table: Mapping[str, object], folder: Path, *, postfix: Postfix | None = None, socket: SocketSpec | None = None
+) -> Config:
     """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
-    notes = Notes(folder)
+    notes = Notes(folder, postfix)
     config = Walker(Config, notes).read(Config(), table)
-    config = replace(config, written=frozenset(notes.written))
+    config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems), tuple(notes.files))
+        raise ConfigError(tuple(notes.problems), tuple(notes.files), config)
     return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 
