@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -42,6 +43,15 @@ class StockPostfix(Postfix):
         self.ports = {"inbound": 25, "unfiltered": 25, "submission": 587, "submissions": 465, "release": 10026}
         self._sink = sink
         self._users = accounts
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file below /etc/postfix; it counts after a reload."""
+        self._file(name, text)
+
+    def set_service(self, setting: str) -> None:
+        """ "service/type/parameter=value": one of its lines in master.cf."""
+        self.run("postconf", "-P", setting)
+        os.utime(self.config / "master.cf", (0, 0))
 
     def _write(self) -> None:
         for directory in ("/var/spool/postfix/etc", "/var/lib/postfix", "/var/log"):

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ SERVICES = """\
 127.0.0.1:2526 inet n - y - - smtpd
   -o smtpd_milters=
 """
+RELEASE = "127.0.0.1:10026"
 SMTPS = "smtps inet n - y - - smtpd\n  -o smtpd_tls_wrappermode=yes\n"
 
 
@@ -118,6 +120,90 @@ def test_a_second_time_changes_nothing(etc: Path, options: list[str]) -> None:
     assert both(etc) == after
 
 
+ASKED = [["--submission"], ["-s", "inet:127.0.0.1:8895"], ["--release", "unfiltered"]]
+
+
+@pytest.mark.parametrize("options", ASKED)
+def test_what_was_asked_for_once_stays_until_the_undo(etc: Path, options: list[str]) -> None:
+    before = both(etc)
+    attach(etc, "--yes", *options)
+    after = both(etc)
+    assert attach(etc, "--yes") == "nothing to do\n"
+    append(etc / "main.cf", "smtpd_client_restrictions = permit\n")
+    attach(etc, "--yes", "--submission")
+    attach(etc, "--yes")
+    assert value(etc, "-M", "submission/inet")
+    assert value(etc, "-h", "smtpd_milters") in after[0].decode()
+    attach(etc, "--undo", "--yes")
+    assert both(etc) == [before[0] + b"smtpd_client_restrictions = permit\n", before[1]]
+    attach(etc, "--yes")
+    assert value(etc, "-h", "smtpd_milters") == FILTER
+    assert not value(etc, "-M", "submission/inet")
+
+
+def test_what_was_asked_for_once_can_be_asked_for_differently(etc: Path) -> None:
+    attach(etc, "--yes", "-s", "inet:127.0.0.1:8895", "--release", "unfiltered")
+    attach(etc, "--yes", "-s", "inet:127.0.0.1:8896", "--release", "filtered")
+    assert value(etc, "-h", "smtpd_milters") == "{ inet:127.0.0.1:8896, default_action=tempfail }"
+    assert value(etc, "-Ph", f"{RELEASE}/inet/receive_override_options") == "no_header_body_checks"
+
+
+OLD_MAIN = """\
+smtpd_milters = { inet:127.0.0.1:8895, default_action=tempfail }, inet:localhost:8891
+non_smtpd_milters = $smtpd_milters
+"""
+OLD_MASTER = """\
+127.0.0.1:10026 inet n   -       y       -       -       smtpd
+    -o smtpd_milters=
+    -o content_filter=
+    -o receive_override_options=no_milters,no_header_body_checks
+submission inet n   -       y       -       -       smtpd
+    -o smtpd_sasl_auth_enable=yes
+"""
+
+
+def test_what_an_earlier_version_attached_is_brought_up_to_date(etc: Path) -> None:
+    """It kept the files, but not what it was asked for; and it turned the other filters on for local mail."""
+    kept = etc / "turfmilter.undo"
+    for name in ("before", "after"):
+        (kept / name).mkdir(parents=True)
+    append(etc / "main.cf", "smtpd_milters = inet:localhost:8891\n")
+    before = both(etc)
+    for name, old, text in zip(("main.cf", "master.cf"), before, (OLD_MAIN, OLD_MASTER), strict=True):
+        (kept / "before" / name).write_bytes(old)
+        after = old.replace(b"smtpd_milters = inet:localhost:8891\n", b"") + text.encode()
+        (kept / "after" / name).write_bytes(after)
+        (etc / name).write_bytes(after)
+    attach(etc, "--yes")
+    ours = "{ inet:127.0.0.1:8895, default_action=tempfail }"
+    assert value(etc, "-h", "smtpd_milters") == f"{ours}, inet:localhost:8891"
+    assert value(etc, "-h", "non_smtpd_milters") == ours
+    assert value(etc, "-Ph", f"{RELEASE}/inet/smtpd_milters") == "inet:localhost:8891"
+    assert value(etc, "-M", "submission/inet")
+    attach(etc, "--undo", "--yes")
+    assert both(etc) == before
+
+
+def test_every_change_bears_a_comment_that_names_turfmilter(etc: Path) -> None:
+    append(etc / "master.cf", SMTPS)
+    before = both(etc)
+    attach(etc, "--yes", "--submission")
+    for old, new in zip(before, both(etc), strict=True):
+        lines = new.decode().splitlines()
+        changes = SequenceMatcher(None, old.decode().splitlines(), lines, autojunk=False).get_opcodes()
+        first = [lines[begin] for kind, _, _, begin, _ in changes if kind != "equal"]
+        assert first
+        assert [line for line in first if not line.startswith("# turfmilter: ")] == []
+        assert new.count(b"# turfmilter: ") == len(first)
+
+
+def test_a_line_that_need_not_change_keeps_its_form(etc: Path) -> None:
+    own = "smtpd_milters =\n   unix:turfmilter/turfmilter.sock,\n\n# another\n\tinet:localhost:8891\n"
+    append(etc / "main.cf", own)
+    attach(etc, "--yes")
+    assert own in (etc / "main.cf").read_text()
+
+
 def test_a_socket_whose_name_only_begins_alike_is_another_one(etc: Path) -> None:
     append(etc / "main.cf", "smtpd_milters = inet:127.0.0.1:8895\n")
     attach(etc, "--yes", "-s", "inet:127.0.0.1:889")
@@ -125,18 +211,31 @@ def test_a_socket_whose_name_only_begins_alike_is_another_one(etc: Path) -> None
     assert value(etc, "-h", "smtpd_milters") == expected
 
 
-def test_a_filter_attached_by_hand_stays_as_it_is(etc: Path) -> None:
-    append(etc / "main.cf", "smtpd_milters = inet:localhost:8891, unix:turfmilter/turfmilter.sock\n")
-    attach(etc, "--yes")
-    assert value(etc, "-h", "smtpd_milters") == "inet:localhost:8891, unix:turfmilter/turfmilter.sock"
+@pytest.mark.parametrize(
+    ("options", "own"),
+    [
+        ([], "unix:turfmilter/turfmilter.sock"),
+        ([], "unix:/var/spool/postfix/turfmilter/turfmilter.sock"),
+        ([], "unix:/turfmilter/turfmilter.sock"),
+        (["-s", "inet:127.0.0.1:8895"], "{inet:localhost:8895, default_action=tempfail}"),
+    ],
+)
+def test_a_filter_attached_by_hand_stays_as_it_is(etc: Path, options: list[str], own: str) -> None:
+    append(etc / "main.cf", f"smtpd_milters = inet:localhost:8891, {own}\n")
+    attach(etc, "--yes", *options)
+    assert value(etc, "-h", "smtpd_milters") == f"inet:localhost:8891, {own}"
+    assert overrides(etc, RELEASE)["smtpd_milters"] == "inet:localhost:8891"
 
 
 @pytest.mark.parametrize(
     ("main", "smtpd", "local"),
     [
-        ("", FILTER, "$smtpd_milters"),
-        ("smtpd_milters = inet:localhost:8891", f"{FILTER}, inet:localhost:8891", "$smtpd_milters"),
-        ("smtpd_milters = $x\nx = inet:[::1]:1 unix:/y", f"{FILTER}, $x", "$smtpd_milters"),
+        ("", FILTER, FILTER),
+        ("smtpd_milters = inet:localhost:8891", f"{FILTER}, inet:localhost:8891", FILTER),
+        ("smtpd_milters = $x\nx = inet:[::1]:1 unix:/y", f"{FILTER}, $x", FILTER),
+        ("smtpd_milters =\n  inet:h:1,\n# a comment\n\tinet:h:2", f"{FILTER}, inet:h:1, inet:h:2", FILTER),
+        ("smtpd_milters=\t{inet:h:1,\n protocol=6}", f"{FILTER}, {{inet:h:1, protocol=6}}", FILTER),
+        ("milter_default_action = accept\nnon_smtpd_milters=", FILTER, FILTER),
         ("non_smtpd_milters = inet:localhost:8891", FILTER, f"{FILTER}, inet:localhost:8891"),
         ("non_smtpd_milters = $smtpd_milters", FILTER, "$smtpd_milters"),
     ],
@@ -167,6 +266,146 @@ def test_services_of_the_administrators_own_are_filtered_as_they_were_meant(
     assert value(etc, "-Ph", parameter) == expected
 
 
+def smtp(*options: str) -> Callable[[str], str]:
+    """master.cf with these options of the service for inbound mail."""
+    stock = "smtp      inet  n       -       y       -       -       smtpd\n"
+    return lambda text: text.replace(stock, stock + "".join(f"  -o {option}\n" for option in options))
+
+
+def postscreen(text: str) -> str:
+    """master.cf as its own comments have it for postscreen(8)."""
+    changed = text.replace("smtp      inet  n       -       y       -       -       smtpd\n", "")
+    return changed + (
+        "smtp inet n - y - 1 postscreen\n"
+        "smtpd pass - - y - - smtpd\n  -o smtpd_milters=inet:h:5\n  -o content_filter=scan:x\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("main", "master", "expected"),
+    [
+        ("", str, {"smtpd_milters": "", "receive_override_options": "no_header_body_checks"}),
+        ("smtpd_milters = inet:h:1 unix:/y", str, {"smtpd_milters": "inet:h:1,unix:/y"}),
+        (f"smtpd_milters = {FILTER}, inet:h:1", str, {"smtpd_milters": "inet:h:1"}),
+        ("smtpd_milters = inet:h:1, unix:turfmilter/turfmilter.sock", str, {"smtpd_milters": "inet:h:1"}),
+        ("smtpd_milters = $x, inet:h:1\nx = unix:turfmilter/turfmilter.sock", str, {"smtpd_milters": "inet:h:1"}),
+        ("smtpd_milters = $x\nx = inet:h:1", str, {"smtpd_milters": "$x"}),
+        (
+            f"smtpd_milters = {FILTER} $x\nx = unix:turfmilter/turfmilter.sock, inet:h:1",
+            str,
+            {"smtpd_milters": "inet:h:1"},
+        ),
+        (
+            "smtpd_milters = { inet:h:1, default_action = accept,\n  { protocol = 6 } }, inet:h:2",
+            str,
+            {"smtpd_milters": "{inet:h:1,default_action=accept,{protocol=6}},inet:h:2"},
+        ),
+        ("content_filter = scan:x", str, {"content_filter": None}),  # as main.cf has it
+        ("", smtp("content_filter=scan:x"), {"content_filter": "scan:x"}),
+        ("smtpd_milters = inet:h:1", smtp("smtpd_milters=inet:h:2"), {"smtpd_milters": "inet:h:2"}),
+        ("smtpd_milters = inet:h:1", smtp("smtpd_milters="), {"smtpd_milters": ""}),
+        ("", postscreen, {"smtpd_milters": "inet:h:5", "content_filter": "scan:x"}),
+        (
+            "receive_override_options = no_address_mappings, no_milters",
+            str,
+            {"receive_override_options": "no_address_mappings,no_header_body_checks"},
+        ),
+        ("smtpd_proxy_filter = scan:1", str, {"smtpd_proxy_filter": ""}),  # what it holds has passed that
+        ("", smtp("smtpd_proxy_filter=scan:1"), {"smtpd_proxy_filter": ""}),
+    ],
+)
+def test_released_mail_passes_the_filters_of_inbound_mail_except_ours(
+    etc: Path, main: str, master: Callable[[str], str], expected: dict[str, str | None]
+) -> None:
+    append(etc / "main.cf", f"{main}\n")
+    (etc / "master.cf").write_text(master((etc / "master.cf").read_text()))
+    attach(etc, "--yes")
+    told = dict.fromkeys(expected) | overrides(etc, RELEASE)
+    assert {name: told[name] for name in expected} == expected
+
+
+def test_unfiltered_is_past_all_of_them(etc: Path) -> None:
+    append(etc / "main.cf", "smtpd_milters = inet:h:1\ncontent_filter = scan:x\n")
+    attach(etc, "--yes", "--release", "unfiltered")
+    told = overrides(etc, RELEASE)
+    assert [told[name] for name in ("smtpd_milters", "content_filter", "smtpd_proxy_filter")] == ["", "", ""]
+    assert told["receive_override_options"] == "no_milters,no_header_body_checks"
+
+
+def overrides(etc: Path, service: str) -> dict[str, str]:
+    """What a service says itself."""
+    lines = (line.partition(" =") for line in value(etc, "-P", f"{service}/inet/*").splitlines())
+    return {name.rpartition("/")[2]: told.strip() for name, _, told in lines}
+
+
+BACK = ["content_filter="]  # what a service to which a content filter hands mail back is known by
+SERVICES_BACK: dict[str, tuple[list[str], str | None]] = {
+    "127.0.0.1:10030": (BACK, "inet:h:1"),
+    "localhost:10031": (BACK, "inet:h:1"),
+    "[::1]:10032": (BACK, "inet:h:1"),
+    "[127.0.0.1]:10033": (BACK, "inet:h:1"),
+    "127.0.0.1:smtp-back": (BACK, "inet:h:1"),
+    "10034": ([*BACK, "mynetworks=127.0.0.0/8,[::1]/128"], "inet:h:1"),
+    "127.0.0.1:10035": (["smtpd_authorized_xforward_hosts=127.0.0.0/8"], "inet:h:1"),
+    "127.0.0.1:10036": (["receive_override_options=no_unknown_recipient_checks"], "inet:h:1"),
+    "127.0.0.1:10037": ([*BACK, "smtpd_milters=$filters_back"], "inet:h:3"),
+    "127.0.0.1:10038": ([*BACK, "{smtpd_milters=inet:h:2, unix:turfmilter/turfmilter.sock}"], "inet:h:2"),
+    # Nothing is to be done.
+    "127.0.0.1:10040": ([*BACK, "smtpd_milters="], ""),
+    "127.0.0.1:10041": ([*BACK, "smtpd_milters=inet:h:2"], "inet:h:2"),
+    "127.0.0.1:10042": ([*BACK, "receive_override_options=no_milters"], None),
+    # Clients send there.
+    "127.0.0.1:587": (BACK, None),
+    "127.0.0.1:25": (BACK, None),
+    "192.0.2.1:10043": (BACK, None),
+    "10044": (BACK, None),
+    "10045": ([*BACK, "mynetworks=127.0.0.0/8,192.0.2.0/24"], None),
+    "127.0.0.1:10046": (["smtpd_sasl_auth_enable=yes"], None),
+}
+
+
+def test_where_a_content_filter_hands_mail_back_ours_does_not_see_it_again(etc: Path) -> None:
+    append(etc / "main.cf", "smtpd_milters = inet:h:1\nfilters_back = unix:turfmilter/turfmilter.sock inet:h:3\n")
+    for service, (options, _) in SERVICES_BACK.items():
+        append(etc / "master.cf", f"{service} inet n - n - - smtpd\n" + "".join(f"  -o {one}\n" for one in options))
+    before = both(etc)
+    assert "warning: " not in attach(etc, "--yes")
+    told = {service: overrides(etc, service).get("smtpd_milters") for service in SERVICES_BACK}
+    assert told == {service: expected for service, (_, expected) in SERVICES_BACK.items()}
+    assert attach(etc, "--yes") == "nothing to do\n"
+    attach(etc, "--undo", "--yes")
+    assert both(etc) == before
+
+
+@pytest.mark.parametrize(
+    ("main", "master"),
+    [("smtpd_proxy_filter = 127.0.0.1:10024", str), ("", smtp("smtpd_proxy_filter=127.0.0.1:10024"))],
+)
+def test_where_a_proxy_hands_mail_back_ours_stays(etc: Path, main: str, master: Callable[[str], str]) -> None:
+    append(etc / "main.cf", f"{main}\n")
+    (etc / "master.cf").write_text(master((etc / "master.cf").read_text()))
+    back = "inet n - n - - smtpd\n  -o smtpd_authorized_xforward_hosts=127.0.0.1\n"
+    append(etc / "master.cf", f"127.0.0.1:10025 {back}127.0.0.1:10027 {back}  -o smtpd_milters=\n")
+    said = attach(etc, "--yes")
+    assert "attach: 127.0.0.1:10025/inet: mail passes turfmilter there a second time" in said
+    assert "attach: 127.0.0.1:10027/inet: smtpd_milters leaves turfmilter out, so nothing is held" in said
+    assert "smtpd_milters" not in overrides(etc, "127.0.0.1:10025")
+
+
+@pytest.mark.parametrize(
+    ("main", "master"), [("content_filter = simple:dummy", str), ("", smtp("content_filter=simple:dummy"))]
+)
+def test_what_a_script_hands_back_is_not_seen_again(etc: Path, main: str, master: Callable[[str], str]) -> None:
+    append(etc / "main.cf", f"{main}\nnon_smtpd_milters = inet:h:1\n")
+    (etc / "master.cf").write_text(master((etc / "master.cf").read_text()))
+    append(
+        etc / "master.cf", "simple unix - n n - 10 pipe\n  flags=Rq user=nobody argv=/x -f ${sender} -- ${recipient}\n"
+    )
+    assert "attach: a content_filter hands mail back with sendmail(1)" in attach(etc, "--yes")
+    assert value(etc, "-h", "smtpd_milters") == FILTER
+    assert value(etc, "-h", "non_smtpd_milters") == "inet:h:1"
+
+
 def test_a_service_that_has_a_name_keeps_it(etc: Path) -> None:
     append(etc / "master.cf", "587 inet n - y - - smtpd\n  -o milter_macro_daemon_name=ORIGINATING\n")
     attach(etc, "--yes")
@@ -180,7 +419,7 @@ def test_new_services_are_in_a_chroot_where_the_inbound_one_is(etc: Path, chroot
     assert stock in master.read_text()
     master.write_text(master.read_text().replace(stock, stock[:-1] + chroot))
     attach(etc, "--submission", "--yes")
-    for service in ("submission", "submissions", "127.0.0.1:10026"):
+    for service in ("submission", "submissions", RELEASE):
         assert value(etc, "-Fh", f"{service}/inet/chroot") == chroot
 
 
@@ -197,9 +436,12 @@ def test_the_difference_is_shown_first_and_without_a_yes_nothing_is_changed(
 ) -> None:
     before = both(etc)
     said = attach(etc, *options, answer=answer, status=status)
+    for name in ("main.cf", "master.cf"):
+        assert f"--- {etc}/{name}\n+++ {etc}/{name} (changed)\n@@ " in said
     assert f"+smtpd_milters = {FILTER}\n" in said
-    assert "+127.0.0.1:10026 inet n " in said
-    assert said.endswith("nothing was changed\n")
+    assert f"+{RELEASE} inet n " in said
+    assert "\nnothing was changed\n" in said
+    assert ("--yes changes it without a question" in said) is (not options), "there is no terminal"
     assert both(etc) == before
     assert not (etc / "turfmilter.undo").exists()
 
@@ -301,7 +543,7 @@ def test_a_full_disk_leaves_the_old_configuration(place: Path, etc: Path, room: 
 
 
 @pytest.mark.parametrize("which", ["INT", "TERM", "HUP"])
-@pytest.mark.parametrize("program", ["cat", "mv", "rm"])
+@pytest.mark.parametrize("program", ["cat", "cp", "diff", "mv", "rm"])
 def test_an_interrupted_run_has_done_all_or_nothing(place: Path, etc: Path, which: str, program: str) -> None:
     before = both(etc)
     interrupting = place / "bin" / program  # sends the signal each time that the script runs it
@@ -317,7 +559,7 @@ def test_an_interrupted_run_has_done_all_or_nothing(place: Path, etc: Path, whic
     assert both(etc) == before
 
 
-@pytest.mark.parametrize("options", [["--nonsense"], ["extra"]])
+@pytest.mark.parametrize("options", [["--nonsense"], ["extra"], ["--release"], ["--release", "half"]])
 def test_a_wrong_command_line_is_a_matter_of_usage(etc: Path, options: list[str]) -> None:
     before = both(etc)
     assert attach(etc, *options, status=2).startswith("usage: attach ")

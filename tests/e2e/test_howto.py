@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.filteredhost import shown as already_there
 from e2e.stockhost import CONTRIB, SOCKET, StockHost, installed, stock_host
 from rig import wait
 
@@ -61,6 +62,14 @@ def test_whoever_follows_the_page_about_postfix_has_a_filter(host: StockHost) ->
     wait.until(lambda: host.sink.deliveries, "the message of the last section")
     subprocess.run([CONTRIB / "postfix/attach", "--undo", "--yes"], check=True, capture_output=True)
     assert [path.read_bytes() for path in files] == before
+
+
+def test_whoever_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(host: StockHost) -> None:
+    for name in ("main.cf", "master.cf"):
+        host.postfix.write(name, (host.postfix.config / name).read_text() + already_there(name))
+    follow(HOWTO / "with-a-content-filter.md")
+    back = host.postfix.run("postconf", "-P", "127.0.0.1:10025/inet/smtpd_milters")
+    assert back == "127.0.0.1:10025/inet/smtpd_milters =\n"
 
 
 def test_whoever_follows_the_page_about_systemd_has_all_that_the_unit_needs(place: Path) -> None:

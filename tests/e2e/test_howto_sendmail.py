@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import pytest
 from e2e.mailhost import Filter
 from rig.dnsserver import DnsServer
 from rig.enclosure import enclosed
+from rig.link import accepts
 from rig.network import own_network
+from rig.process import Process
 from rig.quarantine import turfctl
 from rig.sendmail import Sendmail
 from rig.sendmailcf import CF
@@ -23,6 +26,7 @@ from rig.smtp import SmtpClient
 from turfmilter.config.socketspec import SocketSpec
 
 ROOT = Path(__file__).parents[2]
+SCRIPTED = ROOT / "tests/rig/scriptedfilter.py"
 PAGE = (ROOT / "docs/howto/attach-to-sendmail.md").read_text()
 MESSAGE = b"From: Anna <anna@out.test>\r\nSubject: x\r\n\r\nhello\r\n"
 CONFIG = """\
@@ -143,6 +147,35 @@ def test_it_is_put_before_other_filters(machine: Machine) -> None:
     assert "\nO InputMailFilters=turfmilter, a, b\n" in machine.cf
 
 
+OTHERS = ["INPUT_MAIL_FILTER(`a', `S=inet:1@localhost')\n", "INPUT_MAIL_FILTER(`clam-av', `S=inet:2@localhost, F=T')\n"]
+RELEASE = "FEATURE(`turfmilter-release')dnl\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "filters"),
+    [
+        ([LINES], ""),
+        ([*OTHERS, LINES], "a;clam-av"),
+        ([LINES, *OTHERS], "a;clam-av"),
+        ([OTHERS[0], LINES, OTHERS[1]], "a;clam-av"),
+        ([RELEASE, *OTHERS], "a;clam-av"),
+        (["define(`confINPUT_MAIL_FILTERS', `x, turfmilter;y')\n", RELEASE], "x;y"),
+        (["FEATURE(`turfmilter-release', `10026', `a')\n", *OTHERS], "a"),
+        (["FEATURE(`turfmilter-release', , `clam-av, a')\n", *OTHERS], "clam-av;a"),
+        (["FEATURE(`turfmilter-release', `10026', `none')\n", *OTHERS], ""),
+        ([LINES, USERS, *OTHERS], "a;clam-av"),
+    ],
+)
+def test_what_is_released_passes_all_filters_but_ours_wherever_they_are_defined(
+    machine: Machine, lines: list[str], filters: str
+) -> None:
+    machine.run(ATTACH)
+    machine.insert("".join(lines))
+    machine.run(MAKE)
+    (listener,) = [line for line in _listeners(machine) if "Name=release" in line]
+    assert listener.endswith(f" Addr=127.0.0.1, Port=10026, M=E, InputMailFilters={filters}")
+
+
 @pytest.fixture
 def filter_of_the_page(place: Path) -> Iterator[Filter]:
     """A filter with the socket that the page names, in a network where its ports are free."""
@@ -161,6 +194,24 @@ def test_what_it_makes_asks_the_filter_and_spares_what_is_released(place: Path, 
         assert sink.deliveries == []
         assert _send(10026, "<x@turf.test>") == 250
         assert sink.wait_for(1)[0].recipients == ("alice",)
+
+
+def test_another_filter_sees_what_is_released_and_ours_does_not(place: Path, filter_of_the_page: Filter) -> None:
+    files = {"/run/turfmilter": place / "run"}
+    other = Process([sys.executable, SCRIPTED, "inet:8891@127.0.0.1"], place / "other.log")
+    other.start(lambda: accepts("inet:8891@127.0.0.1"))
+    lines = [LINES, "INPUT_MAIL_FILTER(`other', `S=inet:8891@127.0.0.1')"]
+    with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=lines, files=files) as sendmail:
+        assert _send(sendmail.port, "<x@turf.test>") == 250
+        (held,) = filter_of_the_page.held()
+        assert b"X-Saw" not in held.message
+        assert _send(10026, "<x@turf.test>") == 250
+        (delivery,) = sink.wait_for(1)
+        assert b"X-Saw: mail <x@turf.test>" in delivery.data
+        assert len(filter_of_the_page.held()) == 1
+        assert _send(sendmail.port, "<y@out.test>") == 250
+        assert [one.sender for one in sink.wait_for(2)] == ["x@turf.test", "y@out.test"], "each has come once"
+    other.kill()
 
 
 def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_page: Filter) -> None:

@@ -198,7 +198,7 @@ class Sendmail:
     def _mc(self) -> str:
         lines = [
             *([] if not self._milter else [f"FEATURE(`turfmilter', `{_milter_socket(self._milter)}')dnl"]),
-            f"FEATURE(`turfmilter-release', `{self.ports['unfiltered']}')dnl",
+            f"FEATURE(`turfmilter-release', `{self.ports['unfiltered']}', `none')dnl",
             *[listener(name, self.ports[name], options) for name, options in self._listeners.items()],
             *tables(self.config, self._maps),
             *(logins(self.config, self.certificate) if self._accounts else []),

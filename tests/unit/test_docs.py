@@ -308,6 +308,15 @@ def test_every_key_stands_on_the_page_that_it_belongs_to(path: str) -> None:
     assert {key, path} & set(spans(prose(page)))
 
 
+def test_the_lines_for_main_cf_are_the_same_everywhere() -> None:
+    attached = {line for line in (ROOT / "contrib/postfix/main.cf").read_text().splitlines() if line[:1] not in "# "}
+    lines = [line for block in in_language("ini") for line in block.content.splitlines()]
+    shown = [line for line in lines if re.match(r"(non_)?smtpd_milters\b", line)]
+    assert len(attached) == 2
+    assert set(shown) == attached
+    assert len(shown) >= 4
+
+
 @pytest.mark.parametrize("page", ["docs/howto/let-clients-relay.md", "docs/reference/log.md"])
 def test_the_alarm_about_nat_is_shown_as_it_goes_off(page: str) -> None:
     alarm, bridge = NatAlarm(), ip_address("172.17.0.1")

@@ -193,6 +193,26 @@ def test_a_content_filter_at_one_service_alone_counts_as_well(said: Said) -> Non
 TURF = {"tables": ["@spam.test"], "discard": True}
 
 
+PROXIED = "smtp inet n - n - - smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\npickup unix n - n 60 1 pickup\n"
+BACK = (
+    "127.0.0.1:10025 inet n - n - - smtpd\n  -o smtpd_proxy_filter=\n  -o smtpd_authorized_xforward_hosts=127.0.0.0/8\n"
+)
+
+
+def test_behind_a_proxy_the_filter_belongs_where_mail_is_given_back(said: Said) -> None:
+    assert said(ATTACHED, PROXIED + BACK + RELEASE) == []
+    (sentence,) = said(ATTACHED, f"{PROXIED}{BACK}  -o smtpd_milters=\n{RELEASE}")
+    assert sentence.startswith("master.cf: smtp/inet: smtpd_proxy_filter: Postfix shows turfmilter no message there")
+
+
+@pytest.mark.parametrize("where", ["main.cf", "master.cf"])
+def test_local_mail_may_be_left_out_where_a_content_filter_calls_sendmail(said: Said, where: str) -> None:
+    piped = "scan unix - n n - 10 pipe\n  flags=Rq user=nobody argv=/usr/local/bin/scan\n"
+    main = f"smtpd_milters = {OURS}\n" + ("content_filter = scan:dummy\n" if where == "main.cf" else "")
+    own = "" if where == "main.cf" else "  -o content_filter=scan:dummy\n"
+    assert said(main, STOCK.replace("smtpd\n", f"smtpd\n{own}") + piped) == []
+
+
 @pytest.mark.parametrize("key", ["recipient_bcc_maps", "always_bcc", "sender_bcc_maps"])
 def test_copies_that_the_filter_cannot_take_back_are_warned_about(said: Said, key: str) -> None:
     main = f"{ATTACHED}{key} = texthash:/etc/bcc\n"

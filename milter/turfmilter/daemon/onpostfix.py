@@ -19,6 +19,8 @@ PARAMETERS = (
     "milter_default_action",
     "queue_directory",
     "receive_override_options",
+    "content_filter",
+    "smtpd_proxy_filter",
     "recipient_bcc_maps",
     "sender_bcc_maps",
     "always_bcc",
@@ -62,7 +64,7 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
 
     `main` are the PARAMETERS of main.cf, expanded; `services` are those of master.cf.
     """
-    found = _Found(config.socket, main)
+    found, services = _Found(config.socket, main), list(services)
     taking = [service for service in services if service.takes_mail]
     lists = [("main.cf: smtpd_milters", main["smtpd_milters"], main["milter_default_action"])]
     if main["non_smtpd_milters"] != main["smtpd_milters"]:  # otherwise the same would be said twice
@@ -73,7 +75,7 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
     if not any(found.ours(value) for _, value, _ in lists):
         return []
     said = [sentence for one in lists for sentence in found.doubts(*one)]
-    said += found.left_out(taking)
+    said += found.left_out(taking, handed_back_as_local=_piped(main, services))
     said += found.second_passes(taking)
     said += _copies(config, main)
     return said
@@ -84,6 +86,13 @@ def _takes_back(service: Service) -> bool:
     own = service.options
     unfiltered = any(own.get(name) == "" for name in ("content_filter", "smtpd_proxy_filter"))
     return service.loopback and (unfiltered or "smtpd_authorized_xforward_hosts" in own)
+
+
+def _piped(main: Mapping[str, str], services: Iterable[Service]) -> bool:
+    """True when a content filter is a program that pipe(8) runs: what it hands back looks like local mail."""
+    pipes = {service.name for service in services if service.program == "pipe"}
+    filters = [main["content_filter"], *(service.options.get("content_filter", "") for service in services)]
+    return any(one.partition(":")[0] in pipes for one in filters)
 
 
 def _has_own(service: Service) -> bool:
@@ -121,10 +130,13 @@ class _Found:
                 f" which other filters share; write {ours.line}"
             )
 
-    def left_out(self, services: Iterable[Service]) -> Iterator[str]:
-        """Mail that Postfix takes without asking us.  A service for this host alone is meant to do so."""
+    def left_out(self, services: Iterable[Service], *, handed_back_as_local: bool) -> Iterator[str]:
+        """Mail that Postfix takes without asking us.  A service for this host alone is meant to do so.
+
+        Local mail is left out on purpose where a content filter hands mail back that way.
+        """
         in_main = self.ours(self.main["smtpd_milters"])
-        if in_main and not self.ours(self.main["non_smtpd_milters"]):
+        if in_main and not handed_back_as_local and not self.ours(self.main["non_smtpd_milters"]):
             yield (
                 "main.cf: non_smtpd_milters: turfmilter is not listed, so mail from programs on this host (sendmail,"
                 f" cron) is not filtered; add {in_main.line}"
@@ -138,22 +150,34 @@ class _Found:
                 )
 
     def second_passes(self, services: Iterable[Service]) -> Iterator[str]:
-        """Services through which a content filter gives mail back, which we have seen already."""
-        for service in services:
-            if _takes_back(service) and self._asked(service):
-                yield (
-                    f"{service}: mail that a content filter gives back there passes turfmilter a second time: it counts"
-                    " twice, and its client is this host; add -o smtpd_milters= and"
-                    " -o receive_override_options=no_milters"
-                )
+        """Services through which a content filter gives mail back, which we have seen already.
+
+        In front of a before-queue proxy Postfix shows a filter no message: what the proxy gives back is the first look.
+        """
+        services = list(services)
+        back = [service for service in services if _takes_back(service)]
+        asked = [service for service in back if self._asked(service)]
+        proxied = [service for service in services if self._own(service, "smtpd_proxy_filter")]
+        if proxied and back and not asked:
+            yield (
+                f"{proxied[0]}: smtpd_proxy_filter: Postfix shows turfmilter no message there, so listed senders are not"
+                " held; add turfmilter to smtpd_milters of the service where the proxy gives mail back"
+            )
+        for service in [] if proxied else asked:
+            yield (
+                f"{service}: mail that a content filter gives back there passes turfmilter a second time: it counts"
+                " twice, and its client is this host; add -o smtpd_milters= and"
+                " -o receive_override_options=no_milters"
+            )
 
     def _asked(self, service: Service) -> bool:
-        value = service.options.get("smtpd_milters", self.main["smtpd_milters"])
-        return self.ours(value) is not None and not self._unseen(service)
+        return self.ours(self._own(service, "smtpd_milters")) is not None and not self._unseen(service)
 
     def _unseen(self, service: Service) -> bool:
-        options = service.options.get("receive_override_options", self.main["receive_override_options"])
-        return "no_milters" in words(options)
+        return "no_milters" in words(self._own(service, "receive_override_options"))
+
+    def _own(self, service: Service, parameter: str) -> str:
+        return service.options.get(parameter, self.main[parameter])
 
     def _is_ours(self, where: str) -> bool:
         kind, _, rest = where.partition(":")

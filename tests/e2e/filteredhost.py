@@ -1,0 +1,92 @@
+"""A mail host with a content filter behind Postfix's queue, another milter, and turfmilter attached last."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from e2e.stockhost import CONTRIB, SOCKET, StockHost, run, stock_host
+from rig import wait
+from rig.contentfilter import ContentFilter
+from rig.link import accepts
+from rig.process import Process
+from rig.smtp import SmtpClient
+
+PAGE = (CONTRIB.parent / "docs/howto/with-a-content-filter.md").read_text()
+SCRIPTED = Path(__file__).parents[1] / "rig/scriptedfilter.py"
+OTHER = "inet:127.0.0.1:8891"  # the site's other filter
+MESSAGE = b"From: a@out.test\r\nSubject: x\r\nX-Order: 1\r\n\r\nhello\r\n"
+CONFIG = f"""\
+socket = "unix:{SOCKET}"
+user = "turfmilter"
+domains = ["rig.test"]
+authserv_id = "mx.rig.test"
+[log]
+to = "stderr"
+[turf]
+tables = ["@turf.test"]
+directory = "/var/lib/turfmilter/quarantine"
+[reverse_name]
+check = "stamp"
+remove_forged = true
+"""
+
+
+def shown(name: str) -> str:
+    """What the page shows of a file in /etc/postfix."""
+    (block,) = re.findall(rf"(?ms)^```ini\n# /etc/postfix/{re.escape(name)}\n(.*?)^```", PAGE)
+    return str(block)
+
+
+@contextmanager
+def mail_host(place: Path, main: str, master: str, *options: str, services: Sequence[str] = ()) -> Iterator[StockHost]:
+    """A host with these lines in main.cf and master.cf, to which turfmilter was then attached.
+
+    `services` are settings of services, as `postconf -P` has them.
+    """
+    with ExitStack() as running:
+        host = running.enter_context(stock_host(place, CONFIG))
+        running.enter_context(ContentFilter(10024, back=10025))
+        other = Process([sys.executable, SCRIPTED, "inet:8891@127.0.0.1"], place / "other.log")
+        other.start(lambda: accepts("inet:8891@127.0.0.1"))
+        running.callback(other.kill)
+        for name, text in (("main.cf", main), ("master.cf", master)):
+            host.postfix.write(name, (host.postfix.config / name).read_text() + text)
+        for setting in services:
+            host.postfix.set_service(setting)
+        run(CONTRIB / "postfix/attach", "--yes", *options)
+        run("postfix", "reload")
+        wait.until(lambda: listens(10026), "the service for released mail")
+        yield host
+
+
+def listens(port: int) -> bool:
+    try:
+        with SmtpClient(port, timeout=1) as client:
+            return client.banner.code == 220
+    except OSError:
+        return False
+
+
+def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAGE) -> None:
+    """One message from elsewhere, which must be taken."""
+    with host.client("inbound") as client:
+        replies = client.transaction(sender, *recipients, message=message)
+    assert [reply.code for reply in replies] == [250] * (2 + len(recipients))
+
+
+def lines(host: StockHost, sender: str) -> list[str]:
+    """What the filter's log says of messages from there, once all mail is delivered."""
+    wait.until(lambda: not host.postfix.queue() and not host.postfix.queue(), host.postfix.log)
+    return [line for line in host.filter.text().splitlines() if f" sender={sender} " in line]
+
+
+def release(sender: str) -> list[str]:
+    """Release what is held from there; the replies."""
+    (held,) = json.loads(run("turfctl", "quarantine", "list", "--json", "--sender", sender))
+    done = json.loads(run("turfctl", "quarantine", "release", "--yes", "--json", held["id"]))
+    return [one["reply"] for one in done]

@@ -1,0 +1,51 @@
+"""An after-queue content filter, as amavis is one: takes mail by SMTP, marks it, and hands it back by SMTP."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+from types import TracebackType
+from typing import Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+MARK = b"X-Content-Filter: seen\r\n"
+
+
+class ContentFilter:
+    """Listens on loopback at `port` and hands every message to loopback at `back`, with MARK on top."""
+
+    def __init__(self, port: int, back: int) -> None:
+        self._controller = _Controller(_Returner(back), hostname="127.0.0.1", port=port)
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._controller.stop()
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return SMTP(self.handler, hostname="content-filter.rig.test", data_size_limit=None)
+
+
+class _Returner:
+    def __init__(self, back: int) -> None:
+        self._back = back
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        return await asyncio.get_running_loop().run_in_executor(None, self._hand_back, envelope)
+
+    def _hand_back(self, envelope: Envelope) -> str:
+        message = envelope.original_content or b""
+        try:
+            with smtplib.SMTP("127.0.0.1", self._back, timeout=30) as server:
+                refused = server.sendmail(envelope.mail_from or "", envelope.rcpt_tos, MARK + message)
+        except (OSError, smtplib.SMTPException) as error:
+            return f"451 4.3.0 {error}".partition("\n")[0]
+        return f"451 4.3.0 {refused}" if refused else "250 2.0.0 Ok, handed back"
