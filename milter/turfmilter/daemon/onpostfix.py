@@ -160,8 +160,8 @@ class _Found:
         proxied = [service for service in services if self._own(service, "smtpd_proxy_filter")]
         if proxied and back and not asked:
             yield (
-                f"{proxied[0]}: smtpd_proxy_filter: Postfix shows turfmilter no message there, so listed senders are not"
-                " held; add turfmilter to smtpd_milters of the service where the proxy gives mail back"
+                f"{proxied[0]}: smtpd_proxy_filter: Postfix shows turfmilter no message there, so listed senders are"
+                " not held; add turfmilter to smtpd_milters of the service where the proxy gives mail back"
             )
         for service in [] if proxied else asked:
             yield (
