@@ -14,6 +14,7 @@ import pytest
 from e2e.mailhost import Filter
 from rig.dnsserver import DnsServer
 from rig.enclosure import enclosed
+from rig.filter import USER
 from rig.network import own_network
 from rig.quarantine import turfctl
 from rig.sendmail import Sendmail
@@ -166,7 +167,7 @@ def test_what_it_makes_asks_the_filter_and_spares_what_is_released(place: Path, 
 def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_page: Filter) -> None:
     """With nothing about [release] in the configuration."""
     config = place / "turfctl.toml"
-    config.write_text(CONFIG.replace("$quarantine", str(filter_of_the_page.quarantine)))
+    config.write_text(f'user = "{USER}"\n' + CONFIG.replace("$quarantine", str(filter_of_the_page.quarantine)))
     files = {"/run/turfmilter": place / "run"}
     with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=[LINES], files=files) as sendmail:
         assert _send(sendmail.port, "<x@turf.test>") == 250

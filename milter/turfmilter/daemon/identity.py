@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class IdentityError(Exception):
@@ -40,3 +42,24 @@ def become(user: str) -> None:
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
+
+
+@contextmanager
+def acting_as(user: str) -> Iterator[None]:
+    """Meanwhile files are made, opened and removed with the rights of `user`; nothing when not root, or for no user.
+
+    What root would do wherever the user's links lead, the kernel allows the user only where it may do so anyway.
+    """
+    if os.geteuid() != 0 or not user:
+        yield
+        return
+    entry, gid, groups = pwd.getpwnam(user), os.getegid(), os.getgroups()
+    os.initgroups(user, entry.pw_gid)
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)  # the saved one stays root's: the way back, and no signal of the user reaches us
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)
