@@ -7,6 +7,8 @@ import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from turfmilter.daemon.preload import preload
+
 
 class IdentityError(Exception):
     """The daemon would be root, or cannot become whom it should be."""
@@ -35,7 +37,11 @@ def warnings(user: str) -> list[str]:
 
 
 def become(user: str) -> None:
-    """From root to `user` with its groups, for good; nothing when not root."""
+    """From root to `user` with its groups, for good; when not root, stay who we are.
+
+    Nothing is imported afterwards: `user` may not be able to read it.
+    """
+    preload()
     if os.geteuid() != 0:
         return
     entry = pwd.getpwnam(user)
