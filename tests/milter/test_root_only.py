@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import encodings
-import json
 import os
 import pkgutil
 import pty
@@ -20,7 +19,7 @@ from rig.dnsserver import Conduct, DnsServer
 from rig.filter import Filter, give, rewrite
 from rig.hostile import HOSTILE
 from rig.nexthop import ScriptedNextHop
-from rig.quarantine import hold, reviewed
+from rig.quarantine import hold, in_turn, reviewed
 from rig.rootonly import RootOnly
 from rig.zone import claimed, named
 
@@ -46,17 +45,6 @@ ZONE = (
     + "other.test 300 SOA ns.other.test. root.other.test. 1 2 3 4 5\n"
     + claimed("192.0.2.3", "none.other.test", "xn--bcher-kva.other.test", "bad\\255name.other.test")
 )
-# Every command in one process, which has become somebody else with the first one that opens a quarantine.
-LOOP = """
-import json, sys
-from turfmilter.cli.turfctl import main
-config, commands = sys.argv[1:]
-for command in json.loads(commands):
-    try:
-        main(["-c", config, *command], prog_name="turfctl")
-    except SystemExit as left:
-        print(f"turfctl {' '.join(command)}: {left.code or 0}", flush=True)
-"""
 # What no session can bring about: errors in the program itself, and in Python's own threads.
 LATE = """
 import asyncio, codecs, threading, traceback, warnings
@@ -235,7 +223,7 @@ class TestTurfctl:
                 ["--help"],
                 *([group, name, "--help"] for group, name in (("quarantine", "release"), ("turf", "add"))),
             ]
-            line = root_only.command("-c", LOOP, str(config), json.dumps(commands))
+            line = root_only.command(*in_turn(config, commands))
             said = on_terminal(line) if terminal else run(line).stdout
         ends = {tuple(words): f"turfctl {' '.join(words)}: " in said for words in commands}
         assert [words for words, ended in ends.items() if not ended] == []
@@ -244,14 +232,8 @@ class TestTurfctl:
 
     def test_a_next_hop_that_is_called_by_a_name_and_one_that_is_away(self, config: Path, root_only: RootOnly) -> None:
         config.write_text(f'{config.read_text()}[release]\nhost = "xn--bcher-kva.invalid"\nport = 2\n')
-        done = run(
-            root_only.command(
-                "-c",
-                LOOP,
-                str(config),
-                json.dumps([["quarantine", "release", "--yes", hold(config.parent / "quarantine")]]),
-            )
-        )
+        release = ["quarantine", "release", "--yes", hold(config.parent / "quarantine")]
+        done = run(root_only.command(*in_turn(config, [release])))
         assert "nothing was sent" in done.stderr
         assert (root_only.imported(), "Traceback" in done.stderr) == ([], False)
 
