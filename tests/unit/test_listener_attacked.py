@@ -15,6 +15,7 @@ import pytest
 from rig.attacker import attacking, exchange, exchange_directory
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.reach import Access
 
 USER = pwd.getpwnam("nobody")
 STRIKES = 100
@@ -176,6 +177,8 @@ def test_without_a_group_in_the_configuration_it_has_the_users_or_the_directorys
     found = (path / "s").stat()
     listener.close()
     assert (found.st_uid, found.st_gid) == (USER.pw_uid, group)
+    foreseen = Access.of_socket(path / "s", 0o660, "", USER.pw_name)
+    assert foreseen == Access(found.st_uid, found.st_gid, 0o660), "the warnings about who reaches it rely on this"
 
 
 def test_root_is_itself_again_afterwards(theirs: Path) -> None:
