@@ -176,7 +176,7 @@ def test_a_file_that_is_exchanged_all_the_time_is_theirs_or_refused(theirs: Path
 
     read_ones = 0
     with attacking(strike, user=USER.pw_name) as attacker:
-        while attacker.strikes < 1000 or not read_ones:
+        while attacker.strikes < 100 or not read_ones:
             try:
                 text = read_text(path)
             except TextFileError:
