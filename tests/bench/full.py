@@ -17,7 +17,7 @@ from bench.load import Run, load
 from bench.report import Figure, at_least, at_most
 from bench.settings import TURF, settings
 from bench.turns import RUNS, in_turns, ratio, spread
-from rig.filter import Filter, make_quarantine
+from rig.filter import USER, Filter, make_quarantine
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold
 
@@ -39,7 +39,7 @@ def full(place: Path) -> Iterator[Figure]:
 
 def _review(own: Path) -> Iterator[Figure]:
     config = own / "review.toml"
-    config.write_text(f'domains = ["example.org"]\n[turf]\ndirectory = "{own / "quarantine"}"\n')
+    config.write_text(f'user = "{USER}"\ndomains = ["example.org"]\n[turf]\ndirectory = "{own / "quarantine"}"\n')
     yield _listing("list, the first time", 20.0, [_listed(config)])
     for what, options in (
         ("list, the newest 50", ()),

@@ -15,6 +15,7 @@ import pytest
 from e2e.mailhost import Filter
 from rig.dnsserver import DnsServer
 from rig.enclosure import enclosed
+from rig.filter import USER
 from rig.link import accepts
 from rig.network import own_network
 from rig.process import Process
@@ -217,7 +218,7 @@ def test_another_filter_sees_what_is_released_and_ours_does_not(place: Path, fil
 def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_page: Filter) -> None:
     """With nothing about [release] in the configuration."""
     config = place / "turfctl.toml"
-    config.write_text(CONFIG.replace("$quarantine", str(filter_of_the_page.quarantine)))
+    config.write_text(f'user = "{USER}"\n' + CONFIG.replace("$quarantine", str(filter_of_the_page.quarantine)))
     files = {"/run/turfmilter": place / "run"}
     with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=[LINES], files=files) as sendmail:
         assert _send(sendmail.port, "<x@turf.test>") == 250

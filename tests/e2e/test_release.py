@@ -12,6 +12,7 @@ import dkim
 import pytest
 
 from e2e.mailhost import Mailhost, without_received
+from rig.filter import USER
 from rig.program import ENVIRONMENT
 from rig.quarantine import command
 
@@ -49,7 +50,8 @@ def config(module_place: Path, host: Mailhost) -> Path:
     (module_place / "turf.table").write_text("@turf.test\n")
     path = module_place / "release.toml"
     path.write_text(
-        f'domains = ["rig.test"]\n[turf]\ndirectory = "{host.filter.quarantine}"\ntables = ["file:turf.table"]\n'
+        f'user = "{USER}"\ndomains = ["rig.test"]\n'
+        f'[turf]\ndirectory = "{host.filter.quarantine}"\ntables = ["file:turf.table"]\n'
         f"[release]\nport = {host.postfix.ports['unfiltered']}\n"
     )
     return path

@@ -41,11 +41,16 @@ def in_child(check: Callable[[], object], *, user: str = "") -> None:
 
     def run() -> None:
         if user:
-            entry = pwd.getpwnam(user)
-            os.setgroups([])
-            os.setgid(entry.pw_gid)
-            os.setuid(entry.pw_uid)
+            become(user)
         check()
 
     with forked(run) as pid:
         assert status(pid) == 0, "the child failed, see its standard error"
+
+
+def become(user: str) -> None:
+    """From root to `user`, with no other group."""
+    entry = pwd.getpwnam(user)
+    os.setgroups([])
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rig.filter import give, make_quarantine
+from rig.filter import USER, give, make_quarantine
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.ports import Slip
 from turfmilter.stores.block import head, render
@@ -54,7 +57,8 @@ def reviewed(place: Path, settings: str = "", *, more: str = "") -> tuple[Path, 
     """An empty quarantine in `place`, and a configuration that names it, with `settings` in its [turf] section."""
     quarantine = make_quarantine(place / "quarantine")
     config = place / "turfmilter.toml"
-    config.write_text(f'domains = ["example.org"]\n[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
+    ours = f'user = "{USER}"\ndomains = ["example.org"]\n'
+    config.write_text(f'{ours}[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
     return quarantine, config
 
 
@@ -76,3 +80,39 @@ def command(config: Path, *arguments: str, user: str | None = None) -> list[str]
     """The command line of turfctl, for what it does in the quarantine."""
     start = "from turfmilter.cli.turfctl import main; main(prog_name='turfctl')"
     return [*as_user(user), sys.executable, "-c", start, "-c", str(config), "quarantine", *arguments]
+
+
+_LOOP = """
+import json, sys
+from turfmilter.cli.turfctl import main
+config, commands = sys.argv[1:]
+for command in json.loads(commands):
+    try:
+        main(["-c", config, *command], prog_name="turfctl")
+    except SystemExit as left:
+        print(f"turfctl {' '.join(command)}: {left.code or 0}", flush=True)
+"""
+
+
+def in_turn(config: Path, commands: Sequence[Sequence[str]]) -> list[str | Path]:
+    """The arguments of Python that do many commands of turfctl in one process, and print how each of them left.
+
+    From the first one on that opens a quarantine the process is no longer root.
+    """
+    return ["-c", _LOOP, config, json.dumps(commands)]
+
+
+def ends(config: Path, commands: Sequence[Sequence[str]]) -> tuple[list[int], str]:
+    """The exit status of each command, and all that they said.  Raises CalledProcessError when one ends the process."""
+    done = subprocess.run(
+        [sys.executable, *in_turn(config, commands)],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    statuses = [re.search(rf"(?m)^turfctl {re.escape(' '.join(one))}: (\d+)$", done.stdout) for one in commands]
+    return [int(found[1]) for found in statuses if found], done.stdout

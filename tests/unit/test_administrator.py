@@ -10,7 +10,7 @@ import pytest
 
 from rig.child import in_child
 from turfmilter.review import administrator as module
-from turfmilter.review.administrator import Administrator, NoOwner, administrator, owner
+from turfmilter.review.administrator import Administrator, NoOwner, administrator, quarantine_user
 
 NOBODY = pwd.getpwnam("nobody")
 NO_LOGIN = str(2**32 - 1)
@@ -53,22 +53,30 @@ def test_nobody_but_sudo_can_name_another(monkeypatch: pytest.MonkeyPatch) -> No
     in_child(check, user="nobody")
 
 
-def test_the_owner_is_whom_all_quarantines_belong_to(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    for path in (first, second):
-        path.mkdir()
-        os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
-    assert owner([first, second]) == "nobody"
-    os.chown(second, pwd.getpwnam("daemon").pw_uid, -1)
-    with pytest.raises(NoOwner, match=r"second belong to different users; choose with --directory$"):
-        owner([first, second])
+def test_whom_root_becomes_is_in_the_configuration(tmp_path: Path) -> None:
+    os.chown(tmp_path, pwd.getpwnam("daemon").pw_uid, -1)
+    assert quarantine_user("nobody", tmp_path) == "nobody"
+    assert quarantine_user("", tmp_path) == "daemon"
 
 
 @pytest.mark.parametrize(
     ("uid", "said"),
-    [(0, "belongs to root; give it to the filter's user"), (54321, "belongs to the uid 54321, which is no user")],
+    [(0, "belongs to root, as whom the filter never runs"), (54321, "belongs to no user of this host")],
 )
-def test_a_quarantine_of_nobody_in_particular_is_not_entered(tmp_path: Path, uid: int, said: str) -> None:
+def test_a_runtime_directory_of_nobody_in_particular_names_nobody(tmp_path: Path, uid: int, said: str) -> None:
     os.chown(tmp_path, uid, -1)
-    with pytest.raises(NoOwner, match=said):
-        owner([tmp_path])
+    with pytest.raises(NoOwner, match=f'{said}; set user = "turfmilter" in the configuration'):
+        quarantine_user("", tmp_path)
+
+
+def test_without_a_runtime_directory_the_user_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(NoOwner, match=r"^started by root, and /.*/none: No such file or directory; set user = "):
+        quarantine_user("", tmp_path / "none")
+
+
+def test_a_link_in_the_runtime_directorys_place_names_nobody(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", NOBODY.pw_uid, -1)
+    (tmp_path / "link").symlink_to("theirs")
+    with pytest.raises(NoOwner, match="belongs to root"):
+        quarantine_user("", tmp_path / "link")

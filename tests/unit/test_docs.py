@@ -48,7 +48,7 @@ TODAY = date(2027, 1, 1)
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```\n+((?:>[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
-_TEST = re.compile(r"(?m)^def (test_\w+)\(")
+_TEST = re.compile(r"(?m)^ *def (test_\w+)\(")
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
@@ -423,3 +423,12 @@ def test_the_page_about_the_quarantine_alone_turns_everything_else_off(tmp_path:
     policy = build_policy(config, StoppedClock(date(2026, 6, 15)))
     assert {clause.rule.name for clause in policy.clauses} == {"turf", "unreadable_author"}
     assert config.warnings == ()
+
+
+def test_every_path_that_root_touches_names_a_test_that_there_is() -> None:
+    page = ROOT / "docs/explanation/security.md"
+    of_root = rows(page, "path", "what root does", "who may write there", "planted there", "shown by")
+    of_the_user = rows(page, "path", "what it does", "planted there", "shown by")
+    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
+    assert (len(of_root) > 15, len(of_the_user) > 5) == (True, True)
+    assert [row for row in [*of_root, *of_the_user] if len(spans(row[-1])) != 1 or spans(row[-1])[0] not in there] == []

@@ -160,7 +160,7 @@ def test_a_broken_configuration_is_said_in_the_words_of_the_daemon(place: Path) 
 )
 def test_without_a_quarantine_it_is_78(place: Path, turf: str, said: str) -> None:
     config = place / "turfmilter.toml"
-    config.write_text(f'domains = ["example.org"]\n{turf}\n')
+    config.write_text(f'user = "{USER}"\ndomains = ["example.org"]\n{turf}\n')
     done = turfctl(config, "list")
     assert (done.returncode, done.stderr) == (78, said)
 

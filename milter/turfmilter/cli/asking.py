@@ -14,7 +14,7 @@ def confirmed(what: str, *, yes: bool) -> None:
     """Returns when people agree to `what`, or have agreed before; otherwise the program ends."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(f"{what}, and nobody is there to be asked; --yes does it")
     click.confirm(f"{what}. Go on?", abort=True, err=True)
 

@@ -15,7 +15,7 @@ import click
 
 from turfmilter.config.schema import Config
 from turfmilter.daemon import identity
-from turfmilter.review.administrator import Administrator, owner
+from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.ledger import Ledger
@@ -45,15 +45,17 @@ class Started:
 def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
     """The quarantines; root becomes their owner first.  Raises NoOwner and Unopenable."""
     paths = _chosen(config, directory)
-    _become_owner(paths)
+    owner = _become_owner(config)
     with ExitStack() as stack:
         maildirs = [stack.enter_context(OpenMaildir(path)) for path in paths]
+        if owner:
+            _require_owner(maildirs, owner)
         yield stack.enter_context(Quarantines(maildirs, lambda files: watched(files, "Reading held messages")))
 
 
 def watched(things: Sequence[T], label: str) -> Iterable[T]:
     """The things one by one; a progress bar shows how far it is, where somebody is there to see it."""
-    if len(things) < _FEW or not sys.stderr.isatty():
+    if len(things) < _FEW or sys.stderr is None or not sys.stderr.isatty():
         yield from things
         return
     with click.progressbar(things, label=label, file=sys.stderr) as bar:
@@ -77,10 +79,19 @@ def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
     return (directory,)
 
 
-def _become_owner(paths: tuple[Path, ...]) -> None:
+def _become_owner(config: Config) -> str:
+    """Whom root has become; "" when not root.  Nothing that is found in a quarantine says who that is."""
     if os.geteuid() != 0:
-        return
-    try:
-        identity.become(owner(paths))
-    except OSError as error:
-        raise Unopenable(f"quarantine {error.filename}: {error.strerror}") from error
+        return ""
+    owner = quarantine_user(config.user)
+    identity.become(owner)
+    return owner
+
+
+def _require_owner(maildirs: Iterable[OpenMaildir], owner: str) -> None:
+    """Raises Unopenable for a directory that is not `owner`'s: another was put in its place, or it is misconfigured."""
+    for maildir in maildirs:
+        uid = os.fstat(maildir.root).st_uid
+        if uid != os.geteuid():
+            wrong = f"belongs to the uid {uid}, and not to the filter's user {owner}"
+            raise Unopenable(f"quarantine {maildir.path}: {wrong}; see user in the configuration")

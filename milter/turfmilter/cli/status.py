@@ -15,6 +15,7 @@ import click
 from turfmilter.cli.configuration import leave
 from turfmilter.cli.opened import Started
 from turfmilter.cli.output import Row, document, json_option, table
+from turfmilter.config.descent import open_file
 from turfmilter.config.schema import Config
 
 _PROGRAM, _EX_NOT_RUNNING = "turfctl", 1
@@ -32,7 +33,8 @@ def status(started: Started, as_json: bool) -> None:
     if file is None:
         leave(_PROGRAM, 'status = "": this daemon does not say what it does', _EX_NOT_RUNNING)
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        with os.fdopen(open_file(file), encoding="utf-8", errors="replace") as opened:
+            text = opened.read()
     except FileNotFoundError:
         why = "turfmilter does not run, or its log says why this cannot be written"
         leave(_PROGRAM, f"{file}: {why}", _EX_NOT_RUNNING)
@@ -54,7 +56,8 @@ def status(started: Started, as_json: bool) -> None:
 def _status_file(path: Path) -> Path | None:
     """The file that the configuration names.  Nothing else of it need be right: then it is asked for most."""
     try:
-        named = tomllib.loads(path.read_text(encoding="utf-8")).get("status")
+        with os.fdopen(open_file(path), encoding="utf-8") as file:
+            named = tomllib.loads(file.read()).get("status")
     except (OSError, ValueError):
         named = None
     if named is None:

@@ -25,6 +25,7 @@ from turfmilter.cli.turf import turf
 from turfmilter.cli.verifying import verify_held
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
+from turfmilter.daemon.background import occupy_standard_descriptors
 from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
@@ -64,6 +65,10 @@ def main(context: click.Context, path: Path) -> None:
 
     Exit status: 0 done, 1 nothing found or not all done, 2 usage, 78 configuration or quarantine unusable.
     """
+    # Else a file of the quarantine would get the number of a standard stream, and Python's last words with it.
+    occupy_standard_descriptors()
+    if sys.stdout is None:
+        leave("turfctl", "standard output is closed, so that nothing can be shown; nothing was done", _EX_NOT_DONE)
     # What a sender wrote must not end the program where the locale has no letters for it.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     context.obj = Started(path, administrator())

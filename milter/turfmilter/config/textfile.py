@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from turfmilter.config.descent import Strange, open_file
 
 
 class TextFileError(Exception):
@@ -12,9 +15,10 @@ class TextFileError(Exception):
 def read_text(path: Path) -> str:
     """The UTF-8 text in `path`.  Raises TextFileError."""
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device would keep us waiting, or never end
-            raise TextFileError(f"{path}: not a file")
-        content = path.read_bytes()
+        with os.fdopen(open_file(path), "rb") as file:
+            content = file.read()
+    except Strange as error:
+        raise TextFileError(f"{path}: {error.strerror}") from None
     except OSError as error:
         raise TextFileError(f"{path}: cannot be read: {error.strerror}") from None
     try:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from turfmilter.daemon.preload import preload
 
 
 class IdentityError(Exception):
@@ -33,10 +37,35 @@ def warnings(user: str) -> list[str]:
 
 
 def become(user: str) -> None:
-    """From root to `user` with its groups, for good; nothing when not root."""
+    """From root to `user` with its groups, for good; when not root, stay who we are.
+
+    Nothing is imported afterwards: `user` may not be able to read it.
+    """
+    preload()
     if os.geteuid() != 0:
         return
     entry = pwd.getpwnam(user)
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
+
+
+@contextmanager
+def acting_as(user: str) -> Iterator[None]:
+    """Meanwhile files are made, opened and removed with the rights of `user`; nothing when not root, or for no user.
+
+    What root would do wherever the user's links lead, the kernel allows the user only where it may do so anyway.
+    """
+    if os.geteuid() != 0 or not user:
+        yield
+        return
+    entry, gid, groups = pwd.getpwnam(user), os.getegid(), os.getgroups()
+    os.initgroups(user, entry.pw_gid)
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)  # the saved one stays root's: the way back, and no signal of the user reaches us
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)

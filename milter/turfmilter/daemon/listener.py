@@ -8,10 +8,14 @@ import grp
 import os
 import pwd
 import socket
+import stat
 from pathlib import Path
 
+from turfmilter.config.descent import only_root_changes
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.daemon import identity
 
+_ITSELF = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # a descriptor of the file, be it a link, without opening it
 _BACKLOG = 1024  # connections that wait to be taken; the kernel may allow fewer (net.core.somaxconn)
 
 
@@ -25,10 +29,11 @@ class Listener:
     def __init__(self, spec: SocketSpec, mode: int = 0o660, group: str = "", owner: str = "") -> None:
         """`mode`, `group` and, for root, `owner` are those of a unix socket.  Raises SocketError."""
         self._spec = spec
+        self._owner = owner
         try:
             self.socket = self._open()
             if spec.family == "unix":
-                self._hand_over(mode, group, owner)
+                self._hand_over(mode, group)
         except OSError as error:
             raise SocketError(f"{spec}: {_reason(error)}") from None
         # A worker that lost the race for a connection must not wait in accept().
@@ -38,7 +43,7 @@ class Listener:
     def lost(self) -> bool:
         """True when a unix socket's path has been removed, or is another's: nobody can connect any more."""
         try:
-            return self._spec.family == "unix" and _identity(self._spec.path) != self._identity
+            return self._spec.family == "unix" and _identity(Path(self._spec.path).lstat()) != self._identity
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:  # we have become a user who may not look
@@ -47,7 +52,7 @@ class Listener:
     def close(self) -> None:
         """Stop listening; a unix socket's path goes with it.  Once closed, the path may be another daemon's."""
         if self._spec.family == "unix" and self.socket.fileno() >= 0 and not self.lost:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), self._on_the_spot():
                 Path(self._spec.path).unlink()
         self.socket.close()
 
@@ -56,12 +61,7 @@ class Listener:
         if spec.family == "fd":
             return _inherited(spec.fd)
         if spec.family == "unix":
-            _remove_stale(Path(spec.path))
-            listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            # Nobody connects before mode and group are set: until listen() the kernel refuses.
-            listening.bind(spec.path)
-            self._identity = _identity(spec.path)
-            return listening
+            return self._open_path()
         family = socket.AF_INET6 if spec.family == "inet6" else socket.AF_INET
         # Bytes, because of text Python would make A-labels, and raise what is no OSError where that fails.
         host = spec.host.encode() or None
@@ -72,15 +72,62 @@ class Listener:
         listening.listen(_BACKLOG)
         return listening
 
-    def _hand_over(self, mode: int, group: str, owner: str) -> None:
-        uid = pwd.getpwnam(owner).pw_uid if owner and os.geteuid() == 0 else -1
+    def _open_path(self) -> socket.socket:
+        self._remove_stale()
+        with self._on_the_spot():
+            listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            # Nobody connects before mode and group are set: until listen() the kernel refuses.
+            listening.bind(self._spec.path)
+            # From here on the file itself is meant, whatever others do to its name.
+            self._file = os.open(self._spec.path, _ITSELF)
+            self._maker = os.geteuid()
+        self._identity = _identity(os.fstat(self._file))
+        return listening
+
+    def _remove_stale(self) -> None:
+        """Remove a socket that nobody serves any more; one that answers, or any other file, stays."""
+        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as opened:
+            with self._on_the_spot():
+                file = os.open(self._spec.path, _ITSELF)
+            opened.callback(os.close, file)
+            if _is_stale(file):
+                with self._on_the_spot():
+                    Path(self._spec.path).unlink()
+
+    def _on_the_spot(self) -> contextlib.AbstractContextManager[None]:
+        """Root makes and removes the socket itself only where no other user could plant a link; else as the owner."""
+        return identity.acting_as("" if only_root_changes(Path(self._spec.path).parent) else self._owner)
+
+    def _hand_over(self, mode: int, group: str) -> None:
         try:
-            os.chown(self._spec.path, uid, grp.getgrnam(group).gr_gid if group else -1)
-            Path(self._spec.path).chmod(mode)
+            self._require_own()
+            uid, gid = self._owner_ids()
+            gid = grp.getgrnam(group).gr_gid if group else gid
+            os.chown(_reached(self._file), uid, gid)
+            Path(_reached(self._file)).chmod(mode)
             self.socket.listen(_BACKLOG)
         except OSError:
             self.close()
             raise
+        finally:
+            os.close(self._file)
+
+    def _require_own(self) -> None:
+        """Raises OSError unless the file is a socket that was made with the rights that we had.
+
+        It may still have been exchanged for another socket of the same user, which is that user's own affair.
+        """
+        found = os.fstat(self._file)
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != self._maker or found.st_nlink != 1:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    def _owner_ids(self) -> tuple[int, int]:
+        """The user and the group that root gives the socket to; -1 for those that it has already."""
+        if self._maker != 0 or not self._owner:
+            return -1, -1
+        entry = pwd.getpwnam(self._owner)
+        inherited = Path(self._spec.path).parent.stat().st_mode & stat.S_ISGID
+        return entry.pw_uid, -1 if inherited else entry.pw_gid
 
 
 def _inherited(fd: int) -> socket.socket:
@@ -90,24 +137,31 @@ def _inherited(fd: int) -> socket.socket:
     return listening
 
 
-def _identity(path: str) -> tuple[int, int]:
+def _identity(found: os.stat_result) -> tuple[int, int]:
     """Device and inode: as long as we listen no other file has these."""
-    found = Path(path).lstat()
     return found.st_dev, found.st_ino
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove a socket that nobody serves any more; one that answers, or any other file, stays."""
-    if not path.is_socket():
-        return
+def _is_stale(file: int) -> bool:
+    """Whether nobody serves the socket any more that `file` is; it answers whatever its owner and mode."""
+    found = os.fstat(file)
+    # One with a second name may belong to another service.
+    if not stat.S_ISSOCK(found.st_mode) or found.st_nlink != 1:
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
-            probe.connect(str(path))
+            probe.connect(_reached(file))
         except ConnectionRefusedError:
-            path.unlink()
+            return True
         except BlockingIOError:  # its queue is full: somebody owns it
             pass
+    return False
+
+
+def _reached(file: int) -> str:
+    """A path to the file itself, whatever becomes of its name: few system calls take a descriptor of O_PATH."""
+    return f"/proc/self/fd/{file}"
 
 
 def _reason(error: OSError) -> str:
@@ -117,6 +171,8 @@ def _reason(error: OSError) -> str:
         return "its directory does not exist: make it, writable for the filter's user and open to the MTA's"
     if error.errno == errno.EBADF:
         return "no such descriptor was handed over: start turfmilter.socket, or name a socket in its place"
+    if error.errno == errno.EACCES and os.geteuid() == 0:
+        return "Permission denied for the filter's user, as whom root makes it: let that user write to its directory"
     if error.errno == errno.EPERM:
         return "socket_group: only root or a member of that group may give the socket to it"
     if isinstance(error, socket.gaierror):

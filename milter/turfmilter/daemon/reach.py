@@ -41,8 +41,10 @@ class Access:
     def of_socket(cls, path: Path, mode: int, group: str, user: str) -> Self:
         """What daemon.listener is going to give the socket `path`.  Raises OSError."""
         directory = cls.of(path.parent)
-        uid = pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else os.geteuid()
-        inherited = directory.gid if directory.mode & stat.S_ISGID else os.getegid()
+        uid, gid = os.geteuid(), os.getegid()
+        if user and uid == 0:
+            uid, gid = (entry := pwd.getpwnam(user)).pw_uid, entry.pw_gid
+        inherited = directory.gid if directory.mode & stat.S_ISGID else gid
         return cls(uid, grp.getgrnam(group).gr_gid if group else inherited, mode)
 
     def grants(self, user: pwd.struct_passwd, wanted: int) -> bool:

@@ -269,9 +269,10 @@ class Callbacks:
         """Log what went wrong with the session that it happened in; the rest of the connection hears 451."""
         self._broken = True
         self._clear()
-        where = traceback.extract_tb(error.__traceback__)[-1]
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # extract_tb would read the source
         self._service.log.say(
-            "error", f"{stage}: {type(error).__name__}: {error} at {where.name}:{where.lineno} in {self._judge.session}"
+            "error",
+            f"{stage}: {type(error).__name__}: {error} at {frame.f_code.co_name}:{line} in {self._judge.session}",
         )
         return refuse(self._ctx, REPLIES["error"])
 

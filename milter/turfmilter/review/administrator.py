@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 _LOGIN_UID = Path("/proc/self/loginuid")
+_RUNTIME = Path("/run/turfmilter")  # made for the filter's user, by its unit or by systemd-tmpfiles
 
 
 class NoOwner(Exception):
-    """The quarantine belongs to nobody that root could become."""
+    """Root cannot tell whom to become; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,22 @@ def administrator() -> Administrator:
     return Administrator(_logged_in() or by_sudo or _name(uid), uid, _origin())
 
 
-def owner(directories: Iterable[Path]) -> str:
-    """The user to whom all of the `directories` belong.  Raises NoOwner, and OSError when one is not there."""
-    owners = {path.stat().st_uid: path for path in directories}
-    if len(owners) > 1:
-        first, second, *_ = owners.values()
-        raise NoOwner(f"{first} and {second} belong to different users; choose with --directory")
-    [(uid, path)] = owners.items()
-    if uid == 0:
-        raise NoOwner(f"{path} belongs to root; give it to the filter's user, for the filter never runs as root")
+def quarantine_user(configured: str, runtime: Path = _RUNTIME) -> str:
+    """Whose the quarantines are: the `configured` user, or else the one for whom `runtime` was made.
+
+    Not the owner of a quarantine: where that is the filter's user can put what belongs to somebody else.
+    Raises NoOwner.
+    """
+    advice = 'set user = "turfmilter" in the configuration, or start turfctl as the filter\'s user'
     try:
-        return pwd.getpwuid(uid).pw_name
+        entry = pwd.getpwnam(configured) if configured else pwd.getpwuid(runtime.lstat().st_uid)
+    except OSError as error:
+        raise NoOwner(f"started by root, and {runtime}: {error.strerror}; {advice}") from None
     except KeyError:
-        raise NoOwner(f"{path} belongs to the uid {uid}, which is no user of this host") from None
+        raise NoOwner(f"{configured or runtime} belongs to no user of this host; {advice}") from None
+    if entry.pw_uid == 0:
+        raise NoOwner(f"{runtime} belongs to root, as whom the filter never runs; {advice}")
+    return entry.pw_name
 
 
 def _logged_in() -> str:
@@ -62,10 +65,20 @@ def _logged_in() -> str:
 
 
 def _origin() -> str:
-    terminals = (os.ttyname(descriptor) for descriptor in range(3) if os.isatty(descriptor))
     # sshd(8): the client's address comes first.  sudo takes the variable away, the terminal stays.
     client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
-    return " ".join(filter(None, (next(terminals, ""), client)))
+    return " ".join(filter(None, (next(filter(None, map(_terminal, range(3))), ""), client)))
+
+
+def _terminal(descriptor: int) -> str:
+    """The name of the terminal behind `descriptor`; "" for anything else.
+
+    nsenter and lxc-attach bring along a terminal that has no name here, for it belongs to another /dev/pts.
+    """
+    try:
+        return os.ttyname(descriptor)
+    except OSError:
+        return ""
 
 
 def _name(uid: int) -> str:

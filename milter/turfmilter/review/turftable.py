@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from turfmilter.config.descent import open_file
 from turfmilter.core import edit
 from turfmilter.core.entries import table_file
 from turfmilter.core.entry import Entry, Problem, Where, listed
@@ -56,8 +57,8 @@ class TurfTable:
     def require_addable(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> None:
         """Raises what `add` would raise now; changes nothing."""
         line = self._line(entry, today, expires, why)
-        with self._explained():
-            self._added(edit.with_line(self.path.read_bytes().decode(), line), entry, today)
+        with self._explained(), os.fdopen(open_file(self.path), "rb") as file:
+            self._added(edit.with_line(file.read().decode(), line), entry, today)
 
     def require_writable(self) -> None:
         """Raises NotEdited when whoever runs the program may not edit the table."""

@@ -8,15 +8,6 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
-# These dnspython loads only when they first come up. By then the process serves mail, and may not read what root did.
-import dns._asyncio_backend
-import dns.rdtypes.ANY.CNAME
-import dns.rdtypes.ANY.DNAME
-import dns.rdtypes.ANY.OPT
-import dns.rdtypes.ANY.PTR
-import dns.rdtypes.ANY.SOA
-import dns.rdtypes.IN.A
-import dns.rdtypes.IN.AAAA  # noqa: F401
 from dns.asyncresolver import Resolver
 from dns.exception import DNSException
 from dns.message import QueryMessage

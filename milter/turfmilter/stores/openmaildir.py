@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
+from turfmilter.config.descent import open_directory
 from turfmilter.stores.heldfile import HeldFile
 
 _PARTS = ("tmp", "new", "cur")
@@ -37,8 +38,8 @@ class OpenMaildir:
         self.path = path
         with ExitStack() as opened:
             try:
-                self.root = _opened(opened, path, _DIRECTORY)
-                # Not the root: where that lies is the administrator's own choice.
+                self.root = open_directory(path)
+                opened.callback(os.close, self.root)
                 self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
             except OSError as error:
                 raise Unopenable(f"quarantine {path / str(error.filename)}: {error.strerror}") from error
@@ -153,8 +154,8 @@ class Place(NamedTuple):
             return self.maildir.open(self.maildir.again(self.file))
 
 
-def _opened(stack: ExitStack, path: Path | str, flags: int, within: int | None = None) -> int:
-    descriptor = os.open(path, flags, dir_fd=within)
+def _opened(stack: ExitStack, name: str, flags: int, within: int) -> int:
+    descriptor = os.open(name, flags, dir_fd=within)
     stack.callback(os.close, descriptor)
     return descriptor
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from turfmilter.config.descent import open_file, parent
+
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
     """Put `change` of its text in the place of the file `path`; of several at once, one after the other.
@@ -17,30 +19,30 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
     The file keeps owner and mode, and a link its target.  Raises OSError, UnicodeDecodeError, and what `change`
     raises; then nothing has happened.
     """
-    path = path.resolve(strict=True)
-    with _locked(path) as file:
+    # Root edits tables, too: not what another user's link leads to.
+    with parent(path) as (within, name), _locked(path, within, name) as file:
         old = file.read().decode()
         new = change(old)
         if new != old:
-            _replace(path, new.encode(), os.fstat(file.fileno()))
+            _replace(within, name, new.encode(), os.fstat(file.fileno()))
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
+def _locked(path: Path, within: int, name: str) -> Iterator[BinaryIO]:
     while True:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # Who waited for the lock may have got that of a file which was replaced meanwhile.
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(name, dir_fd=within, follow_symlinks=False)):
                 yield file
                 return
 
 
-def _replace(path: Path, data: bytes, as_before: os.stat_result) -> None:
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _replace(within: int, name: str, data: bytes, as_before: os.stat_result) -> None:
+    directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=within)
     try:
         # Maildir-like: a name that no editor and no table takes, hidden from a plain ls.
-        temporary = f".{path.name}.{secrets.token_hex(4)}"
+        temporary = f".{name}.{secrets.token_hex(4)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
         try:
@@ -49,7 +51,7 @@ def _replace(path: Path, data: bytes, as_before: os.stat_result) -> None:
                 _like_before(descriptor, as_before)
                 file.flush()
                 os.fsync(descriptor)
-            os.rename(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=directory)
