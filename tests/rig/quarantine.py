@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rig.filter import give, make_quarantine
+from rig.filter import give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.ports import Slip
 from turfmilter.stores.block import head, render
@@ -54,7 +54,9 @@ def reviewed(place: Path, settings: str = "", *, more: str = "") -> tuple[Path, 
     """An empty quarantine in `place`, and a configuration that names it, with `settings` in its [turf] section."""
     quarantine = make_quarantine(place / "quarantine")
     config = place / "turfmilter.toml"
-    config.write_text(f'domains = ["example.org"]\n[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
+    state = make_state(place / "state")
+    above = f'domains = ["example.org"]\nstate = "{state}"\n'
+    config.write_text(f'{above}[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
     return quarantine, config
 
 

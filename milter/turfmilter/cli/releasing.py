@@ -9,7 +9,7 @@ import click
 
 from turfmilter.cli.allowing import Allowing
 from turfmilter.cli.choosing import Choice, agreed, choosing, chosen
-from turfmilter.cli.opened import Started, opened, recorder, watched
+from turfmilter.cli.opened import Recorders, Started, opened, watched
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, today, until
 from turfmilter.config.loader import load
@@ -68,13 +68,14 @@ def release(
 class _Releasing:
     def __init__(self, config: Config, who: Administrator, only: tuple[str, ...], *, force: bool) -> None:
         self._config = config
-        self._who = who
+        self._recorders = Recorders(who)
         self._only = only
         self._force = force
         self.failed = False
 
     def all(self, places: list[Place], allowing: Allowing | None) -> list[tuple[Place, Released]]:
         done = []
+        self._recorders.expect(places)
         for place in watched(places, "Releasing"):
             try:
                 released = self._one(place)
@@ -106,7 +107,7 @@ class _Releasing:
     def _one(self, place: Place) -> Released:
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.maildir, recorder(place.maildir, self._who), hop)
+        releaser = Releaser(place.maildir, self._recorders.of(place.maildir), hop)
         return releaser.release(place.file, self._only, force=self._force)
 
 

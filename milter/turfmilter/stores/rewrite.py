@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from turfmilter.stores.locking import locked
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
@@ -28,8 +29,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[BinaryIO]:
     while True:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with path.open("rb") as file, locked(file.fileno()):
             # Who waited for the lock may have got that of a file which was replaced meanwhile.
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 yield file

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
 _FACILITY_MAIL = 2 << 3  # RFC 3164 §4.1.1
+SYSLOG = Path("/dev/log")
 _PATIENCE = 0.5  # seconds that one line may wait in a full socket
 
 
@@ -40,28 +41,57 @@ class Stream:
 class Syslog:
     """The local syslog daemon, facility mail."""
 
-    def __init__(self, path: Path = Path("/dev/log")) -> None:
+    def __init__(self, path: Path = SYSLOG) -> None:
         self._path = path
         self._socket: socket.socket | None = None
 
     def send(self, lines: Sequence[Line], /) -> int:
         for taken, (severity, line) in enumerate(lines):
             datagram = f"<{_FACILITY_MAIL | severity}>turfmilter[{os.getpid()}]: {line}".encode()
-            # A syslogd that was restarted listens on a new socket: what was connected to the old one fails once.
-            if not (self._sent(datagram) or self._sent(datagram)):
+            try:
+                # A syslogd that was restarted listens on a new socket: what was connected to the old one fails once.
+                sent = self._sent(datagram) or self._sent(datagram)
+            except TimeoutError:  # it is there, and takes nothing: to wait once more would change nothing
+                sent = False
+            if not sent:
                 return taken
         return len(lines)
 
     def _sent(self, datagram: bytes) -> bool:
+        """False when nobody listens.  Raises TimeoutError when whoever does is stuck."""
         try:
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
                 self._socket.settimeout(_PATIENCE)
                 self._socket.connect(str(self._path))
             self._socket.send(datagram)
-        except OSError:
+        except OSError as error:
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
+            if isinstance(error, TimeoutError):
+                raise
             return False
         return True
+
+
+class GivingUp:
+    """A sink that is given up with the first line it does not take: a run of thousands is not to wait for each.
+
+    `say` is told once, unless no syslog is there at all.
+    """
+
+    def __init__(self, sink: Sink, say: Callable[[str], object]) -> None:
+        self._sink = sink
+        self._say = say
+        self._given_up = False
+
+    def send(self, lines: Sequence[Line], /) -> int:
+        if self._given_up:
+            return 0
+        taken = self._sink.send(lines)
+        if taken < len(lines):
+            self._given_up = True
+            if SYSLOG.exists():
+                self._say("the log takes no lines: what is done stands in the ledger alone")
+        return taken
