@@ -15,7 +15,7 @@ from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
-from turfmilter.review.quarantines import Ambiguous, NotFound, Quarantines
+from turfmilter.review.quarantines import NotFound, Quarantines
 from turfmilter.stores.heldfile import State
 from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.openmaildir import NotAFile, Place
@@ -74,7 +74,7 @@ def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | 
     if bool(ids) == bool(selection):
         raise click.UsageError("name messages by their ids, or select them by conditions such as --sender")
     if selection is None:
-        return list(dict.fromkeys(_found(quarantines, ids)))
+        return list(dict.fromkeys(quarantines.find_each(ids)))
     places = [held.place for held in quarantines.newest(selection)]
     if not places:
         raise NotFound("no message is held like this")
@@ -110,16 +110,3 @@ def agreed(places: list[Place], what: str, choice: Choice) -> bool:
         return False
     confirmed(f"{messages} will be {what}", yes=choice.yes)
     return True
-
-
-def _found(quarantines: Quarantines, ids: Iterable[str]) -> list[Place]:
-    """All of them, or none: each id that is wrong is named first."""
-    places, wrong = [], []
-    for id in ids:
-        try:
-            places.append(quarantines.find(id))
-        except (NotFound, Ambiguous) as error:
-            wrong.append(str(error))
-    if wrong:
-        raise NotFound("\n".join(wrong))
-    return places
