@@ -15,6 +15,7 @@ from rig.hostclock import DAY
 from rig.nexthop import ScriptedNextHop
 from rig.shelf import Shelf
 from rig.tracer import Fault, traced
+from turfmilter.review.observation import Dates
 from turfmilter.stores.locking import locked
 from turfmilter.stores.rewrite import rewrite
 
@@ -47,9 +48,14 @@ def test_who_has_it_already_is_not_disturbed(tmp_path: Path) -> None:
     path.write_text("x")
 
     def act() -> int:
-        with path.open("rb") as file, path.open("rb") as other, locked(file.fileno(), wait=False):
-            with pytest.raises(BlockingIOError), locked(other.fileno(), wait=False):
-                pass
+        with (
+            path.open("rb") as file,
+            path.open("rb") as other,
+            locked(file.fileno(), wait=False),
+            pytest.raises(BlockingIOError),
+            locked(other.fileno(), wait=False),
+        ):
+            return 1
         return 0
 
     assert on_nfs(act, at=0) == 0
@@ -62,8 +68,8 @@ def test_a_message_expires(tmp_path: Path) -> None:
 
     def act() -> int:
         shelf.put("T")
-        shelf.after(8 * DAY)
-        return 0 if shelf.expiry().run() == 1 else 1
+        shelf.clock.run(8 * DAY)
+        return 0 if shelf.expiry(watch=Dates()).run() == 1 else 1
 
     assert on_nfs(act) == 0
 
