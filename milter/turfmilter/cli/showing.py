@@ -128,6 +128,8 @@ def _print_parts(contents: Contents) -> None:
     table(rows, ("type", "size", "name"), as_json=False)
     if contents.count > len(rows):
         click.echo(f"({contents.count - len(rows)} more parts)")
+    if not contents.understood:
+        click.echo("(too much is said of the parts: what the last ones are was not read; --raw shows all of it)")
 
 
 def _headers(place: Place) -> None:
@@ -159,4 +161,5 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
         "text": contents.text,
         "parts": [{"type": part.type, "size": part.size, "name": part.name} for part in contents.parts],
         "part_count": contents.count,
+        "parts_understood": contents.understood,
     }
