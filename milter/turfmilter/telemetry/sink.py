@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Callable, Sequence
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -22,6 +24,10 @@ class Sink(Protocol):
     def send(self, lines: Sequence[Line], /) -> int:
         """How many of the lines were taken, from the first on; the others may be offered again."""
 
+    @property
+    def is_there(self) -> bool:
+        """False when nobody can be meant to take lines."""
+
 
 class Stream:
     """A stream such as stderr."""
@@ -31,11 +37,27 @@ class Stream:
 
     def send(self, lines: Sequence[Line], /) -> int:
         try:
+            if not self._takes_some():
+                return 0
             self._stream.write("".join(f"{line}\n" for _, line in lines))
             self._stream.flush()
         except (OSError, ValueError):  # a reader that went away, or closed at exit
             return 0
         return len(lines)
+
+    @property
+    def is_there(self) -> bool:
+        return True
+
+    def _takes_some(self) -> bool:
+        """False when it is a pipe whose reader is stuck."""
+        try:
+            descriptor = self._stream.fileno()
+        except UnsupportedOperation:  # it is in memory
+            return True
+        writable = select.poll()
+        writable.register(descriptor, select.POLLOUT)
+        return bool(writable.poll(_PATIENCE * 1000))
 
 
 class Syslog:
@@ -56,6 +78,10 @@ class Syslog:
             if not sent:
                 return taken
         return len(lines)
+
+    @property
+    def is_there(self) -> bool:
+        return self._path.exists()
 
     def _sent(self, datagram: bytes) -> bool:
         """False when nobody listens.  Raises TimeoutError when whoever does is stuck."""
@@ -92,6 +118,10 @@ class GivingUp:
         taken = self._sink.send(lines)
         if taken < len(lines):
             self._given_up = True
-            if SYSLOG.exists():
+            if self._sink.is_there:
                 self._say("the log takes no lines: what is done stands in the ledger alone")
         return taken
+
+    @property
+    def is_there(self) -> bool:
+        return self._sink.is_there
