@@ -205,3 +205,25 @@ def test_an_exception_goes_into_the_table_that_held_the_message(
         : bool(edited)
     ]
     assert len(hop.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "said"),
+    [
+        ((), "", "!spam@turf.example turf.table:3: added"),
+        ((), "!spam@turf.example\n", "neither sender nor authors are listed now"),
+        (("--dry-run",), "", "would be released"),
+        (("--to", "nobody@example.org"), "", "not held from nobody@example.org"),
+    ],
+)
+def test_a_release_that_prints_json_prints_nothing_else_there(
+    quarantine: Path, config: Path, table: Path, options: tuple[str, ...], before: str, said: str
+) -> None:
+    table.write_text(f"{TABLE}@turf.example\n{before}".replace("@spam.example\n", "", 1))
+    ids = {hold(quarantine), hold(quarantine)}
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", "--json", *options, *ids)
+    rows = json.loads(done.stdout)
+    assert {row["id"] for row in rows} == (set() if "--to" in options else ids)
+    assert said in done.stderr

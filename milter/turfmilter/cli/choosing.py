@@ -12,6 +12,7 @@ import click
 
 from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.opened import Started, directory_option, opened, watched
+from turfmilter.cli.output import document
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
@@ -100,12 +101,15 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
         raise click.exceptions.Exit(1)
 
 
-def agreed(places: list[Place], what: str, choice: Choice) -> bool:
+def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = False) -> bool:
     """True when it is to be done; the answer to the question may be no, and ends the program."""
     messages = counted(len(places))
     if choice.dry_run:
-        for place in places:
-            click.echo(escape(place.file.id))
+        if as_json:
+            document([{"id": place.file.id} for place in places])
+        else:
+            for place in places:
+                click.echo(escape(place.file.id))
         click.echo(f"{messages} would be {what}", err=True)
         return False
     confirmed(f"{messages} will be {what}", yes=choice.yes)

@@ -52,12 +52,13 @@ def release(
         raise click.UsageError("--for belongs to --and-allow")
     config = load(started.path)
     with ExitStack() as stack:
-        allowing = (
-            stack.enter_context(Allowing(exception_adder(started, config.listener, expires))) if and_allow else None
-        )
+        allowing = None
+        if and_allow:
+            adder = exception_adder(started, config.listener, expires, as_json=as_json)
+            allowing = stack.enter_context(Allowing(adder))
         quarantines = stack.enter_context(opened(config, choice.directory))
         places = chosen(quarantines, choice.ids, choice.selection)
-        if agreed(places, "released", choice):
+        if agreed(places, "released", choice, as_json=as_json):
             releasing = _Releasing(config, started.by, only, force=force)
             done = releasing.all(places, allowing)
             _say(done, as_json=as_json)

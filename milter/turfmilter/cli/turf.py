@@ -125,8 +125,11 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, listeners: Iterable[str], expires: date | None) -> Add:
-    """What adds an exception to the first turf table of a listener, or to the general one (""), and says so."""
+def exception_adder(started: Started, listeners: Iterable[str], expires: date | None, *, as_json: bool) -> Add:
+    """What adds an exception to the first turf table of a listener, or to the general one (""), and says so.
+
+    Where standard output is for JSON alone, it says so on standard error.
+    """
     _file(started.path, None)
     files = {name: turf_files(started.path, name) for name in ("", *listeners)}
     tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
@@ -140,12 +143,13 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
                 raise NotEdited(f"{entry} was not added: tables of {where} names no file to edit")
             added, _ = tables[listener].add(entry, today(), expires=expires, why=why)
         except AlreadyThere as there:
-            click.echo(escape(str(there)))
+            click.echo(escape(str(there)), err=as_json)
         except NotEdited as error:
             click.echo(f"turfctl: {escape(str(error))}", err=True)
             return False
         else:
-            click.echo(f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"')
+            said = f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"'
+            click.echo(said, err=as_json)
         return True
 
     return add
