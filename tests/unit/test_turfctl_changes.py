@@ -227,3 +227,13 @@ def test_a_release_that_prints_json_prints_nothing_else_there(
     rows = json.loads(done.stdout)
     assert {row["id"] for row in rows} == (set() if "--to" in options else ids)
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("add", "--yes", "@y.example"), ("remove", "--yes", '"a\x1b[2Jb"@x.example')]
+)
+def test_controls_in_a_table_do_not_reach_the_terminal(config: Path, table: Path, command: tuple[str, ...]) -> None:
+    table.write_text('"a\x1b[2Jb"@x.example why="\u202e\x07" by=x\n"c\x9bd"@y.example\n')
+    done = in_turf(config, *command)
+    assert done.returncode == 0, done.stderr
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).split("\n")), ascii(done.stdout + done.stderr)

@@ -81,7 +81,7 @@ class _Releasing:
             try:
                 released = self._one(place)
             except (NotReleased, Uncertain, FileNotFoundError) as error:
-                self._fail(place, str(error))
+                self._fail(place, escape(str(error)))
                 continue
             done.append((place, released))
             if allowing and released.taken:
@@ -94,7 +94,8 @@ class _Releasing:
                 listener = listener_of(slip, self._config) if slip else ""
             entries = exceptions_for(place, self._config.at(listener).turf.tables, today())
         except (NotEdited, NotAFile, FileNotFoundError) as error:
-            self._fail(place, f"released, but no exception was added: {error}")
+            why = str(error) if isinstance(error, NotEdited) else escape(str(error))
+            self._fail(place, f"released, but no exception was added: {why}")
             return
         for entry in entries:
             allowing.allow(listener, entry, f"released {place.file.id}")
@@ -103,7 +104,7 @@ class _Releasing:
 
     def _fail(self, place: Place, why: str) -> None:
         self.failed = True
-        click.echo(f"turfctl: {escape(f'{place.file.id}: {why}')}", err=True)
+        click.echo(f"turfctl: {escape(place.file.id)}: {why}", err=True)
 
     def _one(self, place: Place) -> Released:
         release = self._config.release
