@@ -208,7 +208,7 @@ def test_a_syslog_that_is_stuck_is_tried_once_by_those_who_cannot_wait(path: Pat
     for _ in range(filled):
         syslogd.line()
     assert sink.send([(6, "later")]) == 0, "it would be taken now, but the run does not try again"
-    assert said == ["the log takes no lines: what is done stands in the ledger alone"]
+    assert said == ["the log does not accept lines: what is done is recorded in the ledger only"]
 
 
 def test_a_log_that_is_a_stuck_pipe_is_tried_once_as_well() -> None:

@@ -119,7 +119,7 @@ class GivingUp:
         if taken < len(lines):
             self._given_up = True
             if self._sink.is_there:
-                self._say("the log takes no lines: what is done stands in the ledger alone")
+                self._say("the log does not accept lines: what is done is recorded in the ledger only")
         return taken
 
     @property
