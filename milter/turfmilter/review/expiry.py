@@ -175,15 +175,22 @@ class Expiry:
     def _aged(self, kept: list[_Kept], unreviewed: int) -> list[Due]:
         """What goes whatever room there is, of `unreviewed` messages as many as may in this hour."""
         self._most = max(unreviewed // _HOURLY_SHARE, _HOURLY_LEAST)
-        kept = sorted(kept, key=lambda one: one.file.id)  # ids begin with the time
-        due = [Due(one.file, one.size, why) for one in kept if (why := self._too_old(one))]
-        if not any(map(_is_unreviewed, due)):
-            return due
-        some = _within(due, self._watch.left(self._maildir.path, self._most))
-        slowed = f"{self._maildir.path}: {_SLOWED}"
-        if len(some) < len(due) and slowed not in self._problems:
-            self._problems.append(slowed)
-        return some
+        room, slowed = self._watch.left(self._maildir.path, self._most), False
+        due = []
+        for one in sorted(kept, key=lambda one: one.file.id):  # ids begin with the time
+            # Whether one is due is read in its file: not in all of ten thousand each minute, when few may go.
+            why = "" if slowed and not one.reviewed else self._too_old(one)
+            if not why:
+                continue
+            if not one.reviewed:
+                slowed = room == 0
+                room -= 1
+            if one.reviewed or not slowed:
+                due.append(Due(one.file, one.size, why))
+        sentence = f"{self._maildir.path}: {_SLOWED}"
+        if slowed and sentence not in self._problems:
+            self._problems.append(sentence)
+        return due
 
     def _too_old(self, one: _Kept) -> str:
         """Why it goes whatever room there is; "" when it stays."""

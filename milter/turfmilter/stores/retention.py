@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,7 +105,8 @@ class RetentionState:
             raise StateError(f"state {self._path / _NAME}: {error}") from error
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             # SQLite has no checksums.  Whatever was in it, nothing goes before it has been watched for long enough.
-            (self._path / _NAME).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._path / _NAME).unlink()
             raise StateError(f"state {self._path / _NAME}: it was damaged ({error}) and is begun again") from error
 
 
@@ -125,6 +126,7 @@ def _file(directory: Path) -> Path:
     Nobody else may open it: whoever can read a file can lock it (fcntl) for as long as he likes.
     """
     path = directory / _NAME
+    # Before SQLite locks it: whoever closes any descriptor of a file loses the locks that he has on it (fcntl).
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
     return path
 
