@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +45,18 @@ def test_what_the_disk_does_not_let_go_is_named_and_the_rest_goes(tmp_path: Path
         (stuck, "intent", "deleted, for 8 days"),
         (stuck, "outcome", "not done: Device or resource busy"),
     ]
+
+
+def test_of_many_that_stay_for_one_reason_the_first_is_named(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "quarantine")
+    shelf = Shelf(desk, tmp_path / "state")
+    with desk.maildir, ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(immovable(desk.path / "cur" / f"{shelf.put('T')}:2,T"))
+        shelf.after(8 * DAY)
+        expiry = shelf.expiry()
+        assert expiry.run() == 0
+        assert len([said for said in expiry.settle() if "cannot be removed" in said]) == 1
 
 
 def test_a_disk_is_given_room_exactly_where_the_mta_waits_for_it(tmp_path: Path) -> None:

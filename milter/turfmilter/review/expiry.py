@@ -91,7 +91,7 @@ class Expiry:
                 try:
                     gone = self.remove(due)
                 except OSError as error:
-                    self._problems.append(f"{self._maildir.path}: {due.file.id} cannot be removed: {error.strerror}")
+                    self._cannot_remove(due, error)
                     gone = False
                 if gone:
                     removed += 1
@@ -158,6 +158,12 @@ class Expiry:
             return self._problems
         said = f"{self._maildir.path}: room is running out, and messages will be answered 452; {advice}"
         return [*self._problems, said]
+
+    def _cannot_remove(self, due: Due, error: OSError) -> None:
+        """Remember what to say; of many messages that are refused for one reason, the first stands for all."""
+        said = f"{self._maildir.path}: {due.file.id} cannot be removed: {error.strerror}"
+        if not any(problem.endswith(f" cannot be removed: {error.strerror}") for problem in self._problems):
+            self._problems.append(said)
 
     def _files(self) -> Iterator[_Kept]:
         """Everything that is held and counts, whatever its flags."""
