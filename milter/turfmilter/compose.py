@@ -28,13 +28,15 @@ from turfmilter.mta.sessions import Sessions
 from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
+from turfmilter.review.observation import Observation
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
 from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
+from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.telemetry.line import JSON, TEXT
-from turfmilter.telemetry.sink import Sink, Stream, Syslog
+from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
 
 _DISK_THREADS = 32  # messages written to disk at the same time
@@ -133,19 +135,21 @@ def check_quarantines(config: Config) -> list[str]:
 
 def look_after_quarantines(config: Config) -> list[str]:
     """Remove what is due, and let the MTA wait where there is no room; sentences for the administrator."""
-    sentences, sink, clock = [], _sink(config), SystemClock()
-    who = Administrator("the daemon", os.geteuid())
+    sentences: list[str] = []
+    sink, clock = GivingUp(_sink(config), sentences.append), SystemClock()
+    who, watch = Administrator("the daemon", os.geteuid()), Observation(RetentionState(config.state), read_clocks)
     for directory in config.directories:
         try:
             with OpenMaildir(directory) as maildir:
                 recorder = Recorder(Ledger(maildir.root), sink, who, clock.now)
-                expiry = Expiry(maildir, recorder, config.quarantine, clock.now)
-                for due in expiry.due():
-                    expiry.remove(due)
-                sentences += expiry.settle()
+                expiry = Expiry(maildir, recorder, config.quarantine, watch, clock.now)
+                try:
+                    expiry.run()
+                finally:  # whatever becomes of it, the MTA is to wait exactly where there is no room
+                    sentences += expiry.settle()
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
-    return sentences
+    return [*sentences, *watch.problems]
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:

@@ -19,11 +19,13 @@ from rig.desk import Desk
 from rig.nexthop import ScriptedNextHop
 from turfmilter.config.quarantine import QuarantineConfig
 from turfmilter.review.expiry import Expiry
+from turfmilter.review.observation import Observation
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.release import NotReleased
 from turfmilter.review.verify import verify
 from turfmilter.stores.heldfile import State
 from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.stores.selection import Selection
 
 HOLDERS, SECONDS = 8, 60.0
@@ -48,8 +50,8 @@ def test_many_hands_lose_and_invent_nothing(tmp_path: Path) -> None:
         told = [*ids.read_text().split(), desk.file.id]
         held = set(told)
         left = {file.id for file, _ in desk.maildir.files()}
-        expired = Counter(line.id for line in desk.lines() if line.act == "expire")
-        released = Counter(line.id for line in desk.lines() if line.stage == "outcome")
+        expired = Counter(line.id for line in desk.lines() if line.act == "expire" and line.note == "done")
+        released = Counter(line.id for line in desk.lines() if (line.act, line.stage) == ("release", "outcome"))
         assert len(held) == len(told)
         assert left | set(expired) == held
         assert not left & set(expired)
@@ -99,7 +101,8 @@ def release_all(desk: Desk, hop: ScriptedNextHop, told: Told) -> None:
 
 
 def expire_all(desk: Desk, told: Told) -> None:
-    expiry = Expiry(desk.maildir, desk.recorder, TERMS, lambda: datetime.now(UTC))
+    watch = Observation(RetentionState(desk.path.parent), read_clocks)
+    expiry = Expiry(desk.maildir, desk.recorder, TERMS, watch, lambda: datetime.now(UTC))
     for due in expiry.due():
         if told:
             return

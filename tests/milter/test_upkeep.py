@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-import time
+import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rig import wait
-from rig.filter import Filter
+from rig.filter import Filter, give
+from rig.hostclock import DAY, has_watched
 from rig.milterclient import MilterClient
+from rig.quarantine import hold as held_before
 from turfmilter.stores.ledger import Ledger, Line
+from turfmilter.stores.retention import RetentionState, read_clocks
 
-DAY = 86400
 HELD = """
 domains = ["rig.test"]
 [turf]
@@ -31,15 +36,21 @@ def turf(place: Path) -> Iterator[Filter]:
         yield turf
 
 
-def hold(turf: Filter, *, days: int = 0, flags: str = "", size: int = 100) -> Path:
-    """A message that was held so many days ago; its flags are set today."""
+def hold(turf: Filter, *, flags: str = "", size: int = 100) -> Path:
+    """A message that is held now."""
     before = set((turf.quarantine / "new").iterdir())
     with turf.session() as client:
         assert spam(client, size) == "discard"
     (path,) = set((turf.quarantine / "new").iterdir()) - before
-    at = time.time() - days * DAY
-    os.utime(path, (at, at))
     return path.rename(turf.quarantine / "cur" / f"{path.name}:2,{flags}") if flags else path
+
+
+def hold_old(turf: Filter) -> Path:
+    """A message that was held 31 days ago, and that this host has seen there ever since."""
+    path = turf.quarantine / "new" / held_before(turf.quarantine, time=datetime.now(UTC) - 31 * DAY)
+    (turf.state / "retention").unlink(missing_ok=True)
+    has_watched(turf.state, turf.quarantine, 31 * DAY)
+    return path
 
 
 def spam(client: MilterClient, size: int = 100) -> str:
@@ -61,13 +72,78 @@ def lines(turf: Filter) -> list[Line]:
 
 
 def test_a_message_that_is_older_than_keep_goes_and_the_ledger_says_so(turf: Filter) -> None:
-    old, young = hold(turf, days=31), hold(turf, days=29)
+    old = hold_old(turf)
+    young = hold(turf)
     look_after(turf)
     wait.until(lambda: not old.exists(), turf.daemon.log)
+    turf.daemon.wait_for_log(f"info: expire {old.name} \\(intent\\) by the daemon .*; unreviewed, for 31 days")
+    turf.daemon.wait_for_log(f"info: expire {old.name} \\(outcome\\) by the daemon .*; done")
     assert young.exists()
-    (line,) = lines(turf)
-    assert (line.act, line.id, line.who, line.note) == ("expire", old.name, "the daemon", "unreviewed, for 31 days")
-    turf.daemon.wait_for_log(f"info: expire {old.name} \\(done\\) by the daemon")
+    intent, outcome = lines(turf)
+    assert (intent.act, intent.id, intent.who, intent.note) == (
+        "expire",
+        old.name,
+        "the daemon",
+        "unreviewed, for 31 days",
+    )
+    assert (outcome.stage, outcome.note) == ("outcome", "done")
+
+
+def test_a_message_held_just_now_stays_whatever_the_time_of_its_file(turf: Filter) -> None:
+    has_watched(turf.state, turf.quarantine, 31 * DAY)
+    path, due = hold(turf), hold_old(turf)
+    os.utime(path, (0, 0))
+    look_after(turf)
+    wait.until(lambda: not due.exists(), turf.daemon.log)
+    assert path.exists()
+
+
+def test_a_clock_that_jumped_stops_expiry_and_log_and_status_say_so(turf: Filter) -> None:
+    due = hold_old(turf)
+    memory, now = RetentionState(turf.state), read_clocks()
+    # As if the clock had been set ahead since.
+    memory.observe(replace(now, wall=now.wall - 31 * DAY.total_seconds()))
+    memory.observe(replace(now, wall=now.wall - 31 * DAY.total_seconds()))
+    look_after(turf)
+    said = (
+        "the clock moved forward by 31 days, .*: no message expires by its age until the clock has run evenly for a day"
+    )
+    turf.daemon.wait_for_log(f"warning: {said}")
+    turf.wait_for_status(lambda status: any(re.fullmatch(said, one) for one in status["quarantine_warnings"]))
+    assert due.exists()
+
+
+def test_a_state_directory_that_is_missing_is_said_and_nothing_goes_that_nobody_has_reviewed(turf: Filter) -> None:
+    due = hold_old(turf)
+    shutil.rmtree(turf.state)
+    look_after(turf)
+    said = f"state {turf.state}/retention: No such file or directory: unreviewed messages do not expire"
+    turf.daemon.wait_for_log(f"warning: {said}")
+    turf.wait_for_status(lambda status: any(one.startswith(said) for one in status["quarantine_warnings"]))
+    assert due.exists()
+    turf.state.mkdir()
+    give(turf.state)
+    look_after(turf)
+    turf.wait_for_status(lambda status: not status["quarantine_warnings"])
+
+
+def test_too_much_at_once_goes_hour_by_hour(turf: Filter) -> None:
+    for _ in range(120):
+        held_before(turf.quarantine, time=datetime.now(UTC) - 31 * DAY)
+    has_watched(turf.state, turf.quarantine, 31 * DAY)
+    look_after(turf)
+    turf.daemon.wait_for_log("warning: .*more messages are old enough than may be removed in an hour")
+    assert len(list((turf.quarantine / "new").iterdir())) == 20
+
+
+def test_flagged_mail_that_takes_the_room_does_not_keep_reviewed_mail_there(turf: Filter) -> None:
+    flagged, reviewed = hold(turf, size=700_000, flags="F"), hold(turf, size=700_000, flags="S")
+    look_after(turf, 'max_size = "1 MiB"\n')
+    wait.until(lambda: not reviewed.exists(), turf.daemon.log)
+    assert flagged.exists()
+    turf.wait_for_status(lambda status: status["generation"] == 2)
+    with turf.session() as client:
+        assert spam(client) == "discard"
 
 
 def test_room_is_made_of_what_was_reviewed_and_the_rest_stays(turf: Filter) -> None:
@@ -101,7 +177,7 @@ def test_what_was_said_is_not_said_again_until_it_was_otherwise(turf: Filter) ->
     hold(turf, size=900_000)
     said = "room is running out"
     for number, (room, times) in enumerate([("1 MiB", 1), ("1025 KiB", 1), ("9 MiB", 1), ("1 MiB", 2)], 2):
-        due = hold(turf, days=31)
+        due = hold_old(turf)
         look_after(turf, f'max_size = "{room}"\n')
         turf.wait_for_generation(number)
         wait.until(lambda due=due: not due.exists(), turf.daemon.log)
@@ -112,7 +188,7 @@ def test_what_was_said_is_not_said_again_until_it_was_otherwise(turf: Filter) ->
 
 def test_a_quarantine_that_cannot_be_looked_after_is_named_and_the_filter_serves_on(turf: Filter) -> None:
     (turf.quarantine / "ledger").mkdir()
-    old = hold(turf, days=31)
+    old = hold_old(turf)
     look_after(turf)
     turf.daemon.wait_for_log(f"warning: quarantine {turf.quarantine}: the ledger cannot be opened or written")
     assert old.exists()
@@ -121,7 +197,7 @@ def test_a_quarantine_that_cannot_be_looked_after_is_named_and_the_filter_serves
 
 def test_the_process_for_it_is_gone_when_it_is_done(turf: Filter) -> None:
     (first,) = turf.daemon.workers()
-    old = hold(turf, days=31)
+    old = hold_old(turf)
     look_after(turf)
     wait.until(lambda: not old.exists(), turf.daemon.log)
     wait.until(lambda: len(turf.daemon.workers()) == 1 and first not in turf.daemon.workers(), "the new worker alone")

@@ -39,6 +39,7 @@ class Syslog:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.is_there = True
 
     def send(self, lines: Sequence[tuple[int, str]], /) -> int:
         self.lines += [line for _, line in lines]

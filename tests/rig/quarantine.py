@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rig.filter import USER, give, make_quarantine
+from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.ports import Slip
 from turfmilter.stores.block import head, render
@@ -57,8 +57,9 @@ def reviewed(place: Path, settings: str = "", *, more: str = "") -> tuple[Path, 
     """An empty quarantine in `place`, and a configuration that names it, with `settings` in its [turf] section."""
     quarantine = make_quarantine(place / "quarantine")
     config = place / "turfmilter.toml"
-    ours = f'user = "{USER}"\ndomains = ["example.org"]\n'
-    config.write_text(f'{ours}[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
+    state = make_state(place / "state")
+    above = f'user = "{USER}"\ndomains = ["example.org"]\nstate = "{state}"\n'
+    config.write_text(f'{above}[turf]\ndirectory = "{quarantine}"\n{settings}\n{more}\n')
     return quarantine, config
 
 

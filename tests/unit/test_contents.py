@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+from types import FrameType
 
 import pytest
 
@@ -124,3 +126,56 @@ def test_a_long_header_is_cut() -> None:
     contents = read(b"X: " + b"x" * 10_000_000 + b"\r\nSubject: hidden\r\n\r\nhello")
     assert not contents.header.complete
     assert contents.header.first("subject") == b""
+
+
+def _events(message: bytes) -> int:
+    """How many calls of functions, Python's own included, it takes to read the contents."""
+    events = 0
+
+    def count(_frame: FrameType, _event: str, _what: object) -> None:
+        nonlocal events
+        events += 1
+
+    sys.setprofile(count)
+    try:
+        read_contents(io.BytesIO(message))
+    finally:
+        sys.setprofile(None)
+    return events
+
+
+def _of_parts(field: bytes, size: int) -> bytes:
+    part = b"--b\r\n" + field + b"\r\n\r\nx\r\n"
+    return b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * (size // len(part))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Content-Type: text/plain" + b";" * 4000,
+        b"Content-Type: text/plain" + b";a=b" * 1000,
+        b"Content-Type: text/plain" + b';a="' * 1000,
+        b"Content-Type: text/plain" + b"".join(b";a*%d*=x" % number for number in range(400)),
+        b"Content-Disposition: attachment" + b"".join(b";filename*%d*=x" % number for number in range(200)),
+        b'Content-Type: text/plain; name="' + b"=?utf-8?q?a?= " * 270 + b'"',
+        b"Content-Type: text/plain",
+        b"X: y",
+    ],
+    ids=lambda field: field[:40].decode(),
+)
+def test_what_is_said_of_parts_is_read_within_bounds_for_all_of_them_together(field: bytes) -> None:
+    small, large = _of_parts(field, 300_000), _of_parts(field, 1_200_000)
+    # What grows with the message is what it takes to find the parts, and nothing of what is said of them.
+    lines = large.count(b"\n") - small.count(b"\n")
+    cheap, dear = _events(small), _events(large)
+    assert dear - cheap < 20 * lines + 100_000
+    assert cheap < 20 * small.count(b"\n") + 2_000_000
+
+
+def test_parts_of_which_too_much_is_said_are_counted_and_that_is_told() -> None:
+    contents = read_contents(io.BytesIO(_of_parts(b"Content-Type: text/html" + b";a=b" * 1000, 400_000)))
+    assert (contents.count > 90, contents.understood) == (True, False)
+    assert 5 < len(contents.parts) < 10
+    assert all(part.type == "text/html" for part in contents.parts)
+    harmless = read_contents(io.BytesIO(_of_parts(b"Content-Type: text/html", 5000)))
+    assert harmless.understood

@@ -15,7 +15,7 @@ import pytest
 
 from turfmilter.core.record import Record
 from turfmilter.telemetry.line import JSON
-from turfmilter.telemetry.sink import Stream, Syslog
+from turfmilter.telemetry.sink import GivingUp, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
 
 MAIL_INFO, MAIL_WARNING, MAIL_ERROR = 22, 20, 19
@@ -196,6 +196,36 @@ def test_a_syslog_that_is_away_does_not_keep_the_program_from_stopping(path: Pat
     for number in range(100):
         log.write(Record(f"A{number}"))
     log.stop(within=FOR_EVER)
+
+
+def test_a_syslog_that_is_stuck_is_tried_once_by_those_who_cannot_wait(path: Path, syslogd: Syslogd) -> None:
+    said: list[str] = []
+    sink = GivingUp(Syslog(path), said.append)
+    filled = 0
+    while sink.send([(6, f"line {filled}")]):
+        filled += 1
+    assert sink.send([(6, "late")] * 3) == 0
+    for _ in range(filled):
+        syslogd.line()
+    assert sink.send([(6, "later")]) == 0, "it would be taken now, but the run does not try again"
+    assert said == ["the log does not accept lines: what is done is recorded in the ledger only"]
+
+
+def test_a_log_that_is_a_stuck_pipe_is_tried_once_as_well() -> None:
+    said: list[str] = []
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as stream:
+        sink = GivingUp(Stream(stream), said.append)
+        while sink.send([(6, "x" * 1000)]):
+            pass
+        assert sink.send([(6, "late")]) == 0
+    assert len(said) == 1
+
+
+def test_of_a_syslog_that_is_not_there_nothing_is_said(path: Path) -> None:
+    said: list[str] = []
+    assert GivingUp(Syslog(path), said.append).send([(6, "line")]) == 0
+    assert said == []
 
 
 def test_a_closed_stream_is_no_exception() -> None:

@@ -97,7 +97,7 @@ def test_what_mutt_only_marks_deleted_can_be_had_back(quarantine: Path, config: 
 
 def test_what_mutt_deletes_is_gone_and_verify_says_so(quarantine: Path, config: Path) -> None:
     one, _ = held(quarantine, "one", "two")
-    turfctl(config, "show", one)
+    turfctl(config, "show", "--mark", one)
     mutt(quarantine, f"{limited('one', '<delete-message>')}<sync-mailbox><quit>")
     assert flags(quarantine) == {"two": ""}
     assert states(config) == {"two": "unreviewed"}
@@ -106,7 +106,7 @@ def test_what_mutt_deletes_is_gone_and_verify_says_so(quarantine: Path, config: 
 
 def test_what_turfctl_does_is_seen_in_mutt_and_stays(quarantine: Path, config: Path) -> None:
     one, two, _ = held(quarantine, "one", "two", "three")
-    turfctl(config, "show", one)
+    turfctl(config, "show", "--mark", one)
     turfctl(config, "delete", two, "--yes")
     mutt(quarantine, f"<enter-command>set maildir_trash<enter>{limited('three', '<set-flag>!')}<sync-mailbox><quit>")
     assert flags(quarantine) == {"one": "S", "two": "T", "three": "F"}

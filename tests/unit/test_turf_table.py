@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from rig.desk import SLIP, Desk
-from turfmilter.core.entries import table_file
+from turfmilter.core.entries import Entries, table_file
 from turfmilter.core.senders import SenderTable
+from turfmilter.core.tablefile import parse_line
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, exceptions_for, meaning
 from turfmilter.stores.openmaildir import Place
 
@@ -205,3 +209,60 @@ def test_an_author_that_no_line_can_hold_gets_no_exception(tmp_path: Path, autho
     with pytest.raises(NotEdited, match="is not one entry"):
         TurfTable(path, "ada").add(f"!{author}", TODAY)
     assert path.read_text() == "@evil.example\n"
+
+
+def _parsed_lines(act: Callable[[], object]) -> int:
+    """How many lines of tables are made into entries meanwhile."""
+    parsed = 0
+
+    def count(frame: FrameType, event: str, _what: object) -> None:
+        nonlocal parsed
+        parsed += event == "call" and frame.f_code in (parse_line.__code__, Entries.__getitem__.__code__)
+
+    sys.setprofile(count)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return parsed
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda table: table.add("!user7@domain7.example", TODAY),
+        lambda table: table.require_addable("@domain7.example", TODAY),
+        lambda table: table.remove("user7@domain7.example"),
+        lambda table: list(SenderTable([table_file("t", table.path.read_text())]).holding("domain77.")),
+    ],
+    ids=["add", "require_addable", "remove", "list"],
+)
+def test_of_a_large_table_only_the_lines_in_question_become_entries(
+    table: TurfTable, act: Callable[[TurfTable], object]
+) -> None:
+    table.path.write_text("".join(f"user{n}@domain{n}.example\n" for n in range(5000)))
+    assert 0 < _parsed_lines(lambda: act(table)) < 20
+
+
+HOSTILE = "\x1b[2J\u202e\x9b"
+
+
+@pytest.mark.parametrize(
+    ("text", "act"),
+    [
+        (f"@x.example\nbroken{HOSTILE}.example\n", lambda table: table.add("@y.example", TODAY)),
+        (f'@x.example why="{HOSTILE}" {HOSTILE}=1\n', lambda table: table.add("@y.example", TODAY)),
+        (f'"a{HOSTILE}b"@x.example\n', lambda table: table.remove(f'"c{HOSTILE}d"@x.example')),
+        (f"@x.example\n#@{HOSTILE}.example\n", lambda table: table.remove(f"{HOSTILE}@y.example")),
+        ("@x.example\n", lambda table: table.remove(HOSTILE)),
+        ("@x.example\n", lambda table: table.add(f"@{HOSTILE}.example", TODAY)),
+    ],
+)
+def test_nothing_in_a_table_reaches_a_terminal_as_it_is(
+    table: TurfTable, text: str, act: Callable[[TurfTable], object]
+) -> None:
+    table.path.write_text(text)
+    with pytest.raises(NotEdited) as told:
+        act(table)
+    assert all(line.isprintable() for line in str(told.value).split("\n")), ascii(str(told.value))
+    assert table.path.read_text() == text

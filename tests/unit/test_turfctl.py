@@ -174,7 +174,7 @@ def test_who_may_read_but_not_write_is_told_so(
 
     def as_somebody_else() -> None:
         with pytest.raises(SystemExit, match=r"^1$"):
-            main(["-c", str(config), "quarantine", "show", id])
+            main(["-c", str(config), "quarantine", "show", "--mark", id])
 
     in_child(as_somebody_else, user="daemon")
     seen = capfd.readouterr()
@@ -214,7 +214,7 @@ def test_root_becomes_the_owner_and_whoever_is_not_root_needs_permission(
     assert f"turfctl: quarantine {quarantine}: Permission denied\n" in capfd.readouterr().err
 
 
-def test_a_message_is_shown_with_all_that_is_known_and_is_reviewed_then(place: Path) -> None:
+def test_a_message_is_shown_with_all_that_is_known(place: Path) -> None:
     (place / "turf.table").write_text("# a comment\n@turf.example\n")
     quarantine, config = reviewed(place, 'tables = ["file:turf.table"]')
     id = hold(quarantine, sender="spam@turf.example SIZE=2000", recipients=("a@x.example NOTIFY=NEVER", "b@x.example"))
@@ -241,7 +241,24 @@ def test_a_message_is_shown_with_all_that_is_known_and_is_reviewed_then(place: P
         "world",
         "",
     ]
-    assert names(quarantine) == [f"cur/{id}:2,S"]
+
+
+@pytest.mark.parametrize("options", [(), ("--raw",), ("--headers",), ("--json",)])
+def test_to_look_at_a_message_changes_nothing_unless_it_is_to_be_marked(
+    quarantine: Path, config: Path, options: tuple[str, ...]
+) -> None:
+    id = hold(quarantine)
+    assert turfctl(config, "show", *options, id).returncode == 0
+    assert names(quarantine) == [f"new/{id}"]
+    assert not (quarantine / "ledger").exists()
+    for _ in range(2):
+        assert turfctl(config, "show", *options, "--mark", id).returncode == 0
+        assert names(quarantine) == [f"cur/{id}:2,S"]
+    lines = [json.loads(line) for line in (quarantine / "ledger").read_text().splitlines()]
+    assert [(line["act"], line["stage"], line["note"]) for line in lines] == [
+        ("review", "intent", ""),
+        ("review", "outcome", "done"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rig.filter import USER
+from rig.hostclock import DAY, has_watched
 from rig.nexthop import ScriptedNextHop
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
@@ -48,16 +50,10 @@ def in_turf(config: Path, *arguments: str, user: str | None = None) -> subproces
     )
 
 
-def old(quarantine: Path) -> str:
-    """A message that is due."""
-    id = hold(quarantine)
-    at = time.time() - 31 * 86400
-    os.utime(quarantine / "new" / id, (at, at))
-    return id
-
-
 def test_what_is_due_goes_when_that_is_agreed(quarantine: Path, config: Path) -> None:
-    due, young = old(quarantine), hold(quarantine)
+    due = hold(quarantine)
+    has_watched(config.parent / "state", quarantine, 31 * DAY)
+    young = hold(quarantine)
     listed = turfctl(config, "expire", "--dry-run")
     assert [line.split() for line in listed.stdout.splitlines()] == [
         ["ID", "WHY"],
@@ -71,11 +67,38 @@ def test_what_is_due_goes_when_that_is_agreed(quarantine: Path, config: Path) ->
     assert turfctl(config, "expire").stderr == "0 messages removed\n"
 
 
+def test_expire_waits_as_the_daemon_does_and_says_so_unless_dates_are_to_be_trusted(
+    quarantine: Path, config: Path
+) -> None:
+    due = hold(quarantine, time=datetime.now(UTC) - 31 * DAY)
+    hold(quarantine, time=datetime.now(UTC) - 29 * DAY)
+    told = turfctl(config, "expire", "--yes")
+    assert told.stderr == (
+        "turfctl: warning: the clock was not observed for long enough: no message expires by its age until the clock"
+        " has run evenly for a day\n0 messages removed\n"
+    )
+    assert len(list((quarantine / "new").iterdir())) == 2
+    asked = turfctl(config, "expire", "--trust-dates")
+    assert (asked.returncode, "nobody is there to be asked" in asked.stderr) == (2, True)
+    assert turfctl(config, "expire", "--trust-dates", "--yes").stderr == "1 message removed\n"
+    assert not (quarantine / "new" / due).exists()
+
+
+@pytest.mark.parametrize("harm", [lambda state: state.rmdir(), lambda state: state.chmod(0o555)])
+def test_expire_says_that_it_cannot_remember(quarantine: Path, config: Path, harm: Callable[[Path], None]) -> None:
+    hold(quarantine)
+    harm(config.parent / "state")
+    told = turfctl(config, "expire", "--yes", user=USER or None)
+    assert f"turfctl: warning: state {config.parent}/state/retention: " in told.stderr
+    assert "unreviewed messages do not expire" in told.stderr
+    assert len(list((quarantine / "new").iterdir())) == 1
+
+
 def test_what_agrees_is_said_and_what_does_not_is_named(quarantine: Path, config: Path) -> None:
     id = hold(quarantine)
     done = turfctl(config, "verify")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "files, flags and ledger agree\n")
-    turfctl(config, "show", id)
+    turfctl(config, "show", "--mark", id)
     (path,) = (quarantine / "cur").iterdir()
     path.unlink()
     done = turfctl(config, "verify", "--json")
@@ -182,3 +205,35 @@ def test_an_exception_goes_into_the_table_that_held_the_message(
         : bool(edited)
     ]
     assert len(hop.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "said"),
+    [
+        ((), "", "!spam@turf.example turf.table:3: added"),
+        ((), "!spam@turf.example\n", "neither sender nor authors are listed now"),
+        (("--dry-run",), "", "would be released"),
+        (("--to", "nobody@example.org"), "", "not held from nobody@example.org"),
+    ],
+)
+def test_a_release_that_prints_json_prints_nothing_else_there(
+    quarantine: Path, config: Path, table: Path, options: tuple[str, ...], before: str, said: str
+) -> None:
+    table.write_text(f"{TABLE}@turf.example\n{before}".replace("@spam.example\n", "", 1))
+    ids = {hold(quarantine), hold(quarantine)}
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", "--json", *options, *ids)
+    rows = json.loads(done.stdout)
+    assert {row["id"] for row in rows} == (set() if "--to" in options else ids)
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("add", "--yes", "@y.example"), ("remove", "--yes", '"a\x1b[2Jb"@x.example')]
+)
+def test_controls_in_a_table_do_not_reach_the_terminal(config: Path, table: Path, command: tuple[str, ...]) -> None:
+    table.write_text('"a\x1b[2Jb"@x.example why="\u202e\x07" by=x\n"c\x9bd"@y.example\n')
+    done = in_turf(config, *command)
+    assert done.returncode == 0, done.stderr
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).split("\n")), ascii(done.stdout + done.stderr)

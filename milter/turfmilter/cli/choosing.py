@@ -12,10 +12,11 @@ import click
 
 from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.opened import Started, directory_option, opened, watched
+from turfmilter.cli.output import document
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
-from turfmilter.review.quarantines import Ambiguous, NotFound, Quarantines
+from turfmilter.review.quarantines import NotFound, Quarantines
 from turfmilter.stores.heldfile import State
 from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.openmaildir import NotAFile, Place
@@ -74,7 +75,7 @@ def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | 
     if bool(ids) == bool(selection):
         raise click.UsageError("name messages by their ids, or select them by conditions such as --sender")
     if selection is None:
-        return list(dict.fromkeys(_found(quarantines, ids)))
+        return list(dict.fromkeys(quarantines.find_each(ids)))
     places = [held.place for held in quarantines.newest(selection)]
     if not places:
         raise NotFound("no message is held like this")
@@ -100,26 +101,16 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
         raise click.exceptions.Exit(1)
 
 
-def agreed(places: list[Place], what: str, choice: Choice) -> bool:
+def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = False) -> bool:
     """True when it is to be done; the answer to the question may be no, and ends the program."""
     messages = counted(len(places))
     if choice.dry_run:
-        for place in places:
-            click.echo(escape(place.file.id))
+        if as_json:
+            document([{"id": place.file.id} for place in places])
+        else:
+            for place in places:
+                click.echo(escape(place.file.id))
         click.echo(f"{messages} would be {what}", err=True)
         return False
     confirmed(f"{messages} will be {what}", yes=choice.yes)
     return True
-
-
-def _found(quarantines: Quarantines, ids: Iterable[str]) -> list[Place]:
-    """All of them, or none: each id that is wrong is named first."""
-    places, wrong = [], []
-    for id in ids:
-        try:
-            places.append(quarantines.find(id))
-        except (NotFound, Ambiguous) as error:
-            wrong.append(str(error))
-    if wrong:
-        raise NotFound("\n".join(wrong))
-    return places

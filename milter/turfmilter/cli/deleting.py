@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from turfmilter.cli.choosing import Choice, choosing, decide
-from turfmilter.cli.opened import Started, recorder
+from turfmilter.cli.opened import Recorders, Started
 from turfmilter.stores.heldfile import DELETED, State
 from turfmilter.stores.openmaildir import Place
 
@@ -18,7 +18,8 @@ def delete(started: Started, choice: Choice) -> None:
 
     They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
     """
-    decide(started, choice, "deleted", lambda place: _mark(started, place, "delete", add=DELETED))
+    recorders = Recorders(started.by)
+    decide(started, choice, "deleted", lambda place: _mark(recorders, place, "delete", add=DELETED))
 
 
 @click.command("undelete")
@@ -26,9 +27,10 @@ def delete(started: Started, choice: Choice) -> None:
 @click.pass_obj
 def undelete(started: Started, choice: Choice) -> None:
     """Take back the mark of deleted messages."""
-    decide(started, choice, "undeleted", lambda place: _mark(started, place, "undelete", remove=DELETED))
+    recorders = Recorders(started.by)
+    decide(started, choice, "undeleted", lambda place: _mark(recorders, place, "undelete", remove=DELETED))
 
 
-def _mark(started: Started, place: Place, act: str, *, add: str = "", remove: str = "") -> None:
-    recorder(place.maildir, started.by).note(act, "done", place.file.id)
-    place.maildir.change(place.file, add=add, remove=remove)
+def _mark(recorders: Recorders, place: Place, act: str, *, add: str = "", remove: str = "") -> None:
+    with recorders.of(place.maildir).acting(act, place.file.id):
+        place.maildir.change(place.file, add=add, remove=remove)

@@ -2,42 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
-from turfmilter.cli.opened import Started, directory_option, opened, recorder, watched
+from turfmilter.cli.opened import Recorders, Started, directory_option, opened, watched
 from turfmilter.cli.output import table
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
-from turfmilter.review.expiry import Expiry
+from turfmilter.review.expiry import Due, Expiry
+from turfmilter.review.observation import Dates, Observation
+from turfmilter.stores.retention import RetentionState, read_clocks
 
 
 @click.command("expire")
+@click.option(
+    "--trust-dates",
+    is_flag=True,
+    help="Take the clock and the time at which each message was held at their word, and all at once.",
+)
 @yes_option
 @dry_run_option
 @directory_option
 @click.pass_obj
-def expire(started: Started, yes: bool, dry_run: bool, directory: Path | None) -> None:
-    """Remove the messages that are due, as [quarantine] in the configuration says."""
-    config, who = load(started.path), started.by
+def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, directory: Path | None) -> None:
+    """Remove the messages that are due, as [quarantine] in the configuration says.
+
+    As in the daemon, what nobody has reviewed goes only when this host itself has seen it for as long, its clock has
+    run evenly for a day, and not too much at once.
+    """
+    config = load(started.path)
     with opened(config, directory) as quarantines:
+        watch = Dates() if trust_dates else Observation(RetentionState(config.state), read_clocks)
+        recorders = Recorders(started.by)
         desks = [
-            Expiry(maildir, recorder(maildir, who), config.quarantine, lambda: datetime.now(UTC))
+            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, lambda: datetime.now(UTC))
             for maildir in quarantines.maildirs
         ]
-        due = [(desk, one) for desk in desks for one in desk.due()]
-        if dry_run and not due:
-            click.echo("nothing is due")
-            return
+        due = [(desk, desk.due()) for desk in desks]
+        number = sum(len(some) for _, some in due)
         if dry_run:
-            table([{"id": one.file.id, "why": one.why} for _, one in due], ("id", "why"), as_json=False)
+            _preview([one for _, some in due for one in some])
+            _warn([watch.waiting, *watch.problems])
             return
-        if due:
-            confirmed(f"{counted(len(due))} will be removed for good", yes=yes)
-        removed = sum(desk.remove(one) for desk, one in watched(due, "Removing"))
-        for sentence in (sentence for desk in desks for sentence in desk.settle()):
-            click.echo(f"turfctl: warning: {escape(sentence)}", err=True)
+        if number:
+            confirmed(f"{counted(number)} will be removed for good", yes=yes)
+        granted = [(desk, one) for desk, some in due for one in desk.granted(some)]
+        removed = sum(_removed(desk, one) for desk, one in watched(granted, "Removing"))
+        _warn([watch.waiting, *watch.problems, *(said for desk in desks for said in desk.settle())])
     click.echo(f"{counted(removed)} removed", err=True)
+
+
+def _removed(desk: Expiry, due: Due) -> bool:
+    try:
+        return desk.remove(due)
+    except OSError as error:
+        _warn([f"{due.file.id} cannot be removed: {error.strerror}"])
+        return False
+
+
+def _preview(due: Sequence[Due]) -> None:
+    if due:
+        table([{"id": one.file.id, "why": one.why} for one in due], ("id", "why"), as_json=False)
+    else:
+        click.echo("nothing is due")
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in filter(None, sentences):
+        click.echo(f"turfctl: warning: {escape(sentence)}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
-from turfmilter.telemetry.sink import Syslog
+from turfmilter.stores.openmaildir import OpenMaildir, Place, Unopenable
+from turfmilter.telemetry.sink import GivingUp, Syslog
 
 _FEW = 500  # so many take no time that anybody would notice
 
@@ -62,9 +63,30 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         yield from bar
 
 
-def recorder(maildir: OpenMaildir, who: Administrator) -> Recorder:
-    """Who writes down what `who` does in one quarantine."""
-    return Recorder(Ledger(maildir.root), Syslog(), who, lambda: datetime.now(UTC))
+class Recorders:
+    """Who writes down what `who` does: one for each quarantine, for as long as the program runs.
+
+    A syslog that takes nothing is waited for once, whatever is done to how many messages.
+    """
+
+    def __init__(self, who: Administrator) -> None:
+        self._who = who
+        self._syslog = GivingUp(Syslog(), lambda said: click.echo(f"turfctl: warning: {said}", err=True))
+        self._of: dict[OpenMaildir, Recorder] = {}
+
+    def of(self, maildir: OpenMaildir) -> Recorder:
+        """The one of `maildir`."""
+        if maildir not in self._of:
+            self._of[maildir] = Recorder(Ledger(maildir.root), self._syslog, self._who, lambda: datetime.now(UTC))
+        return self._of[maildir]
+
+    def expect(self, places: Iterable[Place]) -> None:
+        """Messages whose lines in the ledgers will be asked for: each ledger is then read once."""
+        ids: dict[OpenMaildir, list[str]] = defaultdict(list)
+        for place in places:
+            ids[place.maildir].append(place.file.id)
+        for maildir, some in ids.items():
+            self.of(maildir).expect(some)
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:

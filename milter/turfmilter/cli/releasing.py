@@ -9,7 +9,7 @@ import click
 
 from turfmilter.cli.allowing import Allowing
 from turfmilter.cli.choosing import Choice, agreed, choosing, chosen
-from turfmilter.cli.opened import Started, opened, recorder, watched
+from turfmilter.cli.opened import Recorders, Started, opened, watched
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, today, until
 from turfmilter.config.loader import load
@@ -52,12 +52,13 @@ def release(
         raise click.UsageError("--for belongs to --and-allow")
     config = load(started.path)
     with ExitStack() as stack:
-        allowing = (
-            stack.enter_context(Allowing(exception_adder(started, config.listener, expires))) if and_allow else None
-        )
+        allowing = None
+        if and_allow:
+            adder = exception_adder(started, config.listener, expires, as_json=as_json)
+            allowing = stack.enter_context(Allowing(adder))
         quarantines = stack.enter_context(opened(config, choice.directory))
         places = chosen(quarantines, choice.ids, choice.selection)
-        if agreed(places, "released", choice):
+        if agreed(places, "released", choice, as_json=as_json):
             releasing = _Releasing(config, started.by, only, force=force)
             done = releasing.all(places, allowing)
             _say(done, as_json=as_json)
@@ -68,18 +69,19 @@ def release(
 class _Releasing:
     def __init__(self, config: Config, who: Administrator, only: tuple[str, ...], *, force: bool) -> None:
         self._config = config
-        self._who = who
+        self._recorders = Recorders(who)
         self._only = only
         self._force = force
         self.failed = False
 
     def all(self, places: list[Place], allowing: Allowing | None) -> list[tuple[Place, Released]]:
         done = []
+        self._recorders.expect(places)
         for place in watched(places, "Releasing"):
             try:
                 released = self._one(place)
             except (NotReleased, Uncertain, FileNotFoundError) as error:
-                self._fail(place, str(error))
+                self._fail(place, escape(str(error)))
                 continue
             done.append((place, released))
             if allowing and released.taken:
@@ -92,7 +94,8 @@ class _Releasing:
                 listener = listener_of(slip, self._config) if slip else ""
             entries = exceptions_for(place, self._config.at(listener).turf.tables, today())
         except (NotEdited, NotAFile, FileNotFoundError) as error:
-            self._fail(place, f"released, but no exception was added: {error}")
+            why = str(error) if isinstance(error, NotEdited) else escape(str(error))
+            self._fail(place, f"released, but no exception was added: {why}")
             return
         for entry in entries:
             allowing.allow(listener, entry, f"released {place.file.id}")
@@ -101,12 +104,12 @@ class _Releasing:
 
     def _fail(self, place: Place, why: str) -> None:
         self.failed = True
-        click.echo(f"turfctl: {escape(f'{place.file.id}: {why}')}", err=True)
+        click.echo(f"turfctl: {escape(place.file.id)}: {why}", err=True)
 
     def _one(self, place: Place) -> Released:
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.maildir, recorder(place.maildir, self._who), hop)
+        releaser = Releaser(place.maildir, self._recorders.of(place.maildir), hop)
         return releaser.release(place.file, self._only, force=self._force)
 
 

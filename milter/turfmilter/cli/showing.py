@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from turfmilter.cli.listing import facts, ledger_lines
-from turfmilter.cli.opened import Started, directory_option, opened, recorder
+from turfmilter.cli.opened import Recorders, Started, directory_option, opened
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
@@ -34,11 +34,14 @@ _LINE_MOST = 65_536  # bytes escaped at once
 @click.argument("id")
 @click.option("--headers", is_flag=True, help="All headers of the message, decoded, and nothing else.")
 @click.option("--raw", is_flag=True, help="The message as it came, byte for byte; on a terminal made harmless.")
+@click.option("--mark", is_flag=True, help="Mark it reviewed: it is then kept for keep_reviewed instead of keep.")
 @json_option
 @directory_option
 @click.pass_obj
-def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, directory: Path | None) -> None:
-    """Show a held message and mark it reviewed.  The beginning of its ID is enough.
+def show(
+    started: Started, id: str, headers: bool, raw: bool, mark: bool, as_json: bool, directory: Path | None
+) -> None:
+    """Show a held message.  The beginning of its ID is enough, and nothing changes unless --mark is given.
 
     Nothing in it is obeyed: HTML is not rendered, and what would turn, hide or control text is shown as \\x1b, \\u202e.
     """
@@ -55,7 +58,8 @@ def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, dir
             document(_facts(place, look(place, config), ledger_lines([place])(place)))
         else:
             _print(place, look(place, config), ledger_lines([place])(place))
-        mark_reviewed(place, recorder(place.maildir, started.by))
+        if mark:
+            mark_reviewed(place, Recorders(started.by).of(place.maildir))
 
 
 def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
@@ -124,6 +128,8 @@ def _print_parts(contents: Contents) -> None:
     table(rows, ("type", "size", "name"), as_json=False)
     if contents.count > len(rows):
         click.echo(f"({contents.count - len(rows)} more parts)")
+    if not contents.understood:
+        click.echo("(too much is said of the parts: what the last ones are was not read; --raw shows all of it)")
 
 
 def _headers(place: Place) -> None:
@@ -155,4 +161,5 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
         "text": contents.text,
         "parts": [{"type": part.type, "size": part.size, "name": part.name} for part in contents.parts],
         "part_count": contents.count,
+        "parts_understood": contents.understood,
     }

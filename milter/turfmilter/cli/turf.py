@@ -107,7 +107,7 @@ def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run
 @click.pass_obj
 def list_entries(started: Started, text: str, as_json: bool) -> None:
     """List the entries of all turf tables, or those that hold TEXT."""
-    rows = [_row(entry) for entry in _entries(load(started.path)) if text.casefold() in entry.text.casefold()]
+    rows = [_row(entry) for entry in _entries(load(started.path), text)]
     if not rows and not as_json:
         leave("turfctl", "no such entry", 1)
     table(rows, _COLUMNS, as_json=as_json)
@@ -125,8 +125,11 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, listeners: Iterable[str], expires: date | None) -> Add:
-    """What adds an exception to the first turf table of a listener, or to the general one (""), and says so."""
+def exception_adder(started: Started, listeners: Iterable[str], expires: date | None, *, as_json: bool) -> Add:
+    """What adds an exception to the first turf table of a listener, or to the general one (""), and says so.
+
+    Where standard output is for JSON alone, it says so on standard error.
+    """
     _file(started.path, None)
     files = {name: turf_files(started.path, name) for name in ("", *listeners)}
     tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
@@ -137,15 +140,16 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
         try:
             if listener not in tables:
                 where = f"[listener.{listener}.turf]" if listener else "[turf]"
-                raise NotEdited(f"{entry} was not added: tables of {where} names no file to edit")
+                raise NotEdited(f"{escape(entry)} was not added: tables of {where} names no file to edit")
             added, _ = tables[listener].add(entry, today(), expires=expires, why=why)
         except AlreadyThere as there:
-            click.echo(escape(str(there)))
+            click.echo(there, err=as_json)
         except NotEdited as error:
-            click.echo(f"turfctl: {escape(str(error))}", err=True)
+            click.echo(f"turfctl: {error}", err=True)
             return False
         else:
-            click.echo(f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"')
+            said = f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"'
+            click.echo(said, err=as_json)
         return True
 
     return add
@@ -159,9 +163,9 @@ def _decision(config: Config, name: str, mailbox: Mailbox) -> dict[str, object]:
     return {"listener": name or "(all others)", "sender": f"<{bare(str(mailbox))}>", "verdict": verdict, **said}
 
 
-def _entries(config: Config) -> list[Entry]:
+def _entries(config: Config, text: str) -> list[Entry]:
     tables = (config.turf.tables, *(listener.turf.tables for listener in config.listener.values()))
-    found = {(entry.where, entry.text): entry for one in tables for entry in one}
+    found = {(entry.where, entry.text): entry for one in tables for entry in one.holding(text)}
     return sorted(found.values(), key=lambda entry: (entry.where.source, entry.where.line))
 
 

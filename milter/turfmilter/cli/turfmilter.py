@@ -34,8 +34,8 @@ from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.server import doubts, require_pymilter
 from turfmilter.stores.maildir import UnusableMaildir
+from turfmilter.telemetry.sink import SYSLOG
 
-_SYSLOG = Path("/dev/log")
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
 
@@ -146,8 +146,8 @@ def _say_who_cannot_reach(config: Config) -> None:
 
 
 def _warn_without_syslog(config: Config) -> None:
-    if config.log.to is LogTo.SYSLOG and not _SYSLOG.exists():
-        said = f'{_SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"'
+    if config.log.to is LogTo.SYSLOG and not SYSLOG.exists():
+        said = f'{SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"'
         _warn([said])
 
 

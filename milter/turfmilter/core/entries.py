@@ -136,6 +136,16 @@ class Entries:
         """Every entry, in the order of the lines."""
         return (self[row] for row, mark in enumerate(self._marks) if mark)
 
+    def holding(self, text: str) -> Iterator[Entry]:
+        """The entries whose text holds `text` in any case; of other lines nothing is made."""
+        folded = text.casefold()
+        for source, first in zip(self.sources, self._firsts, strict=False):
+            for row, line in enumerate(source.lines, first):
+                if self._marks[row] and (source.made or folded in line.casefold()):
+                    entry = self[row]
+                    if folded in entry.text.casefold():
+                        yield entry
+
     def last_day(self, row: int) -> int:
         """The last day of the entry in `row`, as a number; NEVER if it has none."""
         return self._marks[row] >> _DAY

@@ -49,6 +49,10 @@ class SenderTable:
         """Every entry, in the order of the lines; also what is expired or makes no difference."""
         return iter(self._entries)
 
+    def holding(self, text: str) -> Iterator[Entry]:
+        """The entries whose text holds `text`, in any case."""
+        return self._entries.holding(text)
+
     def __len__(self) -> int:
         return len(self._index)
 

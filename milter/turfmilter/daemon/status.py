@@ -31,6 +31,7 @@ class Status:
         self._problems: deque[dict[str, str]] = deque(maxlen=_PROBLEMS)
         self._ended: Counter[str] = Counter()
         self._minute: deque[tuple[float, int]] = deque()
+        self.quarantine_warnings: tuple[str, ...] = ()  # what was last found when the quarantines were looked after
 
     def renewed(self) -> None:
         """There is a new generation."""
@@ -74,6 +75,7 @@ class Status:
             "log_lines_dropped": sums["log_lines_dropped"],
             "open_files_limit": limit(),
             "quarantines": list(_quarantines(loaded.config)),
+            "quarantine_warnings": list(self.quarantine_warnings),
             "workers": [_worker(process, fleet, seconds) for fleet in fleets for process in fleet.processes],
         }
 

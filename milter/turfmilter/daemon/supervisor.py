@@ -148,6 +148,7 @@ class Supervisor:
     def _reap(self) -> None:
         """See which workers are no more, and whether the upkeep is done."""
         self._upkeep.reap()
+        self._generations.status.quarantine_warnings = self._upkeep.found
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:

@@ -30,7 +30,7 @@ class Upkeep:
         self._telling = -1
         self._next = time.monotonic() + _INTERVAL
         self._config = Config()
-        self._said: tuple[str, ...] = ()
+        self.found: tuple[str, ...] = ()  # the last time
 
     def due(self, config: Config) -> float:
         """When it is to begin: once a minute, and at once with another configuration; never while it is at work."""
@@ -74,9 +74,9 @@ class Upkeep:
     def _tell(self, sentences: Iterable[str]) -> None:
         sentences = tuple(sentences)
         for sentence in sentences:
-            if sentence not in self._said:
+            if sentence not in self.found:
                 self._say("warning", sentence)
-        self._said = sentences
+        self.found = sentences
 
     def _work(self, config: Config, told: int) -> NoReturn:
         """In the child, which ends by itself soon."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import BinaryIO
@@ -15,6 +16,8 @@ _TEXT_MOST = 65_536  # bytes of text that are shown, before they are decoded
 _PARTS_MOST = 200  # parts that are listed; the others are counted
 _DEEPEST = 20  # multiparts in multiparts; what lies deeper counts as one part
 _VALUE_MOST = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
+# Bytes of such values in all parts together; each counts as so many at least.  Parts that come after are counted alone.
+_VALUES_MOST, _VALUE_LEAST = 32_768, 64
 _NAME_MOST = 255  # characters
 
 
@@ -32,7 +35,8 @@ class Contents:
     """What there is to see.  `text` is None when no part is plain text; HTML is no text.
 
     `text_complete` and the header's `complete` are False where something was left out;
-    `count` is the number of all parts, of which the first ones are listed.
+    `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
+    said of the parts that not all of it was read: what comes after may be of any type.
     """
 
     header: Header
@@ -40,6 +44,7 @@ class Contents:
     text_complete: bool
     parts: tuple[Part, ...]
     count: int
+    understood: bool = True
 
 
 def read_contents(file: BinaryIO) -> Contents:
@@ -55,12 +60,12 @@ def read_contents(file: BinaryIO) -> Contents:
             break
         inner, closing = lines.delimiter
         lines.go_on(inner if closing else inner + 1)
-        part = _Part() if closing else parts.begin(read_header(lines.readline, HEADER_MOST), lines)
+        part = _Part() if closing else parts.next(lines)
     listed = tuple(Part(part.type, part.name, part.size) for part in parts.listed)
     text = parts.text
     if text is None:
-        return Contents(header, None, True, listed, parts.count)
-    return Contents(header, text.text(), len(text.kept) == text.size, listed, parts.count)
+        return Contents(header, None, True, listed, parts.count, parts.understood)
+    return Contents(header, text.text(), len(text.kept) == text.size, listed, parts.count, parts.understood)
 
 
 class _Lines:
@@ -126,15 +131,28 @@ class _Parts:
         self.listed: list[_Part] = []
         self.count = 0
         self.text: _Part | None = None
+        self._room = _VALUES_MOST
+
+    @property
+    def understood(self) -> bool:
+        """False when the values of the parts were too much to be read."""
+        return self._room > 0
+
+    def next(self, lines: _Lines) -> _Part:
+        """The part that begins behind a delimiter."""
+        if not self.understood:
+            self.count += 1
+            return _Part()
+        return self.begin(read_header(lines.readline, HEADER_MOST), lines)
 
     def begin(self, header: Header, lines: _Lines) -> _Part:
         """The part that begins behind `header`; a multipart's own text is nobody's."""
-        type = _Parameters(header.first("content-type"), "content-type")
+        type = self._parameters(header, "content-type")
         boundary = type.boundary()
         if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
             lines.boundaries.append(boundary)
             return _Part()
-        disposition = _Parameters(header.first("content-disposition"), "content-disposition")
+        disposition = self._parameters(header, "content-disposition")
         part = _Part(
             type=type.value(),
             name=disposition.parameter("filename") or type.parameter("name"),
@@ -149,14 +167,23 @@ class _Parts:
             self.listed.append(part)
         return part
 
+    def _parameters(self, header: Header, field: str) -> _Parameters:
+        value = header.first(field)[:_VALUE_MOST]
+        self._room -= max(len(value), _VALUE_LEAST)
+        return _Parameters(value, field)
+
 
 class _Parameters:
     """The value of a field with parameters (RFC 2045 §5.1, RFC 2231), however broken."""
 
     def __init__(self, value: bytes, field: str) -> None:
-        self._field = field
         self._message = Message()
-        self._message[field] = value[:_VALUE_MOST].decode("utf-8", "replace")
+        self._message[field] = value.decode("utf-8", "replace")
+        self._parameters: dict[str, str | tuple[str | None, str | None, str]] = {}
+        # Python's reader falls over some that are broken.  All at once: it reads the whole value for each.
+        with suppress(TypeError, ValueError, LookupError):
+            for name, parameter in self._message.get_params([], field):
+                self._parameters.setdefault(name.lower(), parameter)
 
     def value(self) -> str:
         """The type; text/plain when there is none or none that can be read (RFC 2045 §5.2)."""
@@ -173,10 +200,10 @@ class _Parameters:
     def parameter(self, name: str) -> str:
         """One of the parameters, "" when it is not there or cannot be read."""
         try:
-            found = self._message.get_param(name, "", self._field)
+            found = self._parameters.get(name, "")
             text = found if isinstance(found, str) else decode(found[2].encode("latin-1"), found[0] or "ascii")
             return decode_words(text.encode("utf-8", "surrogateescape"))[:_NAME_MOST]
-        except (TypeError, ValueError, LookupError):  # Python's reader falls over some that are broken
+        except (TypeError, ValueError, LookupError):
             return ""
 
 

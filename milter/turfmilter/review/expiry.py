@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from turfmilter.config.quarantine import QuarantineConfig
+from turfmilter.review.observation import Watch
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.heldfile import HeldFile, State
+from turfmilter.stores.locking import locked
 from turfmilter.stores.maildir import FULL
 from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.retention import Sighting
+from turfmilter.stores.summary import believed
 
 _FLAGGED = "F"
 _COMING = f".{FULL}"
 _WARNED = 0.8  # of the room that there is
 _UNIT = 1 << 20  # bytes, for people
+# Of unreviewed messages, so many may go in an hour: whatever goes wrong, people have time to see it.
+_HOURLY_SHARE, _HOURLY_LEAST = 10, 100  # one in ten, and so many in any case
+_SLOWED = (
+    "more messages are old enough than may be removed in an hour (10 %, or 100 if that is more); the others follow"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +41,77 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A file in quarantine: its size in bytes, when it was held, and when somebody last set a flag."""
+    """A file in quarantine: its size in bytes, when its name was last changed, and for how long it has been seen so.
+
+    `seen` is None where that is not known.
+    """
 
     file: HeldFile
     size: int
-    held: datetime
     touched: datetime
+    seen: timedelta | None = None
 
     @property
     def reviewed(self) -> bool:
         return self.file.state is not State.UNREVIEWED
 
+    @property
+    def flagged(self) -> bool:
+        return _FLAGGED in self.file.flags
+
 
 class Expiry:
-    """Removes what is due from one quarantine, each with a line in the ledger."""
+    """Removes what is due from one quarantine, each with its lines in the ledger.  `watch` knows how old things are."""
 
     def __init__(
-        self, maildir: OpenMaildir, recorder: Recorder, terms: QuarantineConfig, now: Callable[[], datetime]
+        self,
+        maildir: OpenMaildir,
+        recorder: Recorder,
+        terms: QuarantineConfig,
+        watch: Watch,
+        now: Callable[[], datetime],
     ) -> None:
         self._maildir = maildir
         self._recorder = recorder
         self._terms = terms
+        self._watch = watch
         self._now = now
+        self._most = 0  # unreviewed messages that may go in an hour
+        self._problems: list[str] = []
 
-    def due(self) -> list[Due]:
-        """What goes now, in that order: first what is too old, then what makes room."""
-        kept = [one for one in self._files() if _FLAGGED not in one.file.flags]
-        due = [Due(one.file, one.size, why) for one in kept if (why := self._too_old(one))]
+    def run(self) -> int:
+        """Remove what is due, and where something cannot be removed, more to make room.  How many went.
+
+        Raises LedgerError and OSError.
+        """
+        removed, stuck = 0, set[str]()
+        while True:
+            before = len(stuck)
+            for due in self.granted(self.due(without=stuck)):
+                try:
+                    gone = self.remove(due)
+                except OSError as error:
+                    self._cannot_remove(due, error)
+                    gone = False
+                if gone:
+                    removed += 1
+                else:
+                    stuck.add(due.file.id)
+            if len(stuck) == before:
+                return removed
+
+    def due(self, *, without: Collection[str] = ()) -> list[Due]:
+        """What goes now, in that order: first what is too old, then what makes room.
+
+        Of unreviewed messages the oldest, as many as may go in this hour.  `without` are ids of messages that cannot
+        be removed; they take room all the same.  Raises OSError.
+        """
+        every = self._looked_at()
+        kept = [one for one in every if not one.flagged and one.file.id not in without]
+        due = self._aged(kept, sum(not one.reviewed for one in every))
         old = {one.file for one in due}
-        held = sum(one.size for one in kept) - sum(one.size for one in due)
-        missing, inodes = self._missing(held, sum(one.size for one in due), len(due))
+        freed = sum(one.size for one in due)
+        missing, inodes = self._missing(sum(one.size for one in every) - freed, freed, len(due))
         # Deleted ones first, then those that were reviewed longest ago.
         left = [one for one in kept if one.reviewed and one.file not in old]
         for one in sorted(left, key=lambda one: (one.file.state is not State.DELETED, one.touched)):
@@ -71,12 +121,20 @@ class Expiry:
             missing, inodes = missing - one.size, inodes - 1
         return due
 
+    def granted(self, due: list[Due]) -> list[Due]:
+        """Those of `due` that may go; they count as removed in this hour, even if the program ends before."""
+        unreviewed = sum(_is_unreviewed(one) for one in due)
+        room = self._watch.take(self._maildir.path, unreviewed, self._most) if unreviewed else 0
+        return _within(due, room)
+
     def remove(self, due: Due) -> bool:
         """Remove one; False when it is gone, or being released.  Raises LedgerError and OSError."""
         try:
-            with self._maildir.open(due.file) as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._recorder.note("expire", "done", due.file.id, note=due.why)
+            with (
+                self._maildir.open(due.file) as file,
+                locked(file.fileno(), wait=False),
+                self._recorder.acting("expire", due.file.id, due.why),
+            ):
                 self._maildir.remove(due.file)
         except NotAFile:
             return False  # not ours to remove: show says what it is
@@ -92,41 +150,110 @@ class Expiry:
         self._mark(full)
         advice = "review what is there: turfctl quarantine list --state unreviewed"
         if full:
-            return [f"{self._maildir.path}: {full}: messages that are to be held are answered 452; {advice}"]
+            said = f"{self._maildir.path}: {full}: messages that are to be held are answered 452; {advice}"
+            return [*self._problems, said]
         used = [held / most] if most else []
         used += [self._terms.floor / max(share, 1e-9) for share, _ in self._free() if self._terms.floor]
         if max(used, default=0) < _WARNED:
-            return []
-        return [f"{self._maildir.path}: room is running out, and messages will be answered 452; {advice}"]
+            return self._problems
+        said = f"{self._maildir.path}: room is running out, and messages will be answered 452; {advice}"
+        return [*self._problems, said]
+
+    def _cannot_remove(self, due: Due, error: OSError) -> None:
+        """Remember what to say; of many messages that are refused for one reason, the first stands for all."""
+        said = f"{self._maildir.path}: {due.file.id} cannot be removed: {error.strerror}"
+        if not any(problem.endswith(f" cannot be removed: {error.strerror}") for problem in self._problems):
+            self._problems.append(said)
 
     def _files(self) -> Iterator[_Kept]:
+        """Everything that is held and counts, whatever its flags."""
         for file, _ in self._maildir.files():
             with suppress(FileNotFoundError):
                 status = self._maildir.stat(file)
-                held, touched = (datetime.fromtimestamp(at, UTC) for at in (status.st_mtime, status.st_ctime))
-                yield _Kept(file, status.st_size, held, touched)
+                yield _Kept(file, status.st_size, datetime.fromtimestamp(status.st_ctime, UTC))
+
+    def _looked_at(self) -> list[_Kept]:
+        """The same, and for how long each has been seen as it is."""
+        every = list(self._files())
+        seen = self._watch.look(self._maildir.path, {_sighting(one) for one in every})
+        return [_Kept(one.file, one.size, one.touched, seen.get(_sighting(one))) for one in every]
+
+    def _aged(self, kept: list[_Kept], unreviewed: int) -> list[Due]:
+        """What goes whatever room there is, of `unreviewed` messages as many as may in this hour."""
+        self._most = max(unreviewed // _HOURLY_SHARE, _HOURLY_LEAST)
+        room, slowed = self._watch.left(self._maildir.path, self._most), False
+        due = []
+        for one in sorted(kept, key=lambda one: one.file.id):  # ids begin with the time
+            # Whether one is due is read in its file: not in all of ten thousand each minute, when few may go.
+            why = "" if slowed and not one.reviewed else self._too_old(one)
+            if not why:
+                continue
+            if not one.reviewed:
+                slowed = room == 0
+                room -= 1
+            if one.reviewed or not slowed:
+                due.append(Due(one.file, one.size, why))
+        sentence = f"{self._maildir.path}: {_SLOWED}"
+        if slowed and sentence not in self._problems:
+            self._problems.append(sentence)
+        return due
 
     def _too_old(self, one: _Kept) -> str:
         """Why it goes whatever room there is; "" when it stays."""
-        since, span = (one.touched, self._terms.keep_reviewed) if one.reviewed else (one.held, self._terms.keep)
-        if self._now() - since < span:
-            return ""
-        return f"{one.file.state.value}, for {(self._now() - since).days} days"
+        span = self._terms.keep_reviewed if one.reviewed else self._terms.keep
+        age = self._since_review(one) if one.reviewed else self._since_held(one, span)
+        return f"{one.file.state.value}, for {age.days} days" if age is not None and age >= span else ""
+
+    def _since_review(self, one: _Kept) -> timedelta | None:
+        """How long ago somebody last set a flag; None where nobody can say."""
+        if self._watch.clock_jumped:
+            return None
+        age = self._now() - one.touched
+        return age if one.seen is None else min(age, one.seen)
+
+    def _since_held(self, one: _Kept, span: timedelta) -> timedelta | None:
+        """How long ago it was held, as far as its block and we ourselves know; its mtime is not asked.
+
+        None where nobody can say.  The block is read only when everything else says that it is older than `span`.
+        """
+        if not self._watch.clock_trusted:
+            return None
+        if one.seen is None and not self._watch.dates_suffice:
+            return None
+        if one.seen is not None and one.seen < span:
+            return one.seen
+        held = self._sealed_time(one.file)
+        ages = [] if held is None else [self._now() - held]
+        if one.seen is not None:
+            # A time that is yet to come was given by a wrong clock, and says nothing.
+            ages = [one.seen, *(age for age in ages if age >= timedelta())]
+        return min(ages, default=None)
+
+    def _sealed_time(self, file: HeldFile) -> datetime | None:
+        """When it was held, as its block says; None where the block cannot be believed or read."""
+        with suppress(NotAFile, OSError), self._maildir.open(file) as opened:
+            block, doubt = believed(opened, file.id)
+            if block and not doubt:
+                return block.slip.time.astimezone(UTC)
+        return None
 
     def _missing(self, held: int, freed: int, files: int) -> tuple[int, int]:
-        """How many bytes and inodes must be made free, when `freed` bytes in `files` files are on their way."""
+        """How many bytes and inodes must be made free, when `freed` bytes in `files` files are on their way.
+
+        By exactly the measure that lets the MTA wait: with max_size bytes held, one byte must go.
+        """
         (_, bytes_missing), (_, inodes_missing) = self._free()
-        over = held - self._terms.max_size if self._terms.max_size else 0
+        over = held - self._terms.max_size + 1 if self._terms.max_size else 0
         return max(over, bytes_missing - freed), inodes_missing - files
 
     def _free(self) -> tuple[tuple[float, int], tuple[float, int]]:
         """Of bytes and of inodes: the share that is free, and how many are missing to the floor."""
         disk, floor = os.fstatvfs(self._maildir.root), self._terms.floor
         share = disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0
-        missing = int((floor * disk.f_blocks - disk.f_bavail) * disk.f_frsize)
+        missing = ceil(floor * disk.f_blocks - disk.f_bavail) * disk.f_frsize
         # A file system that does not count its inodes (btrfs) says that it has 0 of 0.
         inodes = disk.f_favail / disk.f_files if disk.f_files else 1.0
-        return (share, missing), (inodes, int(floor * disk.f_files - disk.f_favail))
+        return (share, missing), (inodes, ceil(floor * disk.f_files - disk.f_favail))
 
     def _mark(self, full: str) -> None:
         """The workers look for this file before they hold anything."""
@@ -144,3 +271,17 @@ class Expiry:
         finally:
             os.close(descriptor)
         os.rename(_COMING, FULL, src_dir_fd=self._maildir.root, dst_dir_fd=self._maildir.root)
+
+
+def _sighting(one: _Kept) -> Sighting:
+    return Sighting(one.file.id, one.reviewed)
+
+
+def _is_unreviewed(due: Due) -> bool:
+    return due.file.state is State.UNREVIEWED
+
+
+def _within(due: list[Due], room: int) -> list[Due]:
+    """Of the unreviewed ones only the first `room`."""
+    allowed = iter(range(room))
+    return [one for one in due if not _is_unreviewed(one) or next(allowed, None) is not None]

@@ -11,6 +11,8 @@ from turfmilter.stores.ledger import Line
 RELEASE = "release"
 INTENT = "intent"
 OUTCOME = "outcome"
+DONE, NOT_DONE = "done", "not done"  # the notes of outcomes, but for those of releases, where the MTA has its say
+_EXPIRE = "expire"
 
 
 class Fate(Enum):
@@ -44,6 +46,18 @@ def fates(lines: Iterable[Line]) -> dict[str, Fate]:
             if found.get(recipient) is not Fate.RELEASED:
                 found[recipient] = Fate.UNKNOWN
     return found
+
+
+def expired(lines: Iterable[Line]) -> bool | None:
+    """Whether a message was removed, as `lines` say; None when an attempt ended without a word about it."""
+    attempts: dict[str, bool | None] = {}
+    for line in lines:
+        if line.act == _EXPIRE:
+            # "done" was also the stage of the only line that there was of an old one.
+            ended = line.stage == DONE or (line.stage == OUTCOME and line.note == DONE)
+            attempts[line.attempt] = None if line.stage == INTENT else ended
+    found = set(attempts.values())
+    return True if True in found else None if None in found else False
 
 
 def complete(recipients: Iterable[str], known: Mapping[str, Fate]) -> bool:

@@ -62,9 +62,10 @@ def listener_of(slip: Slip, config: Config) -> str:
 
 def mark_reviewed(place: Place, recorder: Recorder) -> Place:
     """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, and LedgerError."""
-    if REVIEWED not in place.file.flags:
-        recorder.note("review", "done", place.file.id)
-    return place._replace(file=place.maildir.change(place.file, add=REVIEWED))
+    if REVIEWED in place.file.flags:
+        return place
+    with recorder.acting("review", place.file.id):
+        return place._replace(file=place.maildir.change(place.file, add=REVIEWED))
 
 
 def _standing(slip: Slip | None, config: Config) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import date
 from functools import cached_property
+from itertools import takewhile
+from operator import itemgetter
 from types import TracebackType
 
 from turfmilter.core.escape import escape
@@ -69,22 +72,46 @@ class Quarantines:
 
         The directories are asked, not the index: it need not be there.
         """
-        found = [
-            Place(maildir, file)
-            for maildir in self.maildirs
-            for file, _ in maildir.files()
-            if beginning and escape(file.id).startswith(beginning)
-        ]
-        exact = [place for place in found if escape(place.file.id) == beginning] or found
+        return self.find_each([beginning])[0]
+
+    def find_each(self, beginnings: Iterable[str]) -> list[Place]:
+        """The messages whose ids begin so; the directories are read once for all of them.
+
+        Raises NotFound and Ambiguous, which name all that are wrong.
+        """
+        listing = _Listing(Place(maildir, file) for maildir in self.maildirs for file, _ in maildir.files())
+        places, wrong = [], list[NotFound | Ambiguous]()
+        for beginning in beginnings:
+            try:
+                places.append(listing.only(beginning))
+            except (NotFound, Ambiguous) as error:
+                wrong.append(error)
+        if wrong:
+            raise type(wrong[0])("\n".join(map(str, wrong)))
+        return places
+
+    @cached_property
+    def _indexes(self) -> list[Index]:
+        return [self._closing.enter_context(Index(maildir, self._watch)) for maildir in self.maildirs]
+
+
+class _Listing:
+    """All messages in the order of their ids: those whose ids begin alike follow each other."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._places = sorted(((escape(place.file.id), place) for place in places), key=itemgetter(0))
+
+    def only(self, beginning: str) -> Place:
+        """The one whose id is this, or begins so.  Raises NotFound and Ambiguous."""
+        rest = range(bisect_left(self._places, beginning, key=itemgetter(0)), len(self._places))
+        some = takewhile(lambda found: found[0].startswith(beginning), map(self._places.__getitem__, rest))
+        found = list(some) if beginning else []
+        exact = [place for id, place in found if id == beginning] or [place for _, place in found]
         if not exact:
             raise NotFound(f'no message has the id "{escape(beginning)}"')
         if len(exact) > 1:
             raise Ambiguous(f'several messages have an id like "{escape(beginning)}": {_named(exact)}')
         return exact[0]
-
-    @cached_property
-    def _indexes(self) -> list[Index]:
-        return [self._closing.enter_context(Index(maildir, self._watch)) for maildir in self.maildirs]
 
 
 def _named(places: Sequence[Place], most: int = 10) -> str:

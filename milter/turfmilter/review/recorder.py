@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from turfmilter.core.escape import escape
 from turfmilter.review.administrator import Administrator
-from turfmilter.stores.ledger import Ledger, Line
+from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME
+from turfmilter.stores.ledger import FollowedLedger, Ledger, LedgerError, Line
 from turfmilter.telemetry.line import text_notice
 from turfmilter.telemetry.sink import Sink
 
@@ -19,6 +22,7 @@ class Recorder:
 
     def __init__(self, ledger: Ledger, syslog: Sink, administrator: Administrator, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
+        self._followed = FollowedLedger(ledger)
         self._syslog = syslog
         self._administrator = administrator
         self._now = now
@@ -33,8 +37,12 @@ class Recorder:
         recipients: Iterable[str] = (),
         replies: Iterable[str] = (),
         note: str = "",
+        durable: bool = True,
     ) -> None:
-        """Write one line; it is on disk when this returns.  Raises LedgerError: then the act must not follow."""
+        """Write one line; it is on disk when this returns.  Raises LedgerError: then the act must not follow.
+
+        One that nothing depends on need not be `durable`.
+        """
         line = Line(
             time=self._now().isoformat(timespec="seconds").replace("+00:00", "Z"),
             who=self._administrator.login,
@@ -48,12 +56,37 @@ class Recorder:
             replies=tuple(replies),
             note=note,
         )
-        self._ledger.append(line)
+        self._ledger.append(line, durable=durable)
         self._syslog.send([(_INFO, text_notice("info", said(line)))])
 
-    def lines(self, id: str) -> Iterator[Line]:
-        """What stands there already about one message.  Raises LedgerError."""
-        return self._ledger.lines({id})
+    @contextmanager
+    def acting(self, act: str, id: str, note: str = "") -> Iterator[None]:
+        """Around an act: that it is intended is on disk before it, and what came of it is written after it.
+
+        An intent without an outcome tells that nobody was left to say so: the files know.  Raises LedgerError.
+        """
+        attempt = secrets.token_hex(4)
+        self.note(act, INTENT, id, attempt=attempt, note=note)
+        try:
+            yield
+        except Exception as error:
+            self._conclude(act, id, attempt, f"{NOT_DONE}: {_reason(error)}", error)
+            raise
+        self._conclude(act, id, attempt, DONE)
+
+    def expect(self, ids: Iterable[str]) -> None:
+        """Messages whose `lines` will be asked for: the ledger is then read once for all of them."""
+        self._followed.expect(ids)
+
+    def lines(self, id: str) -> Sequence[Line]:
+        """What stands there at this moment about one message.  Raises LedgerError."""
+        return self._followed.about(id)
+
+    def _conclude(self, act: str, id: str, attempt: str, outcome: str, cause: Exception | None = None) -> None:
+        try:
+            self.note(act, OUTCOME, id, attempt=attempt, note=outcome, durable=False)
+        except LedgerError as error:
+            raise LedgerError(f"{act}: {outcome}, but {error}") from cause or error
 
 
 def said(line: Line) -> str:
@@ -63,3 +96,9 @@ def said(line: Line) -> str:
     replies = line.replies or ("",) * len(line.recipients)
     parts += [f"<{escape(to)}> {escape(reply)}".strip() for to, reply in zip(line.recipients, replies, strict=False)]
     return "; ".join([*parts, *filter(None, [escape(line.note)])])
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the message is gone"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +15,7 @@ from turfmilter.review.recorder import Recorder
 from turfmilter.stores.block import Block
 from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
 from turfmilter.stores.ledger import LedgerError
+from turfmilter.stores.locking import locked
 from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
 from turfmilter.stores.summary import checked
 
@@ -70,7 +70,7 @@ class Releaser:
             with _nothing_sent():
                 opened = self._maildir.open(file)
                 closing.callback(_close, opened)
-                _lock(opened)
+                _lock(opened, closing)
                 block, doubt = checked(opened, file.id)
                 if block is None:
                     # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
@@ -90,11 +90,19 @@ class Releaser:
             return Released(self._marked(file, released=released), replies, lost, released)
 
     def _require_unreleased(self, file: HeldFile) -> None:
-        flags = self._maildir.again(file).flags
+        flags = self._again(file).flags
         if DELETED in flags:
             raise NotReleased("the message is deleted: undelete it first")
         if RELEASED in flags:
             raise NotReleased("the message has been released already; --force sends it again")
+
+    def _again(self, file: HeldFile) -> HeldFile:
+        """The message as it is called now.  The directory is read only when it is no longer called as it was."""
+        try:
+            self._maildir.stat(file)
+        except FileNotFoundError:
+            return self._maildir.again(file)
+        return file
 
     def _send(self, block: Block, recipients: Iterable[str], message: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
         """What the next hop said to each, and the parameters that it did not take."""
@@ -171,9 +179,9 @@ def _close(opened: BinaryIO) -> None:
         opened.close()
 
 
-def _lock(opened: BinaryIO) -> None:
+def _lock(opened: BinaryIO, closing: ExitStack) -> None:
     """For as long as the file is open: of two administrators who release a message at once, one does."""
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        closing.enter_context(locked(opened.fileno(), wait=False))
     except BlockingIOError:
         raise NotReleased("somebody else is releasing it at this moment") from None

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from turfmilter.config.descent import open_file
 from turfmilter.core import edit
-from turfmilter.core.entries import table_file
 from turfmilter.core.entry import Entry, Problem, Where, listed
+from turfmilter.core.escape import escape
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.pattern import Domain, PatternError, exactly, parse_sender
 from turfmilter.core.readings import read_sender
 from turfmilter.core.senders import SenderTable
+from turfmilter.core.survey import survey, twins
 from turfmilter.core.tablefile import parse_line
 from turfmilter.stores.openmaildir import Place
 from turfmilter.stores.rewrite import rewrite
@@ -23,11 +24,11 @@ from turfmilter.stores.summary import summarise
 
 
 class AlreadyThere(Exception):
-    """The entry stands in the table; the text says where."""
+    """The entry stands in the table; the text says where, and is escaped."""
 
 
 class NotEdited(Exception):
-    """The table is as it was; each line of the text says why."""
+    """The table is as it was; each line of the text says why.  It is escaped: entries come from anywhere."""
 
 
 class TurfTable:
@@ -47,7 +48,7 @@ class TurfTable:
 
         def change(text: str) -> str:
             new = edit.with_line(text, line)
-            added.append(self._added(new, entry, today))
+            added.append(self._added(new, line, entry, today))
             return new
 
         with self._explained():
@@ -58,12 +59,12 @@ class TurfTable:
         """Raises what `add` would raise now; changes nothing."""
         line = self._line(entry, today, expires, why)
         with self._explained(), os.fdopen(open_file(self.path), "rb") as file:
-            self._added(edit.with_line(file.read().decode(), line), entry, today)
+            self._added(edit.with_line(file.read().decode(), line), line, entry, today)
 
     def require_writable(self) -> None:
         """Raises NotEdited when whoever runs the program may not edit the table."""
         if not os.access(self.path.resolve().parent, os.W_OK):
-            raise NotEdited(f"{self.path}: its directory cannot be written to; start turfctl as root")
+            raise NotEdited(escape(f"{self.path}: its directory cannot be written to; start turfctl as root"))
 
     def remove(self, entry: str) -> list[Entry]:
         """Take out `entry`, however often and however it is spelled there.  What went.  Raises NotEdited."""
@@ -72,9 +73,9 @@ class TurfTable:
         def change(text: str) -> str:
             meant, problems = parse_line(entry, Where("entry"), parse_sender)
             _refuse(problems)
-            gone[:] = [found for found in self._read(text) if meant and _same(found, meant)]
+            gone[:] = twins(self.path.name, text, meant) if meant else []
             if not gone:
-                raise NotEdited(f'{self.path.name}: "{entry}" does not stand there')
+                raise NotEdited(f'{self.path.name}: "{escape(entry)}" does not stand there')
             return edit.without_lines(text, {found.where.line for found in gone})
 
         with self._explained():
@@ -85,21 +86,24 @@ class TurfTable:
         with self._explained():
             return edit.line(entry, today, expires=expires, why=why, by=self._by)
 
-    def _added(self, text: str, entry: str, today: date) -> tuple[Entry, list[str]]:
-        """The last entry of `text`, which is to be `entry`, and what may be odd about it."""
-        table = self._read(text)
-        _refuse(table.problems)
-        *others, mine = table
+    def _added(self, text: str, line: str, entry: str, today: date) -> tuple[Entry, list[str]]:
+        """The entry in `line`, which is now the last one of `text`, and what may be odd about it."""
+        name = self.path.name
+        where = Where(name, text.count("\n"))
+        mine, problems = parse_line(line, where, parse_sender)
+        if mine is None:
+            _refuse(problems)
+            raise NotEdited(f'"{escape(entry)}" is not one entry')
+        found = survey(name, text, mine.pattern)
+        _refuse(found.problems)
         if mine.text != entry.strip():
-            raise NotEdited(f'"{entry}" would be read as "{mine.text}"; one entry is added at a time')
-        twin = next((other for other in others if _same(other, mine)), None)
+            raise NotEdited(f'"{escape(entry)}" would be read as "{escape(mine.text)}"; one entry is added at a time')
+        near = SenderTable([found.near])
+        twin = next((other for other in near if other.where != where and _same(other, mine)), None)
         if twin and twin.stands(today):
-            raise AlreadyThere(f'{twin.where}: "{twin.text}" stands there already')
-        warnings = [*table.problems, *table.warnings]
-        return mine, [str(warning) for warning in warnings if warning.where == mine.where]
-
-    def _read(self, text: str) -> SenderTable:
-        return SenderTable([table_file(self.path.name, text)])
+            raise AlreadyThere(escape(f'{twin.where}: "{twin.text}" stands there already'))
+        warnings = [*near.problems, *near.warnings]
+        return mine, [escape(str(warning)) for warning in warnings if warning.where == where]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -107,10 +111,10 @@ class TurfTable:
         try:
             yield
         except UnicodeDecodeError:
-            raise NotEdited(f"{self.path}: not UTF-8; save the file in that encoding") from None
+            raise NotEdited(escape(f"{self.path}: not UTF-8; save the file in that encoding")) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise NotEdited(f"{self.path}: {reason}") from error
+            raise NotEdited(escape(f"{self.path}: {reason}")) from error
 
 
 def exceptions_for(place: Place, table: SenderTable, today: date) -> list[str]:
@@ -125,7 +129,7 @@ def exceptions_for(place: Place, table: SenderTable, today: date) -> list[str]:
     try:
         return [f"!{exactly(who)}" for who in dict.fromkeys(people) if listed(table.match(who, today))]
     except PatternError as error:
-        raise NotEdited(error.wrong) from error
+        raise NotEdited(escape(error.wrong)) from error
 
 
 def meaning(entry: Entry) -> str:
@@ -141,6 +145,6 @@ def _same(one: Entry, other: Entry) -> bool:
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
-    said = "\n".join(str(problem) for problem in problems if not problem.warning)
+    said = "\n".join(escape(str(problem)) for problem in problems if not problem.warning)
     if said:
         raise NotEdited(said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from turfmilter.core.report import parted
-from turfmilter.review.fate import Fate, complete, fates
+from turfmilter.review.fate import Fate, complete, expired, fates
 from turfmilter.review.history import by_id
 from turfmilter.stores.block import Block
 from turfmilter.stores.heldfile import RELEASED, HeldFile
@@ -15,8 +15,6 @@ from turfmilter.stores.summary import checked
 
 Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
 Discord = tuple[str, str]  # an id, or "ledger", and what is wrong with it
-
-_REMOVED = "expire"  # the only act after which a message may be gone
 
 
 def verify(maildir: OpenMaildir, ledger: Ledger, watch: Watch) -> Iterator[Discord]:
@@ -33,7 +31,7 @@ def verify(maildir: OpenMaildir, ledger: Ledger, watch: Watch) -> Iterator[Disco
         except FileNotFoundError:
             continue  # it changed its name, or expired, while we looked
     for id, about in lines.items():
-        if id not in seen and all(line.act != _REMOVED for line in about):
+        if id not in seen and expired(about) is False:  # to expire is the only way to be gone
             yield id, "it is gone, and no line of the ledger says that it expired"
 
 
@@ -42,7 +40,7 @@ def _wrong(maildir: OpenMaildir, file: HeldFile, lines: Sequence[Line]) -> Itera
         block, doubt = checked(opened, file.id)
     if doubt:
         yield doubt
-    if any(line.act == _REMOVED for line in lines):
+    if expired(lines):
         yield "it expired, as the ledger says, but is there"
     if block:
         yield from _wrongly_released(file, block, fates(lines))

@@ -112,8 +112,12 @@ class Maildir:
         return foreign or (bool(names) and names.isdisjoint(_PARTS))
 
     def _install(self) -> str:
-        directories = shlex.join(str(path) for path in (self._path, *(self._path / part for part in _PARTS)))
-        return f"install -d -m 0750 -o {_user()} -g {_group()} {directories}"
+        return install_command(self._path, *(self._path / part for part in _PARTS))
+
+
+def install_command(*directories: Path) -> str:
+    """What makes the directories, for the user that we are."""
+    return f"install -d -m 0750 -o {_user()} -g {_group()} {shlex.join(map(str, directories))}"
 
 
 def _user() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from turfmilter.config.descent import open_file, parent
+from turfmilter.stores.locking import locked
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
@@ -30,8 +30,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
 @contextmanager
 def _locked(path: Path, within: int, name: str) -> Iterator[BinaryIO]:
     while True:
-        with os.fdopen(open_file(path), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with os.fdopen(open_file(path), "rb") as file, locked(file.fileno()):
             # Who waited for the lock may have got that of a file which was replaced meanwhile.
             if os.path.samestat(os.fstat(file.fileno()), os.stat(name, dir_fd=within, follow_symlinks=False)):
                 yield file

@@ -1,0 +1,170 @@
+"""What this host has observed of its clock and of held messages, kept in the state directory: one SQLite file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from turfmilter.core.steadiness import Course, Reading, observe
+from turfmilter.stores.maildir import install_command
+
+_NAME = "retention"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PATIENCE = 10.0  # seconds that another process may need for its transaction; none of ours waits for people in one
+_HOUR = 3600.0  # seconds, as Course.watched counts them
+_VERSION = 1
+# WITHOUT ROWID: the key is nearly all of a row.
+_SCHEMA = """
+CREATE TABLE course (
+    wall REAL, boottime REAL, boot TEXT, anchor_wall REAL, anchor_boottime REAL,
+    watched REAL, steady_from REAL, jump TEXT
+);
+CREATE TABLE seen (
+    directory TEXT, id BLOB, reviewed INTEGER, since REAL, PRIMARY KEY (directory, id, reviewed)
+) WITHOUT ROWID;
+CREATE TABLE hour (directory TEXT PRIMARY KEY, begun REAL, taken INTEGER) WITHOUT ROWID;
+"""
+
+
+class StateError(Exception):
+    """Nothing can be remembered, or nothing is; the text says why, and `mend` the command that helps, if one does."""
+
+    def __init__(self, why: str, mend: str = "") -> None:
+        super().__init__(why)
+        self.mend = mend
+
+
+class Sighting(NamedTuple):
+    """A message as it lies in the quarantine: its id, and whether somebody has reviewed it."""
+
+    id: str
+    reviewed: bool
+
+
+class RetentionState:
+    """The memory of retention in the directory `path`.  Every method is one transaction, and raises StateError."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def observe(self, now: Reading) -> Course:
+        """Read the clocks once more: how they have run so far."""
+        with self._transaction() as database:
+            course = observe(_course(database), now)
+            database.execute("DELETE FROM course")
+            database.execute("INSERT INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(course))
+        return course
+
+    def seen(self, directory: Path, present: Collection[Sighting], watched: float) -> dict[Sighting, float]:
+        """For how many seconds each of those that are `present` has been seen; the others are forgotten."""
+        name = str(directory)
+        with self._transaction() as database:
+            query = "SELECT id, reviewed, since FROM seen WHERE directory = ?"
+            known = {Sighting(os.fsdecode(id), bool(flag)): at for id, flag, at in database.execute(query, (name,))}
+            come = [one for one in present if one not in known]
+            gone = known.keys() - set(present)
+            database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", ((*_key(name, one), watched) for one in come))
+            forget = "DELETE FROM seen WHERE (directory, id, reviewed) = (?, ?, ?)"
+            database.executemany(forget, (_key(name, one) for one in gone))
+        return {one: max(watched - known.get(one, watched), 0.0) for one in present}
+
+    def left(self, directory: Path, most: int, watched: float) -> int:
+        """How many more unreviewed messages may be removed in this hour, of `most`."""
+        with self._transaction() as database:
+            return max(most - _taken(database, directory, watched)[1], 0)
+
+    def take(self, directory: Path, wanted: int, most: int, watched: float) -> int:
+        """As `left`, at most as many as are `wanted`; so many count as removed from now on."""
+        with self._transaction() as database:
+            begun, taken = _taken(database, directory, watched)
+            granted = min(wanted, max(most - taken, 0))
+            database.execute("REPLACE INTO hour VALUES (?, ?, ?)", (str(directory), begun, taken + granted))
+        return granted
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """On disk when it ends, or as if it had never begun."""
+        if self._path is None:
+            raise StateError('state = ""')
+        try:
+            with closing(sqlite3.connect(_file(self._path), timeout=_PATIENCE, isolation_level=None)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                _require_layout(database)
+                yield database
+                database.execute("COMMIT")
+        except OSError as error:
+            mend = install_command(self._path) if error.errno in (errno.ENOENT, errno.EACCES) else ""
+            raise StateError(f"state {error.filename}: {error.strerror}", mend) from error
+        except sqlite3.OperationalError as error:
+            raise StateError(f"state {self._path / _NAME}: {error}") from error
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+            # SQLite has no checksums.  Whatever was in it, nothing goes before it has been watched for long enough.
+            with suppress(OSError):
+                (self._path / _NAME).unlink()
+            raise StateError(f"state {self._path / _NAME}: it was damaged ({error}) and is begun again") from error
+
+
+def read_clocks() -> Reading:
+    """The clocks of this host, now.  Raises StateError."""
+    try:
+        boot = _BOOT_ID.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"{_BOOT_ID}: {reason} (ProcSubset=pid in the unit hides it)") from error
+    return Reading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), boot)
+
+
+def _file(directory: Path) -> Path:
+    """The database, made if it is not there.  Raises OSError.
+
+    Nobody else may open it: whoever can read a file can lock it (fcntl) for as long as he likes.
+    """
+    path = directory / _NAME
+    # Before SQLite locks it: whoever closes any descriptor of a file loses the locks that he has on it (fcntl).
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
+    return path
+
+
+def _require_layout(database: sqlite3.Connection) -> None:
+    [(version,)] = database.execute("PRAGMA user_version")
+    if version == _VERSION:
+        return
+    for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        database.execute(f'DROP TABLE "{table}"')
+    for statement in filter(str.strip, _SCHEMA.split(";")):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _course(database: sqlite3.Connection) -> Course | None:
+    row = database.execute("SELECT * FROM course").fetchone()
+    if row is None:
+        return None
+    wall, boottime, boot, anchor_wall, anchor_boottime, watched, steady_from, jump = row
+    last = Reading(float(wall), float(boottime), str(boot))
+    anchor = Reading(float(anchor_wall), float(anchor_boottime), str(boot))  # of the same boot, always
+    return Course(last, anchor, float(watched), float(steady_from), str(jump))
+
+
+def _row(course: Course) -> tuple[object, ...]:
+    last, anchor = course.last, course.anchor
+    clocks = (last.wall, last.boottime, last.boot, anchor.wall, anchor.boottime)
+    return (*clocks, course.watched, course.steady_from, course.jump)
+
+
+def _key(directory: str, one: Sighting) -> tuple[str, bytes, bool]:
+    return directory, os.fsencode(one.id), one.reviewed
+
+
+def _taken(database: sqlite3.Connection, directory: Path, watched: float) -> tuple[float, int]:
+    """When the hour began that counts now, and how many have been removed in it."""
+    row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (str(directory),)).fetchone()
+    if row is None or not 0 <= watched - row[0] < _HOUR:
+        return watched, 0
+    return float(row[0]), int(row[1])

@@ -1,0 +1,64 @@
+"""A quarantine with messages of some age, on a host whose clock the test turns."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rig.desk import SLIP, Desk
+from rig.hostclock import HostClock
+from turfmilter.config.quarantine import QuarantineConfig
+from turfmilter.review.expiry import Expiry
+from turfmilter.review.observation import Observation, Watch
+from turfmilter.stores.block import head, render
+from turfmilter.stores.name import new_id
+from turfmilter.stores.retention import RetentionState
+
+TERMS = replace(QuarantineConfig(), floor=0.0)
+
+
+class Shelf:
+    """A quarantine with messages of some age, on a host whose clock the test turns."""
+
+    def __init__(self, desk: Desk, state: Path) -> None:
+        self.desk = desk
+        self.clock = HostClock()
+        self.state = state
+        state.mkdir()
+        (desk.path / "new" / desk.file.name).unlink()
+
+    def put(self, flags: str = "", *, size: int = 1000, **slip: Any) -> str:
+        """A message that is held now, as far as its block tells."""
+        file = self.desk.hold(replace(SLIP, **{"time": self.clock.now(), **slip}), message=b"x" * size)
+        return (self.desk.maildir.change(file, add=flags) if flags else file).id
+
+    def fill(self, number: int, **slip: Any) -> set[str]:
+        """Many messages that are held now, as far as their blocks tell; nothing is flushed to disk."""
+        said = replace(SLIP, **{"time": self.clock.now(), **slip})
+        ids = {new_id(said.time) for _ in range(number)}
+        for id in ids:
+            text = render(head(id, said), hashlib.sha256(b"").hexdigest())
+            (self.desk.path / "new" / id).write_bytes(text)
+        return ids
+
+    def expiry(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> Expiry:
+        """What looks after it, now; by default it knows what this host has observed."""
+        watch = watch or Observation(RetentionState(self.state), self.clock.read)
+        return Expiry(self.desk.maildir, self.desk.recorder, terms, watch, self.clock.now)
+
+    def due(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> list[tuple[str, str]]:
+        """What goes now, and why."""
+        return [(due.file.id, due.why) for due in self.expiry(terms, watch).due()]
+
+    def after(self, span: timedelta) -> list[tuple[str, str]]:
+        """What is due when this host has looked at it now, and once more so much later."""
+        self.due()
+        self.clock.run(span)
+        return self.due()
+
+    def ids(self) -> set[str]:
+        """What is in quarantine."""
+        return {file.id for file, _ in self.desk.maildir.files()}
