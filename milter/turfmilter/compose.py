@@ -31,7 +31,7 @@ from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir
-from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
+from turfmilter.stores.openmaildir import NewerFormat, OpenMaildir, Unopenable
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
@@ -116,11 +116,14 @@ def look_after_quarantines(config: Config) -> list[str]:
     for directory in config.directories:
         try:
             with OpenMaildir(directory) as maildir:
+                maildir.require_changeable()
                 recorder = Recorder(Ledger(maildir.root), sink, who, clock.now)
                 expiry = Expiry(maildir, recorder, config.quarantine, clock.now)
                 for due in expiry.due():
                     expiry.remove(due)
                 sentences += expiry.settle()
+        except NewerFormat as error:
+            sentences.append(str(error))
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
     return sentences

@@ -138,3 +138,65 @@ def test_a_next_hop_that_is_away_is_said_and_loses_nothing(host: Mailhost, confi
     assert released(config, held["X-Quarantine-ID"], status=1) == []
     assert host.reached() == []
     assert len(host.filter.held()) == 1
+
+
+def received(host: Mailhost) -> str:
+    """The Received: field of the one message that was delivered."""
+    (delivery,) = host.delivered()
+    return delivery.data.partition(b"\r\n\tby ")[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "seen"),
+    [
+        ("203.0.113.9", "mail.turf.test", "(mail.turf.test [203.0.113.9])"),
+        ("203.0.113.9", "[UNAVAILABLE]", "(unknown [203.0.113.9])"),
+        ("IPV6:2001:db8::9", "mail.turf.test", "(mail.turf.test [IPv6:2001:db8::9])"),
+    ],
+)
+def test_the_mta_is_told_the_client_that_the_message_came_from(
+    host: Mailhost, config: Path, address: str, name: str, seen: str
+) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR=address, NAME=name)
+    (held,) = host.filter.held()
+    (done,) = released(config, held["X-Quarantine-ID"])
+    assert done["reply"].startswith("250 2.0.0 Ok: queued as ")
+    assert received(host) == f"Received: from {held['X-Quarantine-Helo']} {seen}"
+
+
+def test_it_is_told_nothing_where_that_is_not_wanted(host: Mailhost, config: Path) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    (held,) = host.filter.held()
+    config.write_text(config.read_text() + "xclient = false\n")
+    released(config, held["X-Quarantine-ID"])
+    assert received(host) == "Received: from localhost (unknown [127.0.0.1])"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<alice@rig. test>",
+        "< alice@rig.test>",
+        "<(x) alice@rig.test>",
+        "<(x) alice>",
+        "< alice>",
+        "<@a.test: alice@rig.test>",
+        "<@a.test: alice>",
+        "<Joe <alice@rig.test>>",
+        "alice(a-comment)@rig.test",
+        '<"a b"@rig.test>',
+        "alice@rig.test",
+    ],
+)
+def test_a_recipient_of_any_spelling_is_the_one_that_would_have_had_it(host: Mailhost, config: Path, text: str) -> None:
+    taken, *_ = host.send(text, sender="<anna@fine.test>")
+    assert taken.startswith("250 ")
+    reached = host.reached()
+    assert len(reached) == 1
+    host.clear()
+    host.send(text, sender="<anna@turf.test>")
+    (held,) = host.filter.held()
+    assert host.reached() == []
+    (done,) = released(config, held["X-Quarantine-ID"])
+    assert done["reply"].startswith("250 ")
+    assert host.reached() == reached

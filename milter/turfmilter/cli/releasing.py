@@ -106,7 +106,7 @@ class _Releasing:
     def _one(self, place: Place) -> Released:
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.maildir, recorder(place.maildir, self._who), hop)
+        releaser = Releaser(place.maildir, recorder(place.maildir, self._who), hop, xclient=release.xclient)
         return releaser.release(place.file, self._only, force=self._force)
 
 

@@ -84,8 +84,3 @@ class Session(NamedTuple):
     size: int = 0
     messages: int = 0
     octets: int = 0
-
-
-def bare(text: str) -> str:
-    """An address argument without its <>."""
-    return text[1:-1] if text.startswith("<") and text.endswith(">") else text

@@ -7,10 +7,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
+from turfmilter.stores.format import newer
 from turfmilter.stores.heldfile import HeldFile
 
 _PARTS = ("tmp", "new", "cur")
@@ -29,8 +31,12 @@ class NotAFile(Exception):
     """What stands under the name is no file of its own, or cannot be read; the text says what it is instead."""
 
 
+class NewerFormat(Exception):
+    """A newer version of the program has written to the quarantine: this one changes nothing in it."""
+
+
 class OpenMaildir:
-    """One quarantine directory."""
+    """One quarantine directory.  `newer` is why nothing may be changed in it, "" if that is allowed."""
 
     def __init__(self, path: Path) -> None:
         """Raises Unopenable."""
@@ -40,6 +46,7 @@ class OpenMaildir:
                 self.root = _opened(opened, path, _DIRECTORY)
                 # Not the root: where that lies is the administrator's own choice.
                 self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
+                self.newer = newer(self.root)
             except OSError as error:
                 raise Unopenable(f"quarantine {path / str(error.filename)}: {error.strerror}") from error
             self._opened = opened.pop_all()
@@ -78,20 +85,23 @@ class OpenMaildir:
             raise NotAFile(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
         with ExitStack() as closing:
             closing.callback(os.close, descriptor)
-            status = os.fstat(descriptor)
-            strange = _instead(status)
-            if not strange and status.st_nlink > 1 and self._names(file, status.st_ino) < status.st_nlink:
-                strange = f"a file of {status.st_nlink} links: another one lies outside of the quarantine"
-            if strange:
+            if strange := _instead(os.fstat(descriptor)) or self._linked_outside(descriptor):
                 raise NotAFile(strange)
             closing.pop_all()
         return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER)
 
+    def require_changeable(self) -> None:
+        """Raises NewerFormat."""
+        if self.newer:
+            raise NewerFormat(f"quarantine {self.path}: {self.newer}; nothing was changed")
+
     def change(self, file: HeldFile, *, add: str = "", remove: str = "") -> HeldFile:
         """Add and remove flags, whatever others do to them meanwhile.  The message as it is called then.
 
-        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name.
+        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name, and
+        NewerFormat.
         """
+        self.require_changeable()
         for _ in range(_TRIES):
             changed = file.flagged(file.flags.difference(remove).union(add))
             try:
@@ -106,7 +116,8 @@ class OpenMaildir:
         raise FileNotFoundError(file.name)
 
     def remove(self, file: HeldFile) -> None:
-        """For good.  Raises FileNotFoundError."""
+        """For good.  Raises FileNotFoundError and NewerFormat."""
+        self.require_changeable()
         os.unlink(file.name, dir_fd=self._parts[file.part])
 
     def again(self, file: HeldFile) -> HeldFile:
@@ -130,12 +141,34 @@ class OpenMaildir:
             raise FileExistsError(f"{changed.part}/{changed.name} exists as well; nothing was done to either")
         os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
 
-    def _names(self, file: HeldFile, inode: int) -> int:
-        """How many names the message has in here: two while it is delivered, and after a crash in that moment."""
-        names = 0
-        for part in self._parts.values():
-            with os.scandir(part) as entries:
-                names += sum(entry.inode() == inode and entry.name.startswith(file.id) for entry in entries)
+    def _linked_outside(self, descriptor: int) -> str:
+        """What is wrong with a file that has a name which is not in this quarantine; "" if it has none.
+
+        Two names in here are usual while a message is delivered, after a crash at that moment, and for good where an
+        IMAP server has copied it: Dovecot makes a link.
+        """
+        for _ in range(_TRIES):
+            before = os.fstat(descriptor)
+            names = self._names(before) if before.st_nlink > 1 else 1
+            links = os.fstat(descriptor).st_nlink  # again: a name may come or go while we look
+            if names >= links:
+                return ""
+            if links == before.st_nlink:
+                return f"a file of {links} links: another one is outside the quarantine"
+        return "a file whose links change again and again"
+
+    def _names(self, status: os.stat_result) -> int:
+        """How many names a file has in here, mailboxes within the Maildir included."""
+        names = sum(_count(part, status) for part in self._parts.values())
+        with os.scandir(self.root) as entries:
+            # Maildir++: a mailbox within another is a directory with a dot.
+            boxes = [
+                entry.name for entry in entries if entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            ]
+        for box, part in product(boxes, _PARTS):
+            with suppress(OSError), ExitStack() as opened:
+                within = _opened(opened, box, _DIRECTORY | os.O_NOFOLLOW, self.root)
+                names += _count(_opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, within), status)
         return names
 
 
@@ -157,6 +190,14 @@ def _opened(stack: ExitStack, path: Path | str, flags: int, within: int | None =
     descriptor = os.open(path, flags, dir_fd=within)
     stack.callback(os.close, descriptor)
     return descriptor
+
+
+def _count(directory: int, status: os.stat_result) -> int:
+    """How many names in a directory are those of the file."""
+    if os.fstat(directory).st_dev != status.st_dev:
+        return 0
+    with os.scandir(directory) as entries:
+        return sum(entry.inode() == status.st_ino for entry in entries)
 
 
 def _instead(status: os.stat_result) -> str:
