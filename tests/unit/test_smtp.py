@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
+from rig.certificate import make_certificate
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.sink import Sink
 from turfmilter.core.addressed import Addressed, addressed, parted
@@ -251,3 +253,46 @@ def test_a_message_that_could_end_early_is_not_sent(message: bytes) -> None:
         with pytest.raises(NotSent, match="export"):
             give(hop.port, message=message)
         assert hop.commands == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    path = tmp_path / "certificate.pem"
+    make_certificate(path, "localhost")
+    return path
+
+
+def give_secretly(port: int) -> Sent:
+    """The name of the hop is the one in its certificate."""
+    return send(NextHop("localhost", port, "filter.rig.test", timeout=20), SECRET, [BOB], MESSAGE, Asked())
+
+
+STARTTLS = "250-next.rig.test\r\n250 STARTTLS"
+AND_REQUIRETLS = {"EHLO": STARTTLS, "EHLO tls": "250-next.rig.test\r\n250 REQUIRETLS"}
+
+
+def test_what_requires_tls_goes_by_tls_and_says_so(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with ScriptedNextHop(AND_REQUIRETLS, certificate=certificate) as hop:
+        assert give_secretly(hop.port).taken == [BOB]
+    assert hop.commands[1:4] == ["STARTTLS", "ehlo filter.rig.test", "MAIL FROM:<anna@out.test> REQUIRETLS"]
+    assert hop.messages == [MESSAGE]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "offered", "why"),
+    [
+        (False, "250-next.rig.test\r\n250 REQUIRETLS", "certificate verify failed"),
+        (True, "250-next.rig.test\r\n250 8BITMIME", "does not offer STARTTLS with REQUIRETLS"),
+    ],
+)
+def test_what_requires_tls_does_not_go_where_the_way_is_not_proven(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool, offered: str, why: str
+) -> None:
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    hop = ScriptedNextHop({"EHLO": STARTTLS, "EHLO tls": offered}, certificate=certificate)
+    with hop, pytest.raises(NotSent, match=why):
+        give_secretly(hop.port)
+    assert hop.messages == []
+    assert not [command for command in hop.commands if command.startswith("MAIL")]
