@@ -21,6 +21,8 @@ domains = ["rig.test"]
 directory = "$quarantine"
 tables = ["file:../turf.table"]
 """
+OTHER_FILTER = 'domains = ["rig.test"]\n[relay]\ndefault = "allow"\n'  # as the site has one beside ours
+LOOPBACK_ONLY = "check_client_access inline:{127.0.0.1=OK}, reject"
 SIGNED = (
     b"From:Anna  <anna@turf.test>\r\n"
     b"To: everybody@elsewhere.test\r\n"
@@ -39,7 +41,8 @@ SELECTOR, DOMAIN = b"s1", b"turf.test"
 @pytest.fixture(scope="module")
 def host(module_place: Path) -> Iterator[Mailhost]:
     (module_place / "turf.table").write_text("@turf.test\n")
-    with Mailhost(module_place, {"inbound": TURF}) as running:
+    listeners = {"loopback-only": {"smtpd_milters": "", "smtpd_client_restrictions": LOOPBACK_ONLY}}
+    with Mailhost(module_place, {"inbound": TURF, "others": OTHER_FILTER}, listeners=listeners) as running:
         yield running
 
 
@@ -170,6 +173,33 @@ def test_it_is_told_nothing_where_that_is_not_wanted(host: Mailhost, config: Pat
     config.write_text(config.read_text() + "xclient = false\n")
     released(config, held["X-Quarantine-ID"])
     assert received(host) == "Received: from localhost (unknown [127.0.0.1])"
+
+
+def by(config: Path, port: int, more: str = "") -> Path:
+    """The configuration with another service for released messages."""
+    above, _, _ = config.read_text().partition("[release]")
+    config.write_text(f"{above}[release]\nport = {port}\n{more}")
+    return config
+
+
+def test_other_filters_see_the_client_that_the_message_came_from(host: Mailhost, config: Path) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    (held,) = host.filter.held()
+    released(by(config, host.postfix.ports["others"]), held["X-Quarantine-ID"])
+    seen = rf"client=203\.0\.113\.9 name=mail\.turf\.test helo={held['X-Quarantine-Helo']} .*verdict=accept"
+    assert host.filters["others"].said(seen)
+    assert host.reached() == ["bob@rig.test"]
+
+
+def test_a_service_that_refuses_the_original_client_loses_nothing(host: Mailhost, config: Path) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    (held,) = host.filter.held()
+    id, port = held["X-Quarantine-ID"], host.postfix.ports["loopback-only"]
+    (done,) = released(by(config, port), id, status=1)
+    assert done["reply"].startswith("554 5.7.1 ")
+    assert host.reached() == []
+    released(by(config, port, "xclient = false\n"), id)
+    assert host.reached() == ["bob@rig.test"]
 
 
 @pytest.mark.parametrize(
