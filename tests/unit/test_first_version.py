@@ -169,6 +169,53 @@ def test_its_bytes_and_parameters_are_those_that_came(config: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("id", "commands"),
+    [
+        (
+            held.BLANKS_IN_ADDRESSES,
+            [
+                "MAIL FROM:<a@turf.test> SIZE=53",
+                "RCPT TO:<alice@rig. test>",
+                "RCPT TO:< bob@rig.test>",
+                "RCPT TO:<(x) carol@rig.test>",
+                "RCPT TO:<dave@rig. test> NOTIFY=NEVER",
+            ],
+        ),
+        (
+            held.ODD_ADDRESSES,
+            [
+                'MAIL FROM:<"a b"@turf.test> RET=FULL SIZE=53',
+                'RCPT TO:<"x RET=FULL"@rig.test>',
+                "RCPT TO:<Joe <alice@rig.test>>",
+                "RCPT TO:<alice (a comment)@rig.test>",
+                "RCPT TO:<@a.test:bob@rig.test>",
+                "RCPT TO:<dave>",
+                "RCPT TO:<al\\ice@rig.test> NOTIFY=NEVER",
+            ],
+        ),
+        (
+            held.RAW_BYTES,
+            ["MAIL FROM:<mallory@out.test> SMTPUTF8 SIZE=53", "RCPT TO:<caf\udce9@rig.test>"],
+        ),
+    ],
+)
+def test_odd_addresses_are_named_as_the_client_named_them(config: Path, id: str, commands: list[str]) -> None:
+    with ScriptedNextHop() as hop:
+        assert release(config, hop.port, id).returncode == 0
+    assert hop.commands[1:-2] == commands
+
+
+def test_a_damaged_block_of_the_first_version_is_used_by_force(config: Path) -> None:
+    path = config.parent / "quarantine" / "new" / held.BLANKS_IN_ADDRESSES
+    path.write_bytes(path.read_bytes().replace(b"X-Quarantine-Account: ", b"X-Quarantine-Account:"))
+    with ScriptedNextHop() as hop:
+        done = release(config, hop.port, held.BLANKS_IN_ADDRESSES)
+        assert "line 10, X-Quarantine-Account, is damaged" in done.stderr
+        assert release(config, hop.port, "--force", held.BLANKS_IN_ADDRESSES).returncode == 0
+    assert "RCPT TO:<dave@rig. test> NOTIFY=NEVER" in hop.commands
+
+
 @pytest.mark.parametrize("id", [held.RELEASED, held.UNKNOWN, held.DELETED, held.BY_HAND])
 def test_what_must_not_be_sent_again_is_not(config: Path, id: str) -> None:
     with ScriptedNextHop() as hop:

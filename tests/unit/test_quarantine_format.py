@@ -64,10 +64,13 @@ def test_the_daemon_does_not_start_on_one_of_a_newer_version(place: Path, mark: 
 def test_what_was_planted_for_the_mark_keeps_it_from_starting_and_is_not_followed(
     place: Path, plant: Callable[[Path], object]
 ) -> None:
-    quarantine, _ = reviewed(place)
+    quarantine, config = reviewed(place)
+    id = hold(quarantine)
     plant(quarantine / "format")
-    with pytest.raises(UnusableMaildir):
+    with pytest.raises(UnusableMaildir, match=r'its file "format" (cannot be read|does not hold a number)'):
         Maildir(quarantine, floor=0).check()
+    assert turfctl(config, "show", id).returncode == 0
+    assert turfctl(config, "delete", "--yes", id).returncode == 1
 
 
 def test_a_check_of_the_configuration_says_why(place: Path) -> None:

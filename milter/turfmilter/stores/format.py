@@ -14,17 +14,16 @@ _CAREFULLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CL
 
 
 def newer(directory: int) -> str:
-    """Why this version must not write to the quarantine with the descriptor `directory`; "" if it may.
-
-    Raises OSError.
-    """
-    with suppress(FileNotFoundError):
+    """Why this version must not write to the quarantine with the descriptor `directory`; "" if it may."""
+    try:
         mark = _read(directory)
-        if not (mark.isascii() and mark.isdecimal()):
-            return f'its file "{_NAME}" does not hold a number: a newer version of turfmilter may have written it'
-        if int(mark) > FORMAT:
-            return by_newer(int(mark))
-    return ""
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f'its file "{_NAME}" cannot be read: {error.strerror}: a newer version of turfmilter may have written it'
+    if not (mark.isascii() and mark.isdecimal()):
+        return f'its file "{_NAME}" does not hold a number: a newer version of turfmilter may have written it'
+    return by_newer(int(mark)) if int(mark) > FORMAT else ""
 
 
 def by_newer(format: int) -> str:
