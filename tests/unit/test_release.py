@@ -326,3 +326,15 @@ def test_a_message_of_a_newer_format_is_not_sent_even_by_force(desk: Desk) -> No
         with pytest.raises(NotReleased, match="newer version of turfmilter wrote it: it is in format 3"):
             desk.release(hop, force=True)
         assert hop.commands == []
+
+
+def test_a_copy_that_an_imap_server_has_made_does_not_keep_the_original_from_being_released(desk: Desk) -> None:
+    copy = HeldFile("1764530000.M1P1.mx,S=99:2,S", "cur")
+    (desk.path / copy.part / copy.name).hardlink_to(desk.path / "new" / desk.file.name)
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match=f"its block belongs to {desk.file.id}"):
+            desk.release(hop, file=copy)
+        assert desk.release(hop).complete
+        with pytest.raises(NotReleased, match="its block belongs to"):
+            desk.release(hop, file=copy)
+    assert len(hop.messages) == 1

@@ -11,6 +11,7 @@ from rig.certificate import make_certificate
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.sink import Sink
 from turfmilter.core.addressed import Addressed, addressed, parted
+from turfmilter.mta.parameters import needs
 from turfmilter.mta.smtp import NextHop, NotSent, Sent, Unknown, send
 
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
@@ -210,6 +211,20 @@ def test_a_message_goes_where_it_needs_no_more_than_is_offered(
     with ScriptedNextHop({"EHLO": f"250-next.rig.test\r\n{offered}\r\n250 HELP"}) as hop:
         assert give(hop.port, sender=sender, message=message).lost == []
     assert hop.messages == [message]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"x\r\n-- \r\nJ\xc3\xbcrgen\r\n", ""),
+        (b"x\r\n--b\r\nContent-Type: text/plain\r\n\r\nJ\xc3\xbcrgen\r\n--b--\r\n", ""),
+        (b"x\r\n-- \r\nJ\xc3\xbcrgen\r\n--b\r\nX: caf\xc3\xa9\r\n\r\ny\r\n--b--\r\n", "a header"),
+        (b"--b\r\n\r\nx\r\n--b\r\nX: y\r\n caf\xc3\xa9\r\n\r\ny\r\n--b--\r\n", "a header"),
+        (b"--" + b"a" * 1_000_000 + b"\r\n--b\r\nX: caf\xc3\xa9\r\n\r\n", "a header"),
+    ],
+)
+def test_utf8_in_the_header_of_a_part_is_found_and_that_in_its_text_is_not(text: bytes, found: str) -> None:
+    assert needs(UTF8, [BOB], b"Subject: x\r\n\r\n" + text).smtputf8 == found
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 from turfmilter.core.addressed import Addressed, keyword
 
@@ -22,9 +23,6 @@ _EXTENSIONS = {
 # need them.
 _NO_LOSS = {"SIZE", "AUTH", "BODY", "SMTPUTF8", "REQUIRETLS"}
 _EIGHT_BIT = re.compile(rb"[\x80-\xff]")
-_HEADER = re.compile(rb"\A(?:[^\r\n]+\r\n)*")
-# RFC 6531 covers the header fields of parts as well.  "-- " above a signature is not a delimiter.
-_PART_HEADER = re.compile(rb"(?:\A|\n)--[^\r\n]*[^\s-][^\r\n]*\r\n((?:[^\r\n]+\r\n)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def needs(sender: Addressed, recipients: Sequence[Addressed], message: bytes) ->
     declared = {keyword(parameter): parameter for parameter in sender.parameters}
     utf8 = "an address" if any(map(_is_international, (sender, *recipients))) else ""
     # Without the parameter, raw bytes in a header are broken mail as of old, which both MTAs pass on as it is.
-    if not utf8 and "SMTPUTF8" in declared and any(map(_EIGHT_BIT.search, _headers(message))):
+    if not utf8 and "SMTPUTF8" in declared and _has_utf8_in_a_header(message):
         utf8 = "a header"
     return Needs(
         smtputf8=utf8,
@@ -95,8 +93,14 @@ def _is_international(party: Addressed) -> bool:
     return not all(word.isascii() for word in (party.text, *party.parameters))
 
 
-def _headers(message: bytes) -> Iterator[bytes]:
-    """The header, and those of the parts, however deep."""
-    if top := _HEADER.match(message):
-        yield top[0]
-    yield from (part[1] for part in _PART_HEADER.finditer(message))
+def _has_utf8_in_a_header(message: bytes) -> bool:
+    """True for 8-bit characters in the header, or in that of a part (RFC 6531 §3.2 means both)."""
+    within = True
+    for line in BytesIO(message):
+        if not line.strip():
+            within = False
+        elif line.startswith(b"--") and line[2:].strip():  # a delimiter, or what may be one; "-- " is above a signature
+            within = True
+        elif within and _EIGHT_BIT.search(line):
+            return True
+    return False
