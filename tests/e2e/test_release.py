@@ -41,7 +41,11 @@ SELECTOR, DOMAIN = b"s1", b"turf.test"
 @pytest.fixture(scope="module")
 def host(module_place: Path) -> Iterator[Mailhost]:
     (module_place / "turf.table").write_text("@turf.test\n")
-    listeners = {"loopback-only": {"smtpd_milters": "", "smtpd_client_restrictions": LOOPBACK_ONLY}}
+    listeners = {
+        "loopback-only": {"smtpd_milters": "", "smtpd_client_restrictions": LOOPBACK_ONLY},
+        "without-utf8": {"smtpd_milters": "", "smtputf8_enable": "no"},
+        "without-8bit": {"smtpd_milters": "", "smtpd_discard_ehlo_keywords": "8bitmime"},
+    }
     with Mailhost(module_place, {"inbound": TURF, "others": OTHER_FILTER}, listeners=listeners) as running:
         yield running
 
@@ -180,6 +184,58 @@ def by(config: Path, port: int, more: str = "") -> Path:
     above, _, _ = config.read_text().partition("[release]")
     config.write_text(f"{above}[release]\nport = {port}\n{more}")
     return config
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "message", "listener", "why"),
+    [
+        (
+            "<j\u00fcrgen@turf.test> SMTPUTF8",
+            "<bob@rig.test>",
+            SIGNED,
+            "without-utf8",
+            "SMTPUTF8 (RFC 6531), and there is UTF-8 in an address",
+        ),
+        (
+            "<anna@turf.test>",
+            "<\u00e9tienne@rig.test>",
+            SIGNED,
+            "without-utf8",
+            "SMTPUTF8 (RFC 6531), and there is UTF-8 in an address",
+        ),
+        (
+            "<anna@turf.test> SMTPUTF8",
+            "<bob@rig.test>",
+            "Subject: \u00e9\r\n\r\nx\r\n".encode(),
+            "without-utf8",
+            "SMTPUTF8 (RFC 6531), and there is UTF-8 in a header",
+        ),
+        (
+            "<anna@turf.test> BODY=8BITMIME",
+            "<bob@rig.test>",
+            SIGNED,
+            "without-8bit",
+            "8BITMIME (RFC 6152), and the message has 8-bit characters",
+        ),
+    ],
+)
+def test_what_the_mta_does_not_offer_keeps_a_message_from_being_sent(
+    host: Mailhost, config: Path, sender: str, recipient: str, message: bytes, listener: str, why: str
+) -> None:
+    *_, taken = host.send(recipient, sender=sender, message=message)
+    assert taken.startswith("250 ")
+    (held,) = host.filter.held()
+    id, port = held["X-Quarantine-ID"], host.postfix.ports[listener]
+    done = subprocess.run(
+        command(by(config, port), "release", "--yes", id), env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}: it does not offer {why}" in done.stderr
+    states = {row["id"]: row["state"] for row in json.loads(turfctl(config, "list", "--json"))}
+    assert states[id] == "unreviewed"
+    assert host.reached() == []
+    released(by(config, host.postfix.ports["unfiltered"]), id)
+    assert host.reached() == [recipient[1:-1]]
 
 
 def test_other_filters_see_the_client_that_the_message_came_from(host: Mailhost, config: Path) -> None:

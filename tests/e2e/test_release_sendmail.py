@@ -37,6 +37,22 @@ def config(module_place: Path, host: SendmailHost) -> Path:
     return path
 
 
+def test_raw_bytes_in_an_address_are_not_sent_without_smtputf8(host: SendmailHost, config: Path) -> None:
+    taken, *_ = host.send(b"<caf\xe9@rig.test>", sender="<anna@turf.test>")
+    assert taken.startswith("250 ")
+    (held,) = host.filter.held()
+    done = subprocess.run(
+        command(config, "release", "--yes", held["X-Quarantine-ID"]),
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "it does not offer SMTPUTF8 (RFC 6531), and there is UTF-8 in an address" in done.stderr
+    assert host.reached() == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
