@@ -77,14 +77,7 @@ class Releaser:
                 opened = self._maildir.open(file)
                 closing.callback(_close, opened)
                 _lock(opened)
-                block, doubt = checked(opened, file.id)
-                if block and block.format > FORMAT:
-                    raise NotReleased(doubt)  # not even by force: who knows what its lines mean
-                if block and not block.has_envelope:
-                    raise NotReleased(f"{doubt}; nobody can say from whom it came and whom it was held from")
-                if block is None:
-                    # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
-                    raise NotReleased(f"{doubt}; nobody can say whom it was held from")
+                block, doubt = _with_envelope(opened, file.id)
                 if not force:
                     self._require_unreleased(file)
                     if doubt:
@@ -149,6 +142,21 @@ class Releaser:
     def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
         said = replies.values() if any(replies.values()) else ()
         self._recorder.note(RELEASE, stage, id, attempt=attempt, recipients=replies, replies=said)
+
+
+def _with_envelope(opened: BinaryIO, id: str) -> tuple[Block, str]:
+    """The block, and what speaks against the message.  Without an envelope nothing is sent, not even by force.
+
+    To: and Cc: are the sender's words, and say nothing of the envelope.
+    """
+    block, doubt = checked(opened, id)
+    if block is None:
+        raise NotReleased(f"{doubt}; nobody can say whom it was held from")
+    if block.format > FORMAT:
+        raise NotReleased(doubt)  # its lines may mean something else
+    if not block.has_envelope:
+        raise NotReleased(f"{doubt}; nobody can say from whom it came and whom it was held from")
+    return block, doubt
 
 
 def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, force: bool) -> list[Addressed]:

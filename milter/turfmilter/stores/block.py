@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -115,11 +115,26 @@ def read_block(file: BinaryIO, named: str = "") -> Block:
     seal = _SEALED.fullmatch(values.get(_SEAL, ""))
     format = int(seal[1] or 1) if seal else 1  # read as the old format, which knows what a parameter looks like
     sealed = seal is not None and seal[2] == _seal(format, [line.raw for line in lines if line.name != _SEAL])
+    id, time = unescape(values.get(_ID, "")) or named, _time(values.get(_TIME, ""))
+    if time is None:
+        damage.append(f"{_TIME} has no time")
+    return Block(
+        id=id,
+        slip=_slip(values, recipients, format, time or time_of(id)),
+        sealed=sealed,
+        digest=values.get(_DIGEST, ""),
+        offset=sum(len(line.raw) for line in lines),
+        format=format,
+        damage=() if sealed or format > FORMAT else tuple(damage),
+        has_envelope=_FROM in values and bool(recipients),
+    )
+
+
+def _slip(values: Mapping[str, str], recipients: Iterable[str], format: int, time: datetime) -> Slip:
     read = _party if format > 1 else _old_party
-    texts = dict.fromkeys(_ORDER, "") | {name: unescape(text) for name, text in values.items()}
-    id, time = texts[_ID] or named, _time(texts[_TIME])
-    client, name, helo, account, listener, queue_id, _, rule, entry = (texts[name] for name in _CIRCUMSTANCES)
-    slip = Slip(
+    texts = (unescape(values.get(name, "")) for name in _CIRCUMSTANCES)
+    client, name, helo, account, listener, queue_id, _, rule, entry = texts
+    return Slip(
         sender=read(values.get(_FROM, "")),
         recipients=tuple(map(read, recipients)),
         client=client,
@@ -128,15 +143,10 @@ def read_block(file: BinaryIO, named: str = "") -> Block:
         account=account,
         listener=listener,
         queue_id=queue_id,
-        time=time or time_of(id),
+        time=time,
         rule=rule,
         entry=entry,
     )
-    if time is None:
-        damage.append(f"{_TIME} has no time")
-    known = () if sealed or format > FORMAT else tuple(damage)
-    offset = sum(len(line.raw) for line in lines)
-    return Block(id, slip, sealed, texts[_DIGEST], offset, format, known, _FROM in values and bool(recipients))
 
 
 class _Line(NamedTuple):
