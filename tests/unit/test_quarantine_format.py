@@ -15,7 +15,9 @@ from rig.quarantine import MESSAGE, hold, reviewed, turfctl
 from turfmilter.compose import look_after_quarantines
 from turfmilter.config.loader import load
 from turfmilter.stores.format import FORMAT
+from turfmilter.stores.ledger import Ledger, LedgerError, Line
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
+from turfmilter.stores.openmaildir import OpenMaildir
 
 NEWER = f"a newer version of turfmilter wrote it: it is in format 9, this version knows formats up to {FORMAT}"
 
@@ -107,6 +109,15 @@ def test_every_change_is_refused_with_the_reason(newer: tuple[Path, Path, str], 
     assert f"turfctl: quarantine {quarantine}: {NEWER}; nothing was changed" in done.stderr
     assert hop.commands == []
     assert tree(quarantine) == before
+
+
+def test_no_line_is_added_to_its_ledger(newer: tuple[Path, Path, str]) -> None:
+    """Whoever writes: without the line nothing is done."""
+    quarantine, _, id = newer
+    line = Line("2026-03-01T12:30:05Z", "ada", 1000, "", "delete", "done", id)
+    with OpenMaildir(quarantine) as maildir, pytest.raises(LedgerError, match=f"{NEWER}; nothing was changed"):
+        Ledger(maildir.root).append(line)
+    assert not (quarantine / "ledger").exists()
 
 
 def test_the_upkeep_changes_nothing_and_says_so(newer: tuple[Path, Path, str]) -> None:

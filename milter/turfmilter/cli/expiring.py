@@ -24,6 +24,8 @@ def expire(started: Started, yes: bool, dry_run: bool, directory: Path | None) -
     """Remove the messages that are due, as [quarantine] in the configuration says."""
     config, who = load(started.path), started.by
     with opened(config, directory) as quarantines:
+        for maildir in quarantines.maildirs:
+            maildir.require_changeable()
         desks = [
             Expiry(maildir, recorder(maildir, who), config.quarantine, lambda: datetime.now(UTC))
             for maildir in quarantines.maildirs

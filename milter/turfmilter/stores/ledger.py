@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from json import dumps, loads
 from typing import Any
 
+from turfmilter.stores.format import newer
+
 # A pipe that somebody put there would keep us waiting.
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')  # no text holds it: in there every quote is escaped
@@ -51,6 +53,8 @@ class Ledger:
 
     def append(self, line: Line) -> None:
         """Add `line`, which is on disk when this returns.  Raises LedgerError."""
+        if reason := newer(self._directory):
+            raise LedgerError(f"{reason}; nothing was changed")
         data = dumps(asdict(line)).encode() + b"\n"
         with self._open(os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
