@@ -7,13 +7,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from itertools import product
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.stores.format import newer
 from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.links import Links
 
 _PARTS = ("tmp", "new", "cur")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -47,6 +47,7 @@ class OpenMaildir:
                 # Not the root: where that lies is the administrator's own choice.
                 self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
                 self.newer = newer(self.root)
+                self._links = Links(self.root, self._parts)
             except OSError as error:
                 raise Unopenable(f"quarantine {path / str(error.filename)}: {error.strerror}") from error
             self._opened = opened.pop_all()
@@ -149,27 +150,13 @@ class OpenMaildir:
         """
         for _ in range(_TRIES):
             before = os.fstat(descriptor)
-            names = self._names(before) if before.st_nlink > 1 else 1
+            names = self._links.count(before) if before.st_nlink > 1 else 1
             links = os.fstat(descriptor).st_nlink  # again: a name may come or go while we look
             if names >= links:
                 return ""
             if links == before.st_nlink:
                 return f"a file of {links} links: another one is outside the quarantine"
         return "a file whose links change again and again"
-
-    def _names(self, status: os.stat_result) -> int:
-        """How many names a file has in here, mailboxes within the Maildir included."""
-        names = sum(_count(part, status) for part in self._parts.values())
-        with os.scandir(self.root) as entries:
-            # Maildir++: a mailbox within another is a directory with a dot.
-            boxes = [
-                entry.name for entry in entries if entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
-            ]
-        for box, part in product(boxes, _PARTS):
-            with suppress(OSError), ExitStack() as opened:
-                within = _opened(opened, box, _DIRECTORY | os.O_NOFOLLOW, self.root)
-                names += _count(_opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, within), status)
-        return names
 
 
 class Place(NamedTuple):
@@ -190,14 +177,6 @@ def _opened(stack: ExitStack, path: Path | str, flags: int, within: int | None =
     descriptor = os.open(path, flags, dir_fd=within)
     stack.callback(os.close, descriptor)
     return descriptor
-
-
-def _count(directory: int, status: os.stat_result) -> int:
-    """How many names in a directory are those of the file."""
-    if os.fstat(directory).st_dev != status.st_dev:
-        return 0
-    with os.scandir(directory) as entries:
-        return sum(entry.inode() == status.st_ino for entry in entries)
 
 
 def _instead(status: os.stat_result) -> str:
