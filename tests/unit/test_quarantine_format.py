@@ -120,9 +120,12 @@ def test_no_line_is_added_to_its_ledger(newer: tuple[Path, Path, str]) -> None:
     assert not (quarantine / "ledger").exists()
 
 
-def test_the_upkeep_changes_nothing_and_says_so(newer: tuple[Path, Path, str]) -> None:
+@pytest.mark.parametrize("too_old", [True, False])
+def test_the_upkeep_changes_nothing_and_says_so(newer: tuple[Path, Path, str], too_old: bool) -> None:
     quarantine, config, id = newer
-    os.utime(quarantine / "new" / id, (1, 1))
+    config.write_text(f"{config.read_text()}\n[quarantine]\nmax_size = 10\n")
+    if too_old:
+        os.utime(quarantine / "new" / id, (1, 1))
     before = tree(quarantine)
     (sentence,) = look_after_quarantines(load(config))
     assert sentence == f"quarantine {quarantine}: {NEWER}; nothing was changed"
