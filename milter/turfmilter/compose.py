@@ -33,7 +33,7 @@ from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
-from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
+from turfmilter.stores.openmaildir import NewerFormat, OpenMaildir, Unopenable
 from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
@@ -141,12 +141,15 @@ def look_after_quarantines(config: Config) -> list[str]:
     for directory in config.directories:
         try:
             with OpenMaildir(directory) as maildir:
+                maildir.require_changeable()
                 recorder = Recorder(Ledger(maildir.root), sink, who, clock.now)
                 expiry = Expiry(maildir, recorder, config.quarantine, watch, clock.now)
                 try:
                     expiry.run()
                 finally:  # whatever becomes of it, the MTA is to wait exactly where there is no room
                     sentences += expiry.settle()
+        except NewerFormat as error:
+            sentences.append(str(error))
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
     return [*sentences, *watch.problems]

@@ -22,6 +22,8 @@ domains = ["rig.test"]
 directory = "$quarantine"
 tables = ["file:../turf.table"]
 """
+OTHER_FILTER = 'domains = ["rig.test"]\n[relay]\ndefault = "allow"\n'  # as the site has one beside ours
+LOOPBACK_ONLY = "check_client_access inline:{127.0.0.1=OK}, reject"
 SIGNED = (
     b"From:Anna  <anna@turf.test>\r\n"
     b"To: everybody@elsewhere.test\r\n"
@@ -40,7 +42,12 @@ SELECTOR, DOMAIN = b"s1", b"turf.test"
 @pytest.fixture(scope="module")
 def host(module_place: Path) -> Iterator[Mailhost]:
     (module_place / "turf.table").write_text("@turf.test\n")
-    with Mailhost(module_place, {"inbound": TURF}) as running:
+    listeners = {
+        "loopback-only": {"smtpd_milters": "", "smtpd_client_restrictions": LOOPBACK_ONLY},
+        "without-utf8": {"smtpd_milters": "", "smtputf8_enable": "no"},
+        "without-8bit": {"smtpd_milters": "", "smtpd_discard_ehlo_keywords": "8bitmime"},
+    }
+    with Mailhost(module_place, {"inbound": TURF, "others": OTHER_FILTER}, listeners=listeners) as running:
         yield running
 
 
@@ -140,3 +147,144 @@ def test_a_next_hop_that_is_away_is_said_and_loses_nothing(host: Mailhost, confi
     assert released(config, held["X-Quarantine-ID"], status=1) == []
     assert host.reached() == []
     assert len(host.filter.held()) == 1
+
+
+def received(host: Mailhost) -> str:
+    """The Received: field of the one message that was delivered."""
+    (delivery,) = host.delivered()
+    return delivery.data.partition(b"\r\n\tby ")[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "seen"),
+    [
+        ("203.0.113.9", "mail.turf.test", "(mail.turf.test [203.0.113.9])"),
+        ("203.0.113.9", "[UNAVAILABLE]", "(unknown [203.0.113.9])"),
+        ("IPV6:2001:db8::9", "mail.turf.test", "(mail.turf.test [IPv6:2001:db8::9])"),
+    ],
+)
+def test_the_mta_is_told_the_client_that_the_message_came_from(
+    host: Mailhost, config: Path, address: str, name: str, seen: str
+) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR=address, NAME=name)
+    (held,) = host.filter.held()
+    (done,) = released(config, held["X-Quarantine-ID"])
+    assert done["reply"].startswith("250 2.0.0 Ok: queued as ")
+    assert received(host) == f"Received: from {held['X-Quarantine-Helo']} {seen}"
+
+
+def test_it_is_told_nothing_where_that_is_not_wanted(host: Mailhost, config: Path) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    (held,) = host.filter.held()
+    config.write_text(config.read_text() + "xclient = false\n")
+    released(config, held["X-Quarantine-ID"])
+    assert received(host) == "Received: from localhost (unknown [127.0.0.1])"
+
+
+def by(config: Path, port: int, more: str = "") -> Path:
+    """The configuration with another service for released messages."""
+    above, _, _ = config.read_text().partition("[release]")
+    config.write_text(f"{above}[release]\nport = {port}\n{more}")
+    return config
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "message", "listener", "why"),
+    [
+        (
+            "<j\u00fcrgen@turf.test> SMTPUTF8",
+            "<bob@rig.test>",
+            SIGNED,
+            "without-utf8",
+            "SMTPUTF8 (RFC 6531), and there is UTF-8 in an address",
+        ),
+        (
+            "<anna@turf.test>",
+            "<\u00e9tienne@rig.test>",
+            SIGNED,
+            "without-utf8",
+            "SMTPUTF8 (RFC 6531), and there is UTF-8 in an address",
+        ),
+        (
+            "<anna@turf.test> SMTPUTF8",
+            "<bob@rig.test>",
+            "Subject: \u00e9\r\n\r\nx\r\n".encode(),
+            "without-utf8",
+            "SMTPUTF8 (RFC 6531), and there is UTF-8 in a header",
+        ),
+        (
+            "<anna@turf.test> BODY=8BITMIME",
+            "<bob@rig.test>",
+            SIGNED,
+            "without-8bit",
+            "8BITMIME (RFC 6152), and the message has 8-bit characters",
+        ),
+    ],
+)
+def test_what_the_mta_does_not_offer_keeps_a_message_from_being_sent(
+    host: Mailhost, config: Path, sender: str, recipient: str, message: bytes, listener: str, why: str
+) -> None:
+    *_, taken = host.send(recipient, sender=sender, message=message)
+    assert taken.startswith("250 ")
+    (held,) = host.filter.held()
+    id, port = held["X-Quarantine-ID"], host.postfix.ports[listener]
+    done = subprocess.run(
+        command(by(config, port), "release", "--yes", id), env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}: it does not offer {why}" in done.stderr
+    states = {row["id"]: row["state"] for row in json.loads(turfctl(config, "list", "--json"))}
+    assert states[id] == "unreviewed"
+    assert host.reached() == []
+    released(by(config, host.postfix.ports["unfiltered"]), id)
+    assert host.reached() == [recipient[1:-1]]
+
+
+def test_other_filters_see_the_client_that_the_message_came_from(host: Mailhost, config: Path) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    (held,) = host.filter.held()
+    released(by(config, host.postfix.ports["others"]), held["X-Quarantine-ID"])
+    seen = rf"client=203\.0\.113\.9 name=mail\.turf\.test helo={held['X-Quarantine-Helo']} .*verdict=accept"
+    assert host.filters["others"].said(seen)
+    assert host.reached() == ["bob@rig.test"]
+
+
+def test_a_service_that_refuses_the_original_client_loses_nothing(host: Mailhost, config: Path) -> None:
+    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    (held,) = host.filter.held()
+    id, port = held["X-Quarantine-ID"], host.postfix.ports["loopback-only"]
+    (done,) = released(by(config, port), id, status=1)
+    assert done["reply"].startswith("554 5.7.1 ")
+    assert host.reached() == []
+    released(by(config, port, "xclient = false\n"), id)
+    assert host.reached() == ["bob@rig.test"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<alice@rig. test>",
+        "< alice@rig.test>",
+        "<(x) alice@rig.test>",
+        "<(x) alice>",
+        "< alice>",
+        "<@a.test: alice@rig.test>",
+        "<@a.test: alice>",
+        "<Joe <alice@rig.test>>",
+        "alice(a-comment)@rig.test",
+        '<"a b"@rig.test>',
+        "alice@rig.test",
+    ],
+)
+def test_a_recipient_of_any_spelling_is_the_one_that_would_have_had_it(host: Mailhost, config: Path, text: str) -> None:
+    taken, *_ = host.send(text, sender="<anna@fine.test>")
+    assert taken.startswith("250 ")
+    reached = host.reached()
+    assert len(reached) == 1
+    host.clear()
+    host.send(text, sender="<anna@turf.test>")
+    (held,) = host.filter.held()
+    assert host.reached() == []
+    (done,) = released(config, held["X-Quarantine-ID"])
+    assert done["reply"].startswith("250 ")
+    assert host.reached() == reached

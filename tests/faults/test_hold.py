@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.tracer import Fault, traced
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.ports import QuarantineError, Slip
 from turfmilter.stores.block import read_block
 from turfmilter.stores.maildir import Maildir
 
 MESSAGE = b"Subject: hello\r\n\r\n" + b"a line of a message that is held\r\n" * 20_000  # longer than any buffer
 SLIP = Slip(
-    sender="anna@out.test",
-    recipients=("bob@rig.test",),
+    sender=Addressed("anna@out.test"),
+    recipients=(Addressed("bob@rig.test"),),
     client="192.0.2.7",
     name="",
     helo="",

@@ -37,7 +37,7 @@ def test_the_held_copy_names_those_that_it_is_kept_from(filters: Filters) -> Non
     with turf.session() as client:
         client.message("<spam@turf.test>", ["<a@rig.test>", EXEMPT, ("<B@rig.test>", "NOTIFY=NEVER")])
     (held,), (line,) = turf.held(), turf.records()
-    assert held.slip.recipients == ("a@rig.test", "B@rig.test NOTIFY=NEVER")
+    assert held.recipients == ("a@rig.test", "B@rig.test NOTIFY=NEVER")
     assert (line["verdict"], line["nrcpt"], line["id"]) == ("hold", 3, held.id)
 
 
@@ -182,7 +182,7 @@ def test_a_local_submission_is_held_from_all_or_lost_to_none_because_nobody_can_
         told = client.message("spam@turf.test", ["b@rig.test", "postmaster@rig.test"])
     assert str(told.end) == answer
     assert told.changes.delrcpt == []
-    assert [held.slip.recipients for held in turf.held()] in ([("b@rig.test", "postmaster@rig.test")], [])
+    assert [held.recipients for held in turf.held()] in ([("b@rig.test", "postmaster@rig.test")], [])
 
 
 def test_such_a_spelling_does_no_harm_when_nobody_is_exempt(filters: Filters) -> None:
@@ -190,7 +190,7 @@ def test_such_a_spelling_does_no_harm_when_nobody_is_exempt(filters: Filters) ->
     with turf.session() as client:
         assert str(client.message("<spam@turf.test>", ["<alice(comment)@rig.test>"]).end) == "discard"
     (held,) = turf.held()
-    assert held.slip.recipients == ("alice(comment)@rig.test",)
+    assert held.recipients == ("alice(comment)@rig.test",)
 
 
 def test_such_a_spelling_of_an_exempt_recipient_does_no_harm(filters: Filters) -> None:

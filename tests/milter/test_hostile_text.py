@@ -133,7 +133,7 @@ def test_a_sender_of_any_kind_is_held_by_its_domain(filters: Filters, text: Text
     with turf.session() as client:
         assert str(client.message((sender, b"SIZE=" + wire.as_bytes(text)), ["<b@rig.test>"]).end) == "discard"
     (held,) = turf.held()
-    assert wire.as_bytes(held.slip.sender) == sender[1:-1] + b" SIZE=" + wire.as_bytes(text)
+    assert wire.as_bytes(held.sender) == sender[1:-1] + b" SIZE=" + wire.as_bytes(text)
     assert verdicts(turf) == ["hold"]
 
 
@@ -294,6 +294,6 @@ def test_a_thousand_recipients_are_all_named(filters: Filters) -> None:
         told = client.message("<spam@turf.test>", [f"<r{number}@rig.test>" for number in range(1000)])
     assert str(told.end) == "discard"
     (held,) = turf.held()
-    assert held.slip.recipients == tuple(f"r{number}@rig.test" for number in range(1000))
+    assert held.recipients == tuple(f"r{number}@rig.test" for number in range(1000))
     (line,) = said(turf)
     assert (line["nrcpt"], line["rcpt"]) == ("1000", ",".join(f"r{number}@rig.test" for number in range(10)))

@@ -45,8 +45,8 @@ def test_the_block_says_where_the_message_came_from_and_why_it_is_held(filters: 
         client.macros.learn({"i": None})
     (held,) = turf.held()
     slip = held.slip
-    assert slip.sender == "spam@turf.test SIZE=1000 BODY=8BITMIME"
-    assert slip.recipients == ("b@rig.test NOTIFY=NEVER ORCPT=rfc822;b@rig.test", "d@rig.test")
+    assert held.sender == "spam@turf.test SIZE=1000 BODY=8BITMIME"
+    assert held.recipients == ("b@rig.test NOTIFY=NEVER ORCPT=rfc822;b@rig.test", "d@rig.test")
     assert (slip.client, slip.name, slip.helo) == ("192.0.2.9", "mx.turf.test", "mx.turf.test")
     assert (slip.account, slip.listener, slip.queue_id) == ("", "smtpd", "4XyZ000001")
     assert (slip.rule, slip.entry) == ("turf", "@turf.test turf.tables[0]")
@@ -206,7 +206,7 @@ def test_a_local_submission_is_held_like_any_other_message(filters: Filters) -> 
     with turf.session("localhost", "127.0.0.1", 0) as client:
         assert str(client.message("spam@turf.test", ["b@rig.test", "c@elsewhere.test"]).end) == "discard"
     (held,) = turf.held()
-    assert held.slip.recipients == ("b@rig.test", "c@elsewhere.test")
+    assert held.recipients == ("b@rig.test", "c@elsewhere.test")
 
 
 def test_a_message_whose_body_is_empty_is_held_whole(filters: Filters) -> None:

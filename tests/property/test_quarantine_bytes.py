@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.escape import escape, unescape
 from turfmilter.core.ports import Slip
 from turfmilter.stores.block import head, read_block, render
@@ -18,7 +19,8 @@ from turfmilter.stores.maildir import Maildir
 raw = st.binary(max_size=60).map(lambda octets: octets.decode("utf-8", "surrogateescape"))
 texts = st.text(max_size=40) | st.text(st.characters(exclude_categories=())) | raw
 times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
-slips = st.builds(Slip, texts, st.lists(texts, max_size=4).map(tuple), *[texts] * 6, times, texts, texts)
+parties = st.builds(Addressed, texts, st.lists(texts, max_size=3).map(tuple))
+slips = st.builds(Slip, parties, st.lists(parties, max_size=4).map(tuple), *[texts] * 6, times, texts, texts)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.nexthop import ScriptedNextHop
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.ports import Slip
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
@@ -19,8 +20,8 @@ from turfmilter.stores.openmaildir import OpenMaildir
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SLIP = Slip(
-    sender="anna@out.test BODY=8BITMIME",
-    recipients=("bob@rig.test NOTIFY=NEVER", "carol@rig.test"),
+    sender=Addressed("anna@out.test", ("BODY=8BITMIME",)),
+    recipients=(Addressed("bob@rig.test", ("NOTIFY=NEVER",)), Addressed("carol@rig.test")),
     client="192.0.2.7",
     name="",
     helo="",

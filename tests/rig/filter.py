@@ -52,6 +52,16 @@ class Held:
     slip: Slip
     message: bytes
 
+    @property
+    def sender(self) -> str:
+        """The sender without <>, and the parameters that came with it."""
+        return " ".join((self.slip.sender.address, *self.slip.sender.parameters))
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The recipients in the same way."""
+        return tuple(" ".join((one.address, *one.parameters)) for one in self.slip.recipients)
+
 
 def read_held(path: Path) -> Held:
     """The held message in the file `path`, whose seal and digest must be right."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -26,9 +28,13 @@ class ScriptedNextHop:
 
     `replies` are by the longest beginning of the command that fits ("RCPT TO:<b@"), "" the greeting and "." the end
     of the message.  `commands` are what clients said, `messages` what came between DATA and ".", as it was sent.
+    With a `certificate` STARTTLS is served, and "EHLO tls" among the `replies` is the one to EHLO from then on.
     """
 
-    def __init__(self, replies: Mapping[str, str] | None = None) -> None:
+    def __init__(self, replies: Mapping[str, str] | None = None, *, certificate: Path | None = None) -> None:
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+        if self._tls and certificate:
+            self._tls.load_cert_chain(certificate)
         self._replies = {"": "220 next.rig.test ESMTP", **_USUAL, **(replies or {})}
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -54,25 +60,36 @@ class ScriptedNextHop:
                 client, _ = self._listening.accept()
             except OSError:
                 return
-            with client, client.makefile("rb") as lines, contextlib.suppress(ConnectionError):
+            with client, client.makefile("rb") as lines, contextlib.suppress(ConnectionError, ssl.SSLError):
                 self._serve(client, lines)
 
-    def _serve(self, client: socket.socket, lines: BinaryIO) -> None:
-        command = ""
-        while (reply := self._reply(command)) != CLOSE:
+    def _serve(self, client: socket.socket, lines: BinaryIO, command: str = "") -> None:
+        reply = self._reply(command)
+        while reply != CLOSE:
             client.sendall(reply.encode() + b"\r\n")
             if reply.startswith("3"):
                 message = _message(lines)
                 if message is None:
                     return
                 self.messages.append(message)
-                command = "."
+                reply = self._reply(".")
                 continue
-            line = lines.readline()
-            if not line or reply.startswith(("221", "421")):
+            if reply.startswith(("221", "421")) or not (line := lines.readline()):
                 return
             command = line.decode(errors="surrogateescape").removesuffix("\r\n")
             self.commands.append(command)
+            if command == "STARTTLS" and self._tls:
+                self._secure(client, self._tls)
+                return
+            reply = self._reply(command)
+
+    def _secure(self, client: socket.socket, tls: ssl.SSLContext) -> None:
+        client.sendall(b"220 2.0.0 go on\r\n")
+        with tls.wrap_socket(client, server_side=True) as secured, secured.makefile("rb") as lines:
+            self._replies["EHLO"] = self._replies["EHLO tls"]
+            command = lines.readline().decode().removesuffix("\r\n")
+            self.commands.append(command)
+            self._serve(secured, lines, command)
 
     def _reply(self, command: str) -> str:
         # smtplib says "ehlo".

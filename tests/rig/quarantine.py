@@ -14,6 +14,7 @@ from typing import Any
 
 from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
+from turfmilter.core.addressed import Addressed, parted
 from turfmilter.core.ports import Slip
 from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
@@ -23,23 +24,30 @@ TIME = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
 
 
 def slip(**given: object) -> Slip:
-    """What is said of a message; all but the `given` is the same for all."""
-    return Slip(
-        **{
-            "sender": "spam@turf.example SIZE=2000",
-            "recipients": ("anna@example.org",),
-            "client": "192.0.2.7",
-            "name": "mail.turf.example",
-            "helo": "turf",
-            "account": "",
-            "listener": "",
-            "queue_id": "4Xb1cD",
-            "time": TIME,
-            "rule": "turf",
-            "entry": "@turf.example turf.table:12",
-        }
-        | given  # type: ignore[arg-type]
-    )
+    """What is said of a message; all but the `given` is the same for all.
+
+    Sender and recipients may be texts, in which their parameters follow.
+    """
+    said: dict[str, Any] = {
+        "sender": "spam@turf.example SIZE=2000",
+        "recipients": ("anna@example.org",),
+        "client": "192.0.2.7",
+        "name": "mail.turf.example",
+        "helo": "turf",
+        "account": "",
+        "listener": "",
+        "queue_id": "4Xb1cD",
+        "time": TIME,
+        "rule": "turf",
+        "entry": "@turf.example turf.table:12",
+    } | given
+    said["sender"], said["recipients"] = party(said["sender"]), tuple(map(party, said["recipients"]))
+    return Slip(**said)
+
+
+def party(given: str | Addressed) -> Addressed:
+    """A sender or recipient; in a text its parameters follow the address."""
+    return parted(given) if isinstance(given, str) else given
 
 
 def hold(quarantine: Path, message: bytes = MESSAGE, *, file: str = "new/{id}", **given: object) -> str:

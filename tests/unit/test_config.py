@@ -213,6 +213,7 @@ VALUES: dict[str, tuple[object, object]] = {
     "release.host": ("mx.example.org", "mx.example.org"),
     "release.port": (10025, 10025),
     "release.helo": ("mx.example.org", "mx.example.org"),
+    "release.xclient": (False, False),
     "listener.NAME.port": ([465, 587, 465], (465, 587)),
     "listener.NAME.address": (
         ["192.0.2.25", "::ffff:192.0.2.26"],

@@ -306,13 +306,13 @@ def test_where_no_index_can_be_kept_it_works_without(quarantine: Path) -> None:
     assert not (quarantine / ".index").exists()
 
 
-def test_a_time_that_cannot_be_is_that_of_no_held_message(quarantine: Path, maildir: OpenMaildir) -> None:
+def test_a_time_that_cannot_be_is_damage(quarantine: Path, maildir: OpenMaildir) -> None:
     id = hold(quarantine)
     path = quarantine / "new" / id
     path.write_bytes(path.read_bytes().replace(b"2026-03-01T12:30:05Z", b"0001-01-01T00:00:00"))
-    assert doubts(maildir) == [BY_HAND]
+    assert doubts(maildir) == ["its block is damaged: X-Quarantine-Time has no time"]
     path.write_bytes(path.read_bytes().replace(b"0001-01-01T00:00:00", b"yesterday"))
-    assert doubts(maildir) == [BY_HAND]
+    assert doubts(maildir) == ["its block is damaged: X-Quarantine-Time has no time"]
 
 
 def test_the_time_of_a_file_put_in_by_hand_is_when_it_was_written(quarantine: Path, maildir: OpenMaildir) -> None:

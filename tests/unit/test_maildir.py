@@ -20,13 +20,14 @@ from typing import Any
 import pytest
 
 import turfmilter
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.ports import QuarantineError, Slip
 from turfmilter.stores.block import read_block
 from turfmilter.stores.maildir import Maildir
 
 SLIP = Slip(
-    sender="spam@turf.example",
-    recipients=("anna@example.org",),
+    sender=Addressed("spam@turf.example"),
+    recipients=(Addressed("anna@example.org"),),
     client="192.0.2.7",
     name="",
     helo="turf",
@@ -158,7 +159,9 @@ def test_ids_are_short_safe_and_sort_by_time(maildir: Maildir) -> None:
 
 def test_nothing_of_the_sender_is_part_of_a_path(maildir: Maildir, path: Path) -> None:
     evil = "../../../etc/passwd\0\n/"
-    id = maildir.open(Slip(evil, (evil,), evil, evil, evil, evil, evil, evil, SLIP.time, evil, evil)).commit()
+    id = maildir.open(
+        Slip(Addressed(evil), (Addressed(evil),), evil, evil, evil, evil, evil, evil, SLIP.time, evil, evil)
+    ).commit()
     assert [p for p in path.rglob("*") if p.is_file()] == [path / "new" / id]
 
 
@@ -359,10 +362,11 @@ KILLED = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.ports import Slip
 from turfmilter.stores.maildir import Maildir
 
-draft = Maildir(Path(sys.argv[1]), floor=0).open(Slip("", (), *[""] * 6, datetime.now(UTC), "", ""))
+draft = Maildir(Path(sys.argv[1]), floor=0).open(Slip(Addressed(""), (), *[""] * 6, datetime.now(UTC), "", ""))
 draft.write(b"x" * 1_000_000)
 print("written", flush=True)
 sys.stdin.read()

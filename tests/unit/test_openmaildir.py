@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mailbox
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from rig.child import in_child
 from rig.filter import make_quarantine
 from rig.quarantine import MESSAGE, hold
 from turfmilter.stores.heldfile import HeldFile, State
@@ -135,6 +137,79 @@ def test_a_crash_between_link_and_unlink_leaves_a_message_that_can_be_read(
         assert file.read().endswith(MESSAGE)
 
 
+def copied(quarantine: Path, id: str, name: str = "cur/1764530000.M1P1.mx,S=99:2,S") -> Path:
+    """As Dovecot does for an IMAP COPY: another name for the same file."""
+    copy = quarantine / name
+    for directory in (copy.parents[1], copy.parent):
+        directory.mkdir(exist_ok=True)
+    copy.hardlink_to(quarantine / "new" / id)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "name", ["cur/1764530000.M1P1.mx,S=99:2,S", "new/1764530000.M1P1.mx", ".Checked/cur/1.mx:2,", ".A.B/new/1.mx"]
+)
+def test_a_copy_that_an_imap_server_has_made_is_no_obstacle(quarantine: Path, maildir: OpenMaildir, name: str) -> None:
+    id = hold(quarantine)
+    copy = copied(quarantine, id, name)
+    with maildir.open(HeldFile(id, "new")) as file:
+        assert file.read().endswith(MESSAGE)
+    copied(quarantine, id, "cur/another:2,")
+    with maildir.open(HeldFile("another:2,", "cur")) as file:
+        assert file.read().endswith(MESSAGE)
+    maildir.remove(HeldFile(id, "new"))
+    assert copy.read_bytes().endswith(MESSAGE)
+
+
+@pytest.mark.parametrize("where", ["beside", "root of the quarantine", "a directory behind a link", "no mailbox"])
+def test_a_name_outside_of_the_mailboxes_is_still_refused(quarantine: Path, maildir: OpenMaildir, where: str) -> None:
+    id = hold(quarantine)
+    copied(quarantine, id)
+    if where == "a directory behind a link":
+        (quarantine.parent / "elsewhere" / "cur").mkdir(parents=True)
+        (quarantine / ".Linked").symlink_to(quarantine.parent / "elsewhere")
+    names = {
+        "beside": quarantine.parent / "kept",
+        "root of the quarantine": quarantine / "kept",
+        "a directory behind a link": quarantine.parent / "elsewhere" / "cur" / "kept",
+        "no mailbox": quarantine / "notes" / "cur" / "kept",
+    }
+    names[where].parent.mkdir(parents=True, exist_ok=True)
+    names[where].hardlink_to(quarantine / "new" / id)
+    with pytest.raises(NotAFile, match=r"^a file of 3 links: another one is outside the quarantine$"):
+        maildir.open(HeldFile(id, "new"))
+
+
+def test_a_name_that_has_gone_outside_since_the_last_look_counts_no_more(
+    quarantine: Path, maildir: OpenMaildir
+) -> None:
+    id = hold(quarantine)
+    copy = copied(quarantine, id)
+    maildir.open(HeldFile(id, "new")).close()
+    copy.rename(quarantine.parent / "kept")
+    with pytest.raises(NotAFile, match=r"^a file of 2 links: another one is outside"):
+        maildir.open(HeldFile(id, "new"))
+    copy.hardlink_to(secret(quarantine))  # the name that is remembered is another file's now
+    with pytest.raises(NotAFile, match=r"^a file of 2 links: another one is outside"):
+        maildir.open(HeldFile(id, "new"))
+
+
+def test_many_copies_cost_one_reading_of_the_directories(quarantine: Path) -> None:
+    ids = [hold(quarantine) for _ in range(50)]
+    for id in ids:
+        copied(quarantine, id, f"cur/{id}-copy:2,S")
+
+    def check() -> None:
+        read: list[str] = []
+        sys.addaudithook(lambda event, _: read.append(event) if event == "os.scandir" else None)
+        with OpenMaildir(quarantine) as opened:
+            for id in ids:
+                opened.open(HeldFile(id, "new")).close()
+        assert len(read) == 4, read  # tmp, new, cur and the quarantine itself
+
+    in_child(check)
+
+
 def test_a_message_whose_flags_change_while_it_is_opened_is_opened(quarantine: Path, maildir: OpenMaildir) -> None:
     id = hold(quarantine, file="cur/{id}:2,S")
     with Place(maildir, HeldFile(id, "new")).open() as file:
@@ -154,7 +229,7 @@ def secret(quarantine: Path) -> Path:
     ("plant", "what"),
     [
         (lambda path, secret: path.symlink_to(secret), "a symbolic link, not a message"),
-        (lambda path, secret: path.hardlink_to(secret), "a file of 2 links: another one lies outside"),
+        (lambda path, secret: path.hardlink_to(secret), "a file of 2 links: another one is outside"),
         (lambda path, _: os.mkfifo(path), "a pipe, not a message"),
         (lambda path, _: path.mkdir(), "a directory, not a message"),
         (lambda path, _: os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5)), "a device or a socket, not a message"),

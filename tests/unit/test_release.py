@@ -11,6 +11,7 @@ import pytest
 
 from rig.desk import MESSAGE, SLIP, Desk
 from rig.nexthop import CLOSE, ScriptedNextHop
+from turfmilter.core.addressed import Addressed, addressed
 from turfmilter.review.release import NotReleased, Uncertain
 from turfmilter.stores.heldfile import HeldFile
 
@@ -102,15 +103,15 @@ def test_a_line_that_somebody_wrote_into_the_ledger_sends_nothing_and_adds_nobod
     assert [command for command in hop.commands if "mallory" in command] == []
 
 
-HOSTILE = ('"a\\nb", "id": "x"@rig.test', '"{}[]<>"@rig.test NOTIFY=NEVER', "caf\udce9@rig.test", "\u202ebob@rig.test")
+HOSTILE = ('"a\\nb", "id": "x"@rig.test', '"{}[]<>"@rig.test', "caf\udce9@rig.test", "\u202ebob@rig.test")
 
 
 def test_no_recipient_can_forge_a_line(desk: Desk) -> None:
-    file = desk.hold(replace(SLIP, recipients=HOSTILE))
+    file = desk.hold(replace(SLIP, recipients=tuple(map(Addressed, HOSTILE))))
     with ScriptedNextHop() as hop:
         desk.release(hop, file=file)
     intent, outcome = desk.lines()
-    assert intent.recipients == outcome.recipients == tuple(one.removesuffix(" NOTIFY=NEVER") for one in HOSTILE)
+    assert intent.recipients == outcome.recipients == HOSTILE
     assert (desk.path / "ledger").read_bytes().count(b"\n") == 2
     assert all(said.isascii() and said.isprintable() for said in desk.syslog.lines)
 
@@ -244,7 +245,96 @@ def test_of_two_who_release_at_once_one_does(desk: Desk) -> None:
 
 
 def test_the_empty_sender_stays_empty(desk: Desk) -> None:
-    bounce = desk.hold(replace(SLIP, sender=""))
+    bounce = desk.hold(replace(SLIP, sender=Addressed("")))
     with ScriptedNextHop() as hop:
         desk.release(hop, file=bounce)
     assert hop.commands[1].startswith("MAIL FROM:<> SIZE=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<alice@rig. test>", "<(x) alice>", "< alice>", "<@a.test: alice>", "<alice@rig. NOTIFY=NEVER>", "alice (x)"],
+)
+def test_a_recipient_with_blanks_is_released_as_the_mta_accepted_it(desk: Desk, text: str) -> None:
+    file = desk.hold(replace(SLIP, recipients=(addressed(text, ("NOTIFY=NEVER",)),)))
+    with ScriptedNextHop() as hop:
+        assert desk.release(hop, file=file).complete
+    assert hop.commands[2] == f"RCPT TO:{text} NOTIFY=NEVER"
+
+
+def test_a_recipient_with_blanks_can_be_chosen_with_and_without_brackets(desk: Desk) -> None:
+    recipients = (addressed("<alice@rig. test>"), addressed("<bob@rig.test>"))
+    first, second = (desk.hold(replace(SLIP, recipients=recipients)) for _ in range(2))
+    with ScriptedNextHop() as hop:
+        desk.release(hop, "<alice@rig. test>", file=first)
+        desk.release(hop, "alice@rig. test", file=second)
+        desk.release(hop, "<bob@rig.test>", file=desk.maildir.again(second))
+    rcpts = [command for command in hop.commands if command.startswith("RCPT")]
+    assert rcpts == ["RCPT TO:<alice@rig. test>"] * 2 + ["RCPT TO:<bob@rig.test>"]
+
+
+def edit(desk: Desk, old: bytes, new: bytes) -> None:
+    """As somebody does with an editor."""
+    path = desk.path / "new" / desk.file.name
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"X-Quarantine-Account: \r\n", b"X-Quarantine-Account:\r\n", "line 8, X-Quarantine-Account, is damaged"),
+        (b"X-Quarantine-Account: \r\n", b"X-Quarantine-Account: \n", "line 8, X-Quarantine-Account, is damaged"),
+        (b"X-Quarantine-Helo: \r\n", b"", "X-Quarantine-Helo is missing"),
+        (b"X-Quarantine-Rule: turf", b"rubbish", "line 12 does not belong there; X-Quarantine-Rule is missing"),
+        (b"X-Quarantine-Time: 2026", b"X-Quarantine-Time: MMXXVI", "X-Quarantine-Time has no time"),
+        (b"X-Quarantine-Seal: 2:", b"X-Quarantine-Seal: ", "seal does not hold"),
+        (b"X-Quarantine-SHA256: ", b"X-Quarantine-SHA256:", "line 15, X-Quarantine-SHA256, is damaged"),
+        (b"X-Quarantine-ID", b"\xef\xbb\xbfX-Quarantine-ID", "X-Quarantine-ID is missing"),
+    ],
+)
+def test_what_is_damaged_in_a_block_is_said_and_force_uses_the_rest(
+    desk: Desk, old: bytes, new: bytes, said: str
+) -> None:
+    edit(desk, old, new)
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match=said):
+            desk.release(hop)
+        assert hop.commands == []
+        assert desk.release(hop, force=True).complete
+    assert hop.commands[1].startswith("MAIL FROM:<anna@out.test> BODY=8BITMIME")
+    assert hop.commands[2:4] == ["RCPT TO:<bob@rig.test> NOTIFY=NEVER", "RCPT TO:<carol@rig.test>"]
+    assert hop.messages == [MESSAGE.replace(b"\r\n.dot", b"\r\n..dot")]
+    assert {line.id for line in desk.lines()} == {desk.file.id}
+
+
+@pytest.mark.parametrize("name", ["X-Envelope-From", "X-Envelope-To"])
+def test_a_block_without_its_envelope_is_not_sent_even_by_force(desk: Desk, name: str) -> None:
+    path = desk.path / "new" / desk.file.name
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for line in lines if not line.startswith(name.encode())))
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match=f"{name} is missing"):
+            desk.release(hop, force=True)
+        assert hop.commands == []
+
+
+def test_a_message_of_a_newer_format_is_not_sent_even_by_force(desk: Desk) -> None:
+    edit(desk, b"X-Quarantine-Seal: 2:", b"X-Quarantine-Seal: 3:")
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match="newer version of turfmilter wrote it: it is in format 3"):
+            desk.release(hop, force=True)
+        assert hop.commands == []
+
+
+def test_a_copy_that_an_imap_server_has_made_does_not_keep_the_original_from_being_released(desk: Desk) -> None:
+    copy = HeldFile("1764530000.M1P1.mx,S=99:2,S", "cur")
+    (desk.path / copy.part / copy.name).hardlink_to(desk.path / "new" / desk.file.name)
+    with ScriptedNextHop() as hop:
+        with pytest.raises(NotReleased, match=f"its block belongs to {desk.file.id}"):
+            desk.release(hop, file=copy)
+        assert desk.release(hop).complete
+        with pytest.raises(NotReleased, match="its block belongs to"):
+            desk.release(hop, file=copy)
+    assert len(hop.messages) == 1

@@ -283,7 +283,17 @@ def test_it_is_said_whether_the_entry_still_stands(place: Path, table: str, stan
         (b"", b"", ""),
         (b"world", b"words", "the message was changed: its digest does not hold"),
         (b"anna@", b"eve@", "its block was changed: the seal does not hold"),
-        (b"X-Quarantine-ID: ", b"X-", "put in by hand: it has no block of ours"),
+        (
+            b"X-Quarantine-ID: ",
+            b"X-",
+            "its block is damaged: line 1 does not belong there; X-Quarantine-ID is missing",
+        ),
+        (
+            b"X-Quarantine-Account: ",
+            b"X-Quarantine-Account:",
+            "its block is damaged: line 7, X-Quarantine-Account, is damaged",
+        ),
+        (b"X-Quarantine-", b"X-Somebody-", "put in by hand: it has no block of ours"),
     ],
 )
 def test_a_message_that_was_changed_is_shown_as_such(

@@ -102,7 +102,7 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
 
 
 def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = False) -> bool:
-    """True when it is to be done; the answer to the question may be no, and ends the program."""
+    """True when it is to be done; the answer to the question may be no, and ends the program.  Raises NewerFormat."""
     messages = counted(len(places))
     if choice.dry_run:
         if as_json:
@@ -112,5 +112,7 @@ def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = Fa
                 click.echo(escape(place.file.id))
         click.echo(f"{messages} would be {what}", err=True)
         return False
+    for maildir in dict.fromkeys(place.maildir for place in places):
+        maildir.require_changeable()
     confirmed(f"{messages} will be {what}", yes=choice.yes)
     return True

@@ -13,7 +13,7 @@ from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import ago
 from turfmilter.config.loader import load
 from turfmilter.config.release import ReleaseConfig
-from turfmilter.mta.parameters import Addressed
+from turfmilter.core.addressed import Addressed
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 

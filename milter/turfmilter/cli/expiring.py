@@ -36,6 +36,8 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
     """
     config = load(started.path)
     with opened(config, directory) as quarantines:
+        for maildir in quarantines.maildirs:
+            maildir.require_changeable()
         watch = Dates() if trust_dates else Observation(RetentionState(config.state), read_clocks)
         recorders = Recorders(started.by)
         desks = [

@@ -13,7 +13,6 @@ from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import selecting
 from turfmilter.config.loader import load
-from turfmilter.core.report import parted
 from turfmilter.review.look import message
 from turfmilter.review.mbox import mbox
 from turfmilter.stores.openmaildir import Place
@@ -38,7 +37,7 @@ def export(started: Started, ids: tuple[str, ...], selection: Selection | None, 
 
 def _write(place: Place) -> None:
     with message(place) as (file, slip):
-        sender = parted(slip.sender)[0] if slip else ""
+        sender = slip.sender.address if slip else ""
         time = slip.time if slip else datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
         for piece in mbox(file, sender, time):
             sys.stdout.buffer.write(piece)

@@ -109,7 +109,7 @@ class _Releasing:
     def _one(self, place: Place) -> Released:
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.maildir, self._recorders.of(place.maildir), hop)
+        releaser = Releaser(place.maildir, self._recorders.of(place.maildir), hop, xclient=release.xclient)
         return releaser.release(place.file, self._only, force=self._force)
 
 

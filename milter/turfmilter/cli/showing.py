@@ -15,15 +15,15 @@ from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Recorders, Started, directory_option, opened
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.config.loader import load
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Slip
-from turfmilter.core.report import parted
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
 from turfmilter.review.look import Look, header, look, mark_reviewed, message
 from turfmilter.review.recorder import said
 from turfmilter.stores.ledger import Line
-from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.openmaildir import NewerFormat, Place
 from turfmilter.stores.rows import Held
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
@@ -59,7 +59,10 @@ def show(
         else:
             _print(place, look(place, config), ledger_lines([place])(place))
         if mark:
-            mark_reviewed(place, Recorders(started.by).of(place.maildir))
+            try:
+                mark_reviewed(place, Recorders(started.by).of(place.maildir))
+            except NewerFormat as error:
+                click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
 
 
 def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
@@ -93,7 +96,7 @@ def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[
 def _envelope(slip: Slip, known: Mapping[str, Fate]) -> Iterator[tuple[str, str]]:
     yield "sender", _party(slip.sender)
     for recipient in slip.recipients:
-        fate = known.get(parted(recipient)[0])
+        fate = known.get(recipient.address)
         yield "recipient", f"{_party(recipient)}{f' ({fate.value})' if fate else ''}"
 
 
@@ -105,9 +108,8 @@ def _reasons(slip: Slip, standing: str) -> Iterator[tuple[str, str]]:
         yield "entry", f"{slip.entry}{f' ({standing})' if standing else ''}"
 
 
-def _party(text: str) -> str:
-    address, params = parted(text)
-    return " ".join((address or "<>", *params))
+def _party(party: Addressed) -> str:
+    return " ".join((party.text or "<>", *party.parameters))
 
 
 def _print_text(contents: Contents) -> None:
@@ -151,7 +153,9 @@ def _raw(place: Place) -> None:
 
 def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
     contents, slip = seen.contents, seen.slip
-    envelope = {"sender": slip.sender, "recipients": slip.recipients} if slip else None
+    envelope = (
+        {"sender": slip.sender._asdict(), "recipients": [one._asdict() for one in slip.recipients]} if slip else None
+    )
     return facts(Held(place, seen.summary), lines) | {
         "envelope": envelope,
         "releases": {recipient: fate.value for recipient, fate in fates(lines).items()},

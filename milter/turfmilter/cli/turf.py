@@ -17,11 +17,11 @@ from turfmilter.cli.output import json_option, table
 from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
 from turfmilter.config.turffiles import every_turf_file, turf_files
+from turfmilter.core.addressed import bare
 from turfmilter.core.entry import Entry, listed
 from turfmilter.core.escape import escape
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.readings import read_sender
-from turfmilter.core.session import bare
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")

@@ -31,7 +31,7 @@ from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.openmaildir import NotAFile, Unopenable
+from turfmilter.stores.openmaildir import NewerFormat, NotAFile, Unopenable
 
 _EX_NOT_DONE = 1
 
@@ -44,7 +44,7 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError, NotSent, Unknown) as error:
+        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
             leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.config.endpoints import HostName, Port
+from turfmilter.config.kinds import Flag
 from turfmilter.config.setting import setting
 
 
@@ -18,3 +19,9 @@ class ReleaseConfig:
     host: str = setting(HostName(), "127.0.0.1", "The MTA that delivers what is released.", example="mx.example.org")
     port: int = setting(Port(), 10026, "The port of its service without the filter.", example=10025)
     helo: str = setting(HostName(), "localhost", "The name that turfctl says at EHLO.", example="mx.example.org")
+    xclient: bool = setting(
+        Flag(),
+        True,
+        "Whether a service that offers XCLIENT is told the client that the message came from.",
+        example=False,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from turfmilter.core.addressed import bare
 from turfmilter.core.authors import read_authors
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
 from turfmilter.core.generation import Generation
@@ -12,7 +13,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.core.readings import read_sender
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
-from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session, bare
+from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 
 _NOTHING_KNOWN = Session(Connection())
 _REFUSALS = (Action.REJECT, Action.TEMPFAIL)

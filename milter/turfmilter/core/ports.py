@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.mailbox import IPAddress
 from turfmilter.core.record import Record
 
@@ -69,13 +70,10 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What stands in the block of our own headers above a held message.
+    """What stands in the block of our own headers above a held message."""
 
-    `sender` and `recipients` are texts without <>, each followed by its ESMTP parameters after a blank.
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
+    sender: Addressed
+    recipients: tuple[Addressed, ...]
     client: str
     name: str
     helo: str

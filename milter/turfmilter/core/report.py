@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from turfmilter.core.addressed import Addressed, addressed, bare
 from turfmilter.core.finding import Action, Verdict
 from turfmilter.core.ports import Slip
 from turfmilter.core.record import Record
-from turfmilter.core.session import Connection, Recipient, Session, bare
-
-_PARAMETER = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*(?:=[^\s"]*)?')  # RFC 5321 §4.1.2
+from turfmilter.core.session import Connection, Recipient, Session
 
 
 def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> Record:
@@ -56,8 +54,8 @@ def slip(session: Session, verdict: Verdict, queue_id: str, now: datetime) -> Sl
     """The block above a message that is held by `verdict`, for the recipients that it is held from."""
     connection, sender = session.connection, session.envelope.sender if session.envelope else None
     return Slip(
-        sender=_with_params(sender.text, sender.params) if sender else "",
-        recipients=tuple(_with_params(r.text, r.params) for r in verdict.taken),
+        sender=addressed(sender.text, sender.params) if sender else Addressed(""),
+        recipients=tuple(addressed(r.text, r.params) for r in verdict.taken),
         client=_client(connection),
         name=connection.name,
         helo=session.helo,
@@ -70,25 +68,9 @@ def slip(session: Session, verdict: Verdict, queue_id: str, now: datetime) -> Sl
     )
 
 
-def parted(text: str) -> tuple[str, tuple[str, ...]]:
-    """The address and the ESMTP parameters of a sender or recipient as a Slip has it."""
-    address = text
-    parameters: tuple[str, ...] = ()
-    while True:
-        # From the end: blanks may stand in a quoted local part and in comments, but never in a parameter.
-        before, blank, word = address.rpartition(" ")
-        if not blank or not _PARAMETER.fullmatch(word) or before.count('"') % 2:
-            return address, parameters
-        address, parameters = before, (word, *parameters)
-
-
 def _client(connection: Connection) -> str:
     return str(connection.client or ("local" if connection.local else ""))
 
 
 def _entry(verdict: Verdict) -> str:
     return str(verdict.finding.matched or "") if verdict.finding else ""
-
-
-def _with_params(text: str, params: tuple[str, ...]) -> str:
-    return " ".join((bare(text), *params))

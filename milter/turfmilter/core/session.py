@@ -106,8 +106,3 @@ class Session(NamedTuple):
     messages: int = 0
     octets: int = 0
     today: date = date.min
-
-
-def bare(text: str) -> str:
-    """An address argument without its <>."""
-    return text[1:-1] if text.startswith("<") and text.endswith(">") else text

@@ -1,14 +1,15 @@
-"""The ESMTP parameters of an envelope address, as they stand behind it in a held message's block."""
+"""What a message needs of the next hop, and which of its ESMTP parameters go along."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
-from turfmilter.core.report import parted
+from turfmilter.core.addressed import Addressed, keyword
 
-# The keyword of an extension (RFC 1869 §4.1.1, as EHLO names it) behind each parameter that may be repeated.
-# SIZE= is counted anew, and AUTH= was the client's own claim.
+# The keyword of the extension, as EHLO names it, that each parameter belongs to which may be repeated.
 _EXTENSIONS = {
     "BODY": "8bitmime",  # RFC 6152
     "RET": "dsn",  # RFC 3461
@@ -18,34 +19,88 @@ _EXTENSIONS = {
     "SMTPUTF8": "smtputf8",  # RFC 6531
     "REQUIRETLS": "requiretls",  # RFC 8689
 }
-_UNREPEATED = {"SIZE", "AUTH"}
+# SIZE= is counted again, AUTH= was the client's own claim; without the others the message goes only if it does not
+# need them.
+_NO_LOSS = {"SIZE", "AUTH", "BODY", "SMTPUTF8", "REQUIRETLS"}
+_EIGHT_BIT = re.compile(rb"[\x80-\xff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
-    """An address without <>, and its parameters as the client wrote them."""
+class Needs:
+    """What must not be left out.  Each is a reason in words, "" if the message goes without it."""
 
-    address: str
-    parameters: tuple[str, ...] = ()
+    smtputf8: str
+    eight_bits: str
+    tls: str
+    impossible: str
 
-    def command(self, extensions: Container[str]) -> str:
-        """The address in <>, with those parameters that a next hop with these `extensions` takes."""
-        taken = (p for p in self.parameters if _EXTENSIONS.get(_keyword(p)) in extensions)
-        return " ".join((f"<{self.address}>", *taken))
-
-    def lost(self, extensions: Container[str]) -> tuple[str, ...]:
-        """The parameters that would have mattered, and that this next hop does not take."""
-        return tuple(
-            p
-            for p in self.parameters
-            if _keyword(p) not in _UNREPEATED and _EXTENSIONS.get(_keyword(p)) not in extensions
-        )
-
-
-def addressed(text: str) -> Addressed:
-    """`text` as a Slip has it."""
-    return Addressed(*parted(text))
+    def unmet(self, extensions: Container[str], *, encrypted: bool) -> str:
+        """Why a next hop with these `extensions` cannot have the message; "" if it can."""
+        if self.impossible:
+            return f"{self.impossible}, which turfctl does not speak"
+        if self.tls and not (encrypted and "requiretls" in extensions):
+            return f"it does not offer STARTTLS with REQUIRETLS (RFC 8689), and {self.tls}"
+        if self.smtputf8 and "smtputf8" not in extensions:
+            return f"it does not offer SMTPUTF8 (RFC 6531), and there is UTF-8 in {self.smtputf8}"
+        if self.eight_bits and "8bitmime" not in extensions:
+            return f"it does not offer 8BITMIME (RFC 6152), and {self.eight_bits}"
+        return ""
 
 
-def _keyword(parameter: str) -> str:
-    return parameter.partition("=")[0].upper()
+def needs(sender: Addressed, recipients: Sequence[Addressed], message: bytes) -> Needs:
+    """What this message needs for these recipients."""
+    declared = {keyword(parameter): parameter for parameter in sender.parameters}
+    utf8 = "an address" if any(map(_is_international, (sender, *recipients))) else ""
+    # Without the parameter, raw bytes in a header are broken mail as of old, which both MTAs pass on as it is.
+    if not utf8 and "SMTPUTF8" in declared and _has_utf8_in_a_header(message):
+        utf8 = "a header"
+    return Needs(
+        smtputf8=utf8,
+        eight_bits="the message has 8-bit characters" if _EIGHT_BIT.search(message) else "",
+        tls="the sender asked for REQUIRETLS" if "REQUIRETLS" in declared else "",
+        impossible="the message needs BINARYMIME" if declared.get("BODY", "").upper() == "BODY=BINARYMIME" else "",
+    )
+
+
+def mail(sender: Addressed, needed: Needs, extensions: Container[str]) -> str:
+    """The argument of MAIL FROM: with those parameters that a next hop with these `extensions` accepts."""
+    words = [sender.path, *_accepted(sender, extensions)]
+    if needed.smtputf8 and "SMTPUTF8" not in map(keyword, sender.parameters):
+        words.append("SMTPUTF8")  # Postfix accepts UTF-8 from clients that did not say so; others do not
+    return " ".join(words)
+
+
+def rcpt(recipient: Addressed, extensions: Container[str]) -> str:
+    """The argument of RCPT TO:, in the same way."""
+    return " ".join((recipient.path, *_accepted(recipient, extensions)))
+
+
+def lost(parties: Iterable[Addressed], extensions: Container[str]) -> list[str]:
+    """The parameters that this next hop does not accept, and without which the message goes all the same."""
+    return [
+        parameter
+        for party in parties
+        for parameter in party.parameters
+        if keyword(parameter) not in _NO_LOSS and _EXTENSIONS.get(keyword(parameter)) not in extensions
+    ]
+
+
+def _accepted(party: Addressed, extensions: Container[str]) -> Iterator[str]:
+    return (p for p in party.parameters if _EXTENSIONS.get(keyword(p)) in extensions)
+
+
+def _is_international(party: Addressed) -> bool:
+    return not all(word.isascii() for word in (party.text, *party.parameters))
+
+
+def _has_utf8_in_a_header(message: bytes) -> bool:
+    """True for 8-bit characters in the header, or in that of a part (RFC 6531 §3.2 means both)."""
+    within = True
+    for line in BytesIO(message):
+        if not line.strip():
+            within = False
+        elif line.startswith(b"--") and line[2:].strip():  # a delimiter, or what may be one; "-- " is above a signature
+            within = True
+        elif within and _EIGHT_BIT.search(line):
+            return True
+    return False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import smtplib
+import ssl
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from turfmilter.mta.parameters import Addressed
+from turfmilter.core.addressed import Addressed
+from turfmilter.mta.parameters import Needs, lost, mail, needs, rcpt
+from turfmilter.mta.xclient import OriginalClient
 
 _UNSPEAKABLE = re.compile(rb"[\r\n\0]")
 # RFC 5321 §2.3.8: a server that takes a bare LF, or a dot between CRs, for the end of a line would see another message.
@@ -53,27 +56,66 @@ def send(
     recipients: Sequence[Addressed],
     message: bytes,
     before_data: Callable[[Iterable[Addressed]], None],
+    client: OriginalClient | None = None,
 ) -> Sent:
     """Give `message` to `hop`; `before_data` is called with the recipients that it took, before the message goes.
 
-    Raises NotSent and Unknown, and what `before_data` raises.
+    A hop that offers XCLIENT is told the `client`.  Raises NotSent and Unknown, and what `before_data` raises.
     """
     _require_speakable(message, sender, *recipients)
+    needed = needs(sender, recipients, message)
     try:
-        # Not as a context manager: its QUIT would hide that the server is gone.
-        server = smtplib.SMTP(hop.host, hop.port, local_hostname=hop.helo, timeout=hop.timeout)
-        try:
-            return _Dialogue(server).send(sender, recipients, message, before_data)
-        finally:
-            server.close()
+        with closing(_Dialogue(hop, needed)) as dialogue:
+            refusal = dialogue.introduce(client) if client else ""
+            if not refusal:
+                return dialogue.send(sender, recipients, message, before_data)
+        # Whatever state that has left the session in, the message goes in another one.
+        with closing(_Dialogue(hop, needed)) as dialogue:
+            sent = dialogue.send(sender, recipients, message, before_data)
+            sent.lost.append(f"XCLIENT ({refusal})")
+            return sent
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent(f"{hop.host}:{hop.port}: {_reason(error)}") from error
 
 
 class _Dialogue:
-    def __init__(self, server: smtplib.SMTP) -> None:
-        self._server = server
-        server.ehlo_or_helo_if_needed()
+    """One session, after EHLO and, where the message needs it, STARTTLS."""
+
+    def __init__(self, hop: NextHop, needed: Needs) -> None:
+        # Not as a context manager: its QUIT would hide that the server is gone.
+        self._server = smtplib.SMTP(hop.host, hop.port, local_hostname=hop.helo, timeout=hop.timeout)
+        self._hop = hop
+        self._needed = needed
+        self._encrypted = False
+        try:
+            self._server.ehlo_or_helo_if_needed()
+            if needed.tls and self._server.has_extn("starttls"):
+                # RFC 8689 §4.2.1: the server's certificate must be valid for its name.
+                self._server.starttls(context=ssl.create_default_context())
+                self._server.ehlo_or_helo_if_needed()
+                self._encrypted = True
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the connection."""
+        self._server.close()
+
+    def introduce(self, client: OriginalClient) -> str:
+        """Tell the hop who the client was, if it wants to know.  What it said if it did not accept that, else ""."""
+        command = client.command(self._server.esmtp_features.get("xclient", ""))
+        if not command:
+            return ""
+        try:
+            reply = self._command(command)
+            if reply.startswith("2"):
+                # The session begins again, and may offer something else now.
+                code, text = self._server.ehlo(client.ehlo(self._hop.helo))
+                reply = f"{code} {_one_line(text)}"
+        except (OSError, smtplib.SMTPException) as error:
+            return _reason(error)
+        return "" if reply.startswith("2") else reply
 
     def send(
         self,
@@ -83,11 +125,13 @@ class _Dialogue:
         before_data: Callable[[Iterable[Addressed]], None],
     ) -> Sent:
         extensions, sent = self._server.esmtp_features, Sent()
+        if unmet := self._needed.unmet(extensions, encrypted=self._encrypted):
+            raise NotSent(f"{self._hop.host}:{self._hop.port}: {unmet}; send it by another one, or export it")
         size = f" SIZE={len(message)}" if "size" in extensions else ""
-        self._require("2", f"MAIL FROM:{sender.command(extensions)}{size}")
+        self._require("2", f"MAIL FROM:{mail(sender, self._needed, extensions)}{size}")
         for recipient in recipients:
-            sent.replies[recipient] = self._command(f"RCPT TO:{recipient.command(extensions)}")
-        sent.lost = [p for addressed in (sender, *recipients) for p in addressed.lost(extensions)]
+            sent.replies[recipient] = self._command(f"RCPT TO:{rcpt(recipient, extensions)}")
+        sent.lost = lost((sender, *recipients), extensions)
         if taken := sent.taken:
             before_data(taken)
             sent.replies |= dict.fromkeys(taken, self._data(message))
@@ -119,7 +163,7 @@ class _Dialogue:
 
     def _reply(self) -> str:
         code, text = self._server.getreply()
-        return f"{code} {' '.join(text.decode(errors='replace').split())}"
+        return f"{code} {_one_line(text)}"
 
     def _farewell(self) -> None:
         with suppress(OSError, smtplib.SMTPException):  # every reply that counts has been heard
@@ -128,13 +172,17 @@ class _Dialogue:
 
 def _require_speakable(message: bytes, *addresses: Addressed) -> None:
     for addressed in addresses:
-        words = " ".join((addressed.address, *addressed.parameters)).encode(errors="surrogateescape")
+        words = " ".join((addressed.text, *addressed.parameters)).encode(errors="surrogateescape")
         if _UNSPEAKABLE.search(words):
             raise NotSent(f"{addressed.address!a}: a line end or NUL in the address")
     if _BARE_LINE_END.search(message):
         raise NotSent(
             "the message holds line ends that are no CRLF, which SMTP cannot carry unchanged: export it instead"
         )
+
+
+def _one_line(text: bytes) -> str:
+    return " ".join(text.decode(errors="replace").split())
 
 
 def _stuffed(message: bytes) -> bytes:

@@ -61,7 +61,8 @@ def listener_of(slip: Slip, config: Config) -> str:
 
 
 def mark_reviewed(place: Place, recorder: Recorder) -> Place:
-    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, and LedgerError."""
+    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, LedgerError and NewerFormat."""
+    place.maildir.require_changeable()
     if REVIEWED in place.file.flags:
         return place
     with recorder.acting("review", place.file.id):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from turfmilter.mta.parameters import Addressed, addressed
+from turfmilter.core.addressed import Addressed, bare
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
+from turfmilter.mta.xclient import OriginalClient
 from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, complete, fates
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.block import Block
+from turfmilter.stores.format import FORMAT
 from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
 from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.locking import locked
@@ -53,12 +55,16 @@ class Released:
 
 
 class Releaser:
-    """Gives the messages of one quarantine to `hop`, and writes down what it says."""
+    """Gives the messages of one quarantine to `hop`, and writes down what it says.
 
-    def __init__(self, maildir: OpenMaildir, recorder: Recorder, hop: NextHop) -> None:
+    With `xclient` a hop that asks for it is told the client that the message came from.
+    """
+
+    def __init__(self, maildir: OpenMaildir, recorder: Recorder, hop: NextHop, *, xclient: bool = True) -> None:
         self._maildir = maildir
         self._recorder = recorder
         self._hop = hop
+        self._xclient = xclient
 
     def release(self, file: HeldFile, only: Collection[str] = (), *, force: bool = False) -> Released:
         """Send `file` to the recipients that it is still held from, or to `only` some of them.
@@ -71,10 +77,7 @@ class Releaser:
                 opened = self._maildir.open(file)
                 closing.callback(_close, opened)
                 _lock(opened, closing)
-                block, doubt = checked(opened, file.id)
-                if block is None:
-                    # Not even by force: To: and Cc: are the sender's words, and say nothing of the envelope.
-                    raise NotReleased(f"{doubt}; nobody can say whom it was held from")
+                block, doubt = _with_envelope(opened, file.id)
                 if not force:
                     self._require_unreleased(file)
                     if doubt:
@@ -86,7 +89,7 @@ class Releaser:
             replies, lost = self._send(block, recipients, message)
             # Nobody else releases it while it is locked: what was known before, and what was said now, is all.
             known |= {address: Fate.RELEASED for address, reply in replies.items() if reply.startswith("2")}
-            released = complete((addressed(text).address for text in block.slip.recipients), known)
+            released = complete((recipient.address for recipient in block.slip.recipients), known)
             return Released(self._marked(file, released=released), replies, lost, released)
 
     def _require_unreleased(self, file: HeldFile) -> None:
@@ -104,9 +107,10 @@ class Releaser:
             return self._maildir.again(file)
         return file
 
-    def _send(self, block: Block, recipients: Iterable[str], message: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
+    def _send(
+        self, block: Block, chosen: Sequence[Addressed], message: bytes
+    ) -> tuple[dict[str, str], tuple[str, ...]]:
         """What the next hop said to each, and the parameters that it did not take."""
-        chosen = [addressed(text) for text in recipients]
         attempt, begun = secrets.token_hex(4), False
 
         def before_data(taken: Iterable[Addressed]) -> None:
@@ -116,7 +120,7 @@ class Releaser:
             begun = True
 
         try:
-            sent = send(self._hop, addressed(block.slip.sender), chosen, message, before_data)
+            sent = send(self._hop, block.slip.sender, chosen, message, before_data, self._client(block))
         except NotSent as error:
             if begun:
                 # No reply of the next hop begins with "not": these are refused, and known to be.
@@ -133,6 +137,10 @@ class Releaser:
             raise Uncertain(f"it was sent ({'; '.join(replies.values())}), but {error}") from error
         return replies, tuple(sent.lost)
 
+    def _client(self, block: Block) -> OriginalClient | None:
+        slip = block.slip
+        return OriginalClient(slip.client, slip.name, slip.helo) if self._xclient else None
+
     def _marked(self, file: HeldFile, *, released: bool) -> HeldFile:
         """The file with its flags.  Where they cannot be set the ledger has it all the same."""
         with suppress(OSError):
@@ -144,9 +152,25 @@ class Releaser:
         self._recorder.note(RELEASE, stage, id, attempt=attempt, recipients=replies, replies=said)
 
 
-def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, force: bool) -> list[str]:
+def _with_envelope(opened: BinaryIO, id: str) -> tuple[Block, str]:
+    """The block, and what speaks against the message.  Without an envelope nothing is sent, not even by force.
+
+    To: and Cc: are the sender's words, and say nothing of the envelope.
+    """
+    block, doubt = checked(opened, id)
+    if block is None:
+        raise NotReleased(f"{doubt}; nobody can say whom it was held from")
+    if block.format > FORMAT:
+        raise NotReleased(doubt)  # its lines may mean something else
+    if not block.has_envelope:
+        raise NotReleased(f"{doubt}; nobody can say from whom it came and whom it was held from")
+    return block, doubt
+
+
+def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, force: bool) -> list[Addressed]:
     """The recipients as the block has them, with their parameters."""
-    held = {addressed(text).address: text for text in block.slip.recipients}
+    held = {recipient.address: recipient for recipient in block.slip.recipients}
+    only = [address if address in held else bare(address) for address in only]
     strangers = [address for address in only if address not in held]
     if strangers:
         raise NotReleased(f"not held from {', '.join(strangers)}, but from {', '.join(held)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from turfmilter.core.report import parted
 from turfmilter.review.fate import Fate, complete, expired, fates
 from turfmilter.review.history import by_id
 from turfmilter.stores.block import Block
@@ -47,7 +46,7 @@ def _wrong(maildir: OpenMaildir, file: HeldFile, lines: Sequence[Line]) -> Itera
 
 
 def _wrongly_released(file: HeldFile, block: Block, known: dict[str, Fate]) -> Iterator[str]:
-    held = {parted(text)[0] for text in block.slip.recipients}
+    held = {recipient.address for recipient in block.slip.recipients}
     unknown = sorted(address for address in held if known.get(address) is Fate.UNKNOWN)
     if unknown:
         yield f"unknown: a release to {', '.join(unknown)} ended without an answer; the MTA's log knows"

@@ -55,7 +55,7 @@ class Index:
         self._maildir = maildir
         self._watch = watch
         try:
-            self._open(_path(maildir))
+            self._open(":memory:" if maildir.newer else _path(maildir))
         except (sqlite3.DatabaseError, OSError) as error:
             self._start_again(error)
 
@@ -121,7 +121,8 @@ class Index:
         """A new index for one that is damaged; one in memory where none can be kept."""
         with suppress(AttributeError):
             self._database.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_TO_BE_KEPT or isinstance(error, OSError):
+        kept = getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NOT_TO_BE_KEPT and not isinstance(error, OSError)
+        if self._maildir.newer or not kept:
             self._open(":memory:")
             return
         try:

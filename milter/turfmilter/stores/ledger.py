@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from json import dumps, loads
 from typing import Any, BinaryIO, NamedTuple
 
+from turfmilter.stores.format import newer
 from turfmilter.stores.locking import locked
 
 # A pipe that somebody put there would keep us waiting.
@@ -65,6 +66,8 @@ class Ledger:
 
     def append(self, line: Line, *, durable: bool = True) -> None:
         """Add `line`, which is on disk when this returns, unless it need not be `durable`.  Raises LedgerError."""
+        if reason := newer(self._directory):
+            raise LedgerError(f"{reason}; nothing was changed")
         data = dumps(asdict(line)).encode() + b"\n"
         if len(data) > _LONGEST:
             raise LedgerError("the ledger cannot be written: the line would be too long")

@@ -7,12 +7,15 @@ import os
 import pwd
 import shlex
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.ports import QuarantineError, Slip
 from turfmilter.stores.draft import MaildirDraft, refused_by_os
+from turfmilter.stores.format import mark, newer
 from turfmilter.stores.name import host_name, is_id
 
 _PARTS = ("tmp", "new", "cur")
@@ -32,10 +35,16 @@ class Maildir:
         self._floor = floor
 
     def check(self) -> None:
-        """Make sure at start that a message can really be held.  Raises UnusableMaildir."""
+        """Make sure at start that a message can really be held, and mark the format.  Raises UnusableMaildir."""
         try:
             self._require_directories()
-            self._try_out()
+            with self._opened() as directory:
+                if reason := newer(directory):
+                    raise UnusableMaildir(
+                        f"quarantine {self._path}: {reason}; install that version, or name another directory"
+                    )
+                self._try_out()
+                mark(directory)
         except QuarantineError as error:
             path = shlex.quote(str(self._path))
             mend = f"df -h {path}; df -i {path}" if error.full else self._install()
@@ -70,6 +79,14 @@ class Maildir:
             if free < self._floor * total:
                 raise QuarantineError(f"{self._path}: less than {self._floor:.0%} of the {what} is free", full=True)
 
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        directory = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield directory
+        finally:
+            os.close(directory)
+
     def _require_directories(self) -> None:
         self._require_directory(self._path)
         for path in (self._path / part for part in _PARTS):
@@ -91,7 +108,7 @@ class Maildir:
     def _try_out(self) -> None:
         """Hold a message of our own, on the very way that others take, and remove it."""
         nobody = dict.fromkeys(("client", "name", "helo", "account", "listener", "queue_id", "entry"), "")
-        slip = Slip(sender="", recipients=(), time=datetime.now(UTC), rule="start", **nobody)
+        slip = Slip(sender=Addressed(""), recipients=(), time=datetime.now(UTC), rule="start", **nobody)
         draft = MaildirDraft(self._path, slip)
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing to confuse over the phone
 _DIGITS = 6
@@ -23,6 +23,16 @@ def new_id(time: datetime) -> str:
 def is_id(text: str) -> bool:
     """True when `text` has the shape of an id."""
     return _ID.fullmatch(text) is not None
+
+
+def time_of(id: str) -> datetime:
+    """When the message with this id was held, to the second; 1970 when `id` is not an id."""
+    if not is_id(id):
+        return datetime.fromtimestamp(0, UTC)
+    seconds = 0
+    for digit in id[:_DIGITS]:
+        seconds = seconds * len(_ALPHABET) + _ALPHABET.index(digit)
+    return _BEGIN + timedelta(seconds=seconds)
 
 
 def host_name() -> str:

@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import open_directory
+from turfmilter.stores.format import newer
 from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.links import Links
 
 _PARTS = ("tmp", "new", "cur")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -30,8 +32,12 @@ class NotAFile(Exception):
     """What stands under the name is no file of its own, or cannot be read; the text says what it is instead."""
 
 
+class NewerFormat(Exception):
+    """A newer version of the program has written to the quarantine: this one changes nothing in it."""
+
+
 class OpenMaildir:
-    """One quarantine directory."""
+    """One quarantine directory.  `newer` is why nothing may be changed in it, "" if that is allowed."""
 
     def __init__(self, path: Path) -> None:
         """Raises Unopenable."""
@@ -41,6 +47,8 @@ class OpenMaildir:
                 self.root = open_directory(path)
                 opened.callback(os.close, self.root)
                 self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
+                self.newer = newer(self.root)
+                self._links = Links(self.root, self._parts)
             except OSError as error:
                 raise Unopenable(f"quarantine {path / str(error.filename)}: {error.strerror}") from error
             self._opened = opened.pop_all()
@@ -79,20 +87,23 @@ class OpenMaildir:
             raise NotAFile(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
         with ExitStack() as closing:
             closing.callback(os.close, descriptor)
-            status = os.fstat(descriptor)
-            strange = _instead(status)
-            if not strange and status.st_nlink > 1 and self._names(file, status.st_ino) < status.st_nlink:
-                strange = f"a file of {status.st_nlink} links: another one lies outside of the quarantine"
-            if strange:
+            if strange := _instead(os.fstat(descriptor)) or self._linked_outside(descriptor):
                 raise NotAFile(strange)
             closing.pop_all()
         return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER)
 
+    def require_changeable(self) -> None:
+        """Raises NewerFormat."""
+        if self.newer:
+            raise NewerFormat(f"quarantine {self.path}: {self.newer}; nothing was changed")
+
     def change(self, file: HeldFile, *, add: str = "", remove: str = "") -> HeldFile:
         """Add and remove flags, whatever others do to them meanwhile.  The message as it is called then.
 
-        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name.
+        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name, and
+        NewerFormat.
         """
+        self.require_changeable()
         for _ in range(_TRIES):
             changed = file.flagged(file.flags.difference(remove).union(add))
             try:
@@ -107,7 +118,8 @@ class OpenMaildir:
         raise FileNotFoundError(file.name)
 
     def remove(self, file: HeldFile) -> None:
-        """For good.  Raises FileNotFoundError."""
+        """For good.  Raises FileNotFoundError and NewerFormat."""
+        self.require_changeable()
         os.unlink(file.name, dir_fd=self._parts[file.part])
 
     def again(self, file: HeldFile) -> HeldFile:
@@ -131,13 +143,21 @@ class OpenMaildir:
             raise FileExistsError(f"{changed.part}/{changed.name} exists as well; nothing was done to either")
         os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
 
-    def _names(self, file: HeldFile, inode: int) -> int:
-        """How many names the message has in here: two while it is delivered, and after a crash in that moment."""
-        names = 0
-        for part in self._parts.values():
-            with os.scandir(part) as entries:
-                names += sum(entry.inode() == inode and entry.name.startswith(file.id) for entry in entries)
-        return names
+    def _linked_outside(self, descriptor: int) -> str:
+        """What is wrong with a file that has a name which is not in this quarantine; "" if it has none.
+
+        Two names in here are usual while a message is delivered, after a crash at that moment, and for good where an
+        IMAP server has copied it: Dovecot makes a link.
+        """
+        for _ in range(_TRIES):
+            before = os.fstat(descriptor)
+            names = self._links.count(before) if before.st_nlink > 1 else 1
+            links = os.fstat(descriptor).st_nlink  # again: a name may come or go while we look
+            if names >= links:
+                return ""
+            if links == before.st_nlink:
+                return f"a file of {links} links: another one is outside the quarantine"
+        return "a file whose links change again and again"
 
 
 class Place(NamedTuple):

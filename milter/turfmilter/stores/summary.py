@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.header import decode_words, read_header
-from turfmilter.core.report import parted
 from turfmilter.stores.block import Block, read_block
+from turfmilter.stores.format import FORMAT, by_newer
 
 HEADER_MOST = 262_144  # bytes of a header that are read: Postfix takes 102,400, Sendmail 32,768
 _SUBJECT_MOST = 1000  # characters
@@ -57,9 +57,9 @@ def summarise(file: BinaryIO, id: str) -> Summary:
     return Summary(
         time=slip.time,
         size=size,
-        sender=parted(slip.sender)[0],
+        sender=slip.sender.address,
         authors=authors,
-        recipients=tuple(parted(recipient)[0] for recipient in slip.recipients),
+        recipients=tuple(recipient.address for recipient in slip.recipients),
         client=slip.client,
         name=slip.name,
         rule=slip.rule,
@@ -80,10 +80,13 @@ def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
 def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
     """The block of a file that is named `id`, and what speaks against it."""
     try:
-        block = read_block(file)
-        block.slip.time.astimezone(UTC)  # a year 0 or without a zone was not written by us
-    except (ValueError, OverflowError):
+        block = read_block(file, id)
+    except ValueError:
         return None, BY_HAND
+    if block.format > FORMAT:
+        return block, by_newer(block.format)
+    if block.damage:
+        return block, f"its block is damaged: {'; '.join(block.damage)}"
     if not block.sealed:
         return block, "its block was changed: the seal does not hold"
     if block.id != id:
