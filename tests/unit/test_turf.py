@@ -49,6 +49,11 @@ def _entry(finding: Finding | None) -> str:
         ("@[192.0.2.1]", ["a@[192.0.2.1]", "a@[IPv6:::ffff:192.0.2.1]"], ["a@192.0.2.1", "a@[192.0.2.2]"]),
         ("news*@bad.example", ["news@bad.example", "newsletter@bad.example"], ["anews@bad.example"]),
         ("*-bounces*@bad.example", ["a-bounces@bad.example", "a-bounces+b@bad.example"], ["a@bad.example"]),
+        ("straße@bad.example", ["straße@bad.example", "STRAßE@bad.example"], ["strasse@bad.example"]),
+        ("STRASSE@bad.example", ["strasse@bad.example"], ["straße@bad.example", "\u017ftrasse@bad.example"]),
+        ('"Straße 1"@bad.example', ['"straße 1"@bad.example'], ['"strasse 1"@bad.example']),
+        ("STRAẞE-*@bad.example", ["straße-1@bad.example"], ["strasse-1@bad.example"]),
+        ("fi@", ["FI@a.example"], ["\ufb01@a.example"]),
         (
             "@bücher.example",
             ["a@BÜCHER.example", "a@xn--bcher-kva.example", "a@ä_.bücher.example"],

@@ -18,7 +18,7 @@ from turfmilter.stores.openmaildir import OpenMaildir, Place
 from turfmilter.stores.selection import Role, network_key
 from turfmilter.stores.summary import Summary
 
-VERSION = 1  # of the layout, and of what is read out of a file: an index of another one is made anew
+VERSION = 2  # of the layout, and of what is read out of a file: an index of another one is made anew
 
 SCHEMA = """
 CREATE TABLE held (
