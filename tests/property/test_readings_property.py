@@ -48,8 +48,8 @@ def quoted(text: str) -> str:
 
 
 def wrapped(text: str) -> str:
-    """`text` as Exchange wrapped it."""
-    return "IMCEASMTP-" + re.sub(r"[^A-Za-z0-9]", lambda special: f"+{ord(special[0]):02X}", text)
+    """`text` as Exchange wrapped it; what is not ASCII stays as it is, because it has no two digits."""
+    return "IMCEASMTP-" + re.sub(r"[^A-Za-z0-9\x80-\U0010ffff]", lambda special: f"+{ord(special[0]):02X}", text)
 
 
 # How a local part and a host become the local part of an address elsewhere.

@@ -10,6 +10,7 @@ from turfmilter.core.hosts import HostTable
 from turfmilter.core.ports import Clock
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Session
+from turfmilter.core.wrapped import match_sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Cap:
         return listed(entry)
 
     def _has_sender(self, table: SenderTable, session: Session, clock: Clock) -> bool:
-        entry = table.match(session.envelope.sender.mailbox, clock.today()) if session.envelope else None
-        return listed(entry)
+        return session.envelope is not None and listed(
+            match_sender(table, [session.envelope.sender.mailbox], clock.today())
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,10 @@ MACROS = {
     ),
     "{rcpt_addr}": Macro(
         (milter.M_ENVRCPT,),
-        "whether a recipient that hides another address is ours as the MTA reads it",
+        "whether a recipient that hides another address is ours, or exempt, as the MTA reads it",
         "the address that the MTA makes of the recipient, in lower case",
         "the same; case is kept for other hosts, and local users have no domain",
-        "a recipient that hides another address is never ours",
+        "a recipient that hides another address is never ours, and never exempt",
     ),
 }
 
