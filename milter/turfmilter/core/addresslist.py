@@ -20,24 +20,32 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)  # RF
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def read_list(value: str, fold: Fold) -> list[Mailbox] | None:
-    """The addresses of a field; None where it is not plainly a list of them, or holds none.
-
-    What is in quotes or comments is a name and nothing else, as long as they are closed.
-    """
+def read_list(value: str, fold: Fold) -> tuple[list[Mailbox], bool]:
+    """The addresses of a field, and True where it is plainly a list of them: then nobody sees others in it."""
     simple = _SIMPLE.fullmatch(value)
     if simple and ("<" in value) == value.endswith(">") and "=?" not in simple[1]:
         mailbox = fold(simple[1], simple[2])
-        return [mailbox] if _has_host(mailbox) else None
+        return [mailbox], _has_host(mailbox)
+    found: list[Mailbox] = []
     try:
-        found = [_element(part, fold) for part in spell(value).split(",;") if part.text]
+        elements = [part for part in spell(value).split(",;") if part.text]
     except Unreadable:
-        return None
-    return [mailbox for mailbox in found if mailbox] or None
+        return [], False
+    plain = [_take(part, fold, found) for part in elements]
+    return found, bool(found) and all(plain)
 
 
-def _element(part: Spelling, fold: Fold) -> Mailbox | None:
-    """The address in an element of the list, None where that is only a word.  Raises Unreadable."""
+def _take(part: Spelling, fold: Fold, found: list[Mailbox]) -> bool:
+    """Add the address in an element of the list to `found`; False where something else might be seen in it."""
+    try:
+        _element(part, fold, found)
+    except Unreadable:
+        return False
+    return True
+
+
+def _element(part: Spelling, fold: Fold, found: list[Mailbox]) -> None:
+    """One element: an address with or without a name, or only a word.  Raises Unreadable."""
     opening = part.find("<")
     colon = part.find(":")
     if 0 <= colon < opening or opening < 0 <= colon:  # the name of a group
@@ -46,21 +54,22 @@ def _element(part: Spelling, fold: Fold) -> Mailbox | None:
         opening = part.find("<")
     if opening < 0 and part.find("@") < 0:
         _require_name(part, fold)  # Smith, Bob <bob@isp.example>
-        return None
-    if opening < 0:
-        return _address(part, fold)
-    if part.text[-1] != ">" or not part.bare[-1]:
+    elif opening < 0:
+        _address(part, fold, found)
+    elif part.text[-1] != ">" or not part.bare[-1]:
         raise Unreadable("something behind the address")
-    mailbox = _address(part.part(opening + 1, len(part.text) - 1), fold)
-    _require_name(part.part(0, opening), fold, mailbox)
-    return mailbox
+    else:
+        mailbox = _address(part.part(opening + 1, len(part.text) - 1), fold, found)
+        _require_name(part.part(0, opening), fold, mailbox)
 
 
-def _address(spelling: Spelling, fold: Fold) -> Mailbox:
-    """The address, where a host may have its domain.  Raises Unreadable."""
+def _address(spelling: Spelling, fold: Fold, found: list[Mailbox]) -> Mailbox:
+    """The address, added to `found`.  Raises Unreadable where it is not the only one, or no host has its domain."""
     local, domain = address_of(spelling)
-    hides = "@" in local or any(sightings(local)) or _ENCODED_WORD.search(spelling.text)
     mailbox = fold(local, domain)
+    if domain:
+        found.append(mailbox)
+    hides = "@" in local or any(sightings(local)) or _ENCODED_WORD.search(spelling.text)
     # Around dots and the "@" RFC 5322 §4.4 allows blanks: not every program reads on behind them.
     if hides or not local or _CONTROL.search(local) or spelling.find(" \t\r\n") >= 0 or not _has_host(mailbox):
         raise Unreadable("no address that all read alike")

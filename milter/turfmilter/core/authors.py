@@ -62,10 +62,10 @@ class _Reader:
         self._characters -= len(value)
         if self._characters < 0:
             raise _TooMuch
-        mailboxes = read_list(value, self._fold)
-        self._plain.append(mailboxes is not None)
-        self._found |= dict.fromkeys(mailboxes or ())
-        for text in () if mailboxes else dict.fromkeys((value, _decoded(value))):
+        mailboxes, plain = read_list(value, self._fold)
+        self._plain.append(plain)
+        self._found |= dict.fromkeys(mailboxes)
+        for text in () if plain else dict.fromkeys((value, _decoded(value))):
             self._sight(text)
 
     def _sight(self, text: str) -> None:

@@ -34,13 +34,16 @@ def match_sender(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) 
     It is one that lists any of them or what SRS has wrapped in it; without one, the first exception.
     """
     first = None
-    for mailbox in mailboxes:
-        for layer in layers(mailbox):
-            entry = _match(table, layer, today)
-            if listed(entry):
-                return entry
-            first = first or entry
+    for _, entry in _decisions(table, mailboxes, today):
+        if listed(entry):
+            return entry
+        first = first or entry
     return first
+
+
+def listed_ones(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> list[Mailbox]:
+    """What `table` lists of a sender that can be read as any of `mailboxes`: addresses without tags."""
+    return [untagged(one) or one for one, entry in _decisions(table, mailboxes, today) if listed(entry)]
 
 
 def layers(mailbox: Mailbox) -> Iterator[Mailbox]:
@@ -79,6 +82,10 @@ def pattern_of(mailbox: Mailbox) -> str | None:
         return None
     kept = local[: min(ends)]
     return f"{kept}*@{mailbox.domain}" if re.search("[a-z]{2}", kept) else ""
+
+
+def _decisions(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> Iterator[tuple[Mailbox, Entry | None]]:
+    return ((layer, _match(table, layer, today)) for mailbox in mailboxes for layer in layers(mailbox))
 
 
 def _match(table: SenderTable, mailbox: Mailbox, today: date) -> Entry | None:
