@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from rig.steps import steps
 from turfmilter.core.authors import Authors, read_authors
 from turfmilter.core.mailbox import Mailbox
 
@@ -282,8 +285,39 @@ MONSTERS = {
 
 
 @pytest.mark.parametrize(("value", "readable"), MONSTERS.values(), ids=MONSTERS)
-def test_a_monster_is_read_in_bounded_time(value: str, readable: bool) -> None:
+def test_a_monster_is_read_like_any_other_field(value: str, readable: bool) -> None:
     assert found(value) == ([BOB] if readable else [])
+
+
+GROWING: dict[str, Callable[[int], str]] = {
+    "addresses": lambda size: f"{BOB}, " * (size // 19),
+    "quoted name": lambda size: '"' + "(" * size + f'" <{BOB}>',
+    "comments": lambda size: "(" * (size // 2) + ")" * (size // 2) + BOB,
+    "open comments": lambda size: "(" * size + BOB,
+    "pairs of angles": lambda size: f"<{BOB}>" * (size // 19),
+    "groups": lambda size: f"g:{BOB};" * (size // 20),
+    "words": lambda size: "x " * (size // 2) + BOB,
+    "routes": lambda size: "<" + "@a:" * (size // 3) + f"{BOB}>",
+    "open angles": lambda size: "<" * size,
+    "quotes": lambda size: '"' * size,
+    "brackets": lambda size: "@[" * (size // 2),
+    "ats": lambda size: "@" * size,
+    "bangs": lambda size: "a.b!" * (size // 4),
+    "percent signs": lambda size: "a%" * (size // 2) + BOB,
+    "encoded words": lambda size: "=?utf-8?q?bob=40there.example?= " * (size // 32),
+    "a name of addresses": lambda size: "a@b.c " * (size // 6) + f"<{BOB}>",
+    "international names": lambda size: "a@ü.example, " * (size // 13),
+}
+
+
+@pytest.mark.parametrize("make", GROWING.values(), ids=GROWING)
+def test_reading_costs_no_more_than_the_length_of_the_field(make: Callable[[int], str]) -> None:
+    assert cost(make(4000)) < 12 * cost(make(500))
+
+
+def cost(value: str) -> int:
+    """The steps of reading one field."""
+    return steps(lambda: read_authors([value]))
 
 
 FLOODS = {

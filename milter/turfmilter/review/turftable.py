@@ -117,7 +117,8 @@ class TurfTable:
 def exceptions_for(place: Place, table: SenderTable, today: date) -> tuple[list[str], list[str]]:
     """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
 
-    The second list says why there is none for an address that is another one in the next message.  Raises NotEdited when there is none for one of them; NotAFile, FileNotFoundError and OSError.
+    The second list says why there is none for an address that is another one in the next message.
+    Raises NotEdited when there can be none for one of them; NotAFile, FileNotFoundError and OSError.
     """
     with place.maildir.open(place.file) as file:
         summary = summarise(file, place.file.id)
