@@ -13,6 +13,8 @@ from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_o
 
 # RFC 5321 atext without the routing characters "%" and "!", and letters beyond ASCII (RFC 6531).
 _PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]*[\w-])\.?>?")
+# Sendmail names local users without a domain, and Postfix keeps literals: these hide nothing either.
+_AS_PLAIN = re.compile(r"[A-Za-z0-9._+-]+(?:@\[[A-Za-z0-9.:]+\])?")
 # Exchange wrapped foreign addresses so: IMCEASMTP-user+40dom@local (Q237927, Q264330).
 _IMCEA = re.compile(r"imcea[a-z0-9]*[- ](.+)", re.IGNORECASE | re.DOTALL)
 _PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
@@ -74,6 +76,12 @@ def read_senders(text: str) -> tuple[Mailbox, ...]:
     views = dict.fromkeys((*ends, *(_BLANKS.sub(".", end) for end in ends)))
     seen = (mailbox_of(local, domain) for view in views for local, domain in sightings(view))
     return tuple(dict.fromkeys((first, *readings.mailboxes, *seen)))
+
+
+def read_resolved(text: str) -> Mailbox | None:
+    """The address that the MTA's {rcpt_addr} names; None where it is not known, or may itself mean another one."""
+    readings = _read(text)
+    return readings.mailboxes[0] if readings.plain or _AS_PLAIN.fullmatch(text) else None
 
 
 def _read(text: str) -> Readings:

@@ -59,7 +59,7 @@ def _beside_signs(text: str) -> Iterator[tuple[str, str]]:
 def _joined(backwards: str, found: list[str], *, dotted: bool) -> Iterator[tuple[str, str]]:
     """user@dom and user%dom: the domains that may have been meant, and what is in front of them."""
     for domain in dict.fromkeys(domain.replace(" ", "").strip(_AROUND_DOMAINS) for domain in found):
-        if dotted and "." not in domain:
+        if not domain or (dotted and "." not in domain):
             continue
         for run in (_WORD, _CHAIN):
             yield from ((local, domain) for local in _bare(_run(run, backwards)[::-1]))

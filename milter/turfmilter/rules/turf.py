@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.ports import Clock
-from turfmilter.core.readings import read, read_senders
+from turfmilter.core.readings import read, read_resolved, read_senders
 from turfmilter.core.rule import Rule
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Recipient, Session
 from turfmilter.core.wrapped import match_sender
-
-# Sendmail names local users without a domain, and Postfix keeps literals: these hide nothing either.
-_AS_PLAIN = re.compile(r"[A-Za-z0-9._+-]+(?:@\[[A-Za-z0-9.:]+\])?")
 
 
 @dataclass(frozen=True)
@@ -89,14 +85,8 @@ class Exempt:
         readings = read(recipient.text)
         if readings.plain:
             return self._holds(readings.mailboxes[0])
-        resolved = _delivered_to(recipient.resolved)
+        resolved = read_resolved(recipient.resolved)
         return bool(readings) and resolved is not None and all(map(self._holds, (resolved, *readings.mailboxes)))
 
     def _holds(self, mailbox: Mailbox) -> bool:
         return listed(self.table.match(mailbox, self.clock.today()))
-
-
-def _delivered_to(resolved: str) -> Mailbox | None:
-    """The address that {rcpt_addr} names; None where it may itself mean another one, or is not known."""
-    readings = read(resolved)
-    return readings.mailboxes[0] if readings.plain or _AS_PLAIN.fullmatch(resolved) else None
