@@ -17,6 +17,9 @@ _SIMPLE = re.compile(
     r"(?:[^<>\"(),:;@%!\\\[\]\uff20\ufe6b\uff05\ufe6a\uff01\ufe57]*<)?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]+)>?"
 )
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)  # RFC 2047 §2
+_BESIDE_A_SIGN = re.compile(r"[@%!]=\?|\?=[@%!]")  # an encoded word there may make an address
+# Quoted strings and comments, and an escape outside of them, where RFC 5322 has none.
+_ESCAPING = re.compile(r'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|\\', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -32,7 +35,8 @@ def read_list(value: str, fold: Fold) -> tuple[list[Mailbox], bool]:
     except Unreadable:
         return [], False
     plain = [_take(part, fold, found) for part in elements]
-    return found, bool(found) and all(plain)
+    escaped = any(piece[0] == "\\" for piece in _ESCAPING.finditer(value))
+    return found, bool(found) and all(plain) and not escaped
 
 
 def _take(part: Spelling, fold: Fold, found: list[Mailbox]) -> bool:
@@ -79,9 +83,9 @@ def _address(spelling: Spelling, fold: Fold, found: list[Mailbox]) -> Mailbox:
 def _require_name(spelling: Spelling, fold: Fold, mailbox: Mailbox | None = None) -> None:
     """Raises Unreadable where a phrase, apart from what is quoted in it, can be read as another address."""
     bare = "".join(char if bare else "\0" for char, bare in zip(spelling.text, spelling.bare, strict=True))
-    if mailbox is None and "@" in spelling.text:
+    if (mailbox is None and "@" in spelling.text) or _BESIDE_A_SIGN.search(bare):
         raise Unreadable("an address in a name")
-    seen = sightings(_ENCODED_WORD.sub("", bare))
+    seen = sightings(_ENCODED_WORD.sub("x", bare))
     if any(fold(local.strip(DECORATION), domain) != mailbox for local, domain in seen):
         raise Unreadable("another address in a name")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from turfmilter.core.addresslist import read_list
-from turfmilter.core.header import decode_words
+from turfmilter.core.header import decode_text
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.sightings import sightings, signs
 from turfmilter.core.spelling import mailbox_of
@@ -65,8 +65,9 @@ class _Reader:
         mailboxes, plain = read_list(value, self._fold)
         self._plain.append(plain)
         self._found |= dict.fromkeys(mailboxes)
-        for text in () if plain else dict.fromkeys((value, _decoded(value))):
-            self._sight(text)
+        if not plain:
+            for text in dict.fromkeys((value, decode_text(value))):  # some programs decode first (RFC 2047)
+                self._sight(text)
 
     def _sight(self, text: str) -> None:
         self._signs -= signs(text)
@@ -81,8 +82,3 @@ class _Reader:
             if self._labels < 0:
                 raise _TooMuch
         return mailbox_of(local, domain)
-
-
-def _decoded(value: str) -> str:
-    """`value` with its encoded words decoded (RFC 2047), as programs show it that look no closer."""
-    return decode_words(value.encode("utf-8", "surrogateescape"), most=_MOST)

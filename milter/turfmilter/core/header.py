@@ -64,12 +64,13 @@ def read_header(readline: Callable[[int], bytes], most: int) -> Header:
     return _header(fields, complete=False)
 
 
-def decode_words(value: bytes, most: int = _LONGEST) -> str:
-    """The text of a value with its encoded words decoded (RFC 2047); one that cannot be stays as it is.
+def decode_words(value: bytes) -> str:
+    """The text of a value with its encoded words decoded (RFC 2047); one that cannot be stays as it is."""
+    return decode_text(value[:_LONGEST].decode("utf-8", "surrogateescape"))
 
-    `most` are the bytes that are read.
-    """
-    raw = value[:most].decode("utf-8", "surrogateescape")
+
+def decode_text(raw: str) -> str:
+    """The same of a value that is text already, however long it is."""
     if "=?" not in raw:
         return raw
     pieces: list[tuple[str, bytes] | str] = []
