@@ -113,7 +113,17 @@ def test_the_list_can_be_any_other(host: Mailhost) -> None:
     assert [held.recipients for held in host.filters["own-list"].held()] == [["postmaster", "boss@desk.rig.test"]]
 
 
-@pytest.mark.parametrize("hidden", ["<postmaster%evil.test@rig.test>", '<"postmaster@rig.test"@rig.test>'])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<postmaster%evil.test@rig.test>",
+        '<"postmaster@rig.test"@rig.test>',
+        '<"postmaster @rig.test">',
+        '<"postmaster "@rig.test>',
+        "<postmaster\uff20rig.test>",
+        "<\uff50ostmaster@rig.test>",
+    ],
+)
 def test_nobody_is_exempt_by_what_his_address_hides(host: Mailhost, hidden: str) -> None:
     host.send(hidden, sender="<x@turf.test>", source="127.0.0.1")
     assert host.reached() == []

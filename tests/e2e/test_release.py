@@ -141,7 +141,8 @@ def in_turf(config: Path, *arguments: str) -> str:
 
 
 def test_a_next_hop_that_is_away_is_said_and_loses_nothing(host: Mailhost, config: Path) -> None:
-    host.send("<bob@rig.test>", sender="<anna@turf.test>")
+    # Not anna: the daemon may still have the table with the exception of the test before.
+    host.send("<bob@rig.test>", sender="<ben@turf.test>")
     (held,) = host.filter.held()
     config.write_text(config.read_text().replace("[release]\nport = ", "[release]\nport = 1 #"))
     assert released(config, held["X-Quarantine-ID"], status=1) == []

@@ -196,8 +196,27 @@ def test_such_a_spelling_does_no_harm_when_nobody_is_exempt(filters: Filters) ->
 def test_such_a_spelling_of_an_exempt_recipient_does_no_harm(filters: Filters) -> None:
     turf = filters(HELD)
     with turf.session() as client:
-        told = client.message("<spam@turf.test>", ["<a@rig.test>", "<postmaster(us)@rig.test>"])
-    assert (str(told.end), told.changes.delrcpt) == ("accept", ["<a@rig.test>"])
+        client.mail("<spam@turf.test>")
+        client.rcpt("<a@rig.test>")
+        client.rcpt("<postmaster(us)@rig.test>", macros={"rcpt_addr": "postmaster@rig.test"})
+        client.data()
+        client.eoh()
+        told = client.eom()
+    assert (str(told), told.changes.delrcpt) == ("accept", ["<a@rig.test>"])
+
+
+@pytest.mark.parametrize("resolved", ['"postmaster "@rig.test', "alice@rig.test", '"postmaster @rig.test"@rig.test'])
+def test_such_a_spelling_is_held_where_the_mta_delivers_to_somebody_else(filters: Filters, resolved: str) -> None:
+    turf = filters(HELD)
+    with turf.session() as client:
+        client.mail("<spam@turf.test>")
+        client.rcpt('<"postmaster @rig.test">', macros={"rcpt_addr": resolved})
+        client.rcpt("<postmaster(us)@rig.test>", macros={"rcpt_addr": resolved})
+        client.data()
+        client.eoh()
+        assert str(client.eom()) == "discard"
+    (held,) = turf.held()
+    assert held.slip.recipients == ('"postmaster @rig.test"', "postmaster(us)@rig.test")
 
 
 @pytest.mark.parametrize("settings", [HELD, DISCARDED])

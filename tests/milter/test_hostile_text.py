@@ -274,7 +274,8 @@ def test_ten_megabytes_of_anything_are_kept_as_they_came(filters: Filters) -> No
         ("<a@out.test>", "<" + "%" * 65_000 + "@rig.test>", (b"X", b"x")),
         ("<a@out.test>", "<" + "(" * 65_000 + "@rig.test>", (b"X", b"x")),
         ("<a@out.test>", "<b@rig.test>", (b"X" * 65_000, b"x")),
-        ("<a@out.test>", "<b@rig.test>", (b"From", b"x@" * 32_000)),
+        ("<a@out.test>", "<b@rig.test>", (b"From", b"x" * 65_000 + b"@out.test")),
+        ("<a@out.test>", "<b@rig.test>", (b"From", b'"' + b"x@" * 2_000)),
     ],
 )
 def test_lines_as_long_as_a_frame_are_read(
@@ -286,6 +287,19 @@ def test_lines_as_long_as_a_frame_are_read(
         assert str(told.end) in ("accept", REFUSED)
         assert str(client.message("<spam@turf.test>", ["<b@rig.test>"]).end) == "discard"
     assert len(verdicts(turf)) == 2
+
+
+@pytest.mark.parametrize(
+    "author",
+    [b"x@" * 32_000, b"x@a.test " * 6_000, ", ".join(f"x@{chr(0x4E00 + i)}.test" for i in range(1001)).encode()],
+)
+def test_authors_that_are_too_many_to_be_read_stay_with_the_sender(filters: Filters, author: bytes) -> None:
+    turf = filters(HELD, log="text")
+    with turf.session() as client:
+        told = client.message("<a@out.test>", ["<b@rig.test>"], [(b"From", author)])
+        assert str(told.end) == "451 4.3.0 temporary error in the mail filter, try again later"
+        listed = client.message("<a@out.test>", ["<b@rig.test>"], [(b"From", b"x@turf.test"), (b"From", author)])
+        assert str(listed.end) == "discard"
 
 
 def test_a_thousand_recipients_are_all_named(filters: Filters) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.mailbox import Mailbox, fold_domain
-from turfmilter.core.readings import read, read_sender
+from turfmilter.core.readings import read, read_sender, read_senders
 from turfmilter.core.spelling import Unreadable, spell
 
 THERE, OURS = "there.example", "ours.example"
@@ -48,8 +48,8 @@ def quoted(text: str) -> str:
 
 
 def wrapped(text: str) -> str:
-    """`text` as Exchange wrapped it."""
-    return "IMCEASMTP-" + re.sub(r"[^A-Za-z0-9]", lambda special: f"+{ord(special[0]):02X}", text)
+    """`text` as Exchange wrapped it; what is not ASCII stays as it is, because it has no two digits."""
+    return "IMCEASMTP-" + re.sub(r"[^A-Za-z0-9\x80-\U0010ffff]", lambda special: f"+{ord(special[0]):02X}", text)
 
 
 # How a local part and a host become the local part of an address elsewhere.
@@ -150,6 +150,20 @@ def test_authors_are_always_read(fields: list[str]) -> None:
 @given(st.lists(TEXTS, max_size=4), TEXTS)
 def test_a_further_field_hides_no_author(fields: list[str], further: str) -> None:
     assert set(read_authors(fields).mailboxes) <= set(read_authors([*fields, further]).mailboxes)
+
+
+@given(TEXTS, TEXTS, st.sampled_from([" ", "<", ">", ",", "(", '"', "[", ":", "\t"]))
+def test_nothing_around_an_author_hides_it_from_who_does_not_see_a_plain_list(
+    before: str, after: str, between: str
+) -> None:
+    authors = read_authors([f"{before}{between}x@{THERE}{between}{after}"])
+    hidden = Mailbox("x", THERE) not in authors.mailboxes
+    assert not (hidden and authors.complete and not authors.readable)
+
+
+@given(TEXTS, TEXTS)
+def test_nothing_around_a_sender_hides_its_domain(before: str, after: str) -> None:
+    assert THERE in {mailbox.domain for mailbox in read_senders(f"<{before} x@{THERE} {after}>")}
 
 
 ADDRESSES = st.sampled_from(

@@ -531,6 +531,20 @@ WARNINGS = {
     'deny = ["192.0.2.1", "192.0.2.1"]': 'listener.office.connect.deny[1]: "192.0.2.1": a duplicate of "192.0.2.1"'
     " (listener.office.connect.deny[0])",
     '[turf]\nreply = "554 5.7.1 refused"': 'turf.reply: never heard, because turf.answer is "accept"',
+    '[relay]\nauthenticated = ["alice", "@corp"]': 'relay.authenticated[1]: "@corp": never matches: accounts are whole'
+    ' names, without patterns; list them, "alice@corp"',
+    '[relay]\nauthenticated = ["*@staff"]': 'relay.authenticated[0]: "*@staff": never matches: accounts are whole'
+    ' names, without patterns; list them, "alice@staff"',
+    '[relay]\nauthenticated = ["news*"]': 'relay.authenticated[0]: "news*": never matches: accounts are whole names,'
+    ' without patterns; list them, "alice"',
+    '[relay]\nauthenticated = ["alice@"]': 'relay.authenticated[0]: "alice@": never matches: a realm must follow the @;'
+    ' "alice" is that account in every realm',
+    '[relay]\nauthenticated = ["!alice"]': 'relay.authenticated[0]: "!alice": never matches: an account has no'
+    " exception; list those that are meant",
+    '[relay]\nauthenticated = ["file:accounts"]': 'relay.authenticated[0]: "file:accounts": never matches: accounts'
+    " come from no file; list their names here",
+    '[[cap]]\nauthenticated = ["@corp"]\nmessage_size = 9': 'cap[0].authenticated[0]: "@corp": never matches: accounts'
+    ' are whole names, without patterns; list them, "alice@corp"',
     '[relay]\nalways = ["com"]': 'relay.always[0]: "com": a single label: everything below ".com" matches;'
     " =com matches that name alone",
 }

@@ -134,4 +134,5 @@ def test_a_mailbox_is_shown(mailbox: Mailbox, text: str) -> None:
 
 
 def test_local_parts_are_folded_like_those_of_tables() -> None:
-    assert mailbox_of("Straße", "OURS.example") == mailbox_of("STRASSE", "ours.example.")
+    assert mailbox_of("Straße", "OURS.example") == mailbox_of("straße", "ours.example.")
+    assert mailbox_of("Straße", "ours.example") != mailbox_of("strasse", "ours.example")

@@ -39,7 +39,17 @@ def test_it_is_one_with_a_comma_that_parts_addresses(text: str, found: bool) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["," * 60_000, '"' * 60_001 + ",", '","' * 20_000, "<" + "@a," * 20_000, ("a" * 30_000 + ",") * 2]
+    ("part", "end", "found"),
+    [
+        (",", "", True),
+        ('"', '",', True),
+        ('","', "", False),
+        ("<@a,", "", True),
+        ("a", ",a", True),
+        ('","', ",", True),
+    ],
 )
-def test_a_monster_is_looked_at_in_bounded_time(text: str) -> None:
-    UnrefusableRecipient().at_rcpt(Session(Connection()), Recipient(text))
+def test_a_monster_is_judged_like_any_other(part: str, end: str, found: bool) -> None:
+    """It is so long that this would not end if the work grew faster than the length."""
+    for number in (1, 3, 1_000_001):
+        assert bool(UnrefusableRecipient().at_rcpt(Session(Connection()), Recipient(part * number + end))) is found

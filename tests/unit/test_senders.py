@@ -23,7 +23,7 @@ def table(*lines: str) -> SenderTable:
 def matched(senders: SenderTable, address: str, today: date = TODAY) -> str | None:
     """The text of the entry that decides about an address; "" is the empty sender."""
     local, _, domain = address.rpartition("@") if "@" in address else (address, "", "")
-    entry = senders.match(Mailbox(local.casefold(), fold_domain(domain)), today)
+    entry = senders.match(Mailbox(local.lower(), fold_domain(domain)), today)
     return entry.text if entry else None
 
 

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import FrameType
@@ -14,10 +15,13 @@ from types import FrameType
 import pytest
 
 from rig.desk import SLIP, Desk
+from turfmilter.core.authors import read_authors
 from turfmilter.core.entries import Entries, table_file
+from turfmilter.core.entry import listed
+from turfmilter.core.pattern import Address, Domain
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.tablefile import parse_line
-from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, exceptions_for, meaning
+from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, exceptions_for, meaning
 from turfmilter.stores.openmaildir import Place
 
 TODAY = date(2026, 11, 22)
@@ -175,7 +179,8 @@ def test_edits_at_the_same_time_are_all_made(table: TurfTable) -> None:
     [
         ("anna@evil.example", "!anna@evil.example"),
         ('"a b"@evil.example', '!"a b"@evil.example'),
-        ('"@com why="@evil.example', '!"@com why="@evil.example'),
+        ('"com why="@evil.example', '!"com why="@evil.example'),
+        ("Anna <anna@evil.example>", "!anna@evil.example"),
         ('"#x"@evil.example', '!"#x"@evil.example'),
         ('"a # b"@evil.example', '!"a # b"@evil.example'),
         ('"a\\"b"@evil.example', '!"a\\"b"@evil.example'),
@@ -192,7 +197,7 @@ def test_an_exception_is_for_one_address_whatever_its_author_made_of_it(
     desk = Desk(tmp_path / "quarantine")
     with desk.maildir:
         file = desk.hold(SLIP, f"From: {author}\r\n\r\nhello\r\n".encode())
-        assert exceptions_for(Place(desk.maildir, file), table, TODAY) == [exception]
+        assert exceptions_for(Place(desk.maildir, file), table, TODAY) == ([exception], [])
     path = tmp_path / "turf.table"
     path.write_text("@evil.example\n")
     added, _ = TurfTable(path, "ada").add(exception, TODAY)
@@ -200,6 +205,90 @@ def test_an_exception_is_for_one_address_whatever_its_author_made_of_it(
     assert path.read_text() == f"@evil.example\n{exception} by=ada # 2026-11-22\n"
     both = SenderTable([table_file("turf.table", path.read_text())])
     assert ([entry.text for entry in both], both.problems) == (["@evil.example", exception], [])
+
+
+def exceptions(directory: Path, sender: str, author: str, *listed: str) -> tuple[list[str], list[str]]:
+    """The exceptions for a message by `sender` and `author`, and why there are no more."""
+    table = SenderTable([table_file("turf.table", "\n".join(listed))])
+    desk = Desk(directory / "quarantine")
+    with desk.maildir:
+        file = desk.hold(replace(SLIP, sender=sender), f"From: {author}\r\n\r\nhello\r\n".encode())
+        return exceptions_for(Place(desk.maildir, file), table, TODAY)
+
+
+def test_where_an_author_can_be_read_in_several_ways_each_gets_an_exception(tmp_path: Path) -> None:
+    entries, doubts = exceptions(tmp_path, "", '"@com why="@evil.example', "@evil.example")
+    assert entries[0] == '!"@com why="@evil.example'
+    table = SenderTable([table_file("turf.table", "\n".join(["@evil.example", *entries]))])
+    authors = read_authors(['"@com why="@evil.example']).mailboxes
+    assert [author for author in authors if listed(table.match(author, TODAY))] == []
+    assert {type(entry.pattern) for entry in table} == {Domain, Address}
+    assert doubts == []
+
+
+NUMBERED = "news-17-4711815@lists.example"
+
+
+@pytest.mark.parametrize(
+    ("sender", "entry", "allowed", "offered"),
+    [
+        ("prvs=1234abcdef=anna@isp.example", "@isp.example", "!anna@isp.example", ""),
+        ("btv1==1234abcdef0==Anna@isp.example", "@isp.example", "!anna@isp.example", ""),
+        ("SRS0=HHHH=TT=isp.example=anna@forwarder.example", "@isp.example", "!anna@isp.example", ""),
+        ("SRS1=HH=f.example==HH=TT=isp.example=anna@g.example", "@isp.example", "!anna@isp.example", ""),
+        (NUMBERED, "@lists.example", "", "turfctl turf add '!news-17-*@lists.example'"),
+        ("news-anna=example.org@lists.example", "@lists.example", "", "turfctl turf add '!news-*@lists.example'"),
+        ("prvs=1234abcdef=" + NUMBERED, "@lists.example", "", "turfctl turf add '!news-17-*@lists.example'"),
+        (
+            "SRS0=HHHH=TT=isp.example=anna@forwarder.example",
+            "@forwarder.example",
+            "",
+            "turfctl turf add '!srs0=*=isp.example=anna@forwarder.example'",
+        ),
+        (
+            "0102018f3a2b9c1d-aa-000000@big.example",
+            "@big.example",
+            "",
+            "turfctl turf add '!=@big.example', which matches every address of the domain",
+        ),
+        ("anna+shop@isp.example", "@isp.example", "!anna+shop@isp.example", ""),
+    ],
+)
+def test_the_exception_for_a_sender_is_one_that_matches_its_next_message(
+    tmp_path: Path, sender: str, entry: str, allowed: str, offered: str
+) -> None:
+    entries, doubts = exceptions(tmp_path, sender, "ok@fine.example", entry)
+    assert entries == [allowed][: bool(allowed)]
+    assert [doubt.endswith(offered) for doubt in doubts] == [True][: bool(offered)]
+
+
+def test_an_exception_for_the_author_is_added_all_the_same(tmp_path: Path) -> None:
+    entries, doubts = exceptions(tmp_path, NUMBERED, "News <news@lists.example>", "@lists.example")
+    assert (entries, len(doubts)) == (["!news@lists.example"], 1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "doubt"),
+    [
+        (
+            "!prvs=1234abcdef=anna@isp.example",
+            "prvs=1234abcdef=anna@isp.example: BATV has added a tag, which soon is another one;"
+            " what matches it each time is added with: turfctl turf add '!anna@isp.example'",
+        ),
+        (
+            NUMBERED + " why=x",
+            f"{NUMBERED} looks like an address that is another one in each message (VERP, SRS);"
+            " what matches it each time is added with: turfctl turf add 'news-17-*@lists.example'",
+        ),
+        ("!news-*@lists.example", ""),
+        ("anna@isp.example", ""),
+        ("@isp.example", ""),
+        ("<>", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_an_entry_that_matches_one_message_only_is_doubted(entry: str, doubt: str) -> None:
+    assert doubts(entry) == [doubt][: bool(doubt)]
 
 
 @pytest.mark.parametrize("author", ['"a\x1bb"@evil.example', '"a\u202eb"@evil.example'])

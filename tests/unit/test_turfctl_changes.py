@@ -165,6 +165,46 @@ def test_the_filters_own_user_cannot_edit_the_table(quarantine: Path, config: Pa
     assert table.read_text() == TABLE
 
 
+def test_an_entry_for_one_message_is_added_with_a_warning(config: Path, table: Path) -> None:
+    added = in_turf(config, "add", "--yes", "!news-anna=example.org@spam.example")
+    assert added.returncode == 0
+    assert added.stderr.endswith("is added with: turfctl turf add '!news-*@spam.example'\n")
+    assert "!news-anna=example.org@spam.example" in table.read_text()
+    assert in_turf(config, "add", "--yes", "!news-*@spam.example").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("sender", "verdict"),
+    [
+        ("prvs=1234abcdef=anna@spam.example", "not listed"),
+        ("prvs=1234abcdef=bob@spam.example", "listed"),
+        ("SRS0=HHHH=TT=spam.example=bob@forwarder.example", "listed"),
+        ("SRS0=HHHH=TT=spam.example=anna@forwarder.example", "not listed"),
+        ("<;bob%spam.example>", "listed"),
+        ("bob@fine.example", "not listed"),
+    ],
+)
+def test_a_wrapped_sender_is_checked_as_the_rule_does(config: Path, table: Path, sender: str, verdict: str) -> None:
+    table.write_text(TABLE + "!anna@spam.example\n")
+    (checked,) = json.loads(in_turf(config, "check", "--json", sender).stdout)
+    assert checked["verdict"] == verdict
+
+
+def test_a_sender_that_is_another_one_in_each_message_is_released_without_an_exception(
+    config: Path, quarantine: Path, table: Path
+) -> None:
+    first = hold(quarantine, sender="news-17-4711815@spam.example")
+    second = hold(quarantine, sender="prvs=1234abcdef=anna@spam.example")
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", first, second)
+    assert done.returncode == 1
+    assert f"{first}: released, but no exception was added: news-17-4711815@spam.example looks like" in done.stderr
+    assert "turfctl turf add '!news-17-*@spam.example'\n" in done.stderr
+    assert [line.split()[0] for line in table.read_text().splitlines()[2:]] == ["!anna@spam.example"]
+    assert len(hop.messages) == 2
+
+
 LISTENERS = """
 [listener.mx]
 port = 25

@@ -92,14 +92,16 @@ class _Releasing:
         try:
             with message(place) as (_, slip):
                 listener = listener_of(slip, self._config) if slip else ""
-            entries = exceptions_for(place, self._config.at(listener).turf.tables, today())
+            entries, doubts = exceptions_for(place, self._config.at(listener).turf.tables, today())
         except (NotEdited, NotAFile, FileNotFoundError) as error:
             why = str(error) if isinstance(error, NotEdited) else escape(str(error))
             self._fail(place, f"released, but no exception was added: {why}")
             return
         for entry in entries:
             allowing.allow(listener, entry, f"released {place.file.id}")
-        if not entries:
+        for doubt in doubts:
+            self._fail(place, f"released, but no exception was added: {doubt}")
+        if not entries and not doubts:
             self._fail(place, "released, but no exception was added: neither sender nor authors are listed now")
 
     def _fail(self, place: Place, why: str) -> None:

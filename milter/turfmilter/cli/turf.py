@@ -20,9 +20,9 @@ from turfmilter.config.turffiles import every_turf_file, turf_files
 from turfmilter.core.addressed import bare
 from turfmilter.core.entry import Entry, listed
 from turfmilter.core.escape import escape
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import read_sender
-from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, meaning
+from turfmilter.core.readings import read_senders
+from turfmilter.core.wrapped import match_sender
+from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
 _SPAN = re.compile(r"(\d{1,5})([dw])", re.ASCII)
@@ -73,6 +73,8 @@ def add(
     edited = TurfTable(_file(started.path, chosen), started.by.login)
     try:
         edited.require_addable(entry, today(), expires=expires, why=why)
+        for doubt in doubts(entry):
+            click.echo(f"turfctl: warning: {escape(doubt)}", err=True)
         _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
@@ -119,8 +121,8 @@ def list_entries(started: Started, text: str, as_json: bool) -> None:
 @click.pass_obj
 def check(started: Started, sender: str, as_json: bool) -> None:
     """Say which entry decides about the address SENDER, at every listener; "<>" is the empty sender."""
-    mailbox, config = read_sender(sender), load(started.path)
-    rows = [_decision(config, name, mailbox) for name in ("", *config.listener)]
+    config = load(started.path)
+    rows = [_decision(config, name, sender) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
     table(rows, columns, as_json=as_json)
 
@@ -155,12 +157,12 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
     return add
 
 
-def _decision(config: Config, name: str, mailbox: Mailbox) -> dict[str, object]:
-    view = config.at(name)
-    entry = view.turf.tables.match(mailbox, today())
+def _decision(config: Config, name: str, sender: str) -> dict[str, object]:
+    mailboxes = read_senders(sender)
+    entry = match_sender(config.at(name).turf.tables, mailboxes, today())
     verdict = "listed" if listed(entry) else "not listed"
     said = {"entry": entry.text, "where": str(entry.where)} if entry else {"entry": "", "where": ""}
-    return {"listener": name or "(all others)", "sender": f"<{bare(str(mailbox))}>", "verdict": verdict, **said}
+    return {"listener": name or "(all others)", "sender": f"<{bare(str(mailboxes[0]))}>", "verdict": verdict, **said}
 
 
 def _entries(config: Config, text: str) -> list[Entry]:

@@ -21,6 +21,7 @@ E = TypeVar("E", bound=Enum)
 
 _TOKEN = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")  # RFC 2045 §5.1
 _MAKE_A_USER = "systemd-sysusers contrib/systemd/sysusers.conf makes the user turfmilter"
+_SOURCE = re.compile(r"(?:file|postfix|sendmail|hash|lmdb|regexp|pcre):|[/.]{1,2}/?\w+/")
 _SPELLINGS = {
     **dict.fromkeys(("yes", "on", "true", "1"), "true"),
     **dict.fromkeys(("no", "off", "false", "0"), "false"),
@@ -89,7 +90,7 @@ class Several(Each[T]):
 
 
 class Accounts(Kind[bool | frozenset[str]]):
-    """Which authenticated clients: all, none or those listed, case folded."""
+    """Which authenticated clients: all, none or those listed, in lower case (RFC 8265 §3.3)."""
 
     words = '`true`, `false` or a list of accounts, such as `["alice", "bob@example.org"]`'
 
@@ -99,10 +100,27 @@ class Accounts(Kind[bool | frozenset[str]]):
         accounts = set()
         for item in given.items():
             if isinstance(item.value, str) and item.value.strip():
-                accounts.add(item.value.strip().casefold())
+                account = item.value.strip()
+                if never := _never_an_account(account):
+                    given.notes.warning(f"{item.key}: {quoted(account)}: {never}")
+                accounts.add(account.lower())
             else:
                 given.notes.problem(item.key, f'{described(item.value)} is not an account; write it as text: "alice"')
         return frozenset(accounts)
+
+
+def _never_an_account(name: str) -> str:
+    """Why no account is called `name`, and what was probably meant; "" when one may be."""
+    user, at, realm = name.partition("@")
+    if _SOURCE.match(name):
+        return "never matches: accounts come from no file; list their names here"
+    if name.startswith("!"):
+        return "never matches: an account has no exception; list those that are meant"
+    if "*" in name or (at and not user):
+        return f"never matches: accounts are whole names, without patterns; list them, {quoted(f'alice{at}{realm}')}"
+    if at and not realm:
+        return f"never matches: a realm must follow the @; {quoted(user)} is that account in every realm"
+    return ""
 
 
 def _means_a_flag(value: object) -> bool:

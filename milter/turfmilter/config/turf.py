@@ -66,6 +66,7 @@ class TurfConfig:
     unreadable_author: Mode = setting(
         Choice(Mode),
         "trial",
-        "What happens to a message whose From: cannot be read, so that no entry could match it.",
+        "What happens to a message whose From: is not plainly a list of addresses: some programs may show"
+        " another author than those that were compared.",
         example="enforce",
     )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from turfmilter.core.addresslist import read_list
+from turfmilter.core.header import decode_text
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell, spell_open
+from turfmilter.core.sightings import sightings, signs
+from turfmilter.core.spelling import mailbox_of
 
-_SIMPLE = re.compile(r"(?:[^<>\"(),:;@\\\[\]]*<)?([\w.!#$%&'*+/=?^`{|}~-]+)@([\w.-]+)>?")
-
-_MOST = 131_072  # characters of all From: fields: more than any program writes, and reading holds the MTA up
+# What is read of all From: fields together, more than any program writes: reading holds the MTA up.
+_MOST = 131_072  # characters
+_MOST_LABELS = 1000  # labels of international domains: IDNA takes up to 0.1 ms for each
+_MOST_SIGNS = 5000  # places in fields that are no plain lists where an address might be
 
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """All addresses of all From: fields; `readable` is False when a field, or all of them, named none.
+    """All addresses that anybody may see in the From: fields.
 
-    `complete` is False when there was more than anybody would read.
+    `readable` is False when a field is not plainly a list of addresses, or when there is none.
+    `complete` is False when there was more than is read.
     """
 
     mailboxes: tuple[Mailbox, ...]
@@ -26,73 +30,55 @@ class Authors:
     complete: bool = True
 
 
+class _TooMuch(Exception):
+    """There is more than is read."""
+
+
 def read_authors(values: Iterable[str]) -> Authors:
     """The authors in the values of all From: fields of a message (RFC 5322 §3.6.2 allows one field)."""
-    mailboxes: list[Mailbox] = []
-    readable = True
-    fields = 0
-    room = _MOST
-    for value in values:
-        fields += 1
-        room -= len(value)
-        if room < 0:
-            return Authors(tuple(dict.fromkeys(mailboxes)), readable, complete=False)
-        found, closed = _read_field(value.strip())
-        readable = readable and closed and bool(found)
-        mailboxes += found
-    return Authors(tuple(dict.fromkeys(mailboxes)), readable and fields > 0)
-
-
-def _read_field(value: str) -> tuple[list[Mailbox], bool]:
-    """The addresses of a field, and False where something is not closed: then what others may see there."""
-    simple = _SIMPLE.fullmatch(value)
-    if simple and ("<" in value) == value.endswith(">"):
-        return [mailbox_of(simple[1], simple[2])], True
+    reader = _Reader()
     try:
-        return _listed(spell(value)), True
-    except Unreadable:
-        return [*_listed(spell_open(value)), *_listed(spell_open(value.replace('"', " ")))], False
+        for value in values:
+            reader.read(value.strip())
+    except _TooMuch:
+        return reader.authors(complete=False)
+    return reader.authors(complete=True)
 
 
-def _listed(field: Spelling) -> list[Mailbox]:
-    return [mailbox for part in field.split(",;") if "@" in part.text for mailbox in _mailboxes(part)]
+class _Reader:
+    """Reads field after field, and no more than all of them together may cost."""
 
+    def __init__(self) -> None:
+        self._found: dict[Mailbox, None] = {}
+        self._plain: list[bool] = []
+        self._characters, self._labels, self._signs = _MOST, _MOST_LABELS, _MOST_SIGNS
 
-def _mailboxes(part: Spelling) -> list[Mailbox]:
-    """The addresses in one element of the list: all that stand in <>, else the last word with an "@"."""
-    found = []
-    start = part.find("<")
-    if start < 0:
-        return _mailbox(_last_word(part))
-    while start >= 0:
-        end = part.find(">", start)
-        end = len(part.text) if end < 0 else end
-        inner = part.part(start + 1, end)
-        found += _mailbox(inner.part(inner.rfind("<") + 1))
-        start = part.find("<", end)
-    return found
+    def authors(self, *, complete: bool) -> Authors:
+        """What was found so far."""
+        return Authors(tuple(self._found), readable=bool(self._plain) and all(self._plain), complete=complete)
 
+    def read(self, value: str) -> None:
+        """The addresses of a field.  Raises _TooMuch; what was found by then stays found."""
+        self._characters -= len(value)
+        if self._characters < 0:
+            raise _TooMuch
+        mailboxes, plain = read_list(value, self._fold)
+        self._plain.append(plain)
+        self._found |= dict.fromkeys(mailboxes)
+        if not plain:
+            for text in dict.fromkeys((value, decode_text(value))):  # some programs decode first (RFC 2047)
+                self._sight(text)
 
-def _mailbox(spelling: Spelling) -> list[Mailbox]:
-    """The address; none when it cannot be read, for it must not hide the others of its field."""
-    try:
-        local, domain = address_of(spelling)
-    except Unreadable:
-        return []
-    return [mailbox_of(local, domain)] if domain else []
+    def _sight(self, text: str) -> None:
+        self._signs -= signs(text)
+        if self._signs < 0:
+            raise _TooMuch
+        for local, domain in sightings(text):
+            self._found[self._fold(local, domain)] = None
 
-
-def _last_word(part: Spelling) -> Spelling:
-    """Without <>: the word around the last "@", behind the name of a group (RFC 5322 §3.4)."""
-    part = part.part(part.find(":") + 1)
-    at = part.rfind("@")
-    if at < 0:
-        return part
-    end = part.find(" \t\r\n", len(part.text[: at + 1]) + _blanks(part.text[at + 1 :]))
-    head = part.part(0, at)
-    start = head.rfind(" \t\r\n") + 1
-    return part.part(0, len(part.text) if end < 0 else end).part(start)
-
-
-def _blanks(text: str) -> int:
-    return len(text) - len(text.lstrip())
+    def _fold(self, local: str, domain: str) -> Mailbox:
+        if not domain.isascii():
+            self._labels -= domain.count(".") + 1
+            if self._labels < 0:
+                raise _TooMuch
+        return mailbox_of(local, domain)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2, and a blank before the colon (§4.5)
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 §2, RFC 2231 §5
-_LONGEST = 16_384  # characters of one value that are read: more than any program writes
+_LONGEST = 16_384  # bytes of one value that are read: more than any program writes
 # Python has codecs that are no charsets: some take quadratic time, some obey escapes in the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 _BYTE_FOR_BYTE = frozenset({"ascii", "utf-8"})
@@ -66,7 +66,11 @@ def read_header(readline: Callable[[int], bytes], most: int) -> Header:
 
 def decode_words(value: bytes) -> str:
     """The text of a value with its encoded words decoded (RFC 2047); one that cannot be stays as it is."""
-    raw = value[:_LONGEST].decode("utf-8", "surrogateescape")
+    return decode_text(value[:_LONGEST].decode("utf-8", "surrogateescape"))
+
+
+def decode_text(raw: str) -> str:
+    """The same of a value that is text already, however long it is."""
     if "=?" not in raw:
         return raw
     pieces: list[tuple[str, bytes] | str] = []

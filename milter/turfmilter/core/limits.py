@@ -9,6 +9,7 @@ from turfmilter.core.entry import listed
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Session
+from turfmilter.core.wrapped import match_sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ class Cap:
         return listed(entry)
 
     def _has_sender(self, table: SenderTable, session: Session) -> bool:
-        entry = table.match(session.envelope.sender.mailbox, session.today) if session.envelope else None
-        return listed(entry)
+        return session.envelope is not None and listed(
+            match_sender(table, [session.envelope.sender.mailbox], session.today)
+        )
 
 
 @dataclass(frozen=True, slots=True)

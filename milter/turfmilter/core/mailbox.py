@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ IPAddress = IPv4Address | IPv6Address
 
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 §3.1
 _LONGEST = 253  # RFC 1035 §2.3.4; IDNA takes quadratic time
+_LONGEST_LABEL = 63  # RFC 1035 §2.3.4: the A-label of a longer one would be longer still
 
 
 class Mailbox(NamedTuple):
@@ -48,6 +50,14 @@ def fold_domain(text: str) -> str:
     return ".".join(map(_fold_label, _DOTS.split(text))).removesuffix(".")
 
 
+def is_spelled_out(domain: str) -> bool:
+    """True when nothing but upper case is mapped in `domain`: every label is ASCII or a U-label (RFC 5890 §2.3.2.1).
+
+    A name with a long s or a soft hyphen becomes one of ASCII only in programs that map, such as this one.
+    """
+    return domain.isascii() or all(map(_is_spelled_out, domain.removesuffix(".").split(".")))
+
+
 def literal_address(domain: str) -> IPAddress | None:
     """The address in "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3), else None."""
     if not (domain.startswith("[") and domain.endswith("]")):
@@ -73,7 +83,18 @@ def unmapped(address: IPAddress) -> IPAddress:
 
 
 def _fold_label(label: str) -> str:
+    if label.isascii() or len(label) > _LONGEST_LABEL:
+        return label.lower()
     try:
         return idna.encode(label, uts46=True).decode("ascii")
     except UnicodeError:
         return label.lower()
+
+
+def _is_spelled_out(label: str) -> bool:
+    if label.isascii():
+        return True
+    try:
+        return idna.decode(_fold_label(label)) == label.lower() and unicodedata.is_normalized("NFC", label)
+    except UnicodeError:
+        return False

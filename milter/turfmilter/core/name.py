@@ -24,9 +24,14 @@ class PatternError(ValueError):
 def parse_name(text: str, before: str = "") -> str:
     """`text` folded; `before` is what stands before it in the entry.  Raises PatternError when it is no name."""
     name = fold_domain(text)
-    if len(name) <= _LONGEST and _NAME.fullmatch(name):
+    if is_name(name):
         return name
     raise PatternError(*_trouble(text, name, before))
+
+
+def is_name(folded: str) -> bool:
+    """True for a folded name that a host can have."""
+    return len(folded) <= _LONGEST and bool(_NAME.fullmatch(folded))
 
 
 def looks_numeric(text: str) -> bool:

@@ -179,7 +179,7 @@ def _local(text: str, entry: str) -> str:
     """A local part, unquoted and folded."""
     quoted = _QUOTED.fullmatch(text)
     if quoted:
-        return re.sub(r"\\(.)", r"\1", quoted[1]).casefold()
+        return re.sub(r"\\(.)", r"\1", quoted[1]).lower()
     if text in ("", "=", '""'):
         raise PatternError("the local part is empty", "<> is the empty sender")
     if text[0] in "=!":
@@ -189,7 +189,7 @@ def _local(text: str, entry: str) -> str:
     special = _SPECIAL.search(text)
     if special:
         raise PatternError(f"an unquoted {special[0]!a} in the local part", 'it is quoted as in "a b"@isp.example')
-    return text.casefold()
+    return text.lower()
 
 
 def _domain(text: str, before: str) -> str:

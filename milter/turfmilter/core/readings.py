@@ -7,17 +7,22 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.mailbox import Mailbox, is_spelled_out
+from turfmilter.core.sightings import sightings
 from turfmilter.core.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
 
 # RFC 5321 atext without the routing characters "%" and "!", and letters beyond ASCII (RFC 6531).
 _PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]*[\w-])\.?>?")
+# Sendmail names local users without a domain, and Postfix keeps literals: these hide nothing either.
+_AS_PLAIN = re.compile(r"[A-Za-z0-9._+-]+(?:@\[[A-Za-z0-9.:]+\])?")
 # Exchange wrapped foreign addresses so: IMCEASMTP-user+40dom@local (Q237927, Q264330).
 _IMCEA = re.compile(r"imcea[a-z0-9]*[- ](.+)", re.IGNORECASE | re.DOTALL)
 _PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
 _LAST_DOMAIN = re.compile(r"<?(.*)@[ \t]*([\w.-]+|\[[^\]]*\])", re.DOTALL)
 _HOST = re.compile(r"[a-z0-9._-]+")  # what a folded domain consists of, when it is no address literal
 _LONGEST = 1024  # more than any address that SMTP can carry: NFKC takes quadratic time
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_LONGEST_COMMAND = 4096  # characters: no MTA takes a longer MAIL FROM
 _MOST = 32  # more readings than anybody needs: a text of that many layers is an attack
 
 
@@ -58,9 +63,30 @@ def read_sender(text: str) -> Mailbox:
     return next((mailbox for mailbox in hidden if mailbox.domain), mailbox_of(local, domain))
 
 
+def read_senders(text: str) -> tuple[Mailbox, ...]:
+    """Every address that MAIL FROM can be read as: that of `read_sender` first, then whatever hides in the text.
+
+    A sender is put aside by any of them, so that reading too much does less harm than reading too little.
+    """
+    first, readings = read_sender(text), _read(text)
+    if readings.plain:
+        return (first,)
+    ends = (text[:_LONGEST_COMMAND], text[-_LONGEST_COMMAND:])
+    # Sendmail makes a dot of a blank inside a name (BlankSub).
+    views = dict.fromkeys((*ends, *(_BLANKS.sub(".", end) for end in ends)))
+    seen = (mailbox_of(local, domain) for view in views for local, domain in sightings(view))
+    return tuple(dict.fromkeys((first, *readings.mailboxes, *seen)))
+
+
+def read_resolved(text: str) -> Mailbox | None:
+    """The address that the MTA's {rcpt_addr} names; None where it is not known, or may itself mean another one."""
+    readings = _read(text)
+    return readings.mailboxes[0] if readings.plain or _AS_PLAIN.fullmatch(text) else None
+
+
 def _read(text: str) -> Readings:
     simple = _PLAIN.fullmatch(text)
-    if simple and text.startswith("<") == text.endswith(">") and not _disguised(text, simple[1]):
+    if simple and text.startswith("<") == text.endswith(">") and not _disguised(text, *simple.groups()):
         return Readings((mailbox_of(simple[1], simple[2]),), plain=True)
     try:
         return Readings(tuple(_all(text)), plain=False)
@@ -68,8 +94,10 @@ def _read(text: str) -> Readings:
         return Readings((), plain=False)
 
 
-def _disguised(text: str, local: str) -> bool:
-    return bool(_IMCEA.fullmatch(local)) or not (text.isascii() or unicodedata.is_normalized("NFKC", text))
+def _disguised(text: str, local: str, domain: str) -> bool:
+    if _IMCEA.fullmatch(local):
+        return True
+    return not text.isascii() and not (unicodedata.is_normalized("NFKC", text) and is_spelled_out(domain))
 
 
 def _all(text: str) -> dict[Mailbox, None]:
@@ -88,6 +116,8 @@ def _all(text: str) -> dict[Mailbox, None]:
         mailbox = mailbox_of(local, domain)
         if domain and not _HOST.fullmatch(mailbox.domain) and mailbox.literal is None:
             raise Unreadable("no domain that the MTAs agree on")
+        if not is_spelled_out(domain):
+            raise Unreadable("a domain that is one only after mapping: Sendmail sends it elsewhere")
         found[mailbox] = None
         todo += _hidden(local)
     return found

@@ -96,8 +96,8 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
 
 
 def mailbox_of(local: str, domain: str) -> Mailbox:
-    """Both parts, folded."""
-    return Mailbox(local.casefold(), fold_domain(domain))
+    """Both parts, folded: the local part to lower case and nothing more (RFC 8265 §3.3, straße is not strasse)."""
+    return Mailbox(local.lower(), fold_domain(domain))
 
 
 def _resolve(text: str) -> tuple[Spelling, bool]:

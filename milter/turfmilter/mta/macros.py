@@ -121,11 +121,11 @@ MACROS = {
     ),
     "{rcpt_addr}": Macro(
         (milter.M_ENVRCPT,),
-        "whether a recipient that hides another address is ours as the MTA reads it; which recipients Sendmail takes"
-        " for one another",
+        "whether a recipient that hides another address is ours, or exempt, as the MTA reads it; which recipients"
+        " Sendmail takes for one another",
         "the address that the MTA makes of the recipient, in lower case",
         "the same; case is kept for other hosts, and local users have no domain",
-        "a recipient that hides another address is never ours",
+        "a recipient that hides another address is never ours, and never exempt",
     ),
 }
 

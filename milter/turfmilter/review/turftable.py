@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -13,11 +14,12 @@ from turfmilter.core import edit
 from turfmilter.core.entry import Entry, Problem, Where, listed
 from turfmilter.core.escape import escape
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.pattern import Domain, PatternError, exactly, parse_sender
-from turfmilter.core.readings import read_sender
+from turfmilter.core.pattern import Address, Domain, PatternError, exactly, parse_sender
+from turfmilter.core.readings import read_senders
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.survey import survey, twins
 from turfmilter.core.tablefile import parse_line
+from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
 from turfmilter.stores.openmaildir import Place
 from turfmilter.stores.rewrite import rewrite
 from turfmilter.stores.summary import summarise
@@ -117,19 +119,38 @@ class TurfTable:
             raise NotEdited(escape(f"{self.path}: {reason}")) from error
 
 
-def exceptions_for(place: Place, table: SenderTable, today: date) -> list[str]:
+def exceptions_for(place: Place, table: SenderTable, today: date) -> tuple[list[str], list[str]]:
     """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
 
-    Raises NotEdited when there is none for one of them; NotAFile, FileNotFoundError and OSError.
+    The second list says why there is none for an address that is another one in the next message.
+    Raises NotEdited when there can be none for one of them; NotAFile, FileNotFoundError and OSError.
     """
     with place.maildir.open(place.file) as file:
         summary = summarise(file, place.file.id)
     authors = (author.rpartition("@") for author in summary.authors)  # folded already; a local part may hold anything
-    people = (read_sender(summary.sender or ""), *(Mailbox(local, domain) for local, _, domain in authors))
+    writers = [Mailbox(local, domain) for local, _, domain in authors]
+    people = dict.fromkeys(listed_ones(table, read_senders(summary.sender or ""), today))
+    people |= dict.fromkeys(who for who in writers if listed(table.match(who, today)))
+    changing = {who: pattern for who in people if (pattern := pattern_of(who)) is not None}
     try:
-        return [f"!{exactly(who)}" for who in dict.fromkeys(people) if listed(table.match(who, today))]
+        entries = [f"!{exactly(who)}" for who in people if who not in changing]
     except PatternError as error:
         raise NotEdited(escape(error.wrong)) from error
+    return entries, [_changes(who, pattern, "!") for who, pattern in changing.items()]
+
+
+def doubts(entry: str) -> list[str]:
+    """What speaks against `entry`, as it is to be added: that its address is another one in the next message."""
+    found, _ = parse_line(entry, Where("entry"), parse_sender)
+    if found is None or not isinstance(found.pattern, Address):
+        return []
+    mailbox, sign = Mailbox(found.pattern.local, found.pattern.domain), "!" if found.exception else ""
+    inner, pattern = untagged(mailbox), pattern_of(mailbox)
+    if pattern is not None:
+        return [_changes(mailbox, pattern, sign)]
+    if inner:
+        return [f"{mailbox}: BATV has added a tag, which soon is another one; {_command(f'{sign}{inner}')}"]
+    return []
 
 
 def meaning(entry: Entry) -> str:
@@ -138,6 +159,17 @@ def meaning(entry: Entry) -> str:
     if isinstance(pattern, Domain) and not pattern.exact:
         return f"this means {pattern.domain} and every subdomain; =@{pattern.domain} is for only it"
     return ""
+
+
+def _changes(mailbox: Mailbox, pattern: str, sign: str) -> str:
+    """That nothing but a pattern matches the next message of `mailbox`."""
+    offered = _command(f"{sign}{pattern or f'=@{mailbox.domain}'}")
+    everybody = "" if pattern else ", which matches every address of the domain"
+    return f"{mailbox} looks like an address that is another one in each message (VERP, SRS); {offered}{everybody}"
+
+
+def _command(entry: str) -> str:
+    return f"what matches it each time is added with: turfctl turf add {shlex.quote(entry)}"
 
 
 def _same(one: Entry, other: Entry) -> bool:

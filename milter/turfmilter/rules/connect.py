@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
+from turfmilter.core.addressed import bare
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.domains import Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.readings import read
+from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.readings import read, read_resolved
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Recipient, Session
 
@@ -54,10 +57,16 @@ class ConnectAtRcpt(_Connect):
 
     def _is_postmaster(self, session: Session, recipient: Recipient) -> bool:
         """RFC 5321 §4.5.1: postmaster, also without a domain, is how whoever is refused asks why."""
-        mailboxes = read(recipient.text).mailboxes
-        if len(mailboxes) != 1 or mailboxes[0].local != "postmaster":  # any other may hide whom it is really for
-            return False
-        return not mailboxes[0].domain or self.domains.hold(mailboxes[0], session.today)
+        readings = read(recipient.text)
+        if len(readings.mailboxes) != 1 or not self._is_ours(readings.mailboxes[0], session.today):
+            return False  # more than one: it may hide whom it is really for
+        if readings.plain or bare(recipient.text).lower() == "postmaster":
+            return True
+        resolved = read_resolved(recipient.resolved)
+        return resolved is not None and self._is_ours(resolved, session.today)
+
+    def _is_ours(self, mailbox: Mailbox, today: date) -> bool:
+        return mailbox.local == "postmaster" and (not mailbox.domain or self.domains.hold(mailbox, today))
 
 
 class ConnectAtOnce(_Connect):

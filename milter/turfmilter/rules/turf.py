@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import read_sender
+from turfmilter.core.readings import read, read_resolved, read_senders
 from turfmilter.core.rule import Rule
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Recipient, Session
+from turfmilter.core.wrapped import match_sender
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,8 @@ class _Turf(Rule):
     table: SenderTable
     spare_authenticated: bool
 
-    def _match(self, session: Session, what: str, mailboxes: Iterable[Mailbox]) -> Finding | None:
-        if self.spare_authenticated and session.account:
-            return None
-        for mailbox in mailboxes:
-            entry = self.table.match(mailbox, session.today)
-            if listed(entry):
-                return Finding(self.name, what, entry)
-        return None
+    def _spares(self, session: Session) -> bool:
+        return self.spare_authenticated and bool(session.account)
 
 
 class TurfSender(_Turf):
@@ -37,7 +31,10 @@ class TurfSender(_Turf):
 
     def at_mail(self, session: Session) -> Finding | None:
         """A finding when the entry that decides is no exception."""
-        return self._match(session, "sender", [session.envelope.sender.mailbox] if session.envelope else ())
+        if session.envelope is None or self._spares(session):
+            return None
+        entry = match_sender(self.table, read_senders(session.envelope.sender.text), session.today)
+        return Finding(self.name, "sender", entry) if listed(entry) else None
 
 
 class TurfAuthor(_Turf):
@@ -47,17 +44,18 @@ class TurfAuthor(_Turf):
 
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when for one of the authors the entry that decides is no exception."""
-        if session.authors is None:
+        if session.authors is None or self._spares(session):
             return None
-        found = self._match(session, "author", session.authors.mailboxes)
-        if found or session.authors.complete or (self.spare_authenticated and session.account):
-            return found
-        return Finding(self.name, "too many authors", unavailable=True)
+        entries = (self.table.match(mailbox, session.today) for mailbox in session.authors.mailboxes)
+        entry = next(filter(listed, entries), None)
+        if entry:
+            return Finding(self.name, "author", entry)
+        return None if session.authors.complete else Finding(self.name, "too many authors", unavailable=True)
 
 
 @dataclass(frozen=True)
 class UnreadableAuthor(Rule):
-    """Finds messages whose author cannot be read: they would slip past every entry."""
+    """Finds messages whose From: is not plainly a list of addresses: others may see another author in it."""
 
     name = "unreadable_author"
     wants = frozenset({"from"})
@@ -65,7 +63,7 @@ class UnreadableAuthor(Rule):
     spare_authenticated: bool
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when a From: field, or all of them together, named no address."""
+        """A finding when a From: field is not plainly a list of addresses, or when there is none."""
         if session.authors is None or session.authors.readable or (self.spare_authenticated and session.account):
             return None
         return Finding(self.name)
@@ -73,10 +71,23 @@ class UnreadableAuthor(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """Recipients from whom nothing is held, such as postmaster@."""
+    """Recipients from whom nothing is held, such as postmaster@.
+
+    Where a text may mean several addresses, the MTA knows best to which of them it delivers: it must be exempt too.
+    """
 
     table: SenderTable
 
     def __call__(self, recipient: Recipient, today: date) -> bool:
-        entry = self.table.match(read_sender(recipient.text), today)
-        return listed(entry)
+        readings = read(recipient.text)
+        if readings.plain:
+            return self._holds(readings.mailboxes[0], today)
+        resolved = read_resolved(recipient.resolved)
+        return (
+            bool(readings)
+            and resolved is not None
+            and all(self._holds(m, today) for m in (resolved, *readings.mailboxes))
+        )
+
+    def _holds(self, mailbox: Mailbox, today: date) -> bool:
+        return listed(self.table.match(mailbox, today))

@@ -1,0 +1,107 @@
+"""Senders that a mail server has made of another address: BATV, SRS and VERP.
+
+BATV (draft-levine-smtp-batv) puts a tag in front of the local part, SRS (www.open-spf.org/SRS) makes the sender one
+of the forwarder's own, and VERP (cr.yp.to/proto/verp.txt) writes the recipient or a number into it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from turfmilter.core.entry import Entry, listed
+from turfmilter.core.mailbox import Mailbox, fold_domain
+from turfmilter.core.pattern import Address, Domain, Glob, Local
+from turfmilter.core.senders import SenderTable
+
+# prvs=TAG=user, an early draft's prvs=user/TAG, and the dialects of Momentum and Barracuda.  Locals are in lower case.
+_BATV = re.compile(r"(?:ms)?prvs\d?=[^=/]+=(.+)|prvs=([^=/]+)/[^/]+|btv1==[^=]+==(.+)")
+_SRS0 = re.compile(r"srs0[=+-][^=]*=[^=]*=([^=]+)=(.+)")  # hash, timestamp, domain, user
+_SRS1 = re.compile(r"srs1[=+-][^=]*=([^=]+)=([=+-].+)")  # hash, first forwarder, what follows SRS0 there
+_NUMBER = r"\d{5,}|(?=[a-z0-9]{10})[a-z]*\d+[a-z]+\d[a-z0-9]*"  # of a message: long, or in another base
+_NUMBERED = re.compile(rf"(?:^|[-+.=_/])({_NUMBER})(?![a-z0-9])")
+_RECIPIENT = re.compile(r"[^=]*[-+][^=]*=[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+_HEAD = re.compile(r"(?:.*?(?:bounces?|returns?|errors?|owner)|[^-+]*)[-+]+")
+_LONGEST = 512  # characters of a local part: RFC 5321 §4.5.3.1.4 has that many for a whole command
+_MOST = 8  # layers: more than any mail has gone through
+_RANKS = {Address: 0, Glob: 1, Domain: 2, Local: 3}
+
+
+def match_sender(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> Entry | None:
+    """The entry of `table` that decides about a sender that can be read as any of `mailboxes`.
+
+    It is one that lists any of them or what SRS has wrapped in it; without one, the first exception.
+    """
+    first = None
+    for _, entry in _decisions(table, mailboxes, today):
+        if listed(entry):
+            return entry
+        first = first or entry
+    return first
+
+
+def listed_ones(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> list[Mailbox]:
+    """What `table` lists of a sender that can be read as any of `mailboxes`: addresses without tags."""
+    return [untagged(one) or one for one, entry in _decisions(table, mailboxes, today) if listed(entry)]
+
+
+def layers(mailbox: Mailbox) -> Iterator[Mailbox]:
+    """`mailbox`, and the addresses that SRS has wrapped in it, from the outermost on."""
+    for _ in range(_MOST):
+        yield mailbox
+        inner = _forwarded(untagged(mailbox) or mailbox)
+        if inner is None:
+            return
+        mailbox = inner
+
+
+def untagged(mailbox: Mailbox) -> Mailbox | None:
+    """The address to which BATV has added a tag; None where there is no tag."""
+    tagged = _BATV.fullmatch(mailbox.local)
+    return Mailbox(next(filter(None, tagged.groups())), mailbox.domain) if tagged else None
+
+
+def pattern_of(mailbox: Mailbox) -> str | None:
+    """The entry for all addresses that differ from `mailbox` in a number, a hash or a recipient; no tag is in it.
+
+    None where nothing in it looks as if it were another one in the next message, "" where nothing else would be left.
+    """
+    local = (untagged(mailbox) or mailbox).local
+    if len(local) > _LONGEST:
+        return None
+    if inner := _SRS0.fullmatch(local):
+        return f"srs0=*={inner[1]}={inner[2]}@{mailbox.domain}"
+    if _SRS1.fullmatch(local):
+        return f"srs1=*=*={local.rpartition('=')[2]}@{mailbox.domain}"
+    number, recipient = _NUMBERED.search(local), _RECIPIENT.fullmatch(local)
+    ends = [number.start(1)] if number and number[1] != local else []
+    if recipient and (head := _HEAD.match(local)):
+        ends.append(head.end())
+    if not ends:
+        return None
+    kept = local[: min(ends)]
+    return f"{kept}*@{mailbox.domain}" if re.search("[a-z]{2}", kept) else ""
+
+
+def _decisions(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> Iterator[tuple[Mailbox, Entry | None]]:
+    return ((layer, _match(table, layer, today)) for mailbox in mailboxes for layer in layers(mailbox))
+
+
+def _match(table: SenderTable, mailbox: Mailbox, today: date) -> Entry | None:
+    """The entry for an address with or without its tag.
+
+    The tag says nothing about who the sender is, so that the more specific of two entries decides; both addresses
+    are at the same domain, and a sender that invents a tag gains nothing.
+    """
+    inner = untagged(mailbox)
+    found = [table.match(one, today) for one in (mailbox, inner) if one]
+    return min(filter(None, found), key=lambda entry: (_RANKS[type(entry.pattern)], entry.exception), default=None)
+
+
+def _forwarded(mailbox: Mailbox) -> Mailbox | None:
+    """What a forwarder has wrapped in its own address; None where it is no such."""
+    if again := _SRS1.fullmatch(mailbox.local):
+        return Mailbox(f"srs0{again[2]}", fold_domain(again[1]))
+    once = _SRS0.fullmatch(mailbox.local)
+    return Mailbox(once[2], fold_domain(once[1])) if once else None
