@@ -216,7 +216,7 @@ def test_such_a_spelling_is_held_where_the_mta_delivers_to_somebody_else(filters
         client.eoh()
         assert str(client.eom()) == "discard"
     (held,) = turf.held()
-    assert held.slip.recipients == ('"postmaster @rig.test"', "postmaster(us)@rig.test")
+    assert held.recipients == ('"postmaster @rig.test"', "postmaster(us)@rig.test")
 
 
 @pytest.mark.parametrize("settings", [HELD, DISCARDED])

@@ -15,6 +15,7 @@ from types import FrameType
 import pytest
 
 from rig.desk import SLIP, Desk
+from turfmilter.core.addressed import Addressed
 from turfmilter.core.authors import read_authors
 from turfmilter.core.entries import Entries, table_file
 from turfmilter.core.entry import listed
@@ -212,7 +213,7 @@ def exceptions(directory: Path, sender: str, author: str, *listed: str) -> tuple
     table = SenderTable([table_file("turf.table", "\n".join(listed))])
     desk = Desk(directory / "quarantine")
     with desk.maildir:
-        file = desk.hold(replace(SLIP, sender=sender), f"From: {author}\r\n\r\nhello\r\n".encode())
+        file = desk.hold(replace(SLIP, sender=Addressed(sender)), f"From: {author}\r\n\r\nhello\r\n".encode())
         return exceptions_for(Place(desk.maildir, file), table, TODAY)
 
 
