@@ -9,7 +9,9 @@ from pathlib import Path
 
 from turfmilter.config.written import described, quoted
 from turfmilter.core.entry import Problem
-from turfmilter.core.escape import escape
+from turfmilter.core.escape import escape, shortened
+
+_LONGEST = 1000  # characters of one sentence
 
 
 class Wrong(Exception):
@@ -40,12 +42,12 @@ class Notes:
 
     def problem(self, key: str, sentence: object) -> None:
         """`key` cannot be used."""
-        self.problems.append(escape(f"{key}: {sentence}"))
+        self.problems.append(in_short(f"{key}: {sentence}"))
         self.broken.add(key)
 
     def warning(self, sentence: object) -> None:
         """Something to tell the administrator, which stops nothing."""
-        self.warnings.append(escape(str(sentence)))
+        self.warnings.append(in_short(sentence))
 
     def entries(self, key: str, found: Iterable[Problem]) -> None:
         """What was found in the entries that `key` gives; they say themselves where they stand."""
@@ -53,7 +55,7 @@ class Notes:
             if one.warning:
                 self.warning(one)
             else:
-                self.problems.append(escape(str(one)))
+                self.problems.append(in_short(one))
                 self.broken.add(key)
 
 
@@ -80,6 +82,11 @@ class Given:
             raise Wrong(f'{described(self.value)} is not a list; write ["...", "..."]')
         for number, value in enumerate(self.value):
             yield Given(value, f"{self.key}[{number}]", self.notes)
+
+
+def in_short(said: object) -> str:
+    """What is said, on one line and short: keys, paths and entries may hold anything and be of any length."""
+    return escape(shortened(str(said), _LONGEST))
 
 
 def probably(word: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from turfmilter.config.consistency import check
-from turfmilter.config.given import Notes
+from turfmilter.config.given import Notes, in_short
 from turfmilter.config.schema import Config
 from turfmilter.config.textfile import TextFileError, read_text
 from turfmilter.config.walker import Walker
@@ -66,9 +66,9 @@ def parsed(path: Path) -> dict[str, object]:
         text = read_text(path).removeprefix("\ufeff")  # as some editors save UTF-8
         return tomllib.loads(text)
     except TextFileError as error:
-        raise ConfigError((str(error),)) from None
+        raise ConfigError((in_short(error),)) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError((_syntax(path, text, str(error)),)) from None
+        raise ConfigError((in_short(_syntax(path, text, str(error))),)) from None
     except (ValueError, RecursionError):  # what tomllib lets through of Python's own limits
         raise ConfigError((f"{path}: a number is far too long, or lists are nested far too deeply",)) from None
 
