@@ -56,6 +56,10 @@ class ClientTable:
         """How many entries this table has that `old` had not, and how many it has no more."""
         return self._all.changes(old._all)
 
+    def made_of(self, sources: Sequence[Source]) -> bool:
+        """True when the table was made of just these sources, in this order."""
+        return self._all.made_of(sources)
+
     def __len__(self) -> int:
         return len(self._all)
 

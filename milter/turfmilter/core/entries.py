@@ -154,6 +154,10 @@ class Entries:
         came, went = set(self._written()), set(old._written())  # hashes: half the memory
         return len(came - went), len(went - came)
 
+    def made_of(self, sources: Sequence[Source]) -> bool:
+        """True when these are the entries of just these sources, in this order."""
+        return self.sources == tuple(source for source in sources if source.numbers)
+
     def _carefully(self, source: Source, row: int, line: str, place: int) -> Parts | None:
         entry, problems = source.entry(line, place, self._language)
         self.problems += problems
