@@ -87,7 +87,8 @@ class Supervisor:
                 self._begin_upkeep(now)
             if self._generations.outline != self._outline:
                 self._write_status(now)
-            self._wait()
+            if not done():  # whoever waits for the start is not to wait for the next beat as well
+                self._wait()
 
     def _wait(self) -> None:
         """Take in what workers and signals say; returns at the next beat at the latest."""
@@ -96,6 +97,8 @@ class Supervisor:
             selector.register(self._signals.waiting, selectors.EVENT_READ)
             for _, process in self._generations.processes:
                 selector.register(process.control, selectors.EVENT_READ, process)
+            if self._upkeep.errand.waiting >= 0:
+                selector.register(self._upkeep.errand.waiting, selectors.EVENT_READ, self._upkeep.errand)
             for key, _ in selector.select(max(0.0, min(times) - time.monotonic())):
                 if key.data:
                     key.data.read()
