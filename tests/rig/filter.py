@@ -31,6 +31,13 @@ def make_quarantine(path: Path) -> Path:
     return path
 
 
+def make_state(path: Path) -> Path:
+    """A directory for what the filter keeps when it ends."""
+    path.mkdir(mode=0o750, exist_ok=True)
+    give(path)
+    return path
+
+
 def give(path: Path) -> None:
     """Make the user that the filter becomes the owner of `path`."""
     if USER:
@@ -76,6 +83,7 @@ class Filter:
         self.quarantine = make_quarantine(place / "quarantine")
         self.config = place / "turfmilter.toml"
         self._status = place / "status.json"
+        self.state = make_state(place / "state")
         self._log = log
         self.configure(settings)
         self.daemon = Daemon(self.config, f"unix:{self.socket}", watchdog=watchdog)
@@ -87,7 +95,7 @@ class Filter:
 
         Unless they say otherwise there is one worker: its lines in the log are in the order in which things happened.
         """
-        above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self._status}"\n'
+        above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self._status}"\nstate = "{self.state}"\n'
         if "workers = " not in settings:
             above += "workers = 1\n"
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import turfmilter
 from rig import wait
-from rig.filter import USER, give
+from rig.filter import USER, give, make_state
 from rig.milterclient import MilterClient
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(turfmilter.__file__).parents[1])}
@@ -48,7 +48,8 @@ def configured(
     give(place)
     path = place / "turfmilter.toml"
     spec = socket or f"unix:{place}/s"
-    own = f'socket = "{spec}"\nuser = "{user}"\nstatus = "{place}/status.json"\n'
+    state = make_state(place / "state")
+    own = f'socket = "{spec}"\nuser = "{user}"\nstatus = "{place}/status.json"\nstate = "{state}"\n'
     path.write_text(f'{own}{_OURS}{settings}\n[log]\nto = "{log}"\n')
     return path
 

@@ -157,6 +157,7 @@ VALUES: dict[str, tuple[object, object]] = {
     "worker_sessions": (5000, 5000),
     "worker_memory": ("64 MiB", 64 << 20),
     "status": ("/srv/status.json", Path("/srv/status.json")),
+    "state": ("/srv/turfmilter", Path("/srv/turfmilter")),
     "mode": ("trial", Mode.TRIAL),
     "authserv_id": ("mx.example.org", "mx.example.org"),
     "dns.timeout": (5, 5.0),

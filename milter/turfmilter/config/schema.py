@@ -128,6 +128,13 @@ class Config:
         'What the filter is doing, rewritten every few seconds; `turfctl status` shows it. "" writes none.',
         example="",
     )
+    state: Path | None = setting(
+        AbsolutePath("/var/lib/turfmilter"),
+        "/var/lib/turfmilter",
+        "The directory in which the filter keeps what it must still know after a restart. It belongs to the filter's"
+        ' user and has mode 0750. "" keeps nothing.',
+        example="/srv/turfmilter",
+    )
     mode: Mode = setting(
         Choice(Mode),
         "enforce",
