@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from turfmilter.config.choices import LogFormat, LogTo
-from turfmilter.config.loader import load
+from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.entry import listed
@@ -29,6 +29,7 @@ from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
+from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
 from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
@@ -87,7 +88,29 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
         warnings = (*config.warnings, *check_quarantines(config))
         return Loaded(config, build_generation(config, number), warnings)
 
-    return Program(load_generation, build_service, build_log, look_after_quarantines)
+    return Program(load_generation, build_service, build_log, look_after_quarantines, keep_copy)
+
+
+def keep_copy(config: Config) -> list[str]:
+    """Keep what `config` was made of for a start with broken files; sentences for the administrator."""
+    assert config.state
+    try:
+        LastGood(config.state).keep(config.files[0], Copy(SystemClock().now(), config.texts))
+    except OSError as error:
+        return [f"state: {config.state}: a start with broken files would fail: no copy can be kept: {error.strerror}"]
+    return []
+
+
+def load_copy(path: Path, state: Path) -> tuple[Config, str]:
+    """The configuration `path` as it was in force last, and since when.  Raises NoCopy.
+
+    Root must not ask: the copy is another user's, who could have root read what is not his.
+    """
+    copy = LastGood(state).read(path.absolute())
+    try:
+        return load(path, copy.texts), copy.since.isoformat(timespec="seconds")
+    except ConfigError as error:
+        raise NoCopy(f"the copy in {state} cannot be used: {error.problems[0]}") from None
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:

@@ -337,7 +337,7 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
 
     def serve() -> None:
         program = Program(
-            load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: []
+            load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: [], lambda _: []
         )
         Supervisor(Listener(SocketSpec.parse(f"unix:{path}")), program, Caller(), Notify({})).run(
             load(1), [("info", "serving")], 0.0

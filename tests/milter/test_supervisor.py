@@ -46,6 +46,7 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
             lambda loaded, log: service(log, lambda: loaded.generation),
             lambda _config: LogWriter(Stream((place / "log").open("a"))),
             look_after,
+            lambda _: [],
         )
         listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
         Supervisor(listener, program, Caller(), Notify({})).run(load(1), [("info", "serving")], 0.0)

@@ -12,6 +12,7 @@ from rig import wait
 from rig.manager import Manager
 from rig.process import Process
 
+_JOB = "turfmilter-job"  # what short-lived processes are called that are no workers
 _SOURCE = Path(__file__).parents[2] / "milter"
 
 
@@ -64,7 +65,7 @@ class Daemon:
 
     def workers(self) -> list[int]:
         """The process ids of its workers."""
-        return self.process.children()
+        return [pid for pid in self.process.children() if _program(pid) != _JOB]
 
     def log(self) -> str:
         """What it has said so far."""
@@ -75,3 +76,11 @@ class Daemon:
         found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
         assert found is not None
         return found
+
+
+def _program(pid: int) -> str:
+    """What the kernel calls a process; "" when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

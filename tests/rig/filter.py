@@ -84,6 +84,7 @@ class Filter:
         self.config = place / "turfmilter.toml"
         self._status = place / "status.json"
         self.state = make_state(place / "state")
+        self.kept = self.state / "last-good.json"
         self._log = log
         self.configure(settings)
         self.daemon = Daemon(self.config, f"unix:{self.socket}", watchdog=watchdog)
@@ -111,8 +112,9 @@ class Filter:
         self.daemon.stop()
 
     def start(self) -> None:
-        """Start it, and return when it serves."""
+        """Start it, and return when it serves, and has kept a copy of its configuration where it can."""
         self.daemon.start()
+        wait.until(lambda: self.kept.exists() or not self.state.exists(), self.daemon.log, 60.0)
 
     def client(
         self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = 10.0

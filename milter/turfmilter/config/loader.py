@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from turfmilter.config.consistency import check
 from turfmilter.config.given import Notes, in_short
 from turfmilter.config.schema import Config
-from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.config.walker import Walker
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
@@ -36,34 +38,45 @@ class ConfigError(Exception):
     `files` are those that it names: mending one of them can mend it.
     """
 
-    def __init__(self, problems: tuple[str, ...], files: tuple[Path, ...] = ()) -> None:
+    def __init__(self, problems: tuple[str, ...], notes: Notes | None = None, readable: Config | None = None) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-        self.files = files
+        self.files = tuple(notes.files) if notes else ()
+        self._notes = notes
+        self._readable = readable
+
+    def readable(self, keys: Iterable[str]) -> Config | None:
+        """What could be read of the configuration, if all of these top-level keys could; others may have defaults."""
+        if self._notes is None or any(map(self._notes.unusable, keys)):
+            return None
+        return self._readable
 
 
-def load(path: Path) -> Config:
-    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it."""
-    path = path.absolute()
-    config = configure(parsed(path), path.parent)
-    return replace(config, files=(path, *config.files))
+def load(path: Path, kept: Mapping[str, str] | None = None) -> Config:
+    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
+
+    `kept` are the `texts` of a configuration that was loaded before: then no file is read.
+    """
+    path, texts = path.absolute(), Texts(kept)
+    config = configure(parsed(path, texts), path.parent, texts)
+    return replace(config, files=(path, *config.files), texts=texts.used)
 
 
-def configure(table: Mapping[str, object], folder: Path) -> Config:
+def configure(table: Mapping[str, object], folder: Path, texts: Texts | None = None) -> Config:
     """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
-    notes = Notes(folder)
+    notes = Notes(folder, texts or Texts())
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written))
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems), tuple(notes.files))
+        raise ConfigError(tuple(notes.problems), notes, config)
     return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 
-def parsed(path: Path) -> dict[str, object]:
+def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
     """The TOML in the file `path`, whatever it means.  Raises ConfigError."""
     try:
-        text = read_text(path).removeprefix("\ufeff")  # as some editors save UTF-8
+        text = (texts or Texts()).file(path).removeprefix("\ufeff")  # as some editors save UTF-8
         return tomllib.loads(text)
     except TextFileError as error:
         raise ConfigError((in_short(error),)) from None
@@ -71,6 +84,19 @@ def parsed(path: Path) -> dict[str, object]:
         raise ConfigError((in_short(_syntax(path, text, str(error))),)) from None
     except (ValueError, RecursionError):  # what tomllib lets through of Python's own limits
         raise ConfigError((f"{path}: a number is far too long, or lists are nested far too deeply",)) from None
+
+
+def glimpsed(path: Path) -> dict[str, object]:
+    """The top-level keys that stand on a line of their own in the file `path`, which may be no TOML as a whole."""
+    found: dict[str, object] = {}
+    try:
+        text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+    except OSError:
+        return found
+    for line in takewhile(lambda line: not line.lstrip().startswith("["), text.removeprefix("\ufeff").split("\n")):
+        with suppress(ValueError, RecursionError):
+            found |= tomllib.loads(line)
+    return found
 
 
 def _syntax(path: Path, text: str, said: str) -> str:

@@ -60,6 +60,11 @@ class ClientTable:
         """True when the table was made of just these sources, in this order."""
         return self._all.made_of(sources)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._all.sizes
+
     def __len__(self) -> int:
         return len(self._all)
 

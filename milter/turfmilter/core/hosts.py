@@ -76,6 +76,11 @@ class HostTable:
         """True when the table was made of just these sources, in this order."""
         return self._entries.made_of(sources)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._entries.sizes
+
     def __len__(self) -> int:
         return self._len
 

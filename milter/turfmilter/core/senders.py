@@ -49,6 +49,11 @@ class SenderTable:
         """Every entry, in the order of the lines; also what is expired or makes no difference."""
         return iter(self._entries)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._entries.sizes
+
     def __len__(self) -> int:
         return len(self._index)
 
