@@ -10,7 +10,6 @@ import click
 from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.opened import Started, directory_option, opened, recorder, watched
 from turfmilter.cli.output import table
-from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.review.expiry import Expiry
 
@@ -22,7 +21,7 @@ from turfmilter.review.expiry import Expiry
 @click.pass_obj
 def expire(started: Started, yes: bool, dry_run: bool, directory: Path | None) -> None:
     """Remove the messages that are due, as [quarantine] in the configuration says."""
-    config, who = load(started.path), started.by
+    config, who = started.configuration(), started.by
     with opened(config, directory) as quarantines:
         desks = [
             Expiry(maildir, recorder(maildir, who), config.quarantine, lambda: datetime.now(UTC))

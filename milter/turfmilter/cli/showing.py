@@ -14,7 +14,6 @@ import click
 from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Started, directory_option, opened, recorder
 from turfmilter.cli.output import document, json_option, moment, table
-from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Slip
 from turfmilter.core.report import parted
@@ -44,7 +43,7 @@ def show(started: Started, id: str, headers: bool, raw: bool, as_json: bool, dir
     """
     if headers + raw + as_json > 1:
         raise click.UsageError("of --headers, --raw and --json only one is possible")
-    config = load(started.path)
+    config = started.configuration()
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
         if raw:

@@ -10,7 +10,9 @@ from turfmilter.compose import build_generation, load_config, load_copy
 from turfmilter.config.loader import ConfigError, glimpsed
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.daemon import identity
 from turfmilter.daemon.reload import Loaded
+from turfmilter.review.administrator import NoOwner, owner
 from turfmilter.stores.lastgood import NoCopy, NotKept
 
 # What root acts on before it becomes the filter's user, to whom the copy belongs.
@@ -69,6 +71,23 @@ def state_directory(path: Path, broken: ConfigError) -> Path | None:
         return readable.state
     named = glimpsed(path).get("state", str(Config().state))
     return Path(named) if isinstance(named, str) and named.startswith("/") else None
+
+
+def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
+    """The configuration `path`, which is `broken`, as it was in force last, and since when.
+
+    Root becomes the filter's user first, to whom the copy belongs.  Raises ConfigError.
+    """
+    state = state_directory(path, broken)
+    if state is None:
+        raise broken
+    if os.geteuid() == 0:
+        named = broken.readable(("user",))
+        try:
+            identity.become((named.user if named else "") or owner((state,)))
+        except (NoOwner, OSError):
+            raise broken from None
+    return _copied(path.absolute(), state, broken)
 
 
 def _copied(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
