@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -139,6 +140,33 @@ def test_what_is_broken_changes_nothing_and_is_said_and_counted(
     assert set(turf.daemon.workers()) == workers
     with turf.session() as client:
         assert verdict(client, "new.test") == "accept"
+
+
+def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(own_filter: Filters, table: Path) -> None:
+    table.write_text("@old.test\n@other.test\n")
+    turf = own_filter(TURF)
+    rewrite(table, "# nothing\n")
+    said = "turf.tables: turf.table is empty now: 2 entries are gone; is that meant?"
+    turf.daemon.wait_for_log(re.escape(said))
+    assert turf.wait_for_status(lambda seen: seen["generation"] == 2)["alarms"] == [said]
+    assert not holds(turf, "old.test")
+    rewrite(table, "@old.test\n@other.test\n")
+    turf.wait_for_generation(3)
+    assert turf.wait_for_status(lambda seen: seen["generation"] == 3)["alarms"] == []
+
+
+def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_it_is_gone(
+    own_filter: Filters, table: Path, place: Path
+) -> None:
+    turf = own_filter(TURF)
+    rewrite(table, "x" * 10_000_000 + "\n")
+    turf.wait_for_status(lambda seen: seen["reloads_failed"])
+    assert (place / "status.json").stat().st_size < 20_000
+    assert len(turf.daemon.log()) < 20_000
+    rewrite(table, "@old.test\n")
+    turf.wait_for_generation(2)
+    seen = turf.wait_for_status(lambda seen: seen["generation"] == 2)
+    assert (seen["problems"], seen["broken"]) == ([], [])
 
 
 def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None:

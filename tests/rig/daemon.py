@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,6 @@ from rig import wait
 from rig.manager import Manager
 from rig.process import Process
 
-_JOB = "turfmilter-job"  # what short-lived processes are called that are no workers
 _SOURCE = Path(__file__).parents[2] / "milter"
 
 
@@ -64,8 +64,8 @@ class Daemon:
         self.process.kill()
 
     def workers(self) -> list[int]:
-        """The process ids of its workers."""
-        return [pid for pid in self.process.children() if _program(pid) != _JOB]
+        """The process ids of its workers.  Its other processes, which live for a moment only, have no socket."""
+        return [pid for pid in self.process.children() if any(map(_is_socket, open_files(pid)))]
 
     def log(self) -> str:
         """What it has said so far."""
@@ -78,9 +78,15 @@ class Daemon:
         return found
 
 
-def _program(pid: int) -> str:
-    """What the kernel calls a process; "" when it has gone."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().rstrip("\n")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+def _is_socket(file: str) -> bool:
+    return file.startswith("socket:")
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open, as /proc shows it; nothing when it has gone."""
+    found = set()
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed while we looked
+                found.add(str(one.readlink()))
+    return found

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rig import wait, wire
-from rig.daemon import Daemon
+from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Action, Protocol, Text
 from turfmilter.core.ports import Slip
@@ -144,8 +144,24 @@ class Filter:
         self.daemon.process.send(signal.SIGHUP)
 
     def wait_for_generation(self, number: int) -> str:
-        """What it says has changed in generation `number`, once that serves."""
-        return self.daemon.wait_for_log(rf"generation {number}: ([^\n]*?)(?:\"}}|\n)")[1]
+        """What it says has changed in generation `number`, once no connection comes to an older one any more.
+
+        The log says so when the old workers have been told; one that is slow to hear it still takes connections.
+        """
+        said = self.daemon.wait_for_log(rf"generation {number}: ([^\n]*?)(?:\"}}|\n)")[1]
+
+        def alone(seen: dict[str, Any]) -> bool:
+            new = {one["pid"] for one in seen["workers"] if one["generation"] >= number}
+            return bool(new) and self._listening() <= new
+
+        self.wait_for_status(alone, 60.0)
+        return said
+
+    def _listening(self) -> set[int]:
+        """The workers that take connections."""
+        lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines())
+        ours = {f"socket:[{line[6]}]" for line in lines if line[7:] == [str(self.socket)] and line[3] == "00010000"}
+        return {pid for pid in self.daemon.workers() if ours & open_files(pid)}
 
     def status(self) -> dict[str, Any]:
         """What it says of itself."""

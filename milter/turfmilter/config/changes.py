@@ -46,7 +46,8 @@ def _losses(path: str, old: Table, new: Table) -> Iterator[str]:
     """One sentence for each file that lost too much; or if there is none, one if the table as a whole did."""
     files = old.sizes.keys() & new.sizes.keys()
     said = [_loss(f"{path}: {file}", old.sizes[file], new.sizes[file]) for file in sorted(files)]
-    yield from filter(None, said if any(said) else [_loss(path, len(old), len(new))])
+    whole = f"{path} ({', '.join(sorted(old.sizes))})" if old.sizes else path
+    yield from filter(None, said if any(said) else [_loss(whole, len(old), len(new))])
 
 
 def _loss(what: str, before: int, now: int) -> str:

@@ -6,13 +6,10 @@ import json
 import os
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 Fork = Callable[[Callable[[], NoReturn]], int]  # runs its argument in a child, and gives the child's process id
 
-_COMM = Path("/proc/self/comm")
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -86,8 +83,6 @@ class Errand:
 
 def _work(work: Callable[[], Sequence[str]], telling: int) -> NoReturn:
     """In the child, which ends by itself soon."""
-    with suppress(OSError):  # what ps shows: it is no worker
-        _COMM.write_text("turfmilter-job")
     for number in _HANDLED:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
