@@ -93,9 +93,7 @@ def empty(place: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", HALF_BROKEN)
-def test_it_starts_from_the_copy_and_says_so_everywhere(
-    turf: Filter, place: Path, spoil: Callable[[Path], None]
-) -> None:
+def test_it_starts_from_the_copy_and_says_so_loudly(turf: Filter, place: Path, spoil: Callable[[Path], None]) -> None:
     spoil(place)
     with turf:
         assert holds(turf, "old.test")
