@@ -115,7 +115,7 @@ def test_when_the_files_are_fixed_they_are_taken_and_the_alarm_is_over(turf: Fil
         assert holds(turf, "new.test")
         seen = turf.wait_for_status(lambda seen: seen["generation"] == 2)
         assert (seen["copy_since"], seen["broken"], seen["problems"]) == ("", [], [])
-        wait.until(lambda: "@new.test" in turf.kept.read_text(), "the next copy", 60.0)
+        wait.until(lambda: "@new.test" in turf.kept.read_text(), "the next copy")
 
 
 def test_a_file_that_was_not_there_is_taken_when_it_comes(turf: Filter, place: Path) -> None:
@@ -258,7 +258,7 @@ def test_started_by_its_user_it_takes_everything_from_the_copy(place: Path, spoi
     path.chmod(0o644)
     kept = place / "state/last-good.json"
     with running(place, "-c", path, user=USER or None):
-        wait.until(kept.exists, "the copy", 60.0)
+        wait.until(kept.exists, "the copy")
     spoil(place)
     with running(place, "-c", path, user=USER or None):
         assert serves(place / "s")
@@ -270,7 +270,7 @@ def test_without_a_place_for_the_copy_it_serves_and_warns(place: Path, prepare: 
     path = configured(place)
     prepare(place / "state")
     with running(place, "-c", path, user=USER or None):
-        wait.until(lambda: "no copy can be kept: " in (place / "log").read_text(), "the warning", 60.0)
+        wait.until(lambda: "no copy can be kept: " in (place / "log").read_text(), "the warning")
         assert serves(place / "s")
 
 
@@ -279,7 +279,7 @@ def test_where_none_is_wanted_none_is_kept(place: Path) -> None:
     path.write_text(path.read_text().replace(f'state = "{place}/state"', 'state = ""'))
     with running(place, "-c", path):
         assert serves(place / "s")
-        wait.until((place / "status.json").exists, "its status", 60.0)
+        wait.until((place / "status.json").exists, "its status")
     assert list((place / "state").iterdir()) == []
     assert "copy" not in (place / "log").read_text()
 
@@ -290,7 +290,7 @@ def test_with_good_files_the_copy_is_not_looked_at(turf: Filter, place: Path) ->
     with turf:
         assert holds(turf, "new.test")
         assert turf.wait_for_status(bool)["copy_since"] == ""
-        wait.until(lambda: "@new.test" in turf.kept.read_text(), "the copy", 60.0)
+        wait.until(lambda: "@new.test" in turf.kept.read_text(), "the copy")
 
 
 def test_a_generation_that_never_served_is_not_kept(turf: Filter, place: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from rig import wait
 from rig.filter import USER, Filter, Filters, rewrite
 from rig.program import ENVIRONMENT, configured
 from turfmilter.cli.turfctl import main
@@ -45,7 +46,7 @@ def run(turf: Filter | Path, *arguments: str, to: int = subprocess.PIPE) -> subp
         stdout=to,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
+        timeout=wait.AMPLE,
         check=False,
     )
 

@@ -60,7 +60,7 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
 def said(place: Path, text: str) -> None:
     """Wait until the log holds `text`."""
     log = place / "log"
-    wait.until(lambda: log.exists() and text in log.read_text(), lambda: f"{text!r} in the log", 60.0)
+    wait.until(lambda: log.exists() and text in log.read_text(), lambda: f"{text!r} in the log")
 
 
 def test_whoever_waits_for_its_start_is_told_as_soon_as_it_serves(place: Path) -> None:

@@ -44,7 +44,7 @@ class Daemon:
     ) -> None:
         self.stop()
 
-    def start(self, seconds: float = 20.0) -> None:
+    def start(self, seconds: float = wait.AMPLE) -> None:
         """Start it, and return when it says that it serves.
 
         Raises ProcessEnded, with its exit status and what it said, when it ends instead.
@@ -52,7 +52,7 @@ class Daemon:
         self.manager.open()
         self.process.start(lambda: self.manager.heard("READY=1"), seconds)
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = wait.AMPLE) -> int:
         """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""
         try:
             return self.process.stop(seconds)
@@ -71,7 +71,7 @@ class Daemon:
         """What it has said so far."""
         return self.process.text()
 
-    def wait_for_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, seconds: float = wait.AMPLE) -> re.Match[str]:
         """The first place in the log that matches the regular expression.  Raises TimeoutError with the log."""
         found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
         assert found is not None

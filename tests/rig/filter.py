@@ -97,7 +97,8 @@ class Filter:
         Unless they say otherwise there is one worker: its lines in the log are in the order in which things happened.
         """
         above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self._status}"\nstate = "{self.state}"\n'
-        if "workers = " not in settings:
+        self._one_worker = "workers = " not in settings
+        if self._one_worker:
             above += "workers = 1\n"
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
         rewrite(self.config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
@@ -112,12 +113,14 @@ class Filter:
         self.daemon.stop()
 
     def start(self) -> None:
-        """Start it, and return when it serves, and has kept a copy of its configuration where it can."""
+        """Start it, and return when it serves, has said so in its log, and kept a copy of its configuration if it can."""
+        before = self._greetings()
         self.daemon.start()
-        wait.until(lambda: self.kept.exists() or not self.state.exists(), self.daemon.log, 60.0)
+        wait.until(lambda: self._greetings() > before, self.daemon.log)
+        wait.until(lambda: self.kept.exists() or not self.state.exists(), self.daemon.log)
 
     def client(
-        self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = 10.0
+        self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = wait.AMPLE
     ) -> MilterClient:
         """A connection on which nothing has been said yet."""
         return MilterClient(self.socket, actions=actions, protocol=protocol, timeout=timeout)
@@ -154,8 +157,12 @@ class Filter:
             new = {one["pid"] for one in seen["workers"] if one["generation"] >= number}
             return bool(new) and self._listening() <= new
 
-        self.wait_for_status(alone, 60.0)
+        self.wait_for_status(alone)
         return said
+
+    def _greetings(self) -> int:
+        """How often it has said at the end of a start what to write into sendmail.mc."""
+        return self.daemon.log().count("sendmail.mc: ") if self.daemon.log_file.exists() else 0
 
     def _listening(self) -> set[int]:
         """The workers that take connections."""
@@ -167,7 +174,7 @@ class Filter:
         """What it says of itself."""
         return dict(json.loads(self._status.read_text()))
 
-    def wait_for_status(self, seen: Callable[[dict[str, Any]], object], seconds: float = 20.0) -> dict[str, Any]:
+    def wait_for_status(self, seen: Callable[[dict[str, Any]], object], seconds: float = wait.AMPLE) -> dict[str, Any]:
         """The first status of which `seen` is true."""
         return (
             wait.until(
@@ -193,7 +200,11 @@ class Filter:
             path.unlink()
 
     def lines(self) -> list[str]:
-        """The log's lines since the last call; a message of our own, logged last, tells that they are all there."""
+        """The log's lines since the last call; a message of our own, logged last, tells that they are all there.
+
+        Of several workers nobody knows whose lines come first, so there must be one.
+        """
+        assert self._one_worker, "lines of several workers have no order: wait for those that are meant"
         self._fences += 1
         fence = f"fence{self._fences}@fence.test"
         with self.session("fence.test") as client:
@@ -203,6 +214,15 @@ class Filter:
         end = next(number for number, line in enumerate(lines) if fence in line)
         begin, self._lines_seen = self._lines_seen, end + 1
         return lines[begin:end]
+
+    def wait_for_records(self, number: int) -> list[dict[str, Any]]:
+        """All lines of a JSON log about messages and refusals, in any order, once there are so many."""
+
+        def found() -> list[dict[str, Any]]:
+            return [line for line in map(_object, self.daemon.log().splitlines()) if "queue_id" in line]
+
+        wait.until(lambda: len(found()) >= number, lambda: f"{number} lines in:\n{self.daemon.log()}")
+        return found()
 
     def records(self) -> list[dict[str, Any]]:
         """The log's lines about messages and refusals since the last call."""

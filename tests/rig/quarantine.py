@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rig import wait
 from rig.filter import give, make_quarantine
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.ports import Slip
@@ -66,7 +67,7 @@ def turfctl(config: Path, *arguments: str, user: str | None = None, **options: A
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=wait.AMPLE,
         check=False,
         **options,
     )

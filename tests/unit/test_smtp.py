@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from rig import wait
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.sink import Sink
 from turfmilter.mta.parameters import Addressed, addressed
@@ -33,7 +34,7 @@ def give(
     message: bytes = MESSAGE,
     asked: Asked | None = None,
 ) -> Sent:
-    hop = NextHop("127.0.0.1", port, "filter.rig.test", timeout=20)
+    hop = NextHop("127.0.0.1", port, "filter.rig.test", timeout=wait.AMPLE)
     return send(hop, sender, recipients or (BOB,), message, asked or Asked())
 
 

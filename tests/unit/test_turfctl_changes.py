@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.filter import USER
 from rig.nexthop import ScriptedNextHop
 from rig.program import ENVIRONMENT
@@ -43,7 +44,7 @@ def in_turf(config: Path, *arguments: str, user: str | None = None) -> subproces
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=wait.AMPLE,
         check=False,
     )
 

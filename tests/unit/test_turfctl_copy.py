@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.filter import USER, make_state, rewrite
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
@@ -35,7 +36,7 @@ def turf(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What turfctl turf says, and how it leaves."""
     *start, _ = command(config)
     done = [*start, "turf", *arguments]
-    return subprocess.run(done, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(done, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
 
 
 def table_broken(config: Path) -> None:
