@@ -113,7 +113,7 @@ class Filter:
         self.daemon.stop()
 
     def start(self) -> None:
-        """Start it, and return when it serves, has said so in its log, and kept a copy of its configuration if it can."""
+        """Start it, and return when it serves, has said so in its log, and has kept a copy of its configuration."""
         before = self._greetings()
         self.daemon.start()
         wait.until(lambda: self._greetings() > before, self.daemon.log)

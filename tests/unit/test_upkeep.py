@@ -165,3 +165,16 @@ def test_nothing_of_it_stays_open() -> None:
     for _ in range(3):
         finish(upkeep)
     assert open_files() == before
+
+
+def test_the_process_for_it_ends_when_nobody_is_there_to_hear_it() -> None:
+    started: list[int] = []
+
+    def remembering(act: Callable[[], NoReturn]) -> int:
+        started.append(fork(act))
+        return started[0]
+
+    upkeep = Upkeep(lambda _: ["x" * (1 << 20)], Log().say)
+    upkeep.begin(CONFIG, remembering, 0.0)
+    os.close(upkeep.errand.waiting)
+    assert os.waitstatus_to_exitcode(os.waitpid(started[0], 0)[1]) != 0

@@ -39,7 +39,7 @@ class Errand:
             return self._none_to_be_had(error)
         os.set_blocking(self.waiting, False)
         try:
-            self._pid = fork(lambda: _work(work, telling))
+            self._pid = fork(lambda: _work(work, telling, self.waiting))
         except OSError as error:
             self._close()
             return self._none_to_be_had(error)
@@ -81,8 +81,9 @@ class Errand:
         return f"{self._what}: no process can be had: {error.strerror}"
 
 
-def _work(work: Callable[[], Sequence[str]], telling: int) -> NoReturn:
+def _work(work: Callable[[], Sequence[str]], telling: int, waiting: int) -> NoReturn:
     """In the child, which ends by itself soon."""
+    os.close(waiting)  # as long as it is open here, a write waits for ever for a supervisor that has died
     for number in _HANDLED:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
