@@ -25,7 +25,8 @@ def config(place: Path) -> Path:
     (place / "turf.table").write_text(TABLE)
     path = reviewed(place, 'tables = ["file:turf.table"]')[1]
     make_state(place / "state")
-    path.write_text(f'state = "{place}/state"\n{path.read_text()}')
+    if "state = " not in path.read_text():
+        path.write_text(f'state = "{place}/state"\n{path.read_text()}')
     assert keep_copy(load(path)) == []
     if USER:
         shutil.chown(place / "state/last-good.json", USER)
