@@ -1,10 +1,11 @@
 # Every target installs what it needs first; tests/rig/install is silent when all of it is there.
 PYTHON = .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+MINUTES = 1
 QUICK = $(wildcard tests/unit tests/property tests/golden)
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo bench clean install static
+.PHONY: help check test fuzz demo bench clean install static
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +15,10 @@ check: static ## format, lint, types, architecture, unit and property tests: und
 
 test: static ## all tests, end-to-end ones included; as root or through sudo
 	$(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
+
+fuzz: install ## random input against real MTAs, MINUTES=1 for each target; TARGETS="postfix", SEED= plays one again
+	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m fuzz --minutes $(MINUTES) \
+		$(if $(SEED),--seed $(SEED)) $(TARGETS)
 
 demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
@@ -32,4 +37,4 @@ static: install
 	$(PYTHON) -m ruff format --check milter tests
 	$(PYTHON) -m ruff check milter tests
 	$(PYTHON) -m mypy
-	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner -p bench
+	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner -p bench -p fuzz

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
@@ -20,7 +19,9 @@ from turfmilter.core.nat import NatAlarm
 from turfmilter.core.policy import Policy
 from turfmilter.core.ports import Clock, Log, QuarantineError
 from turfmilter.core.session import Connection, Known
+from turfmilter.daemon import mtas
 from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.mta.postconf import Postconf
 from turfmilter.mta.remarks import Remarks
 from turfmilter.mta.service import Service
 from turfmilter.mta.sessions import Sessions
@@ -31,7 +32,7 @@ from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
 from turfmilter.stores.ledger import Ledger, LedgerError
-from turfmilter.stores.maildir import Maildir
+from turfmilter.stores.maildir import Maildir, UnusableMaildir
 from turfmilter.stores.openmaildir import OpenMaildir, Unopenable
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import Sink, Stream, Syslog
@@ -54,11 +55,11 @@ class SystemClock:
 
 def build_generation(config: Config, number: int = 1) -> Generation:
     """The policy of every listener."""
-    clock, quarantines = SystemClock(), build_quarantines(config)
+    quarantines = build_quarantines(config)
 
     def policy(view: Config, name: str) -> Policy:
         directory = view.turf.directory
-        return build_policy(view, clock, name, quarantines[directory] if directory else None)
+        return build_policy(view, name, quarantines[directory] if directory else None)
 
     listeners = ((listener.conditions, policy(config.at(name), name)) for name, listener in config.listener.items())
     return Generation(policy(config, ""), tuple(listeners), number)
@@ -84,8 +85,11 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
     """What the processes of the daemon are made of, with the configuration in the file `path`."""
 
     def load_generation(number: int) -> Loaded:
-        config = load_config(path, socket)
-        warnings = (*config.warnings, *check_quarantines(config))
+        try:
+            config = load_config(path, socket)
+        except ConfigError as error:
+            raise ConfigError(every_problem(error), error.files) from None
+        warnings = (*config.warnings, *check_quarantines(config), *check_mtas(config))
         return Loaded(config, build_generation(config, number), warnings)
 
     return Program(load_generation, build_service, build_log, look_after_quarantines, keep_copy)
@@ -108,27 +112,45 @@ def load_copy(path: Path, state: Path) -> tuple[Config, str]:
     """
     copy = LastGood(state).read(path.absolute())
     try:
-        return load(path, copy.texts), copy.since.isoformat(timespec="seconds")
+        return load(path, kept=copy.texts), copy.since.isoformat(timespec="seconds")
     except ConfigError as error:
         raise NoCopy(f"the copy in {state} cannot be used: {error.problems[0]}") from None
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
     """The configuration, with another `socket` than the file's if there is one.  Raises ConfigError."""
-    config = load(path)
-    return replace(config, socket=socket) if socket else config
+    return load(path, postfix=Postconf(), socket=socket)
+
+
+def check_mtas(config: Config) -> list[str]:
+    """Warnings about what does not go together with the configuration of the MTA; it takes 5 seconds at most."""
+    return mtas.warnings(config, SystemClock().today())
+
+
+def every_problem(error: ConfigError) -> tuple[str, ...]:
+    """The problems of a configuration, and those of the quarantines that it names all the same."""
+    try:
+        if error.rest:
+            check_quarantines(error.rest)
+    except UnusableMaildir as unusable:
+        return (*error.problems, *str(unusable).splitlines())
+    return error.problems
 
 
 def check_quarantines(config: Config) -> list[str]:
-    """Warnings about the quarantines.  Raises UnusableMaildir."""
-    warnings = []
+    """Warnings about the quarantines.  Raises UnusableMaildir, with a line for each that cannot be used."""
+    warnings, unusable = [], []
     for quarantine in build_quarantines(config).values():
-        quarantine.check()
-        quarantine.clean()
         try:
+            quarantine.check()
+            quarantine.clean()
             quarantine.require_room()
+        except UnusableMaildir as error:
+            unusable.append(str(error))
         except QuarantineError as error:
             warnings.append(f"{error}: messages that are to be held are answered 452 until there is room")
+    if unusable:
+        raise UnusableMaildir("\n".join(unusable))
     return warnings
 
 
@@ -177,7 +199,8 @@ def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Ca
         return listed(match.entry)
 
     def watch(connection: Connection) -> None:
-        if connection.client is None or connection.local:
+        # What this host gives to itself has nobody behind it, and would only dilute the share of the others.
+        if connection.client is None or connection.local or connection.from_itself:
             return
         with lock:
             said = alarm.seen(connection.client, lambda: is_trusted(connection))

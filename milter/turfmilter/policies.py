@@ -12,7 +12,7 @@ from turfmilter.core.domains import Domains
 from turfmilter.core.finding import Action
 from turfmilter.core.limits import Cap, LimitTable
 from turfmilter.core.policy import Clause, Mode, Policy
-from turfmilter.core.ports import Clock, Quarantine
+from turfmilter.core.ports import Quarantine
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.rules.connect import ConnectAtOnce, ConnectAtRcpt
@@ -26,24 +26,24 @@ from turfmilter.rules.limits import (
 from turfmilter.rules.listener import RequireAuth, RequireTls
 from turfmilter.rules.recipient import UnrefusableRecipient
 from turfmilter.rules.relay import Relay
-from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName
+from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName, TooManyResults
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
 
 _LIMITS = (RecipientsPerMessage, RecipientsPerBounce, MessageSize, SessionSize, MessagesPerSession)
 
 
-def build_policy(config: Config, clock: Clock, listener: str = "", quarantine: Quarantine | None = None) -> Policy:
+def build_policy(config: Config, listener: str = "", quarantine: Quarantine | None = None) -> Policy:
     """The rules of `config` in the order in which they decide; those that are off or have nothing to say are left out.
 
     `config` is as the listener sees it.
     """
     clauses = [
-        *_connect(config, clock),
-        *_require_name(config, clock),
+        *_connect(config),
+        *_require_name(config),
         *_require(config),
-        _relay(config, clock),
-        *_limits(config, clock, listener),
-        *_turf(config, clock),
+        _relay(config),
+        *_limits(config, listener),
+        *_turf(config),
         *_header(config),
     ]
     clauses.insert(0, _refusable(clauses))
@@ -51,22 +51,22 @@ def build_policy(config: Config, clock: Clock, listener: str = "", quarantine: Q
     return Policy(tuple(clause for clause in capped if clause.mode is not Mode.OFF), listener, quarantine)
 
 
-def _connect(config: Config, clock: Clock) -> Iterator[Clause]:
+def _connect(config: Config) -> Iterator[Clause]:
     connect, default_allows = config.connect, config.connect.default is Default.ALLOW
     if default_allows and not connect.clients:
         return
-    rule: Rule = ConnectAtOnce(connect.clients, default_allows, clock)
+    rule: Rule = ConnectAtOnce(connect.clients, default_allows)
     if connect.reply_at is ReplyAt.RCPT:
-        domains = Domains(config.domains, clock)
-        rule = ConnectAtRcpt(connect.clients, default_allows, clock, domains, connect.spare_authenticated)
+        domains = Domains(config.domains)
+        rule = ConnectAtRcpt(connect.clients, default_allows, domains, connect.spare_authenticated)
     on_error = None if connect.may_open else REPLIES["connect-unavailable"]
     yield Clause(rule, Action.REJECT, connect.reply, connect.mode, on_error)
 
 
-def _require_name(config: Config, clock: Clock) -> Iterator[Clause]:
+def _require_name(config: Config) -> Iterator[Clause]:
     reverse = config.reverse_name
     if reverse.check in (NameCheck.REQUIRE, NameCheck.MATCH_SENDER):
-        rule = RequireName(config.relay.allow, reverse.check is NameCheck.MATCH_SENDER, clock)
+        rule = RequireName(config.relay.allow, reverse.check is NameCheck.MATCH_SENDER)
         on_error = None if reverse.on_error is OnError.CONTINUE else REPLIES["reverse_name-unavailable"]
         yield Clause(rule, Action.REJECT, reverse.reply, reverse.mode, on_error)
 
@@ -79,11 +79,11 @@ def _require(config: Config) -> Iterator[Clause]:
         yield Clause(RequireAuth(), Action.REJECT, REPLIES["require_auth"])
 
 
-def _relay(config: Config, clock: Clock) -> Clause:
+def _relay(config: Config) -> Clause:
     relay = config.relay
     rule = Relay(
-        domains=Domains(config.domains, clock),
-        always=Domains(relay.always, clock),
+        domains=Domains(config.domains),
+        always=Domains(relay.always),
         routing=relay.routing,
         deny=relay.deny,
         allow=relay.allow,
@@ -91,12 +91,11 @@ def _relay(config: Config, clock: Clock) -> Clause:
         accounts=_accounts(relay.authenticated),
         accounts_need_tls=relay.authenticated_needs_tls,
         default_allows=relay.default is Default.ALLOW,
-        clock=clock,
     )
     return Clause(rule, Action.REJECT, relay.reply, relay.mode, REPLIES["relay-unavailable"])
 
 
-def _limits(config: Config, clock: Clock, listener: str) -> Iterator[Clause]:
+def _limits(config: Config, listener: str) -> Iterator[Clause]:
     general = config.limits.numbers
     caps = (
         Cap(
@@ -108,17 +107,17 @@ def _limits(config: Config, clock: Clock, listener: str) -> Iterator[Clause]:
         )
         for cap in config.cap
     )
-    table = LimitTable(general, tuple(caps), listener, clock)
+    table = LimitTable(general, tuple(caps), listener)
     for rule in _LIMITS:
         if table.any(rule.name):
             yield Clause(rule(table), Action.REJECT, REPLIES[rule.name], config.limits.mode)
 
 
-def _turf(config: Config, clock: Clock) -> Iterator[Clause]:
+def _turf(config: Config) -> Iterator[Clause]:
     turf = config.turf
     rules: dict[Origin, Rule] = {
-        Origin.SENDER: TurfSender(turf.tables, turf.spare_authenticated, clock),
-        Origin.AUTHOR: TurfAuthor(turf.tables, turf.spare_authenticated, clock),
+        Origin.SENDER: TurfSender(turf.tables, turf.spare_authenticated),
+        Origin.AUTHOR: TurfAuthor(turf.tables, turf.spare_authenticated),
     }
     if not turf.tables:
         return
@@ -127,18 +126,19 @@ def _turf(config: Config, clock: Clock) -> Iterator[Clause]:
         modes.append((UnreadableAuthor(turf.spare_authenticated), _lower(turf.mode, turf.unreadable_author)))
     action = Action.DISCARD if turf.discard else Action.HOLD
     reply = turf.reply if turf.answer is Answer.REJECT else None
-    exempts = Exempt(turf.exempt, clock)
+    exempts = Exempt(turf.exempt)
     # What is not read to its end might hold a listed author: such a message stays with its sender.
     on_error = REPLIES["error"]
     yield from (Clause(rule, action, reply, mode, on_error, exempts) for rule, mode in modes)
 
 
 def _header(config: Config) -> Iterator[Clause]:
-    """What is written into or taken out of the header, whatever the rules before decide."""
+    """What is written into or taken out of the header, and a refusal where too much would have to be."""
     reverse = config.reverse_name
     if reverse.check is NameCheck.STAMP:
         yield Clause(StampName(config.authserv_id), Action.CHANGE, mode=reverse.mode)
     if reverse.remove_forged:
+        yield Clause(TooManyResults(), Action.REJECT, REPLIES["remove_forged"], reverse.mode)
         yield Clause(RemoveForged(config.authserv_id), Action.CHANGE, mode=reverse.mode)
 
 

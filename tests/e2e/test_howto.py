@@ -74,3 +74,38 @@ def test_whoever_follows_the_page_about_systemd_has_all_that_the_unit_needs(plac
         follow(HOWTO / "run-under-systemd.md")
         for name in ("service", "socket"):
             assert Path(f"/etc/systemd/system/turfmilter.{name}").exists()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```\n", page.read_text())
+
+
+def test_whoever_follows_the_page_about_the_quarantine_alone_has_a_filter_that_is_called_good(place: Path) -> None:
+    page = HOWTO / "quarantine-only.md"
+    (toml,) = blocks(page, "toml")
+    with installed(place, f'user = "turfmilter"\nsocket = "unix:{SOCKET}"\n{toml}'):
+        Path("/etc/turfmilter/turf.table").write_text("@shop.example\n")
+        follow(page)
+
+
+def test_the_command_that_writes_domains_from_a_database_keeps_the_old_ones_when_it_fails(place: Path) -> None:
+    (script,) = blocks(HOWTO / "domains-from-a-database.md", "bash")
+    domains = Path("/etc/turfmilter/domains.mysql")
+
+    def answered(says: str) -> tuple[bool, str, int]:
+        """What a database that `says` this leaves: whether the command succeeded, the file, and its inode."""
+        program = Path("/usr/local/sbin/mysql")
+        program.write_text(f"#!/bin/sh\n{says}\n")
+        program.chmod(0o755)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, check=False)
+        assert [path.name for path in domains.parent.iterdir() if path.name.startswith("domains.")] == [domains.name]
+        return done.returncode == 0, domains.read_text(), domains.stat().st_ino
+
+    with installed(place, CONFIG):
+        first = answered("echo a.test; echo b.test")
+        assert first[:2] == (True, "=a.test\n=b.test\n")
+        assert domains.stat().st_mode & 0o777 == 0o644
+        assert answered("echo a.test; echo b.test") == first  # no change: no reload
+        assert answered("exit 0") == (False, *first[1:])
+        assert answered("echo a.test; exit 1") == (False, *first[1:])
+        assert answered("echo c.test")[:2] == (True, "=c.test\n")

@@ -75,7 +75,7 @@ def test_what_pickup_takes_has_the_queue_id_of_pickup(host: Mailhost) -> None:
             "<bad@turf.test>",
             "<bob@rig.test>",
             "sender=bad@turf.test nrcpt=1 rcpt=bob@rig.test size=51 verdict=hold rule=turf"
-            ' entry="@turf.test turf.tables[0]" id=$id',
+            ' entry="@turf.test turf.tables[0]" saw=sender id=$id',
         ),
         (
             "<relay@out.test>",
@@ -87,7 +87,7 @@ def test_what_pickup_takes_has_the_queue_id_of_pickup(host: Mailhost) -> None:
             '<"a b"@odd.test>',
             '<"b\\" verdict=accept"@rig.test>',
             r'sender="\"a b\"@odd.test" nrcpt=1 rcpt="\"b\\\" verdict=accept\"@rig.test" size=51 verdict=hold rule=turf'
-            r' entry="\"a b\"@odd.test turf.tables[1]" id=$id',
+            r' entry="\"a b\"@odd.test turf.tables[1]" saw=sender id=$id',
         ),
         (
             "<a\u202eb@out.test> SMTPUTF8",

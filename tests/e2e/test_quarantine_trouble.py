@@ -140,7 +140,7 @@ def test_what_a_program_submits_waits_in_the_maildrop(host: Mailhost) -> None:
 def test_the_log_says_what_the_trouble_is(host: Mailhost) -> None:
     with no_bytes(host.filter.quarantine):
         host.send("<bob@rig.test>", sender="<trouble@turf.test>")
-    assert f' verdict=tempfail rule=turf entry="@turf.test turf.tables[0]" reply="{FULL}" ' in (
+    assert f' verdict=tempfail rule=turf entry="@turf.test turf.tables[0]" saw=sender reply="{FULL}" ' in (
         host.filter.said("sender=trouble@turf.test")
     )
     host.filter.said(f"^error: quarantine: {host.filter.quarantine}: less than 5% of the bytes is free$")

@@ -24,6 +24,7 @@ FILTERS = {
     "require": CHECK + '"require"\n',
     "match": CHECK + '"match-sender"\n',
     "lenient": CHECK + '"require"\non_error = "continue"\n',
+    "clean": CHECK + '"off"\nremove_forged = true\n',
     "trial": CHECK + '"match-sender"\nmode = "trial"\n',
 }
 # What each client is called by DNS: the last number of its address says which case it is.
@@ -77,6 +78,28 @@ def answer(host: Mailhost, listener: str, sender: str = "<anna@out.test>", **cli
 def test_every_message_is_stamped_and_none_refused(host: Mailhost, client: str, result: str) -> None:
     host.send(BOB, ADDR=client)
     assert stamps(host) == [f"mx.rig.test;\r\n\tiprev={result}"]
+
+
+@pytest.mark.parametrize("client", ["127.0.0.1", "IPV6:::1", "127.0.0.2"])
+def test_mail_that_this_host_gives_to_itself_is_not_stamped_again(host: Mailhost, client: str) -> None:
+    true = "Authentication-Results: mx.rig.test; iprev=pass policy.iprev=203.0.113.11"
+    message = f"{true}\r\nSubject: from the content filter\r\n\r\nhello\r\n".encode()
+    for listener in ("inbound", "clean"):
+        host.clear()
+        host.send(BOB, message=message, listener=listener, ADDR=client)
+        assert stamps(host) == ["mx.rig.test; iprev=pass policy.iprev=203.0.113.11"]
+
+
+FORGED = b"Authentication-Results: mx.rig.test; spf=pass\r\n"
+
+
+def test_forged_results_are_removed_as_long_as_they_can_be(host: Mailhost) -> None:
+    """For each of them Postfix reads the header from its beginning."""
+    host.send(BOB, message=FORGED * 200 + b"\r\nhello\r\n", listener="clean", ADDR="203.0.113.11")
+    assert stamps(host) == []
+    heard = host.send(BOB, message=FORGED * 14_000 + b"\r\nhello\r\n", listener="clean", ADDR="203.0.113.11")
+    assert heard[-1] == "550 5.7.1 too many Authentication-Results fields"
+    assert len(host.delivered()) == 1
 
 
 def test_the_name_that_postfix_has_confirmed_is_stamped(host: Mailhost) -> None:

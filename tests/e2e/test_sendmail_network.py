@@ -17,6 +17,9 @@ deny = ["2001:db8:bad::/48", "203.0.113.0/24"]
 [relay]
 allow = []
 interfaces = ["192.0.2.25", "2001:db8::25"]
+[reverse_name]
+check = "stamp"
+remove_forged = true
 [listener.guests]
 address = ["192.0.2.26"]
 [listener.guests.limits]
@@ -62,6 +65,44 @@ def test_a_client_is_denied_by_its_address_however_sendmail_writes_it(
 ) -> None:
     assert codes(host, listener, local, source, "<alice@rig.test>") == ["550"]
     host.filter.said(f"client={source} ")
+
+
+FORGED = [
+    b"Authentication-Results: mx.rig.test; iprev=pass",
+    b"Authentication-Results: other.test; spf=pass",
+    b"authentication-results:\r\n\t(x) MX.rig.test 1; dkim=pass",
+]
+
+
+def results(host: SendmailHost, source: str) -> list[bytes]:
+    """The first lines of the results in the one message that was delivered; ours is on top of all fields."""
+    message = b"\r\n".join([*FORGED, b"From: a@out.test", b"", b"hello", b""])
+    host.send("<alice@rig.test>", listener="everywhere", host="192.0.2.25", source=source, message=message)
+    (delivery,) = host.delivered()
+    above, _, _ = delivery.data.partition(b"\r\n\r\n")
+    return [line for line in above.split(b"\r\n") if line.lower().startswith((b"authentication-", b"received:"))]
+
+
+def test_results_that_bear_our_name_are_removed_and_ours_is_on_top(host: SendmailHost) -> None:
+    stamp, received, *others = results(host, "198.51.100.7")
+    assert stamp == b"Authentication-Results: mx.rig.test;"
+    assert received.startswith(b"Received:")
+    assert others == FORGED[1:2]
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "192.0.2.25"])
+def test_results_stay_and_none_is_added_when_this_host_gives_mail_to_itself(host: SendmailHost, source: str) -> None:
+    received, *others = results(host, source)
+    assert received.startswith(b"Received:")
+    assert others == [*FORGED[:2], b"authentication-results:"]
+
+
+def test_more_results_than_can_be_removed_are_refused(host: SendmailHost) -> None:
+    message = b"".join([FORGED[0] + b"\r\n"] * 201) + b"\r\nhello\r\n"
+    codes = host.send(
+        "<alice@rig.test>", listener="everywhere", host="192.0.2.25", source="198.51.100.7", message=message
+    )
+    assert codes[-1] == "550 5.7.1 too many Authentication-Results fields"
 
 
 def test_a_section_for_an_address_is_found(host: SendmailHost) -> None:

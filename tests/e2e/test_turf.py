@@ -169,7 +169,7 @@ def test_the_sender_can_be_told_and_the_copy_is_kept_all_the_same(host: Mailhost
     assert host.reached() == []
     (held,) = host.filters[listener].held()
     assert held.recipients == ["bob@rig.test"]
-    assert f' verdict=hold rule=turf entry="@turf.test ../turf.table:2" id={held.name} reply="{reply}" ' in (
+    assert f' verdict=hold rule=turf entry="@turf.test ../turf.table:2" saw=sender id={held.name} reply="{reply}" ' in (
         host.filters[listener].said(held.name)
     )
 

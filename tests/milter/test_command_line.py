@@ -24,15 +24,14 @@ def test_it_knows_its_version() -> None:
     assert (done.returncode, done.stdout) == (0, f"turfmilter, version {turfmilter.__version__}\n")
 
 
-def test_a_good_configuration_is_called_good_and_the_lines_for_the_mta_are_shown(place: Path) -> None:
+def test_a_good_configuration_is_called_good_and_the_line_for_the_mta_that_is_installed_is_shown(place: Path) -> None:
     quarantine = make_quarantine(place / "quarantine")
     path = configured(place, turf(quarantine))
     done = run("-t", "-c", path)
     assert (done.returncode, done.stderr) == (0, "")
-    good, postfix, sendmail = done.stdout.splitlines()
+    good, postfix = done.stdout.splitlines()
     assert good == f"{path}: no errors"
-    assert postfix == f"main.cf: smtpd_milters = unix:{place}/s"
-    assert sendmail.startswith(f"sendmail.mc: INPUT_MAIL_FILTER(`turfmilter', `S=local:{place}/s, ")
+    assert postfix == f"main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
     assert not (place / "s").exists()
 
 
@@ -45,14 +44,14 @@ def test_what_only_root_can_read_is_said_before_a_start_as_the_user_fails(place:
 
 
 @pytest.mark.parametrize("mode", ["enforce", "trial", "off"])
-def test_the_log_begins_with_the_mode_and_the_lines_for_the_mta(place: Path, mode: str) -> None:
+def test_the_log_begins_with_the_mode_and_the_line_for_the_mta(place: Path, mode: str) -> None:
     path = configured(place, f'mode = "{mode}"\n')
     with running(place, "-c", path):
-        wait.until(lambda: "sendmail.mc: " in (place / "log").read_text(), "its greeting")
+        wait.until(lambda: "main.cf: " in (place / "log").read_text(), "its greeting")
     lines = (place / "log").read_text().splitlines()
     started, postfix, *_ = (line for line in lines if line.startswith("info: "))
     assert f" started: mode {mode}, socket unix:{place}/s, " in started
-    assert postfix == f"info: main.cf: smtpd_milters = unix:{place}/s"
+    assert postfix == f"info: main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
 
 
 def test_all_problems_are_said_at_once(place: Path) -> None:
@@ -66,6 +65,74 @@ def test_all_problems_are_said_at_once(place: Path) -> None:
     for part in ("socket: ", "relay.mode: ", "turf.table:2: ", "turf.table:3: ", "directori"):
         assert sum(part in line for line in lines) == 1, part
     assert run("-f", "-c", path).stderr == done.stderr
+
+
+def test_a_quarantine_that_does_not_exist_is_reported_with_all_other_problems(place: Path) -> None:
+    settings = f'[relay]\nmode = "tried"\n{turf(place / "missing")}[listener.a]\nport = 587\n'
+    settings += f'[listener.a.turf]\ndirectory = "{place}/absent"\n'
+    for options in (["-t"], ["-f"]):
+        done = run(*options, "-c", configured(place, settings))
+        assert done.returncode == 78
+        mode, *quarantines = done.stderr.splitlines()
+        assert mode.startswith("turfmilter: relay.mode: ")
+        assert [line.split("; mend it")[0] for line in quarantines] == [
+            f"turfmilter: quarantine {place}/{name}: {place}/{name} does not exist" for name in ("missing", "absent")
+        ]
+
+
+def test_an_unknown_user_does_not_hide_a_quarantine_that_does_not_exist(place: Path) -> None:
+    done = run("-t", "-c", configured(place, turf(place / "missing"), user="turfmitler"))
+    user, quarantine = done.stderr.splitlines()
+    assert user.startswith('turfmilter: user: there is no user "turfmitler"')
+    assert quarantine == f"turfmilter: quarantine {place}/missing: {place}/missing does not exist"
+
+
+def test_root_without_a_user_hears_of_the_other_problems_too(place: Path) -> None:
+    path = configured(place, '[relay]\nmode = "tried"\n' + turf(place / "missing"), user="")
+    done = run("-t", "-c", path)
+    mode, root, quarantine = done.stderr.splitlines()
+    assert mode.startswith("turfmilter: relay.mode: ")
+    assert root.startswith("turfmilter: started by root: ")
+    assert quarantine == f"turfmilter: quarantine {place}/missing: {place}/missing does not exist"
+    path = configured(place, turf(place / "missing"), user="")
+    assert run("-t", "-c", path).stderr.splitlines() == [root, quarantine]
+
+
+def test_several_quarantines_that_cannot_be_used_are_all_reported(place: Path) -> None:
+    settings = f'{turf(place / "one")}[listener.a]\nport = 587\n[listener.a.turf]\ndirectory = "{place}/two"\n'
+    done = run("-t", "-c", configured(place, settings))
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
+        f"quarantine {place}/{name}" for name in ("one", "two")
+    ]
+
+
+@pytest.mark.parametrize("spec", ["inet:8895@0.0.0.0", "inet6:8895@::", "inet:8895", "inet:8895@192.0.2.1"])
+def test_a_socket_that_others_may_reach_is_warned_about_wherever_it_is_given(place: Path, spec: str) -> None:
+    given = run("-t", "-c", configured(place), "-s", spec)
+    written = run("-t", "-c", configured(place, socket=spec))
+    assert given.returncode == written.returncode == 0
+    assert "turfmilter: warning: socket: other machines may reach it" in given.stderr
+    assert given.stderr == written.stderr
+
+
+def test_a_socket_on_the_command_line_is_checked_in_place_of_the_one_in_the_file(place: Path) -> None:
+    path = configured(place, socket="inet:8895@0.0.0.0")
+    assert run("-t", "-c", path, "-s", f"unix:{place}/s").stderr == ""
+
+
+def test_what_will_do_harm_later_is_warned_about(place: Path) -> None:
+    (place / "turf.table").write_text("@a.test expires=2020-01-31\n@b.test\n@c.test expires=2021-01-01 by=anna\n")
+    settings = '[turf]\ntables = ["file:turf.table", "@d.test expires=2022-02-02"]\ndiscard = true\n'
+    settings += '[quarantine]\nkeep = "7d"\nkeep_reviewed = "30d"\n[release]\nport = 25\n'
+    done = run("-t", "-c", configured(place, settings))
+    assert done.returncode == 0
+    said = [line.removeprefix("turfmilter: warning: ") for line in done.stderr.splitlines()]
+    expired = 'turf.table:1: "@a.test": expired after 2020-01-31; take it out, or write a later day (and 1 more)'
+    assert expired in said
+    assert 'turf.tables[1]: "@d.test": expired after 2022-02-02; take it out, or write a later day' in said
+    for key in ("quarantine.keep_reviewed: ", "release.port: 25 is "):
+        assert sum(line.startswith(key) for line in said) == 1
+    assert len(said) == 4
 
 
 def test_warnings_are_said_and_do_no_harm(place: Path) -> None:

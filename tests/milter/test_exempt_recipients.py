@@ -100,7 +100,7 @@ def test_who_is_exempt_is_the_configurations_choice(filters: Filters, settings: 
         ("<jörg@rig.test>", "<jörg@rig.test>"),
     ],
 )
-def test_a_recipient_is_taken_off_by_the_string_that_the_mta_keeps(
+def test_a_recipient_is_taken_off_by_the_string_that_the_mta_keeps_and_by_the_one_that_was_sent(
     filters: Filters, recipient: str, taken_off_as: str
 ) -> None:
     turf = filters(HELD)
@@ -112,8 +112,28 @@ def test_a_recipient_is_taken_off_by_the_string_that_the_mta_keeps(
         client.eoh()
         told = client.eom()
     assert str(told) == "accept"
-    assert told.changes.delrcpt == [taken_off_as]
+    assert told.changes.delrcpt == list(dict.fromkeys([taken_off_as, recipient]))
     assert len(turf.held()) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "end"), [("8.17.1.9", UNCLEAR), ("", UNCLEAR), ("Postfix 3.7.11", "accept")], ids=["S", "unknown", "P"]
+)
+def test_an_exempt_recipient_of_a_held_ones_mailbox_leaves_the_message_with_the_sender(
+    filters: Filters, version: str, end: str
+) -> None:
+    """Sendmail would remove both; Postfix removes what it is told."""
+    turf = filters(OTHERS_EXEMPT)
+    with turf.session(macros={"v": version}) as client:
+        client.mail("<spam@turf.test>")
+        client.rcpt("<security@rig.test>", macros={"rcpt_addr": "alice"})
+        client.rcpt("<bob@rig.test>", macros={"rcpt_addr": "bob"})
+        client.rcpt("<alice@rig.test>", macros={"rcpt_addr": "alice"})
+        client.data()
+        client.eoh()
+        told = client.eom()
+    assert str(told) == end
+    assert len(turf.held()) == (end == "accept")
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_header_of_ours_has_one_blank_behind_its_colon_whoever_writes_it(
     filters: Filters, protocol: Protocol, blank: str
 ) -> None:
     turf = filters(HELD + '[reverse_name]\ncheck = "stamp"\n')
-    with turf.session("localhost", "127.0.0.1", protocol=protocol) as client:
+    with turf.session(protocol=protocol) as client:
         told = client.message("<a@out.test>", ["<b@rig.test>"])
     ((_, _, value),) = told.end.changes.insheader
     assert value.partition("mx.rig.test;")[0] == blank

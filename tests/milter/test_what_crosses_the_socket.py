@@ -28,7 +28,7 @@ ALWAYS = Protocol.NOUNKNOWN | Protocol.SKIP
 NO_CONTENT = Protocol.NOHDRS | Protocol.NOEOH | Protocol.NOBODY
 WHOLE = Protocol.HDR_LEADSPC
 MACROS = {
-    Stage.CONNECT: "j client_resolve client_name daemon_name daemon_addr daemon_port if_addr",
+    Stage.CONNECT: "j v client_resolve client_name daemon_name daemon_addr daemon_port if_addr",
     Stage.MAIL: "i auth_type auth_authen tls_version",
     Stage.RCPT: "i rcpt_addr",
     Stage.DATA: "i",

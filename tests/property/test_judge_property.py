@@ -25,7 +25,7 @@ from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuth
 
 CLOCK = StoppedClock()
 TURF = senders("@turf.example")
-EXEMPT = Exempt(senders("postmaster@"), CLOCK)
+EXEMPT = Exempt(senders("postmaster@"))
 
 
 class Refused(Rule):
@@ -74,9 +74,8 @@ def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]
         accounts=Accounts(),
         accounts_need_tls=True,
         default_allows=False,
-        clock=CLOCK,
     )
-    held = [TurfSender(TURF, True, CLOCK), TurfAuthor(TURF, True, CLOCK)]
+    held = [TurfSender(TURF, True), TurfAuthor(TURF, True)]
     return (
         Clause(SuspectAtConnect(), Action.REJECT, REPLIES["connect"], Mode.TRIAL),
         Clause(relay, Action.REJECT, REPLIES["relay"], on_error=REPLIES["relay-unavailable"]),
@@ -89,7 +88,7 @@ def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]
 
 def judging(clauses: tuple[Clause, ...]) -> Judge:
     """A judge that has been told nothing yet."""
-    return Judge(Generation(Policy(clauses)))
+    return Judge(Generation(Policy(clauses)), CLOCK)
 
 
 class Truth:
@@ -131,7 +130,7 @@ class Truth:
     @property
     def may_pass(self) -> bool:
         """True when nothing stands against the message, or only what its recipients are exempt from."""
-        everybody_is_exempt = bool(self.passed) and all(map(EXEMPT, self.passed))
+        everybody_is_exempt = bool(self.passed) and all(EXEMPT(r, CLOCK.day) for r in self.passed)
         return not self._refused and (not self._held or everybody_is_exempt)
 
 

@@ -18,6 +18,7 @@ from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Action, Protocol, Text
 from turfmilter.core.ports import Slip
+from turfmilter.daemon import mtas
 from turfmilter.stores.block import read_block
 
 USER = "nobody" if os.geteuid() == 0 else ""  # whom the filter becomes: it refuses to be root
@@ -161,8 +162,11 @@ class Filter:
         return said
 
     def _greetings(self) -> int:
-        """How often it has said at the end of a start what to write into sendmail.mc."""
-        return self.daemon.log().count("sendmail.mc: ") if self.daemon.log_file.exists() else 0
+        """How often it has said the last line of its greeting, which is about the MTAs of this machine."""
+        last = (
+            "sendmail.mc: " if mtas.sendmail_installed() else "main.cf: " if mtas.postfix_installed() else "started: "
+        )
+        return self.daemon.log().count(last) if self.daemon.log_file.exists() else 0
 
     def _listening(self) -> set[int]:
         """The workers that take connections."""

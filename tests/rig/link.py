@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections import Counter
 from pathlib import Path
@@ -38,6 +39,13 @@ class Link:
         """Break the connection, at whatever stage."""
         self._input.close()
         self._socket.close()
+
+    def hang_up(self) -> None:
+        """Break the connection, and return when the filter has closed its end, so that its own close has run."""
+        with contextlib.suppress(OSError):  # it may have closed first, with bytes unread
+            self._socket.shutdown(socket.SHUT_WR)
+            self.read_to_end()
+        self.close()
 
     def send(self, data: bytes, name: str = "raw") -> None:
         """Any bytes at all."""

@@ -17,6 +17,8 @@ from turfmilter.core.readings import read_sender
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Connection, Envelope, Known, Recipient, Sender, Session
 
+TODAY = date(2027, 1, 31)
+
 T = TypeVar("T", HostTable, ClientTable, SenderTable)
 
 
@@ -24,7 +26,7 @@ T = TypeVar("T", HostTable, ClientTable, SenderTable)
 class StoppedClock:
     """A clock that shows noon of `day` until it is set."""
 
-    day: date = date(2027, 1, 31)
+    day: date = TODAY
 
     def today(self) -> date:
         """The day."""
@@ -37,6 +39,10 @@ class StoppedClock:
 
 class Unasked:
     """A look-up that must not be needed."""
+
+    def begin(self) -> None:
+        """Fails the test."""
+        raise AssertionError("DNS was asked where no name could change the result")
 
     def result(self) -> ClientNames:
         """Fails the test."""
@@ -60,7 +66,7 @@ def clients(*lines: str, exception_refuses: bool) -> ClientTable:
 
 def domains(*lines: str) -> Domains:
     """Domains of ours.  Raises ValueError when a line is wrong."""
-    return Domains(hosts(*lines), StoppedClock())
+    return Domains(hosts(*lines))
 
 
 def senders(*lines: str) -> SenderTable:
@@ -91,10 +97,12 @@ def session(
     size: int = 0,
     messages: int = 0,
     octets: int = 0,
+    today: date = TODAY,
 ) -> Session:
     """A session in mid-transaction."""
     connection = Connection(client=parse_address(client), names=dns or Unasked(), host="mx.ours.example")
     envelope = Envelope(
         Sender(sender, params, read_sender(sender)), tuple(Recipient(f"<r{i}@o.x>") for i in range(recipients))
     )
-    return Session(connection, account=account, tls=tls, envelope=envelope, size=size, messages=messages, octets=octets)
+    begun = Session(connection, account=account, tls=tls, envelope=envelope, today=today)
+    return begun._replace(size=size, messages=messages, octets=octets)

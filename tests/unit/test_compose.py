@@ -90,13 +90,16 @@ def test_the_rules_decide_in_the_order_of_the_manual() -> None:
         "TurfSender",
         "TurfAuthor",
         "UnreadableAuthor",
+        "TooManyResults",
         "RemoveForged",
     ]
 
 
 def test_stamping_comes_before_removing_and_both_only_change() -> None:
-    *_, stamp, remove = build_generation(config(EVERYTHING)).policy(came_in(26)).clauses
-    assert [type(clause.rule).__name__ for clause in (stamp, remove)] == ["StampName", "RemoveForged"]
+    *_, stamp, too_many, remove = build_generation(config(EVERYTHING)).policy(came_in(26)).clauses
+    kinds = [type(clause.rule).__name__ for clause in (stamp, too_many, remove)]
+    assert kinds == ["StampName", "TooManyResults", "RemoveForged"]
+    assert too_many.reply == REPLIES["remove_forged"]
     assert {(clause.action, clause.reply) for clause in (stamp, remove)} == {(Action.CHANGE, None)}
 
 
@@ -196,7 +199,7 @@ def test_connect_looks_where_it_is_to_answer(reply_at: str, stage: Stage) -> Non
 @pytest.mark.parametrize("reply_at", ["rcpt", "connect"])
 def test_every_message_of_a_client_on_trial_is_noted_wherever_the_rule_looks(reply_at: str) -> None:
     text = f'[connect]\nmode = "trial"\ndeny = ["192.0.2.1"]\nreply_at = "{reply_at}"'
-    judge = Judge(build_generation(config(text)))
+    judge = Judge(build_generation(config(text)), SystemClock())
     assert judge.connect(came_in(25)) is CONTINUE
     for _ in range(2):
         judge.mail("<a@example.net>", (), account="", tls=False)
@@ -371,6 +374,19 @@ def test_a_trusted_client_that_most_connections_come_from_is_warned_about_once(
         for _ in range(500):
             service.watch(connection)
     assert [(level, text.split()[0]) for level, text in log.said] == ([("warning", client)] if alarmed else [])
+
+
+def test_what_this_host_gives_to_itself_does_not_hide_a_client_that_most_connections_come_from() -> None:
+    itself, address = ip_address("127.0.0.1"), ip_address("192.0.2.25")
+    connections = [
+        Connection(client=ip_address("172.17.0.1"), names=Unasked()),
+        Connection(client=itself, names=Unasked()),
+        Connection(client=address, local_address=address, names=Unasked()),
+    ]
+    with serving(NAT) as (service, log):
+        for connection in connections * 200:
+            service.watch(connection)
+    assert [text.split()[0] for _, text in log.said] == ["172.17.0.1"]
 
 
 def test_a_connection_without_an_address_is_not_counted() -> None:

@@ -412,7 +412,7 @@ SENTENCES: dict[str, list[str]] = {
         "greylisting: unknown section; known are dns, log, connect, reverse_name, relay, limits, cap, turf, quarantine, release, listener",
     ],
     "user_and_group_unknown": [
-        'user: there is no user "turfmitler" on this machine; adduser --system --group makes one',
+        'user: there is no user "turfmitler" on this machine; systemd-sysusers contrib/systemd/sysusers.conf makes the user turfmilter',
         'socket_group: there is no group "turfmitler" on this machine; the MTA\'s own is probably meant',
     ],
     "user_is_root": [

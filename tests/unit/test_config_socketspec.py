@@ -108,7 +108,7 @@ def test_only_loopback_addresses_are_out_of_reach(text: str, loopback: bool) -> 
 )
 def test_the_lines_to_paste_are_in_each_mtas_spelling(text: str, postfix: str, sendmail: str) -> None:
     spec = SocketSpec.parse(text)
-    assert spec.postfix() == f"smtpd_milters = {postfix}"
+    assert spec.postfix() == f"smtpd_milters = {{ {postfix}, default_action=tempfail }}"
     assert spec.sendmail() == f"INPUT_MAIL_FILTER(`turfmilter', `S={sendmail}, F=T, T=C:2m;S:30s;R:60s;E:5m')dnl"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rig.rules import StoppedClock, Unasked, domains, names, session
+from rig.rules import Unasked, domains, names, session
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.entries import table_file
 from turfmilter.core.session import Connection, Known, Recipient, Session
@@ -22,7 +22,7 @@ def both(allow: str, deny: str) -> ClientTable:
 
 
 def rule(allow: str = "", deny: str = "", default: str = "allow", spare: bool = True) -> ConnectAtRcpt:
-    return ConnectAtRcpt(both(allow, deny), default == "allow", StoppedClock(), domains("ours.example"), spare)
+    return ConnectAtRcpt(both(allow, deny), default == "allow", domains("ours.example"), spare)
 
 
 def said(rule: ConnectAtRcpt, seen: Session, recipient: Recipient = ANYBODY) -> str:
@@ -130,7 +130,7 @@ def test_authenticated_clients_are_spared_unless_told_otherwise(spare: bool, exp
 
 
 def test_at_once_nobody_is_spared_because_nobody_is_known_yet() -> None:
-    at_once = ConnectAtOnce(both("", "192.0.2.9"), True, StoppedClock())
+    at_once = ConnectAtOnce(both("", "192.0.2.9"), True)
     finding = at_once.at_connect(session(account="anna"))
     assert finding is not None
     assert finding.matched is not None

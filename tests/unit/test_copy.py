@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -55,4 +56,34 @@ def test_a_copy_that_lacks_a_text_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "relayed").write_text("relayed.test\n")
     LastGood(tmp_path).keep(path, Copy(SystemClock().now(), {str(path): path.read_text()}))
     with pytest.raises(NoCopy, match="relayed: not in the copy"):
+        load_copy(path, tmp_path)
+
+
+class Answers:
+    """What a Postfix says that receives mail for two domains, one of them in a table."""
+
+    def parameters(self, names: Iterable[str], _directory: Path | None) -> dict[str, str]:
+        said = {"mydestination": "a.test", "relay_domains": "hash:/etc/relayed", "config_directory": "/etc/postfix"}
+        return {name: said.get(name, "") for name in names}
+
+    def keys(self, _table: str, _directory: Path | None) -> list[str]:
+        return ["b.test"]
+
+
+def test_what_postfix_said_is_kept_and_not_asked_for_again(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'state = "{tmp_path}"\ndomains = ["postfix:main.cf"]\n')
+    config = load(path, postfix=Answers())
+    assert len(config.domains) == 2
+    assert keep_copy(config) == []
+    copied, _ = load_copy(path, tmp_path)
+    assert difference(config, copied) == "no change"
+    assert copied.files == config.files
+
+
+def test_a_copy_without_what_postfix_said_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text('domains = ["postfix:main.cf"]\n')
+    LastGood(tmp_path).keep(path, Copy(SystemClock().now(), {str(path): path.read_text()}))
+    with pytest.raises(NoCopy, match=r"postconf .*: not in the copy"):
         load_copy(path, tmp_path)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
 from rig.rules import session
 from turfmilter.core.finding import Action
 from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.mailbox import parse_address
-from turfmilter.core.nat import NatAlarm
+from turfmilter.core.nat import NatAlarm, key
 from turfmilter.core.policy import Clause, Policy
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
@@ -80,3 +82,23 @@ def test_the_nat_alarm_leaves_strangers_and_this_host_alone(client: str, trusted
     alarm, address = NatAlarm(), parse_address(client)
     assert address is not None
     assert not any(alarm.seen(address, lambda: trusted) for _ in range(400))
+
+
+@pytest.mark.parametrize(
+    "network", ["2001:db8::", "2001:db8:ffff:1::", "fd00::", "::"], ids=lambda network: network.strip(":")
+)
+def test_nobody_can_choose_addresses_that_are_counted_under_one_hash(network: str) -> None:
+    first, modulus = int(ip_address(network)), (1 << 61) - 1
+    # A /48 has half a million of each remainder, which is the hash of a number (sys.hash_info.modulus).
+    chosen = [ip_address(first + number * modulus) for number in range(1, 1001)]
+    assert len({hash(int(address)) for address in chosen}) == 1
+    assert len({hash(key(address)) for address in chosen}) == len(chosen)
+
+
+def test_every_address_is_counted_for_itself() -> None:
+    alarm = NatAlarm()
+    bridge = ip_address("172.17.0.1")
+    others = [ip_address(int(bridge) + number) for number in range(1, 200)]
+    said = [alarm.seen(address, lambda: True) for address in (*others, *[bridge] * 199)]
+    assert said == [None] * len(said)
+    assert alarm.seen(bridge, lambda: True) is not None  # 200 of 399

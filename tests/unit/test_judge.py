@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from rig.rules import senders
+from rig.rules import StoppedClock, senders
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
 from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.judge import Judge
@@ -21,6 +21,7 @@ from turfmilter.core.session import Connection, Recipient, Session
 SORRY = Reply(550, "5.7.1", "sorry")
 LATER = Reply(451, "4.7.1", "later")
 TODAY = date(2027, 1, 31)
+CLOCK = StoppedClock(TODAY)
 DENIED = Reply(554, "5.7.1", "denied")
 CONTENT = 45  # bytes of a message
 
@@ -100,12 +101,12 @@ def holding(
     action: Action = Action.HOLD,
 ) -> Clause:
     """A clause that spares postmaster."""
-    return Clause(RULES[stage](word), action, reply, mode, exempts=lambda r: "postmaster" in r.text)
+    return Clause(RULES[stage](word), action, reply, mode, exempts=lambda r, _: "postmaster" in r.text)
 
 
 def judging(*clauses: Clause) -> Judge:
     """A judge that has been told nothing yet."""
-    return Judge(Generation(Policy(clauses)))
+    return Judge(Generation(Policy(clauses)), CLOCK)
 
 
 def judge(*clauses: Clause, local: bool = False, name: str = "") -> Judge:
@@ -160,6 +161,42 @@ def test_a_sender_is_refused_at_each_recipient(count: int) -> None:
 def test_a_recipient_is_refused_alone() -> None:
     verdicts = message(judge(rejecting(Stage.RCPT)), GOOD, [ALICE, BAD_RCPT, BOB])
     assert verdicts == [CONTINUE, REJECTED[Stage.RCPT], CONTINUE, ACCEPT]
+
+
+CLOSED = REPLIES["recipient"]
+
+
+@pytest.mark.parametrize(
+    ("recipients", "closed"),
+    [
+        (["good a A", "bad b B"], False),
+        (["good a A", "bad a A"], True),
+        (["good a A", "bad a+ A"], True),
+        (["bad a A", "good a A"], True),
+        (["bad a A", "good a+ A"], True),
+        (["bad a A", "bad a+ A"], True),
+        (["bad a A", "bad a A", "good b B"], False),
+        (["good a A", "good a+ A", "good a A"], False),
+        (["bad a -", "good a -", "bad a+ -"], False),
+    ],
+)
+def test_recipients_of_one_mailbox_are_decided_alike_or_the_connection_ends(
+    recipients: list[str], closed: bool
+) -> None:
+    """Each is its text, what the MTA makes of it, and its mailbox ("-" where the MTA goes by the text)."""
+    it = judge(rejecting(Stage.RCPT))
+    begin(it)
+    parted = [one.split() for one in recipients]
+    verdicts = [it.rcpt(Recipient(t, (), resolved, mailbox.strip("-"))) for t, resolved, mailbox in parted]
+    assert [verdict.reply is CLOSED for verdict in verdicts] == [False] * (len(recipients) - 1) + [closed]
+    assert verdicts[-1].finding is None or not closed or verdicts[-1].finding.rule == "recipient"
+
+
+def test_what_was_decided_for_a_mailbox_is_forgotten_with_the_message() -> None:
+    it = judge(rejecting(Stage.RCPT))
+    for text in ("bad", "good"):
+        begin(it)
+        assert it.rcpt(Recipient(text, (), "a", "a")).reply is not CLOSED
 
 
 def test_a_header_is_refused_at_its_end() -> None:
@@ -251,8 +288,8 @@ def test_nobody_is_exempt_unless_the_clause_says_so() -> None:
 
 
 def test_the_first_hold_says_who_is_exempt() -> None:
-    mail = replace(holding(Stage.MAIL), exempts=lambda r: r == ALICE)
-    headers = replace(holding(Stage.HEADERS), exempts=lambda r: r == BOB)
+    mail = replace(holding(Stage.MAIL), exempts=lambda r, _: r == ALICE)
+    headers = replace(holding(Stage.HEADERS), exempts=lambda r, _: r == BOB)
     it = judge(headers, mail)
     assert message(it, BAD, [ALICE, BOB], "bad@there.example")[-1].taken == (BOB,)
 
@@ -473,23 +510,25 @@ def test_without_a_sender_there_is_no_message(clause: Clause) -> None:
 
 def test_the_generation_of_a_connection_is_the_one_that_it_began_with() -> None:
     generations = [Generation(Policy((rejecting(Stage.MAIL),)), number=1)]
-    old = Judge(generations[-1])
+    old = Judge(generations[-1], CLOCK)
     old.connect(Connection())
     generations.append(Generation(Policy(()), number=2))
     assert message(old, BAD, [ALICE]) == [REJECTED[Stage.MAIL]]
     assert old.generation.number == 1
-    assert Judge(generations[-1]).connect(Connection()) is ACCEPT
+    assert Judge(generations[-1], CLOCK).connect(Connection()) is ACCEPT
 
 
 def test_a_connection_is_judged_by_the_policy_of_its_listener() -> None:
     submission = Listener(ports=frozenset({587})), Policy((rejecting(Stage.MAIL),), "submission")
     generation = Generation(Policy(()), (submission,))
-    it = Judge(generation)
+    it = Judge(generation, CLOCK)
     assert it.connect(Connection(port=25)) is ACCEPT
     assert it.connect(Connection(port=587)) is CONTINUE
     assert it.policy.listener == "submission"
     assert message(it, BAD, [ALICE]) == [REJECTED[Stage.MAIL]]
-    assert Judge(Generation(submission[1], ((submission[0], Policy(())),))).connect(Connection(port=587)) is ACCEPT
+    assert (
+        Judge(Generation(submission[1], ((submission[0], Policy(())),)), CLOCK).connect(Connection(port=587)) is ACCEPT
+    )
 
 
 def test_a_client_is_refused_at_once() -> None:
@@ -602,6 +641,91 @@ def test_messages_count_for_the_session_once_the_mta_was_told_that_they_are_take
     assert (it.session.messages, it.session.octets) == (2, 2 * CONTENT)
     it.connect(Connection())
     assert (it.session.messages, it.session.octets) == (0, 0)
+
+
+@dataclass(frozen=True)
+class Wavering(Rule):
+    """Finds a message too big once, and never again."""
+
+    name = "wavering"
+    measures = True
+    found: list[int]
+
+    def at_end(self, session: Session) -> Finding | None:
+        if self.found:
+            return None
+        self.found.append(session.size)
+        return Finding(self.name, "too big")
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_a_message_that_was_too_big_once_is_refused_at_its_end(seen: int) -> None:
+    it = judge(holding(Stage.MAIL), Clause(Wavering([]), Action.REJECT, SORRY))
+    begin(it, BAD)
+    it.rcpt(ALICE)
+    it.end_of_headers()
+    assert not any(it.seen(CONTENT) for _ in range(seen))
+    assert it.end() == Verdict(Action.REJECT, Finding("wavering", "too big"), SORRY)
+
+
+def flood(number: int, name: str = "X") -> list[tuple[str, bytes]]:
+    """A header of so many fields, the last of which has a bad author."""
+    return [(name, b"x")] * (number - 1) + [("From", b"a@bad.example")]
+
+
+TOO_LONG = Verdict(Action.REJECT, Finding("header", "more than 20000 fields"), REPLIES["header"])
+
+
+@pytest.mark.parametrize(
+    ("clause", "sender", "verdict"),
+    [
+        (holding(Stage.HEADERS), GOOD, TOO_LONG),
+        (rejecting(Stage.HEADERS), GOOD, TOO_LONG),
+        (holding(Stage.MAIL), BAD, TOO_LONG),  # it could not be kept whole
+        (holding(Stage.MAIL), GOOD, CONTINUE),
+        (rejecting(Stage.HEADERS, mode=Mode.TRIAL), GOOD, CONTINUE),
+        (Clause(Wavering([]), Action.REJECT, SORRY), GOOD, TOO_LONG),
+    ],
+)
+def test_a_header_that_is_too_long_to_be_read_passes_no_rule_that_needs_it(
+    clause: Clause, sender: str, verdict: Verdict
+) -> None:
+    it = judge(clause)
+    begin(it, sender)
+    it.rcpt(ALICE)
+    assert it.end_of_headers(flood(20_001)) in (verdict, ACCEPT)
+    assert it.end() == (verdict if verdict is not CONTINUE else ACCEPT)
+
+
+def test_a_long_header_is_read_to_its_last_field() -> None:
+    it = judge(rejecting(Stage.HEADERS))
+    begin(it)
+    it.rcpt(ALICE)
+    assert it.end_of_headers(flood(20_000)) == REJECTED[Stage.HEADERS]
+
+
+def test_on_trial_a_header_that_is_too_long_is_noted() -> None:
+    it = judge(rejecting(Stage.HEADERS, mode=Mode.TRIAL))
+    begin(it)
+    it.rcpt(ALICE)
+    it.end_of_headers(flood(20_001))
+    assert it.trials == ("header reject",)
+
+
+def test_the_day_of_a_message_is_the_one_on_which_it_began() -> None:
+    clock = StoppedClock(TODAY)
+    it = Judge(Generation(Policy((holding(Stage.HEADERS), rejecting(Stage.RCPT), rejecting(Stage.END)))), clock)
+    it.connect(Connection())
+    for day in (1, 2, 3):
+        clock.day = date(2027, 2, day)
+        begin(it)
+        clock.day = date(2028, 1, 1)
+        it.rcpt(ALICE)
+        it.data()
+        it.end_of_headers()
+        it.seen(CONTENT)
+        it.end()
+        assert it.session.today == date(2027, 2, day)
 
 
 def test_only_the_fields_that_a_rule_wants_are_kept() -> None:

@@ -29,7 +29,7 @@ NONE = Limits(recipients_per_message=0)
 
 
 def table(general: Limits = NONE, *caps: Cap, listener: str = "") -> LimitTable:
-    return LimitTable(general, caps, listener, StoppedClock())
+    return LimitTable(general, caps, listener)
 
 
 @pytest.mark.parametrize(("passed", "refused"), [(0, False), (2, False), (3, True), (90, True)])
@@ -124,9 +124,9 @@ def test_the_first_cap_that_applies_wins() -> None:
 
 
 def judge(limits: Limits, *rules: type[Rule]) -> Judge:
-    names = {rule.name: rule(LimitTable(limits, (), "", StoppedClock())) for rule in rules}  # type: ignore[call-arg]
+    names = {rule.name: rule(LimitTable(limits, (), "")) for rule in rules}  # type: ignore[call-arg]
     clauses = tuple(Clause(rule, Action.REJECT, REPLIES[name]) for name, rule in names.items())
-    judge = Judge(Generation(Policy(clauses)))
+    judge = Judge(Generation(Policy(clauses)), StoppedClock())
     judge.connect(Connection())
     return judge
 

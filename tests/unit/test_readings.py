@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from rig.rules import StoppedClock, clients, domains, hosts
+from rig.rules import clients, domains, hosts
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.readings import read, read_sender
 from turfmilter.core.session import Connection, Recipient, Session
@@ -23,7 +23,6 @@ RULE = Relay(
     accounts=None,
     accounts_need_tls=False,
     default_allows=False,
-    clock=StoppedClock(),
 )
 STRANGER = Session(Connection())
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rig.rules import StoppedClock, Unasked, clients, names, session
+from rig.rules import Unasked, clients, names, session
 from turfmilter.core.mailbox import parse_address
 from turfmilter.core.results import bears, iprev_field
 from turfmilter.core.session import Connection, Known, Session
-from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName
+from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName, TooManyResults
 
 NOBODY = clients(exception_refuses=True)
 MATCH, FORGED, NONE, TEMP = names("mail.out.example"), names(claimed=["x.example"]), names(), names(failed=True)
@@ -23,7 +23,7 @@ def said(rule: RequireName, seen: Session) -> str:
     ("dns", "expected"), [(MATCH, "pass"), (FORGED, "fail"), (NONE, "permerror"), (TEMP, "unavailable")]
 )
 def test_require_wants_a_confirmed_name(dns: Known, expected: str) -> None:
-    assert said(RequireName(NOBODY, False, StoppedClock()), session(dns=dns)) == expected
+    assert said(RequireName(NOBODY, False), session(dns=dns)) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,17 +46,17 @@ def test_require_wants_a_confirmed_name(dns: Known, expected: str) -> None:
     ],
 )
 def test_match_sender_wants_a_name_of_the_senders_domain(sender: str, dns: Known, expected: str) -> None:
-    assert said(RequireName(NOBODY, True, StoppedClock()), session(dns=dns, sender=sender)) == expected.split(" is ")[0]
+    assert said(RequireName(NOBODY, True), session(dns=dns, sender=sender)) == expected.split(" is ")[0]
 
 
 def test_authenticated_and_trusted_clients_are_spared_without_asking_dns() -> None:
-    trusting = RequireName(clients("192.0.2.0/24", exception_refuses=True), False, StoppedClock())
+    trusting = RequireName(clients("192.0.2.0/24", exception_refuses=True), False)
     assert said(trusting, session("192.0.2.9", dns=Unasked())) == "pass"
-    assert said(RequireName(NOBODY, False, StoppedClock()), session(account="anna", dns=Unasked())) == "pass"
+    assert said(RequireName(NOBODY, False), session(account="anna", dns=Unasked())) == "pass"
 
 
 def test_a_client_without_an_address_has_no_name_to_require() -> None:
-    assert said(RequireName(NOBODY, False, StoppedClock()), Session(Connection())) == "pass"
+    assert said(RequireName(NOBODY, False), Session(Connection())) == "pass"
 
 
 @pytest.mark.parametrize(
@@ -132,3 +132,65 @@ def test_forged_results_are_removed_last_first() -> None:
     assert finding is not None
     assert [(change.value, change.index) for change in finding.changes] == [("", 3), ("", 1)]
     assert RemoveForged("other.example").at_headers(Session(seen.connection, fields=fields)) is None
+
+
+def with_results(*values: str, client: str = "198.51.100.9", local: bool = False, reached: str = "") -> Session:
+    """A session whose message has these results in its header, all in fields of their own."""
+    local_address = parse_address(reached) if reached else None
+    connection = Connection(parse_address(client), host="mx.ours.example", local=local, local_address=local_address)
+    return Session(connection, fields={"authentication-results": list(values)})
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([" mx.ours.example; none"] * 200, ""),
+        ([" mx.ours.example; none"] * 201, "201 fields of 200"),
+        ([" other.example; none"] * 14_000, "14000 fields of 200"),
+        ([""] * 201, "201 fields of 200"),
+        (["(" * 65_536] * 2, ""),
+        (["(" * 65_536, "(" * 65_537], "131073 characters of 131072"),
+        (["mx.ours.example;" + "x" * 60_000] * 3, "180048 characters of 131072"),
+    ],
+)
+def test_more_results_than_are_read_are_too_many_and_none_is_removed(values: list[str], what: str) -> None:
+    seen = with_results(*values)
+    finding = TooManyResults().at_headers(seen)
+    assert (finding.what if finding else "") == what
+    if finding:
+        assert RemoveForged("").at_headers(seen) is None
+
+
+@pytest.mark.parametrize(
+    ("client", "reached", "local", "itself"),
+    [
+        ("127.0.0.1", "", False, True),
+        ("127.8.9.10", "127.0.0.1", False, True),
+        ("::1", "", False, True),
+        ("::ffff:127.0.0.1", "", False, True),
+        ("192.0.2.25", "192.0.2.25", False, True),
+        ("::ffff:192.0.2.25", "192.0.2.25", False, True),
+        ("192.0.2.25", "::ffff:192.0.2.25", False, True),
+        ("2001:db8::25", "2001:db8:0::25", False, True),
+        ("192.0.2.26", "192.0.2.25", False, False),
+        ("192.0.2.25", "", False, False),
+        ("128.0.0.1", "127.0.0.1", False, False),
+        # A program that hands its mail to the MTA itself may forge results; it is no second pass.
+        ("127.0.0.1", "", True, False),
+    ],
+)
+def test_connections_of_this_host_to_itself_are_neither_stamped_nor_cleaned(
+    client: str, reached: str, local: bool, itself: bool
+) -> None:
+    seen = with_results(" mx.ours.example; iprev=pass", client=client, reached=reached, local=local)
+    assert seen.connection.from_itself is itself
+    assert (RemoveForged("").at_headers(seen) is None) is itself
+    flood = with_results(*[" mx.ours.example; none"] * 201, client=client, reached=reached, local=local)
+    assert (TooManyResults().at_headers(flood) is None) is itself
+    stamp = StampName("").at_end(seen._replace(connection=seen.connection._replace(names=NONE)))
+    assert (stamp is None) is (itself or local)
+
+
+def test_what_came_over_no_network_came_from_no_host() -> None:
+    assert not Connection().from_itself
+    assert not Connection(local_address=parse_address("192.0.2.25")).from_itself

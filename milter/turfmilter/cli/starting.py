@@ -23,25 +23,25 @@ class Start:
     """The configuration in the file `path`, with another `socket` if one is given.
 
     `config` is what to open the socket with, and whom to become; with broken files, and for root, nothing else of it
-    is to be used.  `load` gives the whole of it, once that is done.
+    is to be used.  `load` gives the whole of it, once that is done.  `broken` is what is wrong with the files.
     """
 
     def __init__(self, path: Path, socket: SocketSpec | None, *, strict: bool) -> None:
         """Raises ConfigError; with `strict` also when there is a copy."""
         self._path, self._socket = path.absolute(), socket
-        self._broken: ConfigError | None = None
+        self.broken: ConfigError | None = None
         self._since = ""
         try:
             self.config = load_config(path, socket)
         except ConfigError as error:
             if strict:
                 raise
-            self._broken = error
+            self.broken = error
             self.config = self._without_files(error)
 
     def load(self) -> Loaded:
         """What to serve with.  Raises ConfigError."""
-        config, broken = self.config, self._broken
+        config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
             copied, self._since = _copied(self._path, config.state, broken)
@@ -97,4 +97,4 @@ def _copied(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
     except NotKept:
         raise broken from None
     except NoCopy as error:
-        raise ConfigError((*broken.problems, str(error))) from None
+        raise ConfigError((*broken.problems, str(error)), broken.files, broken.rest) from None

@@ -14,13 +14,13 @@ import click
 from turfmilter import __version__
 from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
-from turfmilter.compose import build_program, check_quarantines
+from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.choices import LogTo
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import Level
-from turfmilter.daemon import background, descriptors, identity, reach
+from turfmilter.daemon import background, descriptors, identity, mtas, reach
 from turfmilter.daemon.generations import WorkerFailed
 from turfmilter.daemon.listener import Listener, SocketError
 from turfmilter.daemon.notify import Notify
@@ -59,18 +59,44 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         identity.check(config.user)
         _warn(identity.warnings(config.user))
         _say_who_cannot_reach(config)
+        _warn([] if start.broken else check_mtas(config))
         if test:
             identity.become(config.user)
             _warn(_doubts_of_the_user(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
             _serve(start, build_program(path.absolute(), spec), foreground, begun)
-    except (ConfigError, identity.IdentityError, UnusableMaildir, ImportError) as error:
+    except ConfigError as error:
+        leave("turfmilter", "\n".join((*error.problems, *_further_problems(error))), EX_CONFIG)
+    except identity.IdentityError as error:
+        leave("turfmilter", "\n".join((str(error), *_missing(config))), EX_CONFIG)
+    except (UnusableMaildir, ImportError) as error:
         leave("turfmilter", error, EX_CONFIG)
     except SocketError as error:
         leave("turfmilter", error, EX_UNAVAILABLE)
     except WorkerFailed as error:
         leave("turfmilter", error, EX_SOFTWARE)
+
+
+def _further_problems(error: ConfigError) -> Iterator[str]:
+    """What else keeps the filter from starting, as far as the rest of the configuration shows.  We become its user."""
+    if error.rest is None:
+        return
+    try:
+        identity.check(error.rest.user)
+    except identity.IdentityError as unknown:
+        if not any(problem.startswith("user: ") for problem in error.problems):
+            yield str(unknown)
+        yield from _missing(error.rest)
+    else:
+        identity.become(error.rest.user)
+        yield from every_problem(error)[len(error.problems) :]
+
+
+def _missing(config: Config) -> Iterator[str]:
+    """Quarantines that do not exist: more cannot be tried out by root, who writes nothing there."""
+    missing = (directory for directory in config.directories if not directory.exists())
+    yield from (f"quarantine {directory}: {directory} does not exist" for directory in missing)
 
 
 def _spec(socket: str | None) -> SocketSpec | None:
@@ -138,10 +164,11 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
-    """The lines to paste, where the socket has an address of its own."""
+    """The lines to paste for the MTAs that are installed, where the socket has an address of its own."""
     mta = reach.Postfix.at()
     line = socket.postfix(mta.queue) if mta else socket.postfix()
-    lines = (("main.cf", line), ("sendmail.mc", socket.sendmail()))
+    lines = [("main.cf", line)] if mtas.postfix_installed() else []
+    lines += [("sendmail.mc", socket.sendmail())] if mtas.sendmail_installed() else []
     return [f"{file}: {line}" for file, line in lines if line]
 
 

@@ -28,6 +28,7 @@ class Check(Generic[S]):
 
 _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authenticated", "default", "always")}
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
+_THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _NUMBERS = tuple(field.name for field in fields(Limits))
 CHECKS: tuple[Check[Config], ...] = (
     Check(
@@ -137,6 +138,19 @@ CHECKS: tuple[Check[Config], ...] = (
         ("relay.routing",),
         lambda c: not c.relay.routing and not c.written.isdisjoint(_STEPS),
         "false, so nobody relays, and deny, allow, interfaces, authenticated, default and always do nothing",
+        warning=True,
+    ),
+    Check(
+        ("quarantine.keep_reviewed", "quarantine.keep"),
+        lambda c: c.quarantine.keep_reviewed > c.quarantine.keep,
+        "more than keep, so a message goes sooner when nobody has reviewed it; the two were probably swapped",
+        warning=True,
+    ),
+    Check(
+        ("release.port", "release.host"),
+        lambda c: c.release.port == 25 and c.release.host.lower() in _THIS_HOST,
+        "25 is where mail comes in, and passes the filter again: what is released would be held once more;"
+        " name the service without the filter, such as 10026",
         warning=True,
     ),
     Check(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from turfmilter.config.received import Postfix
 from turfmilter.config.textfile import Texts
 from turfmilter.config.written import described, quoted
 from turfmilter.core.entry import Problem
@@ -24,11 +25,13 @@ class Notes:
     """What reading one configuration has brought up, in the order of the file.
 
     Sentences are escaped here, because entries come from anywhere and a terminal obeys what it is shown.
-    `folder` is where relative paths begin, `texts` gives what files hold.  `broken` are the keys whose values could
-    not be used, `written` those that the file gives at all.
+    `folder` is where relative paths begin, `texts` gives what files hold.  `postfix` is asked for what main.cf says;
+    without it, nothing is known of that.  `broken` are the keys whose values could not be used,
+    `written` those that the file gives at all.
     """
 
     folder: Path
+    postfix: Postfix | None = None
     texts: Texts = field(default_factory=Texts)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -20,6 +20,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 _TOKEN = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")  # RFC 2045 §5.1
+_MAKE_A_USER = "systemd-sysusers contrib/systemd/sysusers.conf makes the user turfmilter"
 _SPELLINGS = {
     **dict.fromkeys(("yes", "on", "true", "1"), "true"),
     **dict.fromkeys(("no", "off", "false", "0"), "false"),
@@ -174,7 +175,7 @@ class User(Kind[str]):
 
     def read(self, given: Given) -> str:
         if given.text and not _exists(given.text, pwd.getpwnam):
-            raise Wrong(f"there is no user {quoted(given.text)} on this machine; adduser --system --group makes one")
+            raise Wrong(f"there is no user {quoted(given.text)} on this machine; {_MAKE_A_USER}")
         if given.text and pwd.getpwnam(given.text).pw_uid == 0:
             raise Wrong(f"{quoted(given.text)} is the superuser; name a user that owns nothing but the quarantine")
         return given.text

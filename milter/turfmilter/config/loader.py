@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
@@ -12,7 +12,9 @@ from pathlib import Path
 
 from turfmilter.config.consistency import check
 from turfmilter.config.given import Notes, in_short
+from turfmilter.config.received import Postfix, Remembered
 from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.config.walker import Walker
 
@@ -35,41 +37,62 @@ _BETTER = {
 class ConfigError(Exception):
     """The configuration cannot be used.  `problems` are sentences, in the order of the file.
 
-    `files` are those that it names: mending one of them can mend it.
+    `files` are those that it names: mending one of them can mend it.  `rest` is what it says apart from the problems:
+    keys that are wrong have their defaults there.  None if it is not even TOML.
     """
 
-    def __init__(self, problems: tuple[str, ...], notes: Notes | None = None, readable: Config | None = None) -> None:
+    def __init__(
+        self,
+        problems: tuple[str, ...],
+        files: tuple[Path, ...] = (),
+        rest: Config | None = None,
+        unusable: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-        self.files = tuple(notes.files) if notes else ()
-        self._notes = notes
-        self._readable = readable
+        self.files = files
+        self.rest = rest
+        self._unusable = unusable
 
     def readable(self, keys: Iterable[str]) -> Config | None:
-        """What could be read of the configuration, if all of these top-level keys could; others may have defaults."""
-        if self._notes is None or any(map(self._notes.unusable, keys)):
-            return None
-        return self._readable
+        """The rest, if all of these top-level keys could be read; other keys may have their defaults there."""
+        return None if any(map(self._unusable, keys)) else self.rest
 
 
-def load(path: Path, kept: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: Path,
+    *,
+    postfix: Postfix | None = None,
+    socket: SocketSpec | None = None,
+    kept: Mapping[str, str] | None = None,
+) -> Config:
     """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
-    `kept` are the `texts` of a configuration that was loaded before: then no file is read.
+    `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
+    its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
+    `kept` are the `texts` of a configuration that was loaded before: then no file is read, and Postfix is not asked.
     """
     path, texts = path.absolute(), Texts(kept)
-    config = configure(parsed(path, texts), path.parent, texts)
+    asked = Remembered(postfix, texts) if postfix or kept else None
+    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, texts=texts)
     return replace(config, files=(path, *config.files), texts=texts.used)
 
 
-def configure(table: Mapping[str, object], folder: Path, texts: Texts | None = None) -> Config:
+def configure(
+    table: Mapping[str, object],
+    folder: Path,
+    *,
+    postfix: Postfix | None = None,
+    socket: SocketSpec | None = None,
+    texts: Texts | None = None,
+) -> Config:
     """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
-    notes = Notes(folder, texts or Texts())
+    notes = Notes(folder, postfix, texts or Texts())
     config = Walker(Config, notes).read(Config(), table)
-    config = replace(config, written=frozenset(notes.written))
+    config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems), notes, config)
+        raise ConfigError(tuple(notes.problems), tuple(notes.files), config, notes.unusable)
     return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 

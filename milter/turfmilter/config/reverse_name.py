@@ -46,6 +46,7 @@ class ReverseNameConfig:
         Flag(),
         False,
         "True: an Authentication-Results field that bears our name, but came with the message, is removed."
-        " Not when another filter before this one writes such fields.",
+        " Not when another filter before this one writes such fields. A message with more than 200 fields of that name"
+        " is refused.",
         example=True,
     )

@@ -143,11 +143,12 @@ class Config:
         sample="trial",
     )
     domains: HostTable = setting(
-        Hosts("domains and addresses", exception_wins=True),
+        Hosts("domains and addresses", exception_wins=True, received=True),
         [],
         "The domains that this host receives mail for, and the addresses for which user@[address] is ours."
-        ' A domain covers its subdomains, "=domain" is only itself.',
-        example=["example.org", "=example.net", "file:domains", "postfix:relay_domains"],
+        ' A domain covers its subdomains, "=domain" is only itself. "postfix:main.cf" means every domain that Postfix'
+        " receives mail for, and follows its changes.",
+        example=["example.org", "=example.net", "file:domains", "postfix:main.cf"],
         sample=[],
     )
     authserv_id: str = setting(

@@ -14,6 +14,8 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
 _FORMS = 'write "unix:/PATH", "inet:PORT@HOST", "inet6:PORT@HOST" or "fd:NUMBER"'
 # Postfix puts the port last.
 _POSTFIX = re.compile(r"(?P<inet>inet6?:)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d+)")
+# Without an action of its own the filter has milter_default_action, which may be "accept" for the sake of others.
+_MAIN_CF = "smtpd_milters = {{ {where}, default_action=tempfail }}"
 # Sendmail passes mail unfiltered unless F= says otherwise; its stock R:10s is shorter than a slow disk.
 _SENDMAIL = "INPUT_MAIL_FILTER(`turfmilter', `S={where}, F=T, T=C:2m;S:30s;R:60s;E:5m')dnl"
 
@@ -82,10 +84,13 @@ class SocketSpec:
     @property
     def loopback(self) -> bool:
         """False when other machines may reach the socket; an inherited descriptor is its giver's business."""
-        if self.family in ("unix", "fd"):
-            return True
-        version = _version(self.host)
-        return ip_address(self.host).is_loopback if version else self.host.lower() == "localhost"
+        return self.family in ("unix", "fd") or is_loopback(self.host)
+
+    def at(self, host: str, port: str) -> bool:
+        """True when an MTA of this machine that connects to `host` and `port` reaches this socket."""
+        if self.family not in ("inet", "inet6") or port != str(self.port):
+            return False
+        return self.host in ("", "0.0.0.0", "::", host) or (self.loopback and is_loopback(host))
 
     def postfix(self, queue: PurePath = _QUEUE_DIRECTORY) -> str | None:
         """The line for main.cf; None for fd, whose address only its giver knows.
@@ -97,9 +102,9 @@ class SocketSpec:
             return None
         if self.family == "unix":
             path = PurePosixPath(self.path)
-            return f"smtpd_milters = unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}"
+            return _MAIN_CF.format(where=f"unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}")
         host = f"[{self._reachable}]" if ":" in self._reachable else self._reachable
-        return f"smtpd_milters = inet:{host}:{self.port}"
+        return _MAIN_CF.format(where=f"inet:{host}:{self.port}")
 
     def sendmail(self) -> str | None:
         """The line for sendmail.mc; None for fd, whose address only its giver knows."""
@@ -119,6 +124,11 @@ class SocketSpec:
         if self.family == "unix":
             return f"unix:{self.path}"
         return f"{self.family}:{self.port}@{self.host}" if self.host else f"{self.family}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address of loopback, and for localhost."""
+    return ip_address(host).is_loopback if _version(host) else host.lower() == "localhost"
 
 
 def _loopback(family: str) -> str:

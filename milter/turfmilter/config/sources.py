@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from turfmilter.config.expired import expired
 from turfmilter.config.given import Given, Wrong
+from turfmilter.config.mainsource import is_main_cf, read_main_cf
+from turfmilter.config.received import MAIN_CF
 from turfmilter.config.textfile import TextFileError
 from turfmilter.config.written import described, quoted
 from turfmilter.core.entries import Source, made_elsewhere, table_file
@@ -38,13 +42,21 @@ class Table(Protocol):
 T = TypeVar("T", bound=Table)
 
 
-def read_table(given: Given, make: Callable[[Iterable[Source]], T], parse: Parse, of: Of) -> T:
-    """What is made of a list and of the files that it names; every problem is noted, and then it is empty."""
+def read_table(
+    given: Given, make: Callable[[Iterable[Source]], T], parse: Parse, of: Of, *, received: bool = False
+) -> T:
+    """What is made of a list and of the files that it names; every problem is noted, and then it is empty.
+
+    `received` says that "postfix:main.cf" may be one of the sources.
+    """
     before = len(given.notes.problems)
     sources: list[Source] = []
     said: list[tuple[Given, Exception | Sequence[Problem] | str]] = []  # in the list's order; a str names a source
     for item in given.items():
         try:
+            if received and is_main_cf(item):
+                sources += read_main_cf(item, given)
+                continue
             source, problems = _source(item, parse, of)
         except (Wrong, TextFileError) as error:
             said.append((item, error))
@@ -60,7 +72,10 @@ def read_table(given: Given, make: Callable[[Iterable[Source]], T], parse: Parse
             given.notes.entries(item.key, of_lines.pop(what, ()) if isinstance(what, str) else what)
     if len(given.notes.problems) > before:
         return make(())
-    given.notes.entries(given.key, table.warnings)
+    # What main.cf and another source both list need not be taken out of one of them.
+    ours = {source.name for source in sources if not source.name.startswith(MAIN_CF)}
+    given.notes.entries(given.key, (one for one in table.warnings if one.where.source in ours))
+    given.notes.entries(given.key, expired(sources, parse, datetime.now(UTC).date()))
     return table
 
 
@@ -89,6 +104,8 @@ def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[
         raise Wrong(f'{quoted(item.text)}: a file is no exception; write the "!" before the entries in it')
     if not name or "\0" in name:
         raise Wrong(f'{quoted(item.text)}: no file is named; write "{word}:PATH"')
+    if is_main_cf(item):
+        raise Wrong(f"{quoted(item.text)}: goes into `domains` alone; here name the file that holds the list")
     path = item.notes.folder / name
     item.notes.files.append(path)
     text = item.notes.texts.file(path)

@@ -22,19 +22,28 @@ _SOURCES = "`file:PATH`, `postfix:PATH` and `sendmail:PATH`"
 class Hosts(Kind[HostTable]):
     """A table of our own addresses, of domains or of networks.
 
-    `what` its entries are, in words; `trusted` says that whoever matches may relay.
+    `what` its entries are, in words; `trusted` says that whoever matches may relay; `received` that the domains which
+    Postfix receives mail for may be one of the sources.
     """
 
-    def __init__(self, what: str, *, exception_wins: bool, addresses_only: bool = False, trusted: bool = False) -> None:
-        self._exception_wins, self._trusted = exception_wins, trusted
+    def __init__(
+        self,
+        what: str,
+        *,
+        exception_wins: bool,
+        addresses_only: bool = False,
+        trusted: bool = False,
+        received: bool = False,
+    ) -> None:
+        self._exception_wins, self._trusted, self._received = exception_wins, trusted, received
         self._language = _ADDRESSES if addresses_only else HOSTS
-        self.words = f"a list of {what}, and of {_SOURCES}"
+        self.words = f"a list of {what}, and of {_SOURCES}{', and `postfix:main.cf`' if received else ''}"
 
     def read(self, given: Given) -> HostTable:
         def make(sources: Iterable[Source]) -> HostTable:
             return HostTable(sources, exception_wins=self._exception_wins, language=self._language)
 
-        table = read_table(given, make, self._language.parse, Of.DOMAINS)
+        table = read_table(given, make, self._language.parse, Of.DOMAINS, received=self._received)
         if self._trusted:
             given.notes.entries(given.key, _open_relay(table.vast))
         return table

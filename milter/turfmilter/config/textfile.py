@@ -24,6 +24,10 @@ class Texts:
         """The text of a file, whose path is its name.  Raises TextFileError."""
         return self.get(str(path), lambda: read_text(path))
 
+    def is_file(self, path: Path) -> bool:
+        """True when there is a file, or was one when the texts were made."""
+        return path.is_file() if self._kept is None else str(path) in self._kept
+
     def get(self, name: str, fetch: Callable[[], str]) -> str:
         """The text called `name`, which `fetch` gives.  Raises TextFileError."""
         if name not in self.used:

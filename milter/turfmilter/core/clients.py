@@ -68,9 +68,17 @@ class ClientTable:
     def __len__(self) -> int:
         return len(self._all)
 
+    def by_address(self, connection: Connection, today: date) -> Entry | None:
+        """The entry that decides by the client's address, before any name."""
+        return self._all.match_address(connection.client, today) if connection.client else None
+
+    def asks_names(self, connection: Connection, today: date) -> bool:
+        """True when only a name could decide about the client."""
+        return self.names and self.by_address(connection, today) is None
+
     def find(self, connection: Connection, today: date) -> Match:
         """The entry that decides about the client; waits for DNS only where a name could change the result."""
-        entry = self._all.match_address(connection.client, today) if connection.client else None
+        entry = self.by_address(connection, today)
         if entry or not self.names:
             return Match(entry)
         names = connection.names.result()

@@ -21,14 +21,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What `rule` saw: `what` in a few words, and the table entry that matched if one did.
+    """What `rule` saw: the table entry that matched if one did, and `what`, the log's `saw`.
+
+    `what` is a few words, always the same for the same thing: what was measured ("312 of 300"), or what the names of
+    rule and entry leave open ("routing off"); "" when they say it all.  Nothing that a sender wrote is in it.
 
     `unavailable` is the third answer: the rule could not find out (a DNS time-out, say),
     and its `on_error` decides.  `changes` is what the rule would have done to the header.
     """
 
     rule: str
-    what: str
+    what: str = ""
     matched: Entry | None = None
     unavailable: bool = False
     changes: tuple[Change, ...] = ()

@@ -54,6 +54,11 @@ class HostTable:
         self._len = len(self._names) + sum(len(i.rows) for i in intervals.values())
         self._len -= sum(len(sweep.duplicates) for sweep in sweeps)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that its entries come from."""
+        return tuple(source.name for source in self._entries.sources if source.comments or source.made)
+
     def match_address(self, address: IPAddress, today: date) -> Entry | None:
         """The most specific entry that stands, plain or exception; None when none holds `address`."""
         address = unmapped(address)

@@ -1,13 +1,14 @@
-"""The Judge: the state of one connection.  Events go in, Verdicts come out; it reads and writes nothing."""
+"""The Judge: the state of one connection.  Events go in, Verdicts come out; it reads nothing but the day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from turfmilter.core.authors import read_authors
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
 from turfmilter.core.generation import Generation
 from turfmilter.core.policy import Clause, Mode
+from turfmilter.core.ports import Clock
 from turfmilter.core.readings import read_sender
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
@@ -18,12 +19,18 @@ _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
 
+_TOGETHER = Finding("recipient", "another address of its mailbox was decided otherwise")
+# Header fields that are read.  No program writes so many; a message can have half a million, and each costs time here
+# and far more in the MTA, which looks through all of them for one that is to be removed.
+MOST_FIELDS = 20_000
+
 
 class Judge:
     """Judges one connection by the generation that it began with.  No order of events makes it raise."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, clock: Clock) -> None:
         self.generation = generation
+        self._clock = clock
         self.policy = generation.default
         self._between = _NOTHING_KNOWN  # what is known between two messages
         self._connected = False
@@ -43,12 +50,14 @@ class Judge:
     def connect(self, connection: Connection) -> Verdict:
         """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
         self.policy = self.generation.policy(connection)
-        self._between = Session(connection, self.policy.listener or connection.daemon)
+        self._between = Session(connection, self.policy.listener or connection.daemon, today=self._clock.today())
         self._connected = True
         self._trials_at_connect = ()
         self._forget()
         if not self.policy.clauses:
             return ACCEPT
+        if self.policy.asks_names(self._between):
+            connection.names.begin()  # now, for DNS may take as long as the client does up to RCPT
         verdict = CONTINUE if connection.local else self._ask(Stage.CONNECT)
         self._trials_at_connect = self._trials  # they are true of every message to come
         return verdict
@@ -65,13 +74,16 @@ class Judge:
         """
         self._forget()
         envelope = Envelope(Sender(text, params, read_sender(text)), self._recipients)
-        self._session = self._between._replace(envelope=envelope, account=account, tls=tls)
+        today = self._clock.today()  # once a message: an entry that expires meanwhile would part what belongs together
+        self._session = self._between._replace(envelope=envelope, account=account, tls=tls, today=today)
         if self._connected:
             self._standing = self._ask(Stage.MAIL)
 
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
         verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
+        if self._is_inseparable(recipient, verdict):
+            return Verdict(Action.TEMPFAIL, _TOGETHER, REPLIES["recipient"])
         if verdict is CONTINUE:
             self._recipients.append(recipient)
         return verdict
@@ -80,11 +92,16 @@ class Judge:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
         return self._settled(Stage.HEADERS, Stage.END)
 
-    def end_of_headers(self, fields: Iterable[tuple[str, bytes]] = ()) -> Verdict:
-        """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that."""
+    def end_of_headers(self, fields: Sequence[tuple[str, bytes]] = ()) -> Verdict:
+        """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that.
+
+        Of more than MOST_FIELDS fields the first one beyond them is enough to know that.
+        """
+        if len(fields) > MOST_FIELDS and self._standing is CONTINUE:
+            self._standing = self._not_read()
         wants = self.policy.wants
         wanted: dict[str, list[str]] = {}
-        for name, value in fields:
+        for name, value in fields[:MOST_FIELDS]:
             if (folded := name.lower()) in wants:
                 wanted.setdefault(folded, []).append(value.decode("utf-8", "surrogateescape"))
         self._session = self._session._replace(authors=read_authors(wanted.get("from", ())), fields=wanted)
@@ -92,9 +109,14 @@ class Judge:
         return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
 
     def seen(self, octets: int) -> bool:
-        """So much more of the message has been seen; False when it is too big already: then no more is needed."""
+        """So much more of the message has been seen; False when it is refused already: then no more is needed.
+
+        That refusal stands until the end: what is not asked for can be neither held nor let pass.
+        """
         self._size += octets
-        return not self._is_too_big()
+        if self._standing is CONTINUE:
+            self._standing = self._too_big()
+        return self._standing is CONTINUE
 
     def end(self) -> Verdict:
         """The message is complete; this verdict is final, unless the message cannot be held."""
@@ -123,7 +145,7 @@ class Judge:
             return Verdict(Action.ACCEPT, changes=self._changes) if self._changes else ACCEPT
         clause, verdict = self._held
         recipients = tuple(self._recipients)
-        taken = tuple(r for r in recipients if not clause.exempts(r))
+        taken = tuple(r for r in recipients if not clause.exempts(r, self._session.today))
         if self._session.connection.local and 0 < len(taken) < len(recipients):
             # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
             # So a held message is held from all, and one that would be lost goes to all.
@@ -134,16 +156,42 @@ class Judge:
             return Verdict(verdict.action, verdict.finding, taken=taken, partly=True, changes=self._changes)
         return Verdict(verdict.action, verdict.finding, verdict.reply, taken)
 
-    def _is_too_big(self) -> bool:
-        """True when the first rule about the size that is enforced refuses what has been seen by now."""
+    def _is_inseparable(self, recipient: Recipient, verdict: Verdict) -> bool:
+        """True when `verdict` cannot be for `recipient` alone, because of an earlier one of the same mailbox.
+
+        Sendmail removes a refused recipient by its mailbox, so an accepted one goes as well.  A mailbox that was
+        refused comes back with the next recipient that leads to it: without its aliases when that one is accepted,
+        and for good when that one is refused under another address.
+        """
+        if not recipient.mailbox:
+            return False
+        decided = (verdict is CONTINUE, "" if verdict is CONTINUE else recipient.resolved)
+        return self._mailboxes.setdefault(recipient.mailbox, decided) != decided
+
+    def _not_read(self) -> Verdict:
+        """What is done with a header that is too long to be read: none passes that a rule in force depends on."""
+        readers = [clause for clause in self.policy.clauses if clause.rule.measures or clause.rule.wants]
+        finding = Finding("header", f"more than {MOST_FIELDS} fields")
+        verdict = Verdict(Action.REJECT, finding, REPLIES["header"])
+        if self._held or any(clause.mode is Mode.ENFORCE for clause in readers):
+            return verdict
+        if readers:
+            self._note(finding, verdict)
+        return CONTINUE
+
+    def _too_big(self) -> Verdict:
+        """What the first rule about the size that is enforced says of what has been seen by now."""
         for clause in self.policy.asked(Stage.END):
             if clause.rule.measures and clause.mode is Mode.ENFORCE:
-                return clause.rule.at_end(self._session._replace(size=self._size)) is not None
-        return False
+                finding = clause.rule.at_end(self._session._replace(size=self._size))
+                return clause.verdict(finding) if finding else CONTINUE
+        return CONTINUE
 
     def _forget(self) -> None:
         self._session = self._between
         self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
+        # By mailbox: whether the first recipient of it was accepted, and what it resolves to when it was refused.
+        self._mailboxes: dict[str, tuple[bool, str]] = {}
         self._size = 0
         self._changes: tuple[Change, ...] = ()
         self._held: tuple[Clause, Verdict] | None = None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from turfmilter.core.accounts import Accounts
 from turfmilter.core.entry import listed
 from turfmilter.core.hosts import HostTable
-from turfmilter.core.ports import Clock
 from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Session
 
@@ -33,22 +32,22 @@ class Cap:
     sender: SenderTable | None = None
     listener: frozenset[str] | None = None
 
-    def applies(self, session: Session, listener: str, clock: Clock) -> bool:
+    def applies(self, session: Session, listener: str) -> bool:
         """True when these numbers are meant for the message of `session`."""
         return (
             (self.authenticated is None or session.account in self.authenticated)
             and (self.listener is None or listener in self.listener)
-            and (self.client is None or self._has_client(self.client, session, clock))
-            and (self.sender is None or self._has_sender(self.sender, session, clock))
+            and (self.client is None or self._has_client(self.client, session))
+            and (self.sender is None or self._has_sender(self.sender, session))
         )
 
-    def _has_client(self, table: HostTable, session: Session, clock: Clock) -> bool:
+    def _has_client(self, table: HostTable, session: Session) -> bool:
         client = session.connection.client
-        entry = table.match_address(client, clock.today()) if client else None
+        entry = table.match_address(client, session.today) if client else None
         return listed(entry)
 
-    def _has_sender(self, table: SenderTable, session: Session, clock: Clock) -> bool:
-        entry = table.match(session.envelope.sender.mailbox, clock.today()) if session.envelope else None
+    def _has_sender(self, table: SenderTable, session: Session) -> bool:
+        entry = table.match(session.envelope.sender.mailbox, session.today) if session.envelope else None
         return listed(entry)
 
 
@@ -59,12 +58,11 @@ class LimitTable:
     general: Limits
     caps: tuple[Cap, ...]
     listener: str
-    clock: Clock
 
     def of(self, session: Session) -> Limits:
         """The numbers for the message of `session`."""
         for cap in self.caps:
-            if cap.applies(session, self.listener, self.clock):
+            if cap.applies(session, self.listener):
                 return cap.limits
         return self.general
 

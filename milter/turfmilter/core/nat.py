@@ -17,7 +17,7 @@ class NatAlarm:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
+        self._counts: dict[bytes, int] = {}
         self._total = 0
         self._told: set[IPAddress] = set()
 
@@ -26,11 +26,11 @@ class NatAlarm:
 
         `trusted` is asked only when most connections come from it.
         """
-        number = int(client)  # hashed in a tenth of the time; an old IPv6 notation of the same number does no harm
+        packed = key(client)
         if len(self._counts) >= _MOST:
             self._counts.clear()
             self._total = 0
-        count = self._counts[number] = self._counts.get(number, 0) + 1
+        count = self._counts[packed] = self._counts.get(packed, 0) + 1
         self._total += 1
         most = self._total >= _ENOUGH and count * 2 > self._total
         if not most or client.is_loopback or client in self._told or not trusted():
@@ -41,3 +41,12 @@ class NatAlarm:
             f"{client} may relay and {share}% of the connections come from it: if it is a NAT device, a proxy or a"
             " container bridge, everybody behind it may relay; take it out of [relay] allow"
         )
+
+
+def key(client: IPAddress) -> bytes:
+    """What a client is counted under.  Python salts the hash of bytes, and not that of a number.
+
+    Of the 2^64 addresses of one IPv6 network thousands have numbers with the same hash, which is the remainder by
+    2^61 - 1: clients that use them would make each look-up in a dict of numbers a search through all of these.
+    """
+    return client.packed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from turfmilter.core.finding import CONTINUE, Action, Finding, Verdict
 from turfmilter.core.ports import Quarantine
 from turfmilter.core.reply import Reply
 from turfmilter.core.rule import Rule, Stage
-from turfmilter.core.session import Recipient
+from turfmilter.core.session import Recipient, Session
 
 
 class Mode(Enum):
@@ -22,7 +23,7 @@ class Mode(Enum):
     ENFORCE = "enforce"
 
 
-def _nobody(_recipient: Recipient) -> bool:
+def _nobody(_recipient: Recipient, _today: date) -> bool:
     return False
 
 
@@ -32,7 +33,7 @@ class Clause:
 
     `action` is REJECT, CHANGE, HOLD or DISCARD.  `reply` is what the client hears; None leaves the MTA's own 250.
     `on_error` answers what the rule could not find out; None goes on without an answer.
-    `exempts` says from which recipients nothing is held.
+    `exempts` says from which recipients nothing is held on a day.
     """
 
     rule: Rule
@@ -40,7 +41,7 @@ class Clause:
     reply: Reply | None = None
     mode: Mode = Mode.ENFORCE
     on_error: Reply | None = None
-    exempts: Callable[[Recipient], bool] = _nobody
+    exempts: Callable[[Recipient, date], bool] = _nobody
 
     def verdict(self, finding: Finding) -> Verdict:
         """What is done about `finding`; CONTINUE is nothing."""
@@ -85,8 +86,12 @@ class Policy:
 
     @cached_property
     def needs_names(self) -> bool:
-        """True when a client's name can change a result."""
+        """True when the name of some client can change a result."""
         return any(clause.rule.needs_names for clause in self.clauses)
+
+    def asks_names(self, session: Session) -> bool:
+        """True when the name of this very client can change a result."""
+        return self.needs_names and any(c.rule.needs_names and c.rule.asks_names(session) for c in self.clauses)
 
     @cached_property
     def may_hold(self) -> bool:

@@ -33,17 +33,24 @@ class ClientNames(NamedTuple):
     failed: bool = False
 
 
-class Lookup(Protocol):
+class UnderWay(Protocol):
     """A look-up under way for one connection."""
 
     def result(self) -> ClientNames:
         """The names; waits for them until the connection's deadline, then gives what is known with `failed`."""
 
 
+class Lookup(UnderWay, Protocol):
+    """A look-up that begins when it is asked to, and with `result` at the latest."""
+
+    def begin(self) -> None:
+        """Start it, unless that was done before; returns at once."""
+
+
 class Names(Protocol):
     """Who looks names up."""
 
-    def begin(self, address: IPAddress) -> Lookup:
+    def begin(self, address: IPAddress) -> UnderWay:
         """Start to look up the names of `address`; returns at once."""
 
 

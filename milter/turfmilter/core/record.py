@@ -21,6 +21,7 @@ class Record(NamedTuple):
     verdict: str = ""
     rule: str = ""
     entry: str = ""
+    saw: str = ""
     trial: tuple[str, ...] = ()
     id: str = ""
     reply: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from turfmilter.core.finding import Verdict
+from turfmilter.core.finding import Action, Verdict
 from turfmilter.core.ports import Slip
 from turfmilter.core.record import Record
 from turfmilter.core.session import Connection, Recipient, Session, bare
@@ -16,7 +16,10 @@ _PARAMETER = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*(?:=[^\s"]*)?')  # RFC 5321 §
 
 
 def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> Record:
-    """What the log says of `verdict`, be it on one recipient or on a message; `more` are further fields of Record."""
+    """What the log says of `verdict`, be it on one recipient or on a message; `more` are further fields of Record.
+
+    CONTINUE is none: the message ended before there was one.
+    """
     connection, envelope = session.connection, session.envelope
     texts = tuple(bare(r.text) for r in recipients)
     return Record(
@@ -28,11 +31,24 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], 
         sender=bare(envelope.sender.text) if envelope else None,
         nrcpt=len(texts),
         rcpt=texts,
-        verdict=verdict.action.value,
+        verdict="" if verdict.action is Action.CONTINUE else verdict.action.value,
         rule=verdict.finding.rule if verdict.finding else "",
         entry=_entry(verdict),
+        saw=verdict.finding.what if verdict.finding else "",
         reply=str(verdict.reply or ""),
         **more,
+    )
+
+
+def broken_off(session: Session, queue_id: str, fields: int) -> str:
+    """The sentence about a message that the MTA has ended after some `fields` of its header."""
+    sender = bare(session.envelope.sender.text) if session.envelope else ""
+    hung_up = "" if fields else " the client hung up, or the MTA refused the message; or,"
+    return (
+        f"{queue_id or 'NOQUEUE'}: the MTA broke off in the header, fields seen: {fields}"
+        f" (client={_client(session.connection)} sender={sender or '<>'}):{hung_up} if the MTA's log says that a"
+        " length is out of range, a field is longer than the 64 kB that fit into the milter protocol, and the sender"
+        " received 451"
     )
 
 

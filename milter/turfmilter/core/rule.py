@@ -38,8 +38,15 @@ class Rule:
 
     @property
     def needs_names(self) -> bool:
-        """True when the client's name can change what the rule finds: the look-up then starts at connect."""
+        """True when some client's name can change what the rule finds: the MTA then tells of a client at once."""
         return False
+
+    def asks_names(self, session: Session) -> bool:  # noqa: ARG002
+        """True when the name of this very client could change what the rule finds: the look-up then starts at connect.
+
+        It is only asked where `needs_names` is True.  A rule may ask for a name for all that, and then waits longer.
+        """
+        return self.needs_names
 
     def at_connect(self, session: Session) -> Finding | None:
         """The client is known; only a rule that refuses at once looks here."""

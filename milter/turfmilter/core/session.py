@@ -6,11 +6,12 @@ Named tuples and not dataclasses: several of them are made for every message, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
 from turfmilter.core.authors import Authors
-from turfmilter.core.mailbox import IPAddress, Mailbox
+from turfmilter.core.mailbox import IPAddress, Mailbox, unmapped
 from turfmilter.core.ports import ClientNames, Lookup
 
 
@@ -18,6 +19,9 @@ class Known(NamedTuple):
     """A Lookup that needs no waiting."""
 
     names: ClientNames = ClientNames()
+
+    def begin(self) -> None:
+        """There is nothing to start."""
 
     def result(self) -> ClientNames:
         """What is known."""
@@ -41,6 +45,18 @@ class Connection(NamedTuple):
     host: str = ""
     local: bool = False
 
+    @property
+    def from_itself(self) -> bool:
+        """True when this host has connected to itself over SMTP, as far as addresses tell.
+
+        A content filter that gives mail back does so: what such a client sends may have come in here before.
+        `local_address` is known only where a rule asks for it.
+        """
+        if self.local or self.client is None:
+            return False
+        client = unmapped(self.client)
+        return client.is_loopback or (self.local_address is not None and client == unmapped(self.local_address))
+
 
 class Sender(NamedTuple):
     """MAIL FROM: the text and the ESMTP parameters as they came, and the address in it."""
@@ -51,11 +67,15 @@ class Sender(NamedTuple):
 
 
 class Recipient(NamedTuple):
-    """One RCPT TO: the text and the ESMTP parameters as they came, and the MTA's {rcpt_addr} ("" unknown)."""
+    """One RCPT TO: the text and the ESMTP parameters as they came, and the MTA's {rcpt_addr} ("" unknown).
+
+    `mailbox` is what an MTA that removes recipients by their mailbox goes by (Sendmail), "" where the text decides.
+    """
 
     text: str
     params: tuple[str, ...] = ()
     resolved: str = ""
+    mailbox: str = ""
 
 
 class Envelope(NamedTuple):
@@ -70,7 +90,8 @@ class Session(NamedTuple):
 
     `account` is the authenticated name, "" for none (ANONYMOUS is none).  `fields` are the header fields that a
     rule wants, by lower-case name.  `size` are the bytes seen of this message; `messages` and `octets` are those
-    of earlier messages of this connection that were accepted.
+    of earlier messages of this connection that were accepted.  `today` is the day (UTC) on which the message began,
+    by which every table entry in it is judged: no entry expires between two decisions about one message.
     """
 
     connection: Connection
@@ -84,6 +105,7 @@ class Session(NamedTuple):
     size: int = 0
     messages: int = 0
     octets: int = 0
+    today: date = date.min
 
 
 def bare(text: str) -> str:

@@ -118,7 +118,7 @@ def warnings(
         path = Path(spec.path).parent.resolve(strict=True) / Path(spec.path).name
         socket = Access.of_socket(path, mode, group, user)
         found = [*postfix.hindrances(path, socket)] if postfix else []
-        if sendmail.exists() and not _TRUSTING.search(sendmail.read_text(errors="replace")):
+        if sendmail.is_file() and not _TRUSTING.search(sendmail.read_text(errors="replace")):
             found += _refusals(path)
     except FileNotFoundError:
         return [f"{spec}: the directory {Path(spec.path).parent} does not exist: the start will fail"]
@@ -151,6 +151,8 @@ def _same(one: Path, other: Path) -> bool:
 
 def _lines(path: Path) -> list[str]:
     """The logical lines of main.cf or master.cf (postconf(5)): what begins with a blank goes on, # is a comment."""
+    if not path.is_file():  # a pipe would keep us waiting
+        raise FileNotFoundError
     written = (line for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return re.sub(r"\n(?=\s)", "", "\n".join(written)).splitlines()
 

@@ -91,7 +91,7 @@ class Loading:
         except ConfigError as error:
             self.problems, self.files = error.problems, error.files
         except UnusableMaildir as error:
-            self.problems = (str(error),)
+            self.problems = tuple(str(error).splitlines())
         except Exception as error:  # noqa: BLE001 - whatever it is, the old generation stays
             self.problems = (f"{type(error).__name__}: {error}",)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from turfmilter.core.entry import Entry, Problem, Where
@@ -43,7 +43,7 @@ def read_postfix(lines: Iterable[str], source: str, parse: Parse, of: Of) -> tup
     words, problems = _words(lines, source)
     below = of is not Of.DOMAINS or named(source, "relay_domains")
     entries, found = translate(words, Dialect(_FOREIGN, _address), parse, of, below=below)
-    problems += [*found, *_never_reached(entries)]
+    problems += [*found, *never_reached(entries)]
     return entries, sorted(problems, key=lambda problem: problem.where.line)
 
 
@@ -130,7 +130,7 @@ def _address(word: str) -> str:
     return f"{literal[1]}{literal[2] or ''}" if literal else word
 
 
-def _never_reached(entries: list[Entry]) -> Iterator[Problem]:
+def never_reached(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Entries that the first match of Postfix decides otherwise than our most specific one would."""
     if not any(entry.exception for entry in entries):
         return
@@ -142,7 +142,8 @@ def _never_reached(entries: list[Entry]) -> Iterator[Problem]:
                 continue
             first = next((other for other in earlier if _decides_before(other, entry)), None)
             if first:
-                wrong = f'"{first.text}" in line {first.where.line} decides before it in Postfix, and would not here'
+                place = f"line {first.where.line}" if first.where.line else first.where.source
+                wrong = f'"{first.text}" in {place} decides before it in Postfix, and would not here'
                 yield Problem(entry.where, entry.text, wrong, "the most specific one must stand first")
 
 

@@ -24,18 +24,21 @@ _FOREIGN = {
 }
 
 
-def read_sendmail(lines: Iterable[str], source: str, parse: Parse, of: Of) -> tuple[list[Entry], list[Problem]]:
+def read_sendmail(
+    lines: Iterable[str], source: str, parse: Parse, of: Of, *, below: bool | None = None
+) -> tuple[list[Entry], list[Problem]]:
     """The entries in a class file of Sendmail, and all of its problems; `source` is the file's name.
 
     In relay-domains (class R) a domain holds its subdomains, unless the .mc file says FEATURE(`relay_hosts_only');
-    in local-host-names (class w) it does not.
+    in local-host-names (class w) it does not.  `below` says so where it is not the file's name that tells.
     """
+    wide = named(source, "relay-domains") if below is None else below
     words = [
         Word(word, Where(source, number))
         for number, line in enumerate(lines, 1)
         for word in line.removeprefix("\ufeff").partition("#")[0].split()  # the file is read with %[^\#]
     ]
-    return translate(words, Dialect(_FOREIGN, _address), parse, of, below=named(source, "relay-domains"))
+    return translate(words, Dialect(_FOREIGN, _address), parse, of, below=wide)
 
 
 def _address(word: str) -> str:

@@ -33,7 +33,8 @@ def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> in
             return int(milter.ACCEPT)
         case Action.HOLD | Action.DISCARD if verdict.partly:
             for recipient in verdict.taken:
-                context.delrcpt(deletable(recipient.text))
+                for known_as in deletable(recipient.text):
+                    context.delrcpt(known_as)
             return int(milter.ACCEPT)
         case Action.HOLD | Action.DISCARD:
             return int(milter.DISCARD)

@@ -12,18 +12,18 @@ from typing import Any
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Verdict
-from turfmilter.core.judge import Judge
-from turfmilter.core.ports import QuarantineError
+from turfmilter.core.judge import MOST_FIELDS, Judge
+from turfmilter.core.ports import Level, QuarantineError
 from turfmilter.core.readings import read
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.report import record, slip
+from turfmilter.core.report import broken_off, record, slip
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, refuse
-from turfmilter.mta.hold import Hold
+from turfmilter.mta.hold import END_OF_HEADER, Hold
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate
 from turfmilter.mta.peer import connection
-from turfmilter.mta.recipients import deletable
+from turfmilter.mta.recipients import mailbox, removable
 from turfmilter.mta.service import Service
 from turfmilter.mta.transcript import transcript
 from turfmilter.mta.undelivered import undelivered
@@ -63,9 +63,12 @@ class Callbacks:
         self._ctx = context
         self._macros = Macros(context)
         self._service = service
-        self._judge = Judge(service.generation())
+        self._judge = Judge(service.generation(), service.clock)
+        self._by_text = False
         self._terms = _NOTHING_AGREED
         self._broken = False
+        self._under_way = False  # from MAIL to our last word on the message
+        self._in_header = False  # from DATA to the end of the header
         self._seconds = 0.0
         self._begun = 0.0
         self._fields: list[tuple[str, bytes]] = []
@@ -87,6 +90,7 @@ class Callbacks:
         generation = self._judge.generation
         names = self._service.names if generation.needs_names else None
         client = connection(family, hostaddr, self._macros, names, generation.facts)
+        self._by_text = self._macros["v"].startswith("Postfix")
         self._service.watch(client)
         self._service.remarks.make(undelivered(generation, client, self._macros))
         verdict = self._judge.connect(client)
@@ -97,14 +101,15 @@ class Callbacks:
     @_guarded(milter.P_NR_HELO)
     def hello(self, hostname: str) -> int:
         """HELO or EHLO."""
-        self._clear()
+        self._end_unanswered()
         self._judge.helo(hostname)
         return _CONTINUE
 
     @_guarded(milter.P_NR_MAIL)
     def envfrom(self, sender: bytes, *params: bytes) -> int:
         """MAIL FROM."""
-        self._clear()
+        self._end_unanswered()
+        self._under_way = True
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
         tls = "tls" in self._judge.generation.facts and bool(self._macros["{tls_version}"])
@@ -114,10 +119,7 @@ class Callbacks:
     @_guarded()
     def envrcpt(self, to: bytes, *params: bytes) -> int:
         """RCPT TO."""
-        text = _text(to)
-        # What the MTA makes of it is asked for only where the text hides something.
-        resolved = "" if read(text).plain else self._macros["{rcpt_addr}"]
-        recipient = Recipient(text, tuple(map(_text, params)), resolved)
+        recipient = self._recipient(_text(to), tuple(map(_text, params)))
         verdict = self._judge.rcpt(recipient)
         if verdict is not CONTINUE:
             self._log(verdict, (recipient,))
@@ -126,16 +128,20 @@ class Callbacks:
     @_guarded()
     def data(self) -> int:
         """All recipients are known."""
-        return self._answer(self._judge.data())
+        verdict = self._judge.data()
+        self._in_header = verdict is CONTINUE
+        return self._answer(verdict)
 
     def header(self, name: str, value: bytes) -> int:
-        """One header field, its bytes as they are: only kept here, for a message can have half a million."""
-        self._fields.append((name, value))
+        """One header field, its bytes as they are: only kept here, and no more of them than the Judge has to see."""
+        if len(self._fields) <= MOST_FIELDS:
+            self._fields.append((name, value))
         return _NO_REPLY if self._terms.protocol & milter.P_NR_HDR else _CONTINUE
 
     @_guarded()
     def eoh(self) -> int:
         """The authors are known, and so is whether the message is held."""
+        self._in_header = False
         verdict = self._judge.end_of_headers(self._fields)
         if verdict is CONTINUE:
             self._keep_header()
@@ -169,14 +175,16 @@ class Callbacks:
 
     def abort(self) -> int:
         """The transaction is over without a message."""
-        self._clear()
+        self._end_unanswered()
         self._judge.abort()
         return _CONTINUE
 
     def close(self) -> int:
         """The connection is over, possibly before anything else was seen of it."""
-        self._clear()
-        self._service.sessions.closed()
+        try:
+            self._end_unanswered()
+        finally:
+            self._service.sessions.closed()
         return _CONTINUE
 
     def _keep_header(self) -> None:
@@ -186,21 +194,30 @@ class Callbacks:
         if not held and not self._judge.generation.measures:
             return
         header = transcript(self._fields, leading_space=self._terms.leading_space)
-        self._judge.seen(len(header))
-        if held:
+        wanted = self._judge.seen(len(header))
+        if held and wanted:
             now = self._service.clock.now()
             self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
-            self._hold.write(header + b"\r\n")
+            self._hold.write(header + END_OF_HEADER)
+
+    def _recipient(self, text: str, params: tuple[str, ...]) -> Recipient:
+        """What the MTA makes of it is asked for only where the text hides something, or where it removes by that."""
+        if self._by_text:
+            return Recipient(text, params, "" if read(text).plain else self._macros["{rcpt_addr}"])
+        resolved = self._macros["{rcpt_addr}"]
+        return Recipient(text, params, resolved, mailbox(resolved))
 
     def _can_take(self, recipients: tuple[Recipient, ...]) -> bool:
-        return self._terms.can_delete_recipients and all(deletable(r.text) for r in recipients)
+        envelope = self._judge.session.envelope
+        kept = set(envelope.recipients).difference(recipients) if envelope else ()
+        return self._terms.can_delete_recipients and removable(recipients, kept)
 
     def _held(self, verdict: Verdict) -> tuple[Verdict, str]:
         """The verdict and the id of the message, or the refusal that leaves it with the MTA."""
         try:
             if self._hold is None:
                 raise QuarantineError("the MTA did not show the message", full=False)
-            return verdict, self._hold.commit(self._service.executor, self._ctx.progress)
+            return verdict, self._hold.commit(self._judge.session.size, self._service.executor, self._ctx.progress)
         except QuarantineError as error:
             self._service.log.say("error", f"quarantine: {error}")
             reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]
@@ -213,6 +230,7 @@ class Callbacks:
         code = answer(self._ctx, verdict, leading_space=self._terms.leading_space)
         envelope = self._judge.session.envelope
         self._log(verdict, envelope.recipients if envelope else (), trial=self._judge.trials, **more)
+        self._under_way = False
         self._clear()
         if verdict.reply is None:
             self._judge.accepted()
@@ -223,12 +241,28 @@ class Callbacks:
         known = {"queue_id": self._macros["i"], "gen": self._judge.generation.number, "ms": milliseconds}
         self._service.log.write(record(self._judge.session, verdict, recipients, **known, **more))
 
+    def _end_unanswered(self) -> None:
+        """Forget a message, and log what nobody would hear of otherwise: it ends before our last word on it."""
+        if self._under_way and not self._broken:
+            self._begun = time.perf_counter()
+            session, trials = self._judge.session, self._judge.trials
+            if self._in_header:
+                # Nothing tells a client that hung up after DATA from an MTA that failed at the first field; and of an
+                # MTA that has closed the connection libmilter does not show what it has not read yet.
+                level: Level = "error" if self._fields else "info"
+                self._service.log.say(level, broken_off(session, self._macros["i"], len(self._fields)))
+            if trials and session.envelope:
+                self._log(CONTINUE, session.envelope.recipients, trial=trials)
+        self._under_way = False
+        self._clear()
+
     def _clear(self) -> None:
         """Forget the message; what was begun of it in the quarantine is removed."""
         if self._hold:
             self._hold.abandon()
             self._hold = None
         self._fields = []
+        self._in_header = False
         self._seconds = 0.0
 
     def _fail(self, stage: str, error: Exception) -> int:

@@ -8,6 +8,8 @@ from concurrent.futures import Executor, wait
 
 from turfmilter.core.ports import Draft, Quarantine, QuarantineError, Slip
 
+END_OF_HEADER = b"\r\n"  # the empty line, which is part of what is held and of nothing that is counted
+
 _PATIENCE = 2.0  # seconds between progress() calls; Sendmail's default is to wait 10 for each answer
 
 
@@ -17,6 +19,7 @@ class Hold:
     def __init__(self, quarantine: Quarantine, slip: Slip) -> None:
         self._draft: Draft | None = None
         self._failure: QuarantineError | None = None
+        self._written = 0  # bytes of the message
         with self._noting():
             self._draft = quarantine.open(slip)
 
@@ -30,15 +33,21 @@ class Hold:
         if self._draft and not self.failed:
             with self._noting():
                 self._draft.write(data)
+                self._written += len(data)
 
-    def commit(self, executor: Executor, progress: Callable[[], object]) -> str:
-        """The id of the message, now safe on disk.  Raises QuarantineError.
+    def commit(self, shown: int, executor: Executor, progress: Callable[[], object]) -> str:
+        """The id of the message, now safe on disk.  Raises QuarantineError, also when it is not whole.
 
+        `shown` are the bytes of header and body that the MTA has shown: if one of them were not written, whatever the
+        reason, the sender would be told that a message is accepted of which a part is lost.
         fsync may take long and the MTA's patience ends: while it lasts, `progress` is called again and again.
         """
         if self._failure or self._draft is None:
             self.abandon()
             raise self._failure or QuarantineError("no message was begun", full=False)
+        if self._written != shown + len(END_OF_HEADER):
+            self.abandon()
+            raise QuarantineError(f"only {self._written} bytes of a message of {shown} were written", full=False)
         future = executor.submit(self._draft.commit)
         self._draft = None  # from here on the commit itself leaves nothing behind when it fails
         while not wait([future], timeout=_PATIENCE).done:

@@ -42,6 +42,13 @@ MACROS = {
         "`$j`",
         "results are neither stamped nor removed, unless `authserv_id` is set",
     ),
+    "v": Macro(
+        (milter.M_CONNECT,),
+        "whether the MTA is a Postfix, which removes a recipient by its text",
+        "`$mail_name $mail_version`, `Postfix 3.7.11` for example",
+        "`$v`, `8.17.1.9` for example",
+        "the MTA is treated as a Sendmail, which removes a recipient by the mailbox that it leads to",
+    ),
     "{client_resolve}": Macro(
         (milter.M_CONNECT,),
         "whether the MTA itself has confirmed the client's name: `OK`",
@@ -65,7 +72,7 @@ MACROS = {
     ),
     "{daemon_addr}": Macro(
         (milter.M_CONNECT,),
-        "the listener: `address`; `interfaces` of the relay rule",
+        "the listener: `address`; `interfaces` of the relay rule; connections of this host to itself",
         "the address that the client connected to",
         "the same; `0.0.0.0` where the daemon listens on all addresses",
         "a [listener.NAME] with `address` takes no connection, and `interfaces` fit none",
@@ -114,7 +121,8 @@ MACROS = {
     ),
     "{rcpt_addr}": Macro(
         (milter.M_ENVRCPT,),
-        "whether a recipient that hides another address is ours as the MTA reads it",
+        "whether a recipient that hides another address is ours as the MTA reads it; which recipients Sendmail takes"
+        " for one another",
         "the address that the MTA makes of the recipient, in lower case",
         "the same; case is kept for other hosts, and local users have no domain",
         "a recipient that hides another address is never ours",

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from turfmilter.core.mailbox import IPAddress, fold_domain, literal_address, parse_address
-from turfmilter.core.ports import ClientNames, Lookup, Names
+from turfmilter.core.ports import ClientNames, Lookup, Names, UnderWay
 from turfmilter.core.session import Connection, Known
 from turfmilter.mta.macros import Macros
 
@@ -19,7 +19,7 @@ _DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")
 def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, facts: Collection[str]) -> Connection:
     """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None.
 
-    `names` starts the look-up of a client that the MTA has not confirmed; None where no rule needs a name.
+    `names` looks up a client that the MTA has not confirmed, once that is asked for; None where no rule needs a name.
     `facts` are those that a rule looks at: each macro costs a call.
     """
     address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
@@ -38,6 +38,28 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, 
     )
 
 
+class Later:
+    """Implements ports.Lookup: what `names` is asked about the client of one connection, if it ever is."""
+
+    def __init__(self, names: Names, client: IPAddress) -> None:
+        self._names = names
+        self._client = client
+        self._under_way: UnderWay | None = None
+
+    def begin(self) -> None:
+        """Ask, unless that was done."""
+        self._started()
+
+    def result(self) -> ClientNames:
+        """What DNS says."""
+        return self._started().result()
+
+    def _started(self) -> UnderWay:
+        if self._under_way is None:
+            self._under_way = self._names.begin(self._client)
+        return self._under_way
+
+
 def _client(address: str) -> IPAddress | None:
     try:  # the C library reads it in a tenth of the time
         return IPv4Address(socket.inet_pton(socket.AF_INET, address))
@@ -50,7 +72,7 @@ def _lookup(name: str, client: IPAddress | None, names: Names | None) -> Lookup:
     forged whose forward look-up only failed."""
     if name:
         return Known(ClientNames(confirmed=(name,), claimed=(name,)))
-    return names.begin(client) if names and client else Known()
+    return Later(names, client) if names and client else Known()
 
 
 def _is_local(family: int, client: IPAddress | None, port: int, macros: Macros) -> bool:

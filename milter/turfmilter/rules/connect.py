@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.domains import Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.ports import Clock
 from turfmilter.core.readings import read
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Recipient, Session
+from turfmilter.core.session import Recipient, Session
 
 
 @dataclass(frozen=True)
@@ -21,19 +20,22 @@ class _Connect(Rule):
 
     clients: ClientTable
     default_allows: bool
-    clock: Clock
 
     @property
     def needs_names(self) -> bool:
         """True when one of the lists holds a name."""
         return self.clients.names
 
-    def _find(self, connection: Connection) -> Finding | None:
-        match = self.clients.find(connection, self.clock.today())
+    def asks_names(self, session: Session) -> bool:
+        """True unless the client's address decides."""
+        return self.clients.asks_names(session.connection, session.today)
+
+    def _find(self, session: Session) -> Finding | None:
+        match = self.clients.find(session.connection, session.today)
         if match.entry:
-            return Finding(self.name, "listed", match.entry) if match.entry.exception else None
+            return Finding(self.name, matched=match.entry) if match.entry.exception else None
         if match.unsure:
-            return Finding(self.name, "client name", unavailable=True)
+            return Finding(self.name, "client name unknown", unavailable=True)
         return None if self.default_allows else Finding(self.name, "not listed")
 
 
@@ -46,16 +48,16 @@ class ConnectAtRcpt(_Connect):
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
         """A finding for a client that may not connect."""
-        if (self.spare_authenticated and session.account) or self._is_postmaster(recipient):
+        if (self.spare_authenticated and session.account) or self._is_postmaster(session, recipient):
             return None
-        return self._find(session.connection)
+        return self._find(session)
 
-    def _is_postmaster(self, recipient: Recipient) -> bool:
+    def _is_postmaster(self, session: Session, recipient: Recipient) -> bool:
         """RFC 5321 §4.5.1: postmaster, also without a domain, is how whoever is refused asks why."""
         mailboxes = read(recipient.text).mailboxes
         if len(mailboxes) != 1 or mailboxes[0].local != "postmaster":  # any other may hide whom it is really for
             return False
-        return not mailboxes[0].domain or self.domains.hold(mailboxes[0])
+        return not mailboxes[0].domain or self.domains.hold(mailboxes[0], session.today)
 
 
 class ConnectAtOnce(_Connect):
@@ -63,4 +65,4 @@ class ConnectAtOnce(_Connect):
 
     def at_connect(self, session: Session) -> Finding | None:
         """A finding for a client that may not connect."""
-        return self._find(session.connection)
+        return self._find(session)

@@ -14,7 +14,7 @@ class RequireAuth(Rule):
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for a client without an account."""
-        return None if session.account else Finding(self.name, "not authenticated")
+        return None if session.account else Finding(self.name)
 
 
 class RequireTls(Rule):
@@ -25,4 +25,4 @@ class RequireTls(Rule):
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for an unencrypted connection."""
-        return None if session.tls else Finding(self.name, "no TLS")
+        return None if session.tls else Finding(self.name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 
 from turfmilter.core.accounts import Accounts
 from turfmilter.core.clients import ClientTable
@@ -12,10 +14,9 @@ from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.hosts import HostTable
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.ports import Clock
 from turfmilter.core.readings import Readings, read
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Recipient, Session
+from turfmilter.core.session import Recipient, Session
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Relay(Rule):
     accounts: Accounts | None
     accounts_need_tls: bool
     default_allows: bool
-    clock: Clock
 
     @property
     def facts(self) -> frozenset[str]:
@@ -49,14 +49,25 @@ class Relay(Rule):
         """True when the deny or the allow list holds a name."""
         return self.deny.names or self.allow.names
 
+    def asks_names(self, session: Session) -> bool:
+        """True unless the steps up to the last one with a name in its list decide without any."""
+        connection, today = session.connection, session.today
+        if not self.routing:
+            return False
+        if self.deny.asks_names(connection, today):
+            return True
+        if listed(self.deny.by_address(connection, today)) or self.default_allows or self._came_in_here(session):
+            return False
+        return self.allow.asks_names(connection, today)
+
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
         """A finding for a recipient that is not ours and that this client may not relay to."""
         readings = read(recipient.text)
-        if self._everywhere(readings, recipient, self._is_ours):
+        if self._everywhere(readings, recipient, partial(self._is_ours, session.today)):
             return None
         if not self.routing:
             return Finding(self.name, "routing off")
-        if self._everywhere(readings, recipient, self._is_ours_or_always):
+        if self._everywhere(readings, recipient, partial(self._is_ours_or_always, session.today)):
             return None
         return self._steps(session)
 
@@ -69,40 +80,39 @@ class Relay(Rule):
         resolved = read(recipient.resolved).mailboxes if recipient.resolved else ()
         return bool(resolved) and all(map(fits, resolved))
 
-    def _is_ours(self, mailbox: Mailbox) -> bool:
-        return not mailbox.domain or self.domains.hold(mailbox)
+    def _is_ours(self, today: date, mailbox: Mailbox) -> bool:
+        return not mailbox.domain or self.domains.hold(mailbox, today)
 
-    def _is_ours_or_always(self, mailbox: Mailbox) -> bool:
-        return self._is_ours(mailbox) or self.always.hold(mailbox)
+    def _is_ours_or_always(self, today: date, mailbox: Mailbox) -> bool:
+        return self._is_ours(today, mailbox) or self.always.hold(mailbox, today)
 
     def _steps(self, session: Session) -> Finding | None:
         """Deny list, allow list, local interface, authentication, default: the first hit decides."""
-        connection, today = session.connection, self.clock.today()
-        denied = self.deny.find(connection, today)
+        denied = self.deny.find(session.connection, session.today)
         if listed(denied.entry):
-            return Finding(self.name, "deny list", denied.entry)
+            return Finding(self.name, matched=denied.entry)
         granted = self._granted(session)
         if granted is False:
-            return Finding(self.name, "not allowed")
+            return Finding(self.name)
         unsure = granted is None or denied.unsure
-        return Finding(self.name, "client name", unavailable=True) if unsure else None
+        return Finding(self.name, "client name unknown", unavailable=True) if unsure else None
 
     def _granted(self, session: Session) -> bool | None:
         """True when a step behind the deny list, or the default, lets the client relay; None when DNS did not tell.
 
         All of these allow, so that the order in which they are asked is ours: DNS comes last.
         """
-        if self._came_in_here(session.connection) or self._trusts(session) or self.default_allows:
+        if self._came_in_here(session) or self._trusts(session) or self.default_allows:
             return True
-        allowed = self.allow.find(session.connection, self.clock.today())
+        allowed = self.allow.find(session.connection, session.today)
         if allowed.unsure:
             return None
         return listed(allowed.entry)
 
-    def _came_in_here(self, connection: Connection) -> bool:
+    def _came_in_here(self, session: Session) -> bool:
         """True when the client connected to one of the interfaces whose clients may relay."""
-        address = connection.local_address
-        entry = self.interfaces.match_address(address, self.clock.today()) if address else None
+        address = session.connection.local_address
+        entry = self.interfaces.match_address(address, session.today) if address else None
         return listed(entry)
 
     def _trusts(self, session: Session) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from turfmilter.core.entry import listed
 from turfmilter.core.finding import Finding
 from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.ports import Clock
 from turfmilter.core.readings import read_sender
 from turfmilter.core.rule import Rule
 from turfmilter.core.senders import SenderTable
@@ -21,14 +21,12 @@ class _Turf(Rule):
 
     table: SenderTable
     spare_authenticated: bool
-    clock: Clock
 
     def _match(self, session: Session, what: str, mailboxes: Iterable[Mailbox]) -> Finding | None:
         if self.spare_authenticated and session.account:
             return None
-        today = self.clock.today()
         for mailbox in mailboxes:
-            entry = self.table.match(mailbox, today)
+            entry = self.table.match(mailbox, session.today)
             if listed(entry):
                 return Finding(self.name, what, entry)
         return None
@@ -70,7 +68,7 @@ class UnreadableAuthor(Rule):
         """A finding when a From: field, or all of them together, named no address."""
         if session.authors is None or session.authors.readable or (self.spare_authenticated and session.account):
             return None
-        return Finding(self.name, "author unreadable")
+        return Finding(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +76,7 @@ class Exempt:
     """Recipients from whom nothing is held, such as postmaster@."""
 
     table: SenderTable
-    clock: Clock
 
-    def __call__(self, recipient: Recipient) -> bool:
-        entry = self.table.match(read_sender(recipient.text), self.clock.today())
+    def __call__(self, recipient: Recipient, today: date) -> bool:
+        entry = self.table.match(read_sender(recipient.text), today)
         return listed(entry)

@@ -26,7 +26,7 @@ from dns.resolver import NXDOMAIN, NoResolverConfiguration
 
 from turfmilter.core.mailbox import IPAddress
 from turfmilter.core.name import PatternError, parse_name
-from turfmilter.core.ports import Lookup
+from turfmilter.core.ports import UnderWay
 from turfmilter.stores.names import Gathered, SharedNames
 
 _MOST_NAMES = 10  # RFC 7208 §4.6.4: whoever owns the reverse zone decides how many queries he costs us
@@ -55,7 +55,7 @@ class DnsNames:
         self._turn = asyncio.Semaphore(_QUERIES)
         self._shared = SharedNames(self._gather, timeout=timeout, timer=timer)
 
-    def begin(self, address: IPAddress) -> Lookup:
+    def begin(self, address: IPAddress) -> UnderWay:
         """Start to look up the names of `address`; returns at once."""
         return self._shared.begin(address)
 

@@ -14,7 +14,7 @@ from typing import Any
 from cachetools import TLRUCache
 
 from turfmilter.core.mailbox import IPAddress, unmapped
-from turfmilter.core.ports import ClientNames, Lookup
+from turfmilter.core.ports import ClientNames, UnderWay
 
 # Seconds that names are kept, whatever their TTL says.
 _LEAST = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0
@@ -59,7 +59,7 @@ class SharedNames:
         self._thread = _LoopThread()
         self.kept = self.asked = 0  # how often names were known or being looked up; how often DNS was asked
 
-    def begin(self, address: IPAddress) -> Lookup:
+    def begin(self, address: IPAddress) -> UnderWay:
         """Start to look up the names of `address`, unless they are known or being looked up; returns at once."""
         deadline = time.monotonic() + self._timeout
         address = unmapped(address)
@@ -106,7 +106,7 @@ class SharedNames:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Implements ports.Lookup with names that are kept for some `seconds`."""
+    """Implements ports.UnderWay with names that are kept for some `seconds`."""
 
     names: ClientNames
     seconds: float
@@ -125,7 +125,7 @@ class _UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class _Awaited:
-    """Implements ports.Lookup for one connection; `deadline` is its own, on the clock of time.monotonic."""
+    """Implements ports.UnderWay for one connection; `deadline` is its own, on the clock of time.monotonic."""
 
     under_way: _UnderWay
     deadline: float

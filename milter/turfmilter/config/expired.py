@@ -1,0 +1,37 @@
+"""Entries whose last day is over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from turfmilter.core.entries import Source
+from turfmilter.core.entry import Entry, Problem, Where
+from turfmilter.core.tablefile import Parse, parse_entry, parse_line
+
+_EXPIRES = re.compile(r"(?<!\S)expires=\"?(\d{4}-\d\d-\d\d)")
+
+
+def expired(sources: Iterable[Source], parse: Parse, today: date) -> Iterator[Problem]:
+    """One warning for each source that has such entries: the first of them, and how many more there are."""
+    for source in sources:
+        found = list(_entries(source, parse, today))
+        if found:
+            first, more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            meant = f"take it out, or write a later day{more}"
+            yield Problem(first.where, first.text, f"expired after {first.expires}", meant, warning=True)
+
+
+def _entries(source: Source, parse: Parse, today: date) -> Iterator[Entry]:
+    # Most lines have no date: those that do are found in the text as a whole, and only those in the past are read.
+    past = [match.start() for match in _EXPIRES.finditer(source.text) if match[1] < today.isoformat()]
+    number, position = 1, 0
+    for start in past:
+        number += source.text.count("\n", position, start)
+        position = start
+        line = source.text[source.text.rfind("\n", 0, start) + 1 :].partition("\n")[0]
+        place = Where(source.name, number if source.comments else 0)
+        entry, _ = (parse_line if source.comments else parse_entry)(line, place, parse)
+        if entry and not entry.stands(today):
+            yield entry

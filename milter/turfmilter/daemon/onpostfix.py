@@ -1,0 +1,179 @@
+"""What Postfix's configuration does with the filter: its place, what happens while it is down, and second passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.policy import Mode
+from turfmilter.importers.maincf import words
+from turfmilter.importers.mastercf import Service
+
+# What is to be known of main.cf.
+PARAMETERS = (
+    "smtpd_milters",
+    "non_smtpd_milters",
+    "milter_default_action",
+    "queue_directory",
+    "receive_override_options",
+    "recipient_bcc_maps",
+    "sender_bcc_maps",
+    "always_bcc",
+)
+_COPIES = ("recipient_bcc_maps", "sender_bcc_maps", "always_bcc")
+_OUTCOMES = {
+    "accept": "mail passes unfiltered",
+    "reject": "mail is refused for good",
+    "quarantine": "mail goes to the hold queue",
+}
+_SAFE = "default_action=tempfail"
+
+
+@dataclass(frozen=True, slots=True)
+class Milter:
+    """One filter of a list: its socket as written there, and what happens while it is down ("" is not said)."""
+
+    where: str
+    default_action: str = ""
+
+    @property
+    def line(self) -> str:
+        """The filter as it should be written."""
+        return f"{{ {self.where}, {_SAFE} }}"
+
+
+def milters(value: str) -> list[Milter]:
+    """The filters in the value of smtpd_milters."""
+    found = []
+    for word in words(value):
+        where, *settings = list(words(word[1:-1] if word.startswith("{") else word)) or [""]
+        # With blanks around its "=" a setting has braces of its own.
+        pairs = (setting.strip("{ }").partition("=") for setting in settings)
+        values = {name.strip(): action.strip() for name, _, action in pairs}
+        found.append(Milter(where, values.get("default_action", "")))
+    return found
+
+
+def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service]) -> list[str]:
+    """One sentence for each doubt about how Postfix uses the filter; none while it is not attached.
+
+    `main` are the PARAMETERS of main.cf, expanded; `services` are those of master.cf.
+    """
+    found = _Found(config.socket, main)
+    taking = [service for service in services if service.takes_mail]
+    lists = [("main.cf: smtpd_milters", main["smtpd_milters"], main["milter_default_action"])]
+    if main["non_smtpd_milters"] != main["smtpd_milters"]:  # otherwise the same would be said twice
+        lists.append(("main.cf: non_smtpd_milters", main["non_smtpd_milters"], main["milter_default_action"]))
+    for service in filter(_has_own, taking):
+        own = {**main, **service.options}
+        lists.append((f"{service}: smtpd_milters", own["smtpd_milters"], own["milter_default_action"]))
+    if not any(found.ours(value) for _, value, _ in lists):
+        return []
+    said = [sentence for one in lists for sentence in found.doubts(*one)]
+    said += found.left_out(taking)
+    said += found.second_passes(taking)
+    said += _copies(config, main)
+    return said
+
+
+def _takes_back(service: Service) -> bool:
+    """True for the service through which a content filter gives mail back: it must not be filtered once more."""
+    own = service.options
+    unfiltered = any(own.get(name) == "" for name in ("content_filter", "smtpd_proxy_filter"))
+    return service.loopback and (unfiltered or "smtpd_authorized_xforward_hosts" in own)
+
+
+def _has_own(service: Service) -> bool:
+    return not {"smtpd_milters", "milter_default_action"}.isdisjoint(service.options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How our socket is used."""
+
+    socket: SocketSpec
+    main: Mapping[str, str]
+
+    def ours(self, value: str) -> Milter | None:
+        """Our filter in a list."""
+        return next((one for one in milters(value) if self._is_ours(one.where)), None)
+
+    def doubts(self, place: str, value: str, default_action: str) -> Iterator[str]:
+        """About the `value` of one list of filters."""
+        every, ours = milters(value), self.ours(value)
+        if ours is None:
+            return
+        if every[0] != ours:
+            yield (
+                f"{place}: {every[0].where} comes before turfmilter, so it signs and changes mail that"
+                f" is then held; write {ours.line} first"
+            )
+        action = ours.default_action or default_action
+        if action in _OUTCOMES:
+            key = "default_action" if ours.default_action else "milter_default_action"
+            yield (f"{place}: while turfmilter is down, {_OUTCOMES[action]} ({key}={action}); write {ours.line}")
+        elif not ours.default_action:
+            yield (
+                f"{place}: what happens while turfmilter is down is left to milter_default_action,"
+                f" which other filters share; write {ours.line}"
+            )
+
+    def left_out(self, services: Iterable[Service]) -> Iterator[str]:
+        """Mail that Postfix takes without asking us.  A service for this host alone is meant to do so."""
+        in_main = self.ours(self.main["smtpd_milters"])
+        if in_main and not self.ours(self.main["non_smtpd_milters"]):
+            yield (
+                "main.cf: non_smtpd_milters: turfmilter is not listed, so mail from programs on this host (sendmail,"
+                f" cron) is not filtered; add {in_main.line}"
+            )
+        for service in services:
+            if not service.loopback and not self._asked(service):
+                reason = "receive_override_options" if self._unseen(service) else "smtpd_milters"
+                yield (
+                    f"{service}: {reason}: leaves turfmilter out, so what comes in there is not filtered;"
+                    " take that line out, unless it is meant"
+                )
+
+    def second_passes(self, services: Iterable[Service]) -> Iterator[str]:
+        """Services through which a content filter gives mail back, which we have seen already."""
+        for service in services:
+            if _takes_back(service) and self._asked(service):
+                yield (
+                    f"{service}: mail that a content filter gives back there passes turfmilter a second time: it counts"
+                    " twice, and its client is this host; add -o smtpd_milters= and"
+                    " -o receive_override_options=no_milters"
+                )
+
+    def _asked(self, service: Service) -> bool:
+        value = service.options.get("smtpd_milters", self.main["smtpd_milters"])
+        return self.ours(value) is not None and not self._unseen(service)
+
+    def _unseen(self, service: Service) -> bool:
+        options = service.options.get("receive_override_options", self.main["receive_override_options"])
+        return "no_milters" in words(options)
+
+    def _is_ours(self, where: str) -> bool:
+        kind, _, rest = where.partition(":")
+        if kind in ("unix", "local"):
+            queue = PurePosixPath(self.main["queue_directory"])
+            # In a chroot an absolute path, too, begins in the queue directory.
+            return self.socket.path in (str(queue / rest), str(queue / rest.lstrip("/")))
+        host, _, port = rest.rpartition(":")
+        return kind == "inet" and self.socket.at(host.strip("[]"), port)
+
+
+def _copies(config: Config, main: Mapping[str, str]) -> Iterator[str]:
+    """Copies that Postfix makes before the filter decides: removing a recipient does not remove its copy."""
+    views = [config, *map(config.at, config.listener)]
+    exempts = any(view.turf.tables and view.turf.exempt and view.turf.mode is Mode.ENFORCE for view in views)
+    if not exempts or config.mode is not Mode.ENFORCE:
+        return
+    for name in _COPIES:
+        if main.get(name):
+            yield (
+                f"main.cf: {name}: a copy is delivered although the message is held from its recipient, when another"
+                " recipient is exempt; set exempt = [] in [turf], or make the copies elsewhere"
+            )

@@ -1,0 +1,1 @@
+"""Random input against real programs, for as long as is asked for."""

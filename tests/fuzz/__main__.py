@@ -1,0 +1,70 @@
+"""`make fuzz`: every target for MINUTES, on seeds that are printed, so that what failed can be played again."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+
+from fuzz.recipients import HOSTS, Comparison, generate
+from rig.workplace import workplace
+
+_TESTS = Path(__file__).parents[1]
+_MESSAGES = 100  # between two looks at what was delivered
+
+
+def recipients(name: str, seed: int, deadline: float) -> int:
+    """Play random messages through the mail host `name` until `deadline`; how many went wrong."""
+    generator, wrong, played = random.Random(seed), 0, 0
+    with workplace() as place, HOSTS[name](place / name) as host:
+        comparison = Comparison(host)
+        while not played or time.monotonic() < deadline:
+            found = comparison.play([generate(generator) for _ in range(_MESSAGES)])
+            click.echo("\n".join(found), nl=bool(found))
+            wrong, played = wrong + len(found), played + _MESSAGES
+        comparison.close()
+    click.echo(f"{name}: {played} messages, {wrong} wrong")
+    return wrong
+
+
+def properties(seed: int, deadline: float) -> int:
+    """Run the property tests on new examples until `deadline`; 1 as soon as one fails, else 0."""
+    runs = 0
+    while not runs or time.monotonic() < deadline:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hypothesis-seed={seed + runs}"]
+        done = subprocess.run([*command, _TESTS / "property"], capture_output=True, text=True, check=False)
+        runs += 1
+        if done.returncode:
+            click.echo(done.stdout + done.stderr)
+            break
+    click.echo(f"properties: {runs} runs, {'one failed' if done.returncode else 'none failed'}")
+    return int(done.returncode != 0)
+
+
+@click.command()
+@click.option("--minutes", default=1.0, show_default=True, help="For each target.")
+@click.option("--seed", type=int, help="Play these again; by default every run is another one.")
+@click.argument("names", nargs=-1)
+def main(minutes: float, seed: int | None, names: tuple[str, ...]) -> None:
+    """Fuzz the targets NAMES, or all of them."""
+    targets: dict[str, Callable[[int, float], int]] = {"properties": properties}
+    targets |= {name: partial(recipients, name) for name in HOSTS}
+    unknown = set(names) - targets.keys()
+    if unknown:
+        raise click.UsageError(f"no target {', '.join(sorted(unknown))}; there are {', '.join(targets)}")
+    chosen = random.randrange(1 << 31) if seed is None else seed
+    wrong = 0
+    for name in names or targets:
+        click.echo(f"{name}: seed {chosen}")
+        wrong += targets[name](chosen, time.monotonic() + 60 * minutes)
+    sys.exit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Entries whose last day is over are warned about, once for each file."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from turfmilter.config.expired import expired
+from turfmilter.core.entries import Source, table_file
+from turfmilter.core.pattern import parse_host, parse_sender
+
+TODAY = date(2026, 6, 15)
+
+
+def said(text: str) -> list[str]:
+    return [str(problem) for problem in expired([table_file("t", text)], parse_sender, TODAY)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "@a.test",
+        "@a.test expires=2026-06-15",  # the last day on which it matches
+        "@a.test expires=2027-01-01",
+        "#@a.test expires=2020-01-01",
+        '@a.test why="expires=2020-01-01"',
+        '@a.test why="it expires=2020-01-01 or so"',
+        "@a.test # expires=2020-01-01",
+        "@a.test expires=2020-01-32",  # an error of its own
+        "expires=2020-01-01@a.test",
+    ],
+)
+def test_what_still_matches_is_not_mentioned(line: str) -> None:
+    assert said(f"{line}\n") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["@a.test expires=2026-06-14", "\t!@a.test\twhy=x expires=2020-01-01 # later", '@a.test expires="2020-01-01"'],
+)
+def test_an_entry_whose_last_day_is_over_is_named(line: str) -> None:
+    (sentence,) = said(f"# a table\n\n{line}\r\n@b.test\n")
+    assert sentence.startswith("t:3: ")
+    assert "@a.test" in sentence
+
+
+def test_the_first_stands_for_all_of_its_file() -> None:
+    lines = [f"@a{number}.test expires=2020-01-{number:02}" for number in range(1, 20)]
+    (sentence,) = said("\n".join(["@x.test", *lines]))
+    assert sentence == 't:2: "@a1.test": expired after 2020-01-01; take it out, or write a later day (and 18 more)'
+
+
+def test_each_source_is_reported_by_itself() -> None:
+    sources = [Source("connect.deny[0]", "192.0.2.1 expires=2020-01-01"), table_file("f", "a.test expires=2021-01-01")]
+    found = [(str(one.where), one.warning) for one in expired(sources, parse_host, TODAY)]
+    assert found == [("connect.deny[0]", True), ("f:1", True)]

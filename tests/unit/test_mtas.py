@@ -1,0 +1,427 @@
+"""What -t says about the MTA of this host: Postfix as postconf shows it, Sendmail as m4 makes its sendmail.cf."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from rig.child import in_child
+from rig.filter import USER
+from rig.sendmailcf import make_cf
+from turfmilter.config.loader import configure
+from turfmilter.config.schema import Config
+from turfmilter.daemon import mtas
+from turfmilter.mta.postconf import Postconf
+
+TODAY = date(2026, 6, 15)
+SOCKET = "unix:/run/turfmilter/turfmilter.sock"
+OURS = "{ unix:/run/turfmilter/turfmilter.sock, default_action=tempfail }"
+STOCK = "smtp inet n - n - - smtpd\npickup unix n - n 60 1 pickup\n"
+RELEASE = "127.0.0.1:10026 inet n - n - - smtpd\n  -o smtpd_milters=\n  -o content_filter=\n"
+AMAVIS = "127.0.0.1:10025 inet n - n - - smtpd\n  -o content_filter=\n  -o mynetworks=127.0.0.0/8\n"
+NOWHERE = Path("/nonexistent")
+Said = Callable[..., list[str]]
+
+
+@pytest.fixture
+def said(place: Path, tmp_path: Path) -> Said:
+    """The warnings about a Postfix, with the mail that it receives our own."""
+    etc = place / "postfix"
+    etc.mkdir()
+
+    def warnings(main: str, master: str = STOCK, *, socket: str = SOCKET, **sections: object) -> list[str]:
+        written(etc / "main.cf", f"compatibility_level = 3.6\nmyhostname = mx.a.test\nmydestination = a.test\n{main}")
+        written(etc / "master.cf", master)
+        config = configured(tmp_path, socket=socket, **sections)
+        found = mtas.warnings(config, TODAY, postfix=etc, sendmail=NOWHERE)
+        return [one.replace(str(etc), "ETC") for one in found]
+
+    return warnings
+
+
+def configured(folder: Path, **sections: object) -> Config:
+    table = {"socket": SOCKET, "domains": ["a.test"], **sections}
+    return configure(table, folder, postfix=Postconf())
+
+
+def written(path: Path, text: str) -> None:
+    path.write_text(text)
+    os.utime(path, (0, 0))
+
+
+def test_of_an_mta_that_is_not_installed_nothing_is_said(tmp_path: Path) -> None:
+    assert mtas.warnings(configured(tmp_path), TODAY, postfix=NOWHERE, sendmail=NOWHERE) == []
+
+
+def test_before_it_is_attached_nothing_is_said_of_that(said: Said) -> None:
+    assert said("smtpd_milters = inet:localhost:8891\nalways_bcc = x@a.test\nmilter_default_action = accept\n") == []
+
+
+@pytest.mark.parametrize(
+    ("socket", "milter"),
+    [
+        (SOCKET, "unix:/run/turfmilter/turfmilter.sock"),
+        (SOCKET, "local:/run/turfmilter/turfmilter.sock"),
+        ("unix:/var/spool/postfix/t/s", "unix:t/s"),
+        ("unix:/var/spool/postfix/t/s", "unix:/t/s"),
+        ("unix:/var/spool/postfix/t/s", "unix:/var/spool/postfix/t/s"),
+        ("inet:8895@127.0.0.1", "inet:127.0.0.1:8895"),
+        ("inet:8895@127.0.0.1", "inet:localhost:8895"),
+        ("inet:8895", "inet:192.0.2.1:8895"),
+        ("inet6:8895@::1", "inet:[::1]:8895"),
+    ],
+)
+def test_attached_as_it_should_be_it_has_nothing_to_say(said: Said, socket: str, milter: str) -> None:
+    safe = f"{{ {milter}, connect_timeout=10s, default_action=tempfail }}"
+    main = f"smtpd_milters = {safe}, inet:localhost:8891\nnon_smtpd_milters = $smtpd_milters\n"
+    assert said(main, STOCK + RELEASE, socket=socket) == []
+    (shared,) = said(main.replace(safe, milter), STOCK + RELEASE, socket=socket)
+    assert "milter_default_action, which other filters share" in shared
+    assert f"write {{ {milter}, default_action=tempfail }}" in shared
+
+
+@pytest.mark.parametrize("other", ["unix:/run/turfmilter/other.sock", "inet:127.0.0.1:8895", "unix:turfmilter.sock"])
+def test_another_filter_is_not_taken_for_ours(said: Said, other: str) -> None:
+    assert said(f"smtpd_milters = {other}\nmilter_default_action = accept\n") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"),
+    [
+        ("accept", "mail passes unfiltered"),
+        ("reject", "mail is refused"),
+        ("quarantine", "mail goes to the hold queue"),
+    ],
+)
+def test_what_happens_while_it_is_down_must_be_tempfail(said: Said, action: str, outcome: str) -> None:
+    bare = SOCKET
+    for main in (
+        f"smtpd_milters = {bare}\nmilter_default_action = {action}\n",
+        f"smtpd_milters = {{ {bare}, default_action={action} }}\n",
+        f"smtpd_milters = {{ {bare}, {{ default_action = {action} }}, command_timeout=9s }}\n",
+    ):
+        (sentence,) = said(f"{main}non_smtpd_milters = $smtpd_milters\n")
+        assert sentence.startswith(f"main.cf: smtpd_milters: while turfmilter is down, {outcome}")
+        assert sentence.endswith(f"write {OURS}")
+    own = f"smtpd_milters = {OURS}\nnon_smtpd_milters = $smtpd_milters\nmilter_default_action = {action}\n"
+    assert said(own) == []
+
+
+def test_ours_must_be_the_first_filter(said: Said) -> None:
+    main = f"smtpd_milters = inet:localhost:8891, {OURS}\nnon_smtpd_milters = {OURS}\n"
+    (sentence,) = said(main)
+    assert sentence.startswith("main.cf: smtpd_milters: inet:localhost:8891 comes before turfmilter, ")
+
+
+def test_the_list_for_local_mail_is_checked_as_well_unless_it_is_the_same(said: Said) -> None:
+    main = (
+        f"smtpd_milters = {OURS}\nmilter_default_action = accept\nnon_smtpd_milters = inet:localhost:8891, {SOCKET}\n"
+    )
+    order, passes = said(main)
+    assert order.startswith("main.cf: non_smtpd_milters: inet:localhost:8891 comes before turfmilter, ")
+    assert passes.startswith("main.cf: non_smtpd_milters: while turfmilter is down, mail passes unfiltered")
+    assert len(said(f"smtpd_milters = {SOCKET}\nnon_smtpd_milters = $smtpd_milters\n")) == 1
+
+
+def test_local_mail_must_be_filtered_too(said: Said) -> None:
+    (sentence,) = said(f"smtpd_milters = {OURS}\n")
+    assert sentence.startswith("main.cf: non_smtpd_milters: turfmilter is not listed, ")
+
+
+ATTACHED = f"smtpd_milters = {OURS}\nnon_smtpd_milters = {OURS}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [
+        ("smtpd_milters=", "smtpd_milters"),
+        ("smtpd_milters=inet:localhost:8891", "smtpd_milters"),
+        ("receive_override_options=no_header_body_checks,no_milters", "receive_override_options"),
+    ],
+)
+@pytest.mark.parametrize("name", ["submission inet", "2525 inet", "192.0.2.1:25 inet", "smtpd pass"])
+def test_a_service_that_leaves_it_out_is_named(said: Said, name: str, option: str, key: str) -> None:
+    (sentence,) = said(ATTACHED, f"{STOCK}{name} n - n - - smtpd\n  -o {option}\n")
+    assert sentence.startswith(f"master.cf: {name.replace(' ', '/')}: {key}: leaves turfmilter out, ")
+
+
+def test_a_service_has_doubts_of_its_own(said: Said) -> None:
+    own = f"submission inet n - n - - smtpd\n  -o {{ smtpd_milters = inet:localhost:8891, {SOCKET} }}\n"
+    order, shared = said(ATTACHED, STOCK + own)
+    assert order.startswith("master.cf: submission/inet: smtpd_milters: inet:localhost:8891 comes before turfmilter")
+    assert shared.startswith("master.cf: submission/inet: smtpd_milters: what happens while turfmilter is down")
+    weak = "submission inet n - n - - smtpd\n  -o milter_default_action=accept\n"
+    _, passes = said(f"smtpd_milters = {SOCKET}\nnon_smtpd_milters = {SOCKET}\n", weak)
+    assert passes.startswith("master.cf: submission/inet: smtpd_milters: while turfmilter is down, mail passes")
+
+
+def test_attached_at_one_service_alone(said: Said) -> None:
+    own = f"submission inet n - n - - smtpd\n  -o {{ smtpd_milters = {OURS} }}\n"
+    (sentence,) = said("", STOCK + own)
+    assert sentence.startswith("master.cf: smtp/inet: smtpd_milters: leaves turfmilter out")
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        AMAVIS,
+        AMAVIS.replace("127.0.0.1", "[::1]"),
+        AMAVIS.replace("127.0.0.1", "localhost"),
+        AMAVIS.replace("content_filter", "smtpd_proxy_filter"),
+        AMAVIS.replace("content_filter=", "smtpd_authorized_xforward_hosts=127.0.0.0/8"),
+        AMAVIS + "  -o receive_override_options=no_header_body_checks\n",
+    ],
+)
+def test_what_a_content_filter_gives_back_must_not_be_filtered_again(said: Said, service: str) -> None:
+    main = f"{ATTACHED}content_filter = smtp-amavis:[127.0.0.1]:10024\n"
+    (sentence,) = said(main, STOCK + service)
+    assert sentence.startswith(f"master.cf: {service.split()[0]}/inet: mail that a content filter gives back there ")
+    for cure in ("  -o smtpd_milters=\n", "  -o receive_override_options=no_milters\n"):
+        assert said(main, STOCK + service + cure) == []
+
+
+def test_a_content_filter_at_one_service_alone_counts_as_well(said: Said) -> None:
+    master = STOCK.replace("smtpd\n", "smtpd\n  -o content_filter=scan:[127.0.0.1]:10024\n") + AMAVIS
+    (sentence,) = said(ATTACHED, master)
+    assert "a second time" in sentence
+
+
+TURF = {"tables": ["@spam.test"], "discard": True}
+
+
+@pytest.mark.parametrize("key", ["recipient_bcc_maps", "always_bcc", "sender_bcc_maps"])
+def test_copies_that_the_filter_cannot_take_back_are_warned_about(said: Said, key: str) -> None:
+    main = f"{ATTACHED}{key} = texthash:/etc/bcc\n"
+    (sentence,) = said(main, turf=TURF)
+    assert sentence.startswith(f"main.cf: {key}: a copy is delivered although the message is held from its recipient")
+    listener = {"a": {"port": 587, "turf": {"tables": ["@spam.test"], "discard": True}}}
+    assert len(said(main, listener=listener)) == 1
+    for harmless in (TURF | {"exempt": []}, TURF | {"mode": "trial"}, {"discard": True}):
+        assert said(main, turf=harmless) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "named"),
+    [
+        ("relay_domains = b.test\n", '"b.test" (main.cf relay_domains), and turfmilter refuses it with "550 5.7.1'),
+        ("virtual_alias_domains = b.test\n", '"b.test" (main.cf virtual_alias_domains), '),
+        ("virtual_mailbox_domains = c.test b.test\n", '"c.test" (main.cf virtual_mailbox_domains), "b.test" ('),
+        ("mydestination = a.test, mx.b.test\n", '"mx.b.test" (main.cf mydestination), '),
+        (
+            "relay_domains = b.test c.test d.test e.test f.test g.test h.test\n",
+            '"f.test" (main.cf relay_domains) and 2 more',
+        ),
+    ],
+)
+def test_a_domain_that_postfix_receives_mail_for_and_we_refuse_is_named(said: Said, main: str, named: str) -> None:
+    (sentence,) = said(main)
+    assert sentence.startswith("domains: Postfix receives mail for ")
+    assert named in sentence
+    assert sentence.endswith(', or write "postfix:main.cf" to follow Postfix')
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"domains": ["a.test", "b.test"]},
+        {"domains": ["a.test", "test"]},
+        {"relay": {"always": ["b.test"]}},
+        {"relay": {"mode": "off"}},
+        {"relay": {"default": "allow"}},
+        {"mode": "off"},
+    ],
+)
+def test_a_domain_that_is_not_refused_is_not_named(said: Said, sections: dict[str, object]) -> None:
+    assert said("relay_domains = b.test\n", **sections) == []
+
+
+def test_in_trial_it_would_be_refused(said: Said) -> None:
+    (sentence,) = said("relay_domains = b.test\n", relay={"mode": "trial"})
+    assert "turfmilter would refuse it" in sentence
+
+
+def test_an_entry_for_the_domain_alone_leaves_out_its_subdomains(said: Said) -> None:
+    main = "relay_domains = b.test\nparent_domain_matches_subdomains = {}\n"
+    (sentence,) = said(main.format("relay_domains"), domains=["a.test", "=b.test"])
+    assert '"b.test"' in sentence
+    assert said(main.format("mynetworks"), domains=["a.test", "=b.test"]) == []
+
+
+def test_names_of_this_host_for_itself_are_not_missed(said: Said) -> None:
+    assert said("mydestination = a.test, localhost, localhost.a.example, localhost.localdomain\n") == []
+
+
+def test_a_domain_that_postfix_excludes_is_not_missed(said: Said) -> None:
+    assert said("relay_domains = !x.a.test, a.test\n") == []
+
+
+def test_who_follows_main_cf_misses_nothing(said: Said, place: Path) -> None:
+    written(place / "postfix/main.cf", "mydestination = a.test\n")
+    main = "relay_domains = b.test\nvirtual_mailbox_domains = c.test\n"
+    written(place / "postfix/main.cf", f"compatibility_level = 3.6\nmydestination = a.test\n{main}")
+    assert said(main, domains=[f"postfix:{place}/postfix/main.cf"]) == []
+
+
+def test_domains_that_cannot_be_listed_are_mentioned_unless_a_file_may_hold_them(said: Said, tmp_path: Path) -> None:
+    main = "virtual_mailbox_domains = ldap:/etc/postfix/l.cf\n"
+    (sentence,) = said(main)
+    assert sentence.startswith(
+        "main.cf: virtual_mailbox_domains: the domains in ldap:/etc/postfix/l.cf cannot be listed"
+    )
+    (tmp_path / "listed").write_text("l.test\n")
+    assert said(main, domains=["a.test", "file:listed"]) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "why"),
+    [("nonsense\n", "missing '=' after attribute name"), ("relay_domains = hash:/missing\n", "/missing")],
+)
+def test_a_postfix_that_cannot_be_asked_is_said_and_does_no_harm(said: Said, main: str, why: str) -> None:
+    (sentence,) = said(main)
+    assert sentence.startswith("ETC/main.cf cannot be compared with this configuration: ")
+    assert why in sentence
+
+
+def test_what_the_filters_user_may_not_look_at_stops_nothing(place: Path, tmp_path: Path) -> None:
+    closed = place / "closed"
+    closed.mkdir()
+    written(closed / "main.cf", "mydestination = other.test\n")
+    written(closed / "sendmail.cf", "Cwother.test\n")
+    config = configured(tmp_path)
+    assert len(mtas.warnings(config, TODAY, postfix=closed, sendmail=closed / "sendmail.cf")) == 2
+    closed.chmod(0o700)
+
+    def check() -> None:
+        assert mtas.warnings(config, TODAY, postfix=closed, sendmail=closed / "sendmail.cf") == []
+
+    in_child(check, user=USER)
+
+
+def test_a_parameter_that_this_postfix_does_not_know_is_empty(said: Said, place: Path) -> None:
+    assert said("") == []
+    assert Postconf().parameters(["of_another_version"], place / "postfix") == {"of_another_version": ""}
+
+
+MC = """\
+divert(0)dnl
+VERSIONID(`test')
+OSTYPE(`linux')dnl
+define(`confDOMAIN_NAME', `mx.a.test')dnl
+{above}
+FEATURE(`use_cw_file')dnl
+define(`confCW_FILE', `{place}/local-host-names')dnl
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+"""
+FEATURES = "FEATURE(`turfmilter')dnl\nFEATURE(`turfmilter-release', `10026')dnl"
+
+
+@pytest.fixture
+def of_sendmail(place: Path, tmp_path: Path) -> Said:
+    """The warnings about a Sendmail with these lines in sendmail.mc."""
+    (place / "local-host-names").write_text("# ours\na.test\n")
+
+    def warnings(above: str, **sections: object) -> list[str]:
+        make_cf(place / "sendmail.cf", MC.format(above=above, place=place))
+        return mtas.warnings(configured(tmp_path, **sections), TODAY, postfix=NOWHERE, sendmail=place / "sendmail.cf")
+
+    return warnings
+
+
+def test_sendmail_with_the_features_of_contrib_has_nothing_to_hear(of_sendmail: Said) -> None:
+    assert of_sendmail(f"{FEATURES}\nFEATURE(`turfmilter-submission')dnl") == []
+    assert of_sendmail("") == []  # not attached yet
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("S=local:/run/turfmilter/turfmilter.sock, T=R:60s", "mail passes unfiltered (F=)"),
+        ("S=unix:/run/turfmilter/turfmilter.sock, F=R, T=R:2m", "mail is refused for good (F=R)"),
+        ("S=local:/run/turfmilter/turfmilter.sock, F=4, T=R:1m", "connections are closed (F=4)"),
+        ("S=local:/run/turfmilter/turfmilter.sock, F=T", "Sendmail waits 10s for an answer"),
+        ("S=local:/run/turfmilter/turfmilter.sock, F=T, T=C:2m;R:30s", "Sendmail waits 30s for an answer"),
+    ],
+)
+def test_the_line_of_the_filter_in_sendmail_is_checked(of_sendmail: Said, line: str, sentence: str) -> None:
+    (found,) = of_sendmail(f"INPUT_MAIL_FILTER(`mine', `{line}')dnl")
+    assert found.startswith("sendmail.cf: Xmine: ")
+    assert sentence in found
+
+
+def test_the_order_of_sendmails_filters_is_checked(of_sendmail: Said) -> None:
+    other = "INPUT_MAIL_FILTER(`dkim', `S=inet:8891@localhost, F=T')dnl"
+    line = "INPUT_MAIL_FILTER(`turf', `S=inet:8895@localhost, F=T, T=R:60s')dnl"
+    socket = "inet:8895@127.0.0.1"
+    (found,) = of_sendmail(f"{other}\n{line}", socket=socket)
+    assert found.startswith("sendmail.cf: InputMailFilters: dkim comes before turf")
+    assert of_sendmail(f"{line}\n{other}", socket=socket) == []
+    (found,) = of_sendmail(line.replace("INPUT_MAIL_FILTER", "MAIL_FILTER"), socket=socket)
+    assert found.startswith("sendmail.cf: InputMailFilters: turf is not listed, so Sendmail never asks it")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("Name=MTA-v4, Port=25, InputMailFilters=dkim", "Name=MTA-v4: leaves turfmilter out"),
+        ("N=open, P=2525, I=", "Name=open: leaves turfmilter out"),
+        ("Name=MTA, Port=25, InputMailFilters=dkim;turfmilter", "Name=MTA: dkim comes before turfmilter"),
+        ("Name=MTA, Port=25, InputMailFilters=turfmilter;dkim", ""),
+        ("Name=inside, Port=10027, Addr=127.0.0.1, InputMailFilters=", ""),
+        ("Name=inside, Port=10027, Family=inet6, Addr=::1, InputMailFilters=", ""),
+    ],
+)
+def test_listeners_of_sendmail_with_filters_of_their_own_are_checked(
+    of_sendmail: Said, options: str, sentence: str
+) -> None:
+    found = of_sendmail(f"MAIL_FILTER(`dkim', `S=inet:1@localhost')dnl\n{FEATURES}\nDAEMON_OPTIONS(`{options}')dnl")
+    assert [one.startswith(f"sendmail.cf: DaemonPortOptions {sentence}") for one in found] == [True] * bool(sentence)
+
+
+@pytest.mark.parametrize(
+    ("relay", "doubted"),
+    [
+        ("local:carol", True),
+        ("relay:carol@hub.test", True),
+        ("relay:hub.test", False),
+        ("hub.test", False),
+    ],
+)
+def test_unknown_users_of_sendmail_that_are_one_address_are_named(of_sendmail: Said, relay: str, doubted: bool) -> None:
+    found = of_sendmail(f"{FEATURES}\ndefine(`LUSER_RELAY', `{relay}')dnl")
+    assert [one.startswith("sendmail.cf: LUSER_RELAY: all unknown users are one address") for one in found] == (
+        [True] * doubted
+    )
+
+
+@pytest.mark.parametrize(
+    ("above", "named"),
+    [
+        ("LOCAL_DOMAIN(`b.test')dnl", '"b.test" (class w)'),
+        ("RELAY_DOMAIN(`b.test')dnl", '"b.test" (class R)'),
+        ("VIRTUSER_DOMAIN(`b.test')dnl\nFEATURE(`virtusertable')dnl", '"b.test" (class R)'),
+        ("RELAY_DOMAIN_FILE(`{place}/relay')dnl", '"c.test" (class R), "d.test" (class R)'),
+        ("define(`confDOMAIN_NAME', `mx.b.test')dnl", '"mx.b.test" (class w)'),
+    ],
+)
+def test_a_domain_that_sendmail_receives_mail_for_and_we_refuse_is_named(
+    of_sendmail: Said, place: Path, above: str, named: str
+) -> None:
+    (place / "relay").write_text("c.test # ours\n192.0.2\nd.test\n[192.0.2.1]\n")
+    (found,) = of_sendmail(above.replace("{place}", str(place)))
+    assert found.startswith(f"domains: Sendmail receives mail for {named}, and turfmilter refuses ")
+    assert found.endswith(
+        'write "sendmail:/etc/mail/local-host-names" and "sendmail:/etc/mail/relay-domains" to follow Sendmail'
+    )
+
+
+def test_a_relayed_domain_covers_its_subdomains_unless_sendmail_relays_for_hosts_only(of_sendmail: Said) -> None:
+    domains = ["a.test", "=b.test"]
+    (found,) = of_sendmail("RELAY_DOMAIN(`b.test')dnl", domains=domains)
+    assert '"b.test"' in found
+    assert of_sendmail("RELAY_DOMAIN(`b.test')dnl\nFEATURE(`relay_hosts_only')dnl", domains=domains) == []
+    assert of_sendmail("LOCAL_DOMAIN(`b.test')dnl", domains=domains) == []
