@@ -9,7 +9,7 @@ from typing import TypeGuard
 from turfmilter.core.escape import shortened
 from turfmilter.core.pattern import Pattern
 
-_LONGEST_ENTRY = 80  # characters that a sentence shows of it
+_LONGEST_ENTRY = 320  # characters that a sentence shows of it; as many can an address have (RFC 5321 §4.5.3.1)
 _LONGEST_REASON = 400
 
 
