@@ -31,6 +31,7 @@ from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.dns import DnsNames
+from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
 from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
 from turfmilter.stores.openmaildir import NewerFormat, OpenMaildir, Unopenable
@@ -93,7 +94,29 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
         warnings = (*config.warnings, *check_quarantines(config), *check_mtas(config))
         return Loaded(config, build_generation(config, number), warnings)
 
-    return Program(load_generation, build_service, build_log, look_after_quarantines)
+    return Program(load_generation, build_service, build_log, look_after_quarantines, keep_copy)
+
+
+def keep_copy(config: Config) -> list[str]:
+    """Keep what `config` was made of for a start with broken files; sentences for the administrator."""
+    assert config.state
+    try:
+        LastGood(config.state).keep(config.files[0], Copy(SystemClock().now(), config.texts))
+    except OSError as error:
+        return [f"state: {config.state}: a start with broken files would fail: no copy can be kept: {error.strerror}"]
+    return []
+
+
+def load_copy(path: Path, state: Path) -> tuple[Config, str]:
+    """The configuration `path` as it was in force last, and since when.  Raises NoCopy.
+
+    Root must not ask: the copy is another user's, who could have root read what is not his.
+    """
+    copy = LastGood(state).read(path.absolute())
+    try:
+        return load(path, kept=copy.texts), copy.since.isoformat(timespec="seconds")
+    except ConfigError as error:
+        raise NoCopy(f"the copy in {state} cannot be used: {error.problems[0]}") from None
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from rig import wait
 from rig.smtp import SmtpReply, read_reply
 
 
@@ -42,4 +43,4 @@ class LocalSession:
         """Go away, and wait for the child."""
         self._output.close()
         self._input.close()
-        self._child.wait(20)
+        self._child.wait(wait.AMPLE)

@@ -195,7 +195,7 @@ class _Play:
             return any(pairs.items() <= record.items() for record in records(_records(said())))
 
         try:
-            wait.until(found, "the log", 5)
+            wait.until(found, "the log")
         except TimeoutError:
             raise self._not_so(one.line, f"no line with {one.value} in:\n" + "\n".join(said())) from None
 

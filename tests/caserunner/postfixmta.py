@@ -68,7 +68,7 @@ class PostfixMta:
         if client in LOCAL:
             return LocalSession(["sendmail", "-C", str(self._postfix.config), "-bs"], client)
         one = LISTENERS[listener]
-        return SmtpClient(one.port, host=one.address, source=client, timeout=8)
+        return SmtpClient(one.port, host=one.address, source=client, timeout=wait.AMPLE)
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
         """Hand a message to sendmail(1)."""

@@ -61,7 +61,7 @@ class SendmailMta:
         if client in LOCAL:
             return LocalSession(self._sendmail.command("sendmail.cf", "-bs"), client)
         one = LISTENERS[listener]
-        return SmtpClient(one.port, host=one.address, source=client, timeout=8)
+        return SmtpClient(one.port, host=one.address, source=client, timeout=wait.AMPLE)
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
         """Hand a message to sendmail(1), which gives it to the MTA as submit.cf says."""

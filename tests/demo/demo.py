@@ -31,6 +31,7 @@ socket = "unix:{place}/turfmilter.sock"
 socket_group = "postfix"
 user = "{user}"
 status = ""
+state = ""
 domains = ["rig.test"]
 
 [log]

@@ -28,6 +28,7 @@ socket = "$socket"
 socket_group = "postfix"
 user = "$user"
 status = ""
+state = ""
 $config
 [dns]
 nameservers = ["$dns"]

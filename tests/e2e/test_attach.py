@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.filesystem import tmpfs
 from rig.machine import own_machine
 from rig.network import own_network
@@ -43,7 +44,7 @@ def etc(place: Path) -> Iterator[Path]:
 def attach(etc: Path, *options: str, answer: str = "", status: int = 0) -> str:
     settle(etc)
     done = subprocess.run(
-        [ATTACH, "-c", etc, *options], input=answer, capture_output=True, text=True, timeout=60, check=False
+        [ATTACH, "-c", etc, *options], input=answer, capture_output=True, text=True, timeout=wait.AMPLE, check=False
     )
     assert done.returncode == status, done
     return done.stdout + done.stderr
@@ -553,7 +554,7 @@ def test_an_interrupted_run_has_done_all_or_nothing(place: Path, etc: Path, whic
     settle(etc)
     path = f"{interrupting.parent}:{os.environ['PATH']}"
     script = ["sh", "-c", f"SCRIPT=$$ PATH={path} exec {ATTACH} -c {etc} --yes"]
-    subprocess.run(script, capture_output=True, timeout=60, check=False)
+    subprocess.run(script, capture_output=True, timeout=wait.AMPLE, check=False)
     assert (both(etc) == before) != (etc / "turfmilter.undo").exists()
     attach(etc, "--undo", "--yes")
     assert both(etc) == before

@@ -41,7 +41,13 @@ def follow(page: Path) -> None:
         for path in Path("/etc/postfix").glob("*.cf"):
             os.utime(path, (0, 0))  # Postfix waits until they are two seconds old
         done = subprocess.run(
-            ["bash", "-ec", block], cwd=ROOT, input="y\n", capture_output=True, text=True, timeout=60, check=False
+            ["bash", "-ec", block],
+            cwd=ROOT,
+            input="y\n",
+            capture_output=True,
+            text=True,
+            timeout=wait.AMPLE,
+            check=False,
         )
         assert done.returncode == 0, (block, done)
         said = done.stdout + done.stderr

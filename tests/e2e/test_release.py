@@ -12,6 +12,7 @@ import dkim
 import pytest
 
 from e2e.mailhost import Mailhost, without_received
+from rig import wait
 from rig.filter import USER
 from rig.program import ENVIRONMENT
 from rig.quarantine import command
@@ -67,7 +68,7 @@ def config(module_place: Path, host: Mailhost) -> Path:
 def turfctl(config: Path, *arguments: str, status: int = 0) -> str:
     """What it printed."""
     done = subprocess.run(
-        command(config, *arguments), env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+        command(config, *arguments), env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False
     )
     assert done.returncode == status, done.stderr
     return done.stdout
@@ -137,7 +138,7 @@ def test_what_is_allowed_is_not_held_again_and_can_be_undone(host: Mailhost, con
 
 def in_turf(config: Path, *arguments: str) -> str:
     line: Sequence[str] = [word if word != "quarantine" else "turf" for word in command(config, *arguments)]
-    return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=True).stdout
 
 
 def test_a_next_hop_that_is_away_is_said_and_loses_nothing(host: Mailhost, config: Path) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from e2e.sendmailhost import SendmailHost
+from rig import wait
 
 CONFIG = """\
 domains = ["rig.test"]
@@ -174,7 +175,7 @@ def converse(command: list[str], pipes: bool, sender: str, recipient: str) -> li
             ours.sendall(f"{line}\r\n".encode())
             codes.append(_code(replies))
         ours.shutdown(socket.SHUT_WR)
-        child.wait(30)
+        child.wait(wait.AMPLE)
     return codes
 
 

@@ -111,6 +111,22 @@ def test_a_broken_configuration_is_not_started_again_and_again(machine: Path) ->
     assert str(ended.value.status) == unit["RestartPreventExitStatus"]
 
 
+def test_a_configuration_that_was_broken_since_is_served_from_its_copy(machine: Path) -> None:
+    kept = Path("/var/lib/turfmilter/last-good.json")
+    unit = Unit(SERVICE)
+    process = unit.process(machine / "log")
+    process.start(kept.exists)
+    assert process.stop() == 0
+    CONFIG.write_text("domains = 5\n")
+    process = unit.process(machine / "log")
+    process.start(lambda: accepts(f"unix:{SOCKET}"))
+    try:
+        assert served(f"unix:{SOCKET}") == "discard"
+        wait.until(lambda: "ALARM: started from the copy" in process.text(), "the alarm")
+    finally:
+        assert process.stop() == 0
+
+
 def test_the_service_may_write_wherever_the_shipped_files_put_something() -> None:
     unit = Unit(SERVICE)
     assert unit["ProtectSystem"] == "strict"

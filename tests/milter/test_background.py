@@ -88,7 +88,7 @@ def test_in_the_background_it_serves_although_it_was_started_with_nothing_open(p
     path = configured(place, log="syslog")
     closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *program("-c", path)]
     with ended(path):
-        assert subprocess.run(closed, env=ENVIRONMENT, timeout=30, check=False).returncode == 0
+        assert subprocess.run(closed, env=ENVIRONMENT, timeout=wait.AMPLE, check=False).returncode == 0
         assert serves(place / "s")
 
 

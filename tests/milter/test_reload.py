@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -63,7 +64,7 @@ def test_hup_takes_the_tables_anew_and_says_what_has_changed(own_filter: Filters
     turf.reload()
     assert turf.wait_for_generation(2) == "turf +2 -1"
     assert (holds(turf, "new.test"), holds(turf, "old.test")) == (True, False)
-    assert [line["gen"] for line in turf.records()] == [2, 2]
+    assert [line["gen"] for line in turf.wait_for_records(2)] == [2, 2]
 
 
 @pytest.mark.usefixtures("table")
@@ -141,6 +142,33 @@ def test_what_is_broken_changes_nothing_and_is_said_and_counted(
         assert verdict(client, "new.test") == "accept"
 
 
+def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(own_filter: Filters, table: Path) -> None:
+    table.write_text("@old.test\n@other.test\n")
+    turf = own_filter(TURF)
+    rewrite(table, "# nothing\n")
+    said = "turf.tables: turf.table is empty now: 2 entries are gone; is that meant?"
+    turf.daemon.wait_for_log(re.escape(said))
+    assert turf.wait_for_status(lambda seen: seen["generation"] == 2)["alarms"] == [said]
+    assert not holds(turf, "old.test")
+    rewrite(table, "@old.test\n@other.test\n")
+    turf.wait_for_generation(3)
+    assert turf.wait_for_status(lambda seen: seen["generation"] == 3)["alarms"] == []
+
+
+def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_it_is_gone(
+    own_filter: Filters, table: Path, place: Path
+) -> None:
+    turf = own_filter(TURF)
+    rewrite(table, "x" * 10_000_000 + "\n")
+    turf.wait_for_status(lambda seen: seen["reloads_failed"])
+    assert (place / "status.json").stat().st_size < 20_000
+    assert len(turf.daemon.log()) < 20_000
+    rewrite(table, "@old.test\n")
+    turf.wait_for_generation(2)
+    seen = turf.wait_for_status(lambda seen: seen["generation"] == 2)
+    assert (seen["problems"], seen["broken"]) == ([], [])
+
+
 def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     rewrite(table, BROKEN_TABLE)
@@ -178,7 +206,7 @@ def test_the_log_can_take_another_form(own_filter: Filters) -> None:
     turf.reload()
     turf.daemon.wait_for_log('"text": "generation 2: log.format"')
     assert holds(turf, "old.test")
-    assert len(turf.records()) == 1
+    assert len(turf.wait_for_records(1)) == 1
 
 
 def test_a_file_that_only_root_can_read_is_warned_about_at_the_start(own_filter: Filters, table: Path) -> None:
@@ -317,7 +345,6 @@ def test_three_rolling_restarts_and_three_reloads_fail_no_session(own_filter: Fi
             wait.until(
                 lambda seen=replaced: turf.daemon.log().count("is replaced: it has served") > seen,
                 "a worker that is replaced",
-                30.0,
             )
     assert senders.failures == []
     assert senders.sent > 300
@@ -337,7 +364,7 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
 
     def serve() -> None:
         program = Program(
-            load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: []
+            load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: [], lambda _: []
         )
         Supervisor(Listener(SocketSpec.parse(f"unix:{path}")), program, Caller(), Notify({})).run(
             load(1), [("info", "serving")], 0.0

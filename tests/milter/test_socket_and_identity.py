@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.filter import USER, Filters
 from rig.ports import free_port
 from rig.program import ENVIRONMENT, configured, program, run, running, serves
@@ -132,7 +133,7 @@ def test_an_inherited_descriptor_must_listen(place: Path, kind: socket.SocketKin
             pass_fds=[number],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=wait.AMPLE,
             check=False,
         )
     assert done.returncode == 69

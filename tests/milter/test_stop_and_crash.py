@@ -297,7 +297,11 @@ def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_alon
     path, said = place / "s", place / "said"
     loaded = Loaded(replace(Config(), workers=3, status=None), Generation(Policy(())))
     program = Program(
-        lambda _number: loaded, no_service, lambda _config: LogWriter(Stream((place / "log").open("a"))), lambda _: []
+        lambda _number: loaded,
+        no_service,
+        lambda _config: LogWriter(Stream((place / "log").open("a"))),
+        lambda _: [],
+        lambda _: [],
     )
 
     def serve() -> None:
@@ -353,6 +357,7 @@ def test_who_waits_for_a_disk_when_all_others_have_ended_does_not_keep_the_port(
             lambda loaded, log: service(log, lambda: loaded.generation),
             lambda _config: LogWriter(Stream(log_file.open("a"))),
             look_after,
+            lambda _: [],
         )
         Supervisor(Listener(spec), program, Caller(), Notify({})).run(load(1), [("info", "serving")], 0.0)
 

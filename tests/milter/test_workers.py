@@ -162,7 +162,7 @@ def test_where_no_process_can_be_had_the_program_says_so_and_ends(place: Path) -
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=wait.AMPLE,
         check=False,
     )
     assert done.returncode == 70

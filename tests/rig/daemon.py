@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,7 +44,7 @@ class Daemon:
     ) -> None:
         self.stop()
 
-    def start(self, seconds: float = 20.0) -> None:
+    def start(self, seconds: float = wait.AMPLE) -> None:
         """Start it, and return when it says that it serves.
 
         Raises ProcessEnded, with its exit status and what it said, when it ends instead.
@@ -51,7 +52,7 @@ class Daemon:
         self.manager.open()
         self.process.start(lambda: self.manager.heard("READY=1"), seconds)
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = wait.AMPLE) -> int:
         """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""
         try:
             return self.process.stop(seconds)
@@ -63,15 +64,29 @@ class Daemon:
         self.process.kill()
 
     def workers(self) -> list[int]:
-        """The process ids of its workers."""
-        return self.process.children()
+        """The process ids of its workers.  Its other processes, which live for a moment only, have no socket."""
+        return [pid for pid in self.process.children() if any(map(_is_socket, open_files(pid)))]
 
     def log(self) -> str:
         """What it has said so far."""
         return self.process.text()
 
-    def wait_for_log(self, pattern: str, seconds: float = 15.0) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, seconds: float = wait.AMPLE) -> re.Match[str]:
         """The first place in the log that matches the regular expression.  Raises TimeoutError with the log."""
         found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
         assert found is not None
         return found
+
+
+def _is_socket(file: str) -> bool:
+    return file.startswith("socket:")
+
+
+def open_files(pid: int) -> set[str]:
+    """What a process has open, as /proc shows it; nothing when it has gone."""
+    found = set()
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed while we looked
+                found.add(str(one.readlink()))
+    return found

@@ -14,6 +14,7 @@ import dns.message
 import dns.rcode
 from dns.rdatatype import RdataType
 
+from rig import wait
 from rig.ports import free_port
 from rig.zone import Zone
 
@@ -89,7 +90,7 @@ class DnsServer:
         """How often `kind` of `name` was asked for."""
         return sum((q.name, q.kind) == (name, kind) and transport in ("", q.transport) for q in self.asked)
 
-    def wait_for(self, name: str, kind: str, count: int = 1, seconds: float = 30.0) -> None:
+    def wait_for(self, name: str, kind: str, count: int = 1, seconds: float = wait.AMPLE) -> None:
         """Return once `kind` of `name` was asked for `count` times.  Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.count(name, kind) >= count, seconds):

@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from rig import wait, wire
-from rig.daemon import Daemon
+from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Action, Protocol, Text
 from turfmilter.core.ports import Slip
+from turfmilter.daemon import mtas
 from turfmilter.stores.block import read_block
 
 USER = "nobody" if os.geteuid() == 0 else ""  # whom the filter becomes: it refuses to be root
@@ -94,6 +95,7 @@ class Filter:
         self.config = place / "turfmilter.toml"
         self._status = place / "status.json"
         self.state = make_state(place / "state")
+        self.kept = self.state / "last-good.json"
         self._log = log
         self.configure(settings)
         self.daemon = Daemon(self.config, f"unix:{self.socket}", watchdog=watchdog)
@@ -106,7 +108,8 @@ class Filter:
         Unless they say otherwise there is one worker: its lines in the log are in the order in which things happened.
         """
         above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self._status}"\nstate = "{self.state}"\n'
-        if "workers = " not in settings:
+        self._one_worker = "workers = " not in settings
+        if self._one_worker:
             above += "workers = 1\n"
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
         rewrite(self.config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
@@ -121,11 +124,14 @@ class Filter:
         self.daemon.stop()
 
     def start(self) -> None:
-        """Start it, and return when it serves."""
+        """Start it, and return when it serves, has said so in its log, and has kept a copy of its configuration."""
+        before = self._greetings()
         self.daemon.start()
+        wait.until(lambda: self._greetings() > before, self.daemon.log)
+        wait.until(lambda: self.kept.exists() or not self.state.exists(), self.daemon.log)
 
     def client(
-        self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = 10.0
+        self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = wait.AMPLE
     ) -> MilterClient:
         """A connection on which nothing has been said yet."""
         return MilterClient(self.socket, actions=actions, protocol=protocol, timeout=timeout)
@@ -152,14 +158,37 @@ class Filter:
         self.daemon.process.send(signal.SIGHUP)
 
     def wait_for_generation(self, number: int) -> str:
-        """What it says has changed in generation `number`, once that serves."""
-        return self.daemon.wait_for_log(rf"generation {number}: ([^\n]*?)(?:\"}}|\n)")[1]
+        """What it says has changed in generation `number`, once no connection comes to an older one any more.
+
+        The log says so when the old workers have been told; one that is slow to hear it still takes connections.
+        """
+        said = self.daemon.wait_for_log(rf"generation {number}: ([^\n]*?)(?:\"}}|\n)")[1]
+
+        def alone(seen: dict[str, Any]) -> bool:
+            new = {one["pid"] for one in seen["workers"] if one["generation"] >= number}
+            return bool(new) and self._listening() <= new
+
+        self.wait_for_status(alone)
+        return said
+
+    def _greetings(self) -> int:
+        """How often it has said the last line of its greeting, which is about the MTAs of this machine."""
+        last = (
+            "sendmail.mc: " if mtas.sendmail_installed() else "main.cf: " if mtas.postfix_installed() else "started: "
+        )
+        return self.daemon.log().count(last) if self.daemon.log_file.exists() else 0
+
+    def _listening(self) -> set[int]:
+        """The workers that take connections."""
+        lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines())
+        ours = {f"socket:[{line[6]}]" for line in lines if line[7:] == [str(self.socket)] and line[3] == "00010000"}
+        return {pid for pid in self.daemon.workers() if ours & open_files(pid)}
 
     def status(self) -> dict[str, Any]:
         """What it says of itself."""
         return dict(json.loads(self._status.read_text()))
 
-    def wait_for_status(self, seen: Callable[[dict[str, Any]], object], seconds: float = 20.0) -> dict[str, Any]:
+    def wait_for_status(self, seen: Callable[[dict[str, Any]], object], seconds: float = wait.AMPLE) -> dict[str, Any]:
         """The first status of which `seen` is true."""
         return (
             wait.until(
@@ -185,7 +214,11 @@ class Filter:
             path.unlink()
 
     def lines(self) -> list[str]:
-        """The log's lines since the last call; a message of our own, logged last, tells that they are all there."""
+        """The log's lines since the last call; a message of our own, logged last, tells that they are all there.
+
+        Of several workers nobody knows whose lines come first, so there must be one.
+        """
+        assert self._one_worker, "lines of several workers have no order: wait for those that are meant"
         self._fences += 1
         fence = f"fence{self._fences}@fence.test"
         with self.session("fence.test") as client:
@@ -195,6 +228,15 @@ class Filter:
         end = next(number for number, line in enumerate(lines) if fence in line)
         begin, self._lines_seen = self._lines_seen, end + 1
         return lines[begin:end]
+
+    def wait_for_records(self, number: int) -> list[dict[str, Any]]:
+        """All lines of a JSON log about messages and refusals, in any order, once there are so many."""
+
+        def found() -> list[dict[str, Any]]:
+            return [line for line in map(_object, self.daemon.log().splitlines()) if "queue_id" in line]
+
+        wait.until(lambda: len(found()) >= number, lambda: f"{number} lines in:\n{self.daemon.log()}")
+        return found()
 
     def records(self) -> list[dict[str, Any]]:
         """The log's lines about messages and refusals since the last call."""

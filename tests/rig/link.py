@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rig import wire
+from rig import wait, wire
 from rig.answer import Answer, Reading
 from rig.wire import Action
 
@@ -21,7 +21,7 @@ class Link:
     `sent_bytes` and `round_trips` count by event name ("mail", "macros", …).
     """
 
-    def __init__(self, address: str | Path, *, timeout: float = 10.0) -> None:
+    def __init__(self, address: str | Path, *, timeout: float = wait.AMPLE) -> None:
         self.sent_bytes: Counter[str] = Counter()
         self.round_trips: Counter[str] = Counter()
         self._socket = _connect(str(address), timeout)

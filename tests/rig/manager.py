@@ -37,7 +37,7 @@ class Manager:
         self.listen()
         return any(line in message.splitlines() for message in self.messages)
 
-    def wait_for(self, line: str, seconds: float = 20.0) -> None:
+    def wait_for(self, line: str, seconds: float = wait.AMPLE) -> None:
         """Return when it is told `line` after this."""
         self.forget()
         wait.until(lambda: self.heard(line), lambda: f"{line!r} in {self.messages}", seconds)

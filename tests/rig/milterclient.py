@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rig import wire
+from rig import wait, wire
 from rig.answer import Answer, ProtocolError
 from rig.link import Link
 from rig.macros import Macros
@@ -30,7 +30,7 @@ class MilterClient(Link):
         *,
         actions: Action = wire.ALL_ACTIONS,
         protocol: Protocol = wire.ALL_PROTOCOL,
-        timeout: float = 10.0,
+        timeout: float = wait.AMPLE,
     ) -> None:
         super().__init__(address, timeout=timeout)
         self.actions = actions

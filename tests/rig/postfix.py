@@ -147,7 +147,7 @@ class Postfix:
         """The log so far."""
         return self.log_file.read_text(errors="surrogateescape") if self.log_file.exists() else ""
 
-    def wait_for_log(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, seconds: float = wait.AMPLE) -> re.Match[str]:
         """The first place in the log that matches the regular expression.  Raises TimeoutError with the log."""
         found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
         assert found is not None

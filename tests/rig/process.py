@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rig import wait
+from rig.wait import AMPLE
 
 
 class ProcessEnded(RuntimeError):
@@ -36,7 +37,7 @@ class Process:
         """The process id; 0 when it does not run."""
         return 0 if self._child is None else self._child.pid
 
-    def start(self, ready: Callable[[], bool], seconds: float = 20.0) -> None:
+    def start(self, ready: Callable[[], bool], seconds: float = AMPLE) -> None:
         """Start, and return when `ready`.  Raises ProcessEnded with the output when it ends before that."""
         with self.output.open("ab") as output:
             self._child = subprocess.Popen(
@@ -70,7 +71,7 @@ class Process:
         """The living processes of its session without itself."""
         return [pid for pid in self.pids() if pid != self.pid]
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = AMPLE) -> int:
         """The exit status, once it has ended.  Raises subprocess.TimeoutExpired."""
         if self._child is None:
             raise RuntimeError(f"{self.command} was not started")
@@ -80,7 +81,7 @@ class Process:
         """Send a signal to the program itself."""
         os.kill(self.pid, number)
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = AMPLE) -> int:
         """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""
         if self._child is None:
             return 0

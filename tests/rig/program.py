@@ -37,7 +37,7 @@ def as_user(user: str | None) -> list[str]:
 def run(*arguments: str | Path, user: str | None = None) -> subprocess.CompletedProcess[str]:
     """The daemon when it is not to stay: what it said and how it left."""
     return subprocess.run(
-        program(*arguments, user=user), env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False
+        program(*arguments, user=user), env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False
     )
 
 
@@ -73,7 +73,7 @@ def running(
         yield process
     finally:
         process.terminate()
-        assert process.wait(20) == 0, (place / "log").read_text()
+        assert process.wait(wait.AMPLE) == 0, (place / "log").read_text()
 
 
 def serves(address: str | Path) -> bool:

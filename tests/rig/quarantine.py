@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rig import wait
 from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.addressed import Addressed, parted
@@ -79,7 +80,7 @@ def turfctl(config: Path, *arguments: str, user: str | None = None, **options: A
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=wait.AMPLE,
         check=False,
         **options,
     )

@@ -148,7 +148,7 @@ class Sendmail:
         """The log so far."""
         return self._syslog.text()
 
-    def wait_for_log(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, seconds: float = wait.AMPLE) -> re.Match[str]:
         """The first place in the log that matches the regular expression.  Raises TimeoutError with the log."""
         found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
         assert found is not None

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rig import wait
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "build/sendmail/usr/libexec/sendmail/sendmail"
 CF = ROOT / "build/sendmail/usr/share/sendmail/cf"
@@ -38,7 +40,7 @@ def make_cf(path: Path, mc: str) -> None:
         for feature in [*(CF / "feature").iterdir(), *_FEATURES.glob("*.m4")]:
             (files / "feature" / feature.name).symlink_to(feature)
         command = ["m4", f"-D_CF_DIR_={files}/", str(files / "m4/cf.m4"), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
     if done.returncode or "m4:" in done.stderr or "ERROR" in done.stderr:
         raise RuntimeError(f"{source}: {done.stderr}")
     path.write_text(done.stdout)

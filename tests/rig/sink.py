@@ -10,6 +10,7 @@ from typing import Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from rig import wait
 from rig.ports import free_port
 
 
@@ -62,7 +63,7 @@ class Sink:
             self._deliveries.append(delivery)
             self._changed.notify_all()
 
-    def wait_for(self, count: int, seconds: float = 30.0) -> list[Delivery]:
+    def wait_for(self, count: int, seconds: float = wait.AMPLE) -> list[Delivery]:
         """The deliveries, once there are `count` or more.  Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._deliveries) >= count, seconds):

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from rig import wait
 from rig.wire import Text, as_bytes, as_text
 
 
@@ -30,7 +31,9 @@ class SmtpClient:
     A server that closes raises ConnectionError, one that is silent for `timeout` seconds TimeoutError.
     """
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1", source: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self, port: int, *, host: str = "127.0.0.1", source: str | None = None, timeout: float = wait.AMPLE
+    ) -> None:
         self._socket: socket.socket = socket.create_connection((host, port), timeout, source and (source, 0))
         self._input = self._socket.makefile("rb")
         self.banner = self.reply()

@@ -9,7 +9,10 @@ from typing import TypeVar
 Seen = TypeVar("Seen")
 
 
-def until(look: Callable[[], Seen], what: str | Callable[[], str], seconds: float = 15.0) -> Seen:
+AMPLE = 120.0  # seconds: a deadline says that something hangs, and on a busy machine everything takes long
+
+
+def until(look: Callable[[], Seen], what: str | Callable[[], str], seconds: float = AMPLE) -> Seen:
     """What `look` returns as soon as it is true.  Raises TimeoutError naming `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):

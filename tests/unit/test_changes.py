@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from turfmilter.config.changes import difference
-from turfmilter.config.loader import configure
+from turfmilter.config.changes import difference, shrunken
+from turfmilter.config.loader import configure, load
 from turfmilter.config.schema import Config
 
 BASE = """
@@ -52,3 +53,84 @@ def test_entries_are_counted_and_other_keys_are_named(old: str, new: str, said: 
 def test_going_back_is_the_opposite() -> None:
     more = config(BASE.replace('"@b.test"', '"@b.test", "@c.test"'))
     assert difference(more, config(BASE)) == "turf +0 -1"
+
+
+FILES = """
+domains = ["example.org"]
+[turf]
+tables = ["file:first", "file:second"]
+discard = true
+[connect]
+deny = ["postfix:clients"]
+[listener.submission]
+port = [587]
+[listener.submission.turf]
+mode = "trial"
+"""
+
+
+def of_files(folder: Path, *, first: int = 100, second: int = 100, clients: int = 100, text: str = FILES) -> Config:
+    """The configuration when the files hold so many entries."""
+    for name, number, entry in (("first", first, "@f{}.test"), ("second", second, "@s{}.test")):
+        (folder / name).write_text("# ours\n" + "".join(f"{entry.format(one)}\n" for one in range(number)))
+    (folder / "clients").write_text("".join(f"192.0.2.{one}\n" for one in range(clients)))
+    (folder / "turfmilter.toml").write_text(text)
+    return load(folder / "turfmilter.toml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({}, {}, []),
+        ({}, {"first": 50}, []),
+        ({}, {"first": 49}, ["turf.tables: first has lost 51 of 100 entries; is that meant?"]),
+        ({}, {"first": 0}, ["turf.tables: first is empty now: 100 entries are gone; is that meant?"]),
+        (
+            {},
+            {"first": 1, "second": 0},
+            [
+                "turf.tables: first has lost 99 of 100 entries; is that meant?",
+                "turf.tables: second is empty now: 100 entries are gone; is that meant?",
+            ],
+        ),
+        ({}, {"clients": 0}, ["connect (clients) is empty now: 100 entries are gone; is that meant?"]),
+        ({}, {"clients": 3}, ["connect: clients has lost 97 of 100 entries; is that meant?"]),
+        ({"first": 1}, {"first": 0}, ["turf.tables: first is empty now: 1 entry is gone; is that meant?"]),
+        ({"first": 19}, {"first": 1}, []),
+        ({"first": 20}, {"first": 9}, ["turf.tables: first has lost 11 of 20 entries; is that meant?"]),
+        ({"first": 0}, {"first": 0}, []),
+        ({"first": 0}, {}, []),
+        ({}, {"text": FILES.replace("file:first", "file:second")}, []),
+        (
+            {},
+            {"text": FILES.replace('"file:first", "file:second"', "")},
+            ["turf.tables (first, second) is empty now: 200 entries are gone; is that meant?"],
+        ),
+        (
+            {"first": 300},
+            {"text": FILES.replace('"file:first", ', "")},
+            ["turf.tables (first, second) has lost 300 of 400 entries; is that meant?"],
+        ),
+    ],
+)
+def test_a_table_that_is_suddenly_empty_or_small_is_named(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], said: list[str]
+) -> None:
+    old = of_files(tmp_path, **before)
+    assert list(shrunken(old, of_files(tmp_path, **after))) == said
+
+
+def test_entries_that_others_take_the_place_of_are_not_lost(tmp_path: Path) -> None:
+    old = of_files(tmp_path)
+    of_files(tmp_path)
+    (tmp_path / "first").write_text("".join(f"@other{one}.test\n" for one in range(100)))
+    assert shrunken(old, load(tmp_path / "turfmilter.toml")) == ()
+
+
+def test_what_only_one_listener_loses_is_named(tmp_path: Path) -> None:
+    own = FILES.replace('mode = "trial"\n', 'tables = ["file:first"]\n')
+    old = of_files(tmp_path, text=own.replace('"file:first", "file:second"', '"file:second"'))
+    new = of_files(tmp_path, first=0, text=own.replace('"file:first", "file:second"', '"file:second"'))
+    assert list(shrunken(old, new)) == [
+        "listener.submission.turf.tables: first is empty now: 100 entries are gone; is that meant?"
+    ]

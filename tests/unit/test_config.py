@@ -618,3 +618,39 @@ def test_a_key_with_a_wrong_value_is_not_spoken_about_twice(configured: Callable
     with pytest.raises(ConfigError) as caught:
         configured('domains = ["example.org/24"]\n[turf]\ntables = ["@spam.example"]\ndirectory = "spool"')
     assert [said.partition(":")[0] for said in caught.value.problems] == ["domains[0]", "turf.directory"]
+
+
+CONNECT = '[connect]\nallow = ["file:clients"]\ndeny = ["203.0.113.0/24", "file:denied"]\n'
+
+
+@pytest.mark.parametrize(
+    ("override", "shared"),
+    [
+        ("", True),
+        ('[listener.a.connect]\nmode = "trial"\n', True),
+        ('[listener.a.connect]\nreply = "554 5.7.1 no"\non_error = "tempfail"\nspare_authenticated = false\n', True),
+        ('[listener.a.connect]\nmode = "trial"\n[listener.b]\nport = 26\n[listener.b.connect]\nmode = "off"\n', True),
+        ('[listener.a.connect]\nallow = ["file:clients"]\n', True),
+        ("[listener.a.connect]\nallow = []\n", False),
+        ('[listener.a.connect]\ndeny = ["file:denied"]\n', False),
+        ('[listener.a.connect]\nallow = ["file:denied"]\ndeny = ["203.0.113.0/24", "file:clients"]\n', False),
+    ],
+)
+def test_the_table_of_clients_is_built_once_for_all_that_have_the_same_lists(
+    configured: Callable[[str], Config], tmp_path: Path, override: str, shared: bool
+) -> None:
+    (tmp_path / "clients").write_text("192.0.2.0/24\n")
+    (tmp_path / "denied").write_text("192.0.2.1\n")
+    config = configured(f"{CONNECT}[listener.a]\nport = 25\n{override}")
+    tables = [listener.connect.clients for listener in config.listener.values()]
+    assert [table is config.connect.clients for table in tables] == [shared] * len(tables)
+    assert decides(config.connect.clients, "192.0.2.1") == "192.0.2.1"
+
+
+def test_a_listener_that_lists_other_clients_has_a_table_of_its_own(configured: Callable[[str], Config]) -> None:
+    config = configured(
+        '[connect]\ndeny = ["192.0.2.1"]\n[listener.a]\nport = 25\n[listener.a.connect]\ndeny = ["192.0.2.2"]\n'
+    )
+    tables = config.connect.clients, config.listener["a"].connect.clients
+    assert [decides(table, "192.0.2.1") for table in tables] == ["192.0.2.1", None]
+    assert [decides(table, "192.0.2.2") for table in tables] == [None, "192.0.2.2"]

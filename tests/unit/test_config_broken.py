@@ -482,6 +482,74 @@ def test_a_listener_is_not_blamed_for_the_general_section(tmp_path: Path) -> Non
     assert [said.partition(":")[0] for said in caught.value.problems] == ["relay.on_error", "limits.session_size"]
 
 
+LONG = 1_000_000  # characters
+DISCARD = 'domains = ["example.org"]\n[turf]\ntables = ["file:turf.table"]\ndiscard = true\n'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x" * LONG,
+        "@spam.example " + "x" * LONG,
+        f"@spam.example {'x' * LONG}=1",
+        f"@spam.example expires={'x' * LONG}",
+        f"@spam.example why={'x' * LONG}",
+        "@spam.example why=" + '"' * (LONG + 1),
+        f"@{'x' * LONG}.example",
+        f"{'x' * LONG}@spam.example {'x' * LONG}",
+        "\0" * LONG,
+    ],
+    ids=lambda line: line[:20].replace("\0", "NUL"),
+)
+def test_a_long_line_in_a_table_is_said_in_a_short_sentence(tmp_path: Path, line: str) -> None:
+    (tmp_path / "turf.table").write_text(f"{line}\nbad\n")
+    (tmp_path / "turfmilter.toml").write_text(DISCARD)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "turfmilter.toml")
+    assert all(said.startswith("turf.table:") and len(said) < 5000 for said in caught.value.problems)
+    assert caught.value.problems[-1].startswith('turf.table:2: "bad": the "@" is missing; ')
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        f"{'x' * LONG} = 1",
+        f'mode = "{"x" * LONG}"',
+        f'domains = ["file:{"x" * LONG}"]',
+        f'domains = ["postfix:{"x" * LONG}"]',
+        f'domains = ["{"x" * LONG}:y"]',
+        f"[{'x' * LONG}]\n[{'x' * LONG}]",
+        f"[listener.{'x' * LONG}]\nport = 0",
+        f'[turf]\ntables = ["{"x" * LONG}"]',
+    ],
+    ids=lambda settings: settings[:20],
+)
+def test_a_long_value_is_said_in_a_short_sentence(tmp_path: Path, settings: str) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f"{settings}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert all(len(said) < 5000 for said in caught.value.problems)
+
+
+def test_a_file_whose_name_is_too_long_is_said_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(DISCARD.replace("turf.table", "x" * 5000))
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (said,) = caught.value.problems
+    assert said.startswith("turf.tables[0]: ") and said.endswith("xxx: cannot be read: File name too long")
+
+
+def test_long_entries_are_warned_about_in_short_sentences(tmp_path: Path) -> None:
+    local = "x" * LONG
+    (tmp_path / "turf.table").write_text(f"{local}@spam.example\n{local}@spam.example\n@spam.example\n")
+    (tmp_path / "turfmilter.toml").write_text(DISCARD)
+    warnings = load(tmp_path / "turfmilter.toml").warnings
+    assert any("a duplicate of" in said for said in warnings)
+    assert all(len(said) < 2000 for said in warnings)
+
+
 def test_a_long_table_names_its_one_broken_line(tmp_path: Path) -> None:
     lines = [f"@host{number}.example" for number in range(100_000)]
     lines[76_542] = "spam.example"

@@ -15,7 +15,7 @@ from turfmilter.core.ports import ClientNames, Lookup
 from turfmilter.stores.dns import DnsNames, system_nameservers
 
 AMPLE = 30.0  # seconds that no look-up here needs
-SOME = 1.0  # seconds, where part of the answers come and the rest must be given up
+SOME = 3.0  # seconds, where part of the answers come and the rest must be given up
 SHORT = 0.2  # seconds, where nothing but the deadline can end it
 CLIENT = "192.0.2.7"
 PTR = "7.2.0.192.in-addr.arpa"

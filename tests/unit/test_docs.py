@@ -380,7 +380,11 @@ def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
     groups = [cast(click.Group, turfctl.commands[name]).commands for name in ("quarantine", "turf")]
     assert [spans(name)[0] for name, _ in rows(page, "command", "")] == [name for group in groups for name in group]
     shown = {span.split()[0] for span in spans(prose(page)) if span.startswith("-")} - {"-h", "--help"}
-    options = [param for command in (turfctl, *(c for g in groups for c in g.values())) for param in command.params]
+    options = [
+        param
+        for command in (turfctl, turfctl.commands["status"], *(c for g in groups for c in g.values()))
+        for param in command.params
+    ]
     assert shown == {flag for option in options if isinstance(option, click.Option) for flag in option.opts}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turfmilter.core.escape import escape, unescape
+from turfmilter.core.escape import escape, shortened, unescape
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,16 @@ def test_what_is_odd_is_shown_and_what_is_readable_stays(text: str, shown: str) 
 @pytest.mark.parametrize("text", ["\\", "\\q", "\\x1", "\\U00110000", "a\\"])
 def test_what_is_no_escape_of_ours_stays(text: str) -> None:
     assert unescape(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "shown"),
+    [
+        ("", 20, ""),
+        ("twenty characters...", 20, "twenty characters..."),
+        ("turf.table:1: a very long line: is wrong", 30, "turf.table:1: a  [...] s wrong"),
+    ],
+)
+def test_what_is_too_long_keeps_its_beginning_and_its_end(text: str, most: int, shown: str) -> None:
+    assert shortened(text, most) == shown
+    assert len(shown) <= most

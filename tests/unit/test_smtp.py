@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.certificate import make_certificate
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.sink import Sink
@@ -36,7 +37,7 @@ def give(
     message: bytes = MESSAGE,
     asked: Asked | None = None,
 ) -> Sent:
-    hop = NextHop("127.0.0.1", port, "filter.rig.test", timeout=20)
+    hop = NextHop("127.0.0.1", port, "filter.rig.test", timeout=wait.AMPLE)
     return send(hop, sender, recipients or (BOB,), message, asked or Asked())
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.child import in_child
 from rig.filter import USER, give, make_quarantine
 from rig.program import ENVIRONMENT
@@ -58,7 +59,7 @@ def on_terminal(config: Path, *arguments: str, answer: str = "") -> tuple[str, i
             break
         seen += piece
     os.close(ours)
-    return seen.decode(), process.wait(30)
+    return seen.decode(), process.wait(wait.AMPLE)
 
 
 def test_the_list_shows_what_is_held(quarantine: Path, config: Path) -> None:

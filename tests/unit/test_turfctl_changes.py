@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.filter import USER
 from rig.hostclock import DAY, has_watched
 from rig.nexthop import ScriptedNextHop
@@ -45,7 +46,7 @@ def in_turf(config: Path, *arguments: str, user: str | None = None) -> subproces
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=wait.AMPLE,
         check=False,
     )
 

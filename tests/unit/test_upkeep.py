@@ -12,6 +12,8 @@ from math import inf
 from pathlib import Path
 from typing import NoReturn
 
+import pytest
+
 from rig import wait
 from rig.child import in_child
 from turfmilter.config.schema import Config
@@ -48,7 +50,19 @@ def open_files() -> int:
 def finish(upkeep: Upkeep, config: Config = CONFIG) -> None:
     """Do it once, and hear what was found."""
     upkeep.begin(config, fork, 0.0)
-    wait.until(lambda: upkeep.reap() or upkeep.due(config) < inf, "its end")
+    end(upkeep, config)
+
+
+def end(upkeep: Upkeep, config: Config) -> None:
+    """Do what the supervisor does until it has ended."""
+
+    def ended() -> bool:
+        if upkeep.errand.waiting >= 0:
+            upkeep.errand.read()
+        upkeep.reap()
+        return upkeep.due(config) < inf
+
+    wait.until(ended, "its end")
 
 
 def test_it_is_due_once_a_minute_and_at_once_after_a_reload_but_never_while_it_is_at_work() -> None:
@@ -59,7 +73,7 @@ def test_it_is_due_once_a_minute_and_at_once_after_a_reload_but_never_while_it_i
     assert upkeep.due(ANOTHER) == 0.0
     upkeep.begin(ANOTHER, fork, now)
     assert upkeep.due(ANOTHER) == upkeep.due(CONFIG) == inf
-    wait.until(lambda: upkeep.reap() or upkeep.due(ANOTHER) < inf, "its end")
+    end(upkeep, ANOTHER)
     assert upkeep.due(ANOTHER) == now + 60
     assert upkeep.due(Config()) == inf, "there is no quarantine"
 
@@ -85,7 +99,7 @@ def test_a_process_for_it_that_dies_is_said_and_the_next_one_finishes(place: Pat
     upkeep = Upkeep(dies_once, log.say)
     finish(upkeep)
     finish(upkeep)
-    assert log.said == ["the quarantines were not looked after: the process for it died", "done"]
+    assert log.said == ["the quarantines were not looked after: the process for it died (signal 9)", "done"]
 
 
 def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
@@ -101,7 +115,7 @@ def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
     assert upkeep.due(CONFIG) == 60.0
     finish(upkeep)
     assert log.said == [
-        "the quarantines are not looked after: no process can be had: Resource temporarily unavailable",
+        "the quarantines were not looked after: no process can be had: Resource temporarily unavailable",
         "done",
     ]
 
@@ -112,7 +126,55 @@ def test_without_a_descriptor_it_is_not_done_and_that_is_said() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
         upkeep = Upkeep(lambda _: [], log.say)
         upkeep.begin(CONFIG, fork, 0.0)
-        assert log.said == ["the quarantines are not looked after: no process can be had: Too many open files"]
+        assert log.said == ["the quarantines were not looked after: no process can be had: Too many open files"]
         assert upkeep.due(CONFIG) == 60
 
     in_child(check)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("no such day"), "RuntimeError: no such day"),
+        (KeyError("keep"), "KeyError: 'keep'"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "UnicodeDecodeError: 'utf-8' codec"),
+        (MemoryError(), "MemoryError: "),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
+)
+def test_why_it_failed_is_said(error: Exception, said: str) -> None:
+    log = Log()
+
+    def fails(_config: Config) -> list[str]:
+        raise error
+
+    finish(Upkeep(fails, log.say))
+    (sentence,) = log.said
+    assert sentence.startswith(f"the quarantines were not looked after: {said}")
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16, 1 << 20, 5 << 20])
+def test_it_may_have_more_to_say_than_a_pipe_holds(size: int) -> None:
+    log = Log()
+    finish(Upkeep(lambda _: ["x" * size, "end"], log.say))
+    assert [len(sentence) for sentence in log.said] == [size, 3]
+
+
+def test_nothing_of_it_stays_open() -> None:
+    upkeep, before = Upkeep(lambda _: ["done"], Log().say), open_files()
+    for _ in range(3):
+        finish(upkeep)
+    assert open_files() == before
+
+
+def test_the_process_for_it_ends_when_nobody_is_there_to_hear_it() -> None:
+    started: list[int] = []
+
+    def remembering(act: Callable[[], NoReturn]) -> int:
+        started.append(fork(act))
+        return started[0]
+
+    upkeep = Upkeep(lambda _: ["x" * (1 << 20)], Log().say)
+    upkeep.begin(CONFIG, remembering, 0.0)
+    os.close(upkeep.errand.waiting)
+    assert os.waitstatus_to_exitcode(os.waitpid(started[0], 0)[1]) != 0

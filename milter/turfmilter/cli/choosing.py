@@ -14,7 +14,6 @@ from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.output import document
 from turfmilter.cli.selecting import selecting
-from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.review.quarantines import NotFound, Quarantines
 from turfmilter.stores.heldfile import State
@@ -64,7 +63,7 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
 
 def decide(started: Started, choice: Choice, what: str, act: Callable[[Place], object]) -> None:
     """Do it to each of the messages that are meant, once that is agreed."""
-    with opened(load(started.path), choice.directory) as quarantines:
+    with opened(started.configuration(), choice.directory) as quarantines:
         places = chosen(quarantines, choice.ids, choice.selection)
         if agreed(places, what, choice):
             each(places, what, act)

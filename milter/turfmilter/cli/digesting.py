@@ -11,7 +11,6 @@ import click
 
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import ago
-from turfmilter.config.loader import load
 from turfmilter.config.release import ReleaseConfig
 from turfmilter.core.addressed import Addressed
 from turfmilter.mta.smtp import NextHop, send
@@ -28,7 +27,7 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
 
     Nothing is mailed when nothing was held.
     """
-    config = load(started.path)
+    config = started.configuration()
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since)
     if to is None:

@@ -11,7 +11,6 @@ import click
 from turfmilter.cli.asking import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.opened import Recorders, Started, directory_option, opened, watched
 from turfmilter.cli.output import table
-from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.review.expiry import Due, Expiry
 from turfmilter.review.observation import Dates, Observation
@@ -34,7 +33,7 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
     As in the daemon, what nobody has reviewed goes only when this host itself has seen it for as long, its clock has
     run evenly for a day, and not too much at once.
     """
-    config = load(started.path)
+    config = started.configuration()
     with opened(config, directory) as quarantines:
         for maildir in quarantines.maildirs:
             maildir.require_changeable()

@@ -12,7 +12,6 @@ import click
 from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.selecting import selecting
-from turfmilter.config.loader import load
 from turfmilter.review.look import message
 from turfmilter.review.mbox import mbox
 from turfmilter.stores.openmaildir import Place
@@ -31,7 +30,7 @@ def export(started: Started, ids: tuple[str, ...], selection: Selection | None, 
     """
     if sys.stdout.isatty():
         raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl quarantine export … > FILE")
-    with opened(load(started.path), directory) as quarantines:
+    with opened(started.configuration(), directory) as quarantines:
         each(chosen(quarantines, ids, selection), "exported", _write)
 
 

@@ -11,7 +11,6 @@ import click
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.selecting import selecting
-from turfmilter.config.loader import load
 from turfmilter.core.escape import escape
 from turfmilter.review.fate import fates, state
 from turfmilter.review.history import Histories
@@ -41,7 +40,7 @@ def list_held(
 
     Those that are deleted are left out, unless --state asks for them.  All conditions must hold.
     """
-    with opened(load(started.path), directory) as quarantines:
+    with opened(started.configuration(), directory) as quarantines:
         rows, total = _groups(quarantines, selection, by, limit) if by else _messages(quarantines, selection, limit)
     if not total:
         click.echo("turfctl: no message is held like this" if not as_json else "[]", err=not as_json)

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import click
 
+from turfmilter.cli.starting import last_good
+from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import Administrator, quarantine_user
@@ -40,6 +42,30 @@ class Started:
 
     path: Path
     by: Administrator
+
+    def configuration(self) -> Config:
+        """The configuration; while its files are broken the copy of what was in force last, with a warning.
+
+        For a copy root becomes the filter's user.  Raises ConfigError when there is none.
+        """
+        try:
+            return load(self.path)
+        except ConfigError as broken:
+            config, since = last_good(self.path, broken)
+            for sentence in (
+                f"the files are broken; used is the copy of {since}",
+                *broken.problems,
+            ):
+                click.echo(f"turfctl: warning: {sentence}", err=True)
+            return config
+
+    def require_sound_files(self) -> None:
+        """Raises ConfigError when files are broken: then none is edited, because nobody would take the edit."""
+        try:
+            load(self.path)
+        except ConfigError as broken:
+            first = "no table is edited while files are broken; fix this first:"
+            raise ConfigError((first, *broken.problems)) from None
 
 
 @contextmanager

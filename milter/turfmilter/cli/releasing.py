@@ -12,7 +12,6 @@ from turfmilter.cli.choosing import Choice, agreed, choosing, chosen
 from turfmilter.cli.opened import Recorders, Started, opened, watched
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, today, until
-from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
 from turfmilter.mta.smtp import NextHop
@@ -50,7 +49,7 @@ def release(
     """
     if expires and not and_allow:
         raise click.UsageError("--for belongs to --and-allow")
-    config = load(started.path)
+    config = started.configuration()
     with ExitStack() as stack:
         allowing = None
         if and_allow:

@@ -14,7 +14,6 @@ import click
 from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Recorders, Started, directory_option, opened
 from turfmilter.cli.output import document, json_option, moment, table
-from turfmilter.config.loader import load
 from turfmilter.core.addressed import Addressed
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Slip
@@ -47,7 +46,7 @@ def show(
     """
     if headers + raw + as_json > 1:
         raise click.UsageError("of --headers, --raw and --json only one is possible")
-    config = load(started.path)
+    config = started.configuration()
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
         if raw:

@@ -11,7 +11,6 @@ import click
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.output import document, json_option, table
 from turfmilter.cli.selecting import selecting
-from turfmilter.config.loader import load
 from turfmilter.stores.heldfile import State
 from turfmilter.stores.selection import Selection
 
@@ -32,7 +31,7 @@ def stats(started: Started, selection: Selection, days: int, as_json: bool, dire
 
     All messages that are still there count, deleted ones as well.
     """
-    with opened(load(started.path), directory) as quarantines:
+    with opened(started.configuration(), directory) as quarantines:
         total, held = quarantines.count(selection), quarantines.days(selection)
         groups = quarantines.groups(selection, "entry")
     today = datetime.now(UTC).date()

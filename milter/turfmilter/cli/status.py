@@ -1,93 +1,119 @@
-"""turfctl status: what the daemon says of itself."""
+"""turfctl status: what the daemon says of itself, for people, for programs and for monitoring."""
 
 from __future__ import annotations
 
 import json
-import os
-import tomllib
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from turfmilter.cli.configuration import leave
+from turfmilter.cli.health import Files, Finding, Level, broken, findings, line, look_at_files, worst
 from turfmilter.cli.opened import Started
 from turfmilter.cli.output import Row, document, json_option, table
-from turfmilter.config.descent import open_file
-from turfmilter.config.schema import Config
+from turfmilter.config.textfile import TextFileError, read_text
 
-_PROGRAM, _EX_NOT_RUNNING = "turfctl", 1
-_STALE = timedelta(seconds=60)  # it is written every few seconds
+_PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+# What comes of JSON that somebody else has written.
+_ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class _Unknown(Exception):
+    """The daemon says nothing that can be understood; the text says why, `level` how bad that is."""
+
+    def __init__(self, level: Level, why: str) -> None:
+        super().__init__(why)
+        self.level = level
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the daemon says, None if nothing that can be understood, and what is to be said about it."""
+
+    said: dict[str, Any] | None
+    found: list[Finding]
+    line: str
+    above: Sequence[str] = ()
+    workers: Sequence[Row] = ()
+    below: Sequence[str] = ()
 
 
 @click.command("status")
 @json_option
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Print one line for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as for Nagios.",
+)
 @click.pass_obj
-def status(started: Started, as_json: bool) -> None:
-    """Show what the daemon is doing.  Exit status 1: it does not run, or has stopped saying so."""
-    file = _status_file(started.path)
+def status(started: Started, as_json: bool, check: bool) -> None:
+    """Show what the daemon is doing.
+
+    Exit status 1: it does not run, or something is wrong, such as files with which a start would fail.
+    """
+    files = look_at_files(started.path)
+    seen = _seen(files)
+    if check:
+        click.echo(_printable(seen.line))
+        raise click.exceptions.Exit(int(worst(seen.found)))
+    if seen.said:
+        document(seen.said) if as_json else _show(seen)
+    if files.unread:
+        click.echo(f"turfctl: warning: {_printable(files.unread)}", err=True)
+    if seen.found:
+        leave(_PROGRAM, "\n".join(_printable(one.sentence) for one in seen.found), _EX_TROUBLE)
+
+
+def _seen(files: Files) -> _Seen:
+    try:
+        said = _read(files.status)
+        found, workers = findings(said, files), [_worker(one) for one in said["workers"]]
+        return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)])
+    except _Unknown as unknown:
+        found = [Finding(unknown.level, str(unknown))]
+    except _ABSURD:
+        found = [Finding(Level.UNKNOWN, f"{files.status}: not what turfmilter writes")]
+    if files.problems:
+        found.append(Finding(Level.WARNING, broken(files.problems)))
+    return _Seen(None, found, line(found, None))
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    """What the daemon has written.  Raises _Unknown, and of _ABSURD what comes of what is no JSON."""
     if file is None:
-        leave(_PROGRAM, 'status = "": this daemon does not say what it does', _EX_NOT_RUNNING)
+        raise _Unknown(Level.UNKNOWN, 'status = "": this daemon does not say what it does')
     try:
-        with os.fdopen(open_file(file), encoding="utf-8", errors="replace") as opened:
-            text = opened.read()
-    except FileNotFoundError:
-        why = "turfmilter does not run, or its log says why this cannot be written"
-        leave(_PROGRAM, f"{file}: {why}", _EX_NOT_RUNNING)
-    except OSError as error:
-        leave(_PROGRAM, f"{file}: cannot be read: {error.strerror}", _EX_NOT_RUNNING)
-    try:
-        said = json.loads(text)
-        if as_json:
-            document(said)
-        else:
-            _show(said)
-        trouble = _trouble(said)
-    except (ValueError, KeyError, TypeError):
-        trouble = f"{file}: not what turfmilter writes"
-    if trouble:
-        leave(_PROGRAM, trouble, _EX_NOT_RUNNING)
+        return dict(json.loads(read_text(file)))
+    except TextFileError as error:
+        with suppress(PermissionError):
+            if not file.exists():
+                why = "turfmilter does not run, or its log says why this cannot be written"
+                raise _Unknown(Level.CRITICAL, f"{file}: {why}") from None
+        raise _Unknown(Level.UNKNOWN, str(error)) from None
 
 
-def _status_file(path: Path) -> Path | None:
-    """The file that the configuration names.  Nothing else of it need be right: then it is asked for most."""
-    try:
-        with os.fdopen(open_file(path), encoding="utf-8") as file:
-            named = tomllib.loads(file.read()).get("status")
-    except (OSError, ValueError):
-        named = None
-    if named is None:
-        return Config().status
-    return Path(str(named)) if named else None
-
-
-def _trouble(said: dict[str, Any]) -> str:
-    """Why what was said is not so any more, or ""."""
-    pid, written = int(said["pid"]), datetime.fromisoformat(said["written"])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return f"turfmilter does not run: process {pid} has gone, this was its last word"
-    except PermissionError:
-        pass  # it is another user's, so it lives
-    if datetime.now(UTC) - written > _STALE:
-        return f"process {pid} has not said anything since {said['written']}"
-    return ""
-
-
-def _show(said: dict[str, Any]) -> None:
-    for line in _summary(said):
-        click.echo(_printable(line))
+def _show(seen: _Seen) -> None:
+    for one in seen.above:
+        click.echo(_printable(one))
     click.echo()
-    table([_worker(one) for one in said["workers"]], _COLUMNS, as_json=False)
+    table(seen.workers, _COLUMNS, as_json=False)
+    for one in seen.below:
+        click.echo(_printable(one))
+
+
+def _history(said: dict[str, Any]) -> Iterator[str]:
     if said["reloads_failed"]:
-        click.echo(f"\nreloads that failed: {said['reloads_failed']}")
+        yield ""
+        yield f"reloads that failed: {said['reloads_failed']}"
     for one in said["problems"]:
-        click.echo(_printable(f"{one['time']} {one['problem']}"))
+        yield f"{one['time']} {one['problem']}"
 
 
 def _summary(said: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,6 @@ from turfmilter.cli.asking import confirmed, dry_run_option, yes_option
 from turfmilter.cli.configuration import leave
 from turfmilter.cli.opened import Started
 from turfmilter.cli.output import json_option, table
-from turfmilter.config.loader import load
 from turfmilter.config.schema import Config
 from turfmilter.config.turffiles import every_turf_file, turf_files
 from turfmilter.core.addressed import bare
@@ -70,7 +69,7 @@ def add(
     started: Started, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool
 ) -> None:
     """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
-    edited = TurfTable(_file(started.path, chosen), started.by.login)
+    edited = TurfTable(_file(started, chosen), started.by.login)
     try:
         edited.require_addable(entry, today(), expires=expires, why=why)
         for doubt in doubts(entry):
@@ -93,7 +92,7 @@ def add(
 @click.pass_obj
 def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
     """Take ENTRY out of the table."""
-    edited = TurfTable(_file(started.path, chosen), started.by.login)
+    edited = TurfTable(_file(started, chosen), started.by.login)
     _ask(f'remove "{entry}" from {edited.path}', yes=yes, dry_run=dry_run)
     try:
         gone = edited.remove(entry)
@@ -109,7 +108,7 @@ def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run
 @click.pass_obj
 def list_entries(started: Started, text: str, as_json: bool) -> None:
     """List the entries of all turf tables, or those that hold TEXT."""
-    rows = [_row(entry) for entry in _entries(load(started.path), text)]
+    rows = [_row(entry) for entry in _entries(started.configuration(), text)]
     if not rows and not as_json:
         leave("turfctl", "no such entry", 1)
     table(rows, _COLUMNS, as_json=as_json)
@@ -121,7 +120,7 @@ def list_entries(started: Started, text: str, as_json: bool) -> None:
 @click.pass_obj
 def check(started: Started, sender: str, as_json: bool) -> None:
     """Say which entry decides about the address SENDER, at every listener; "<>" is the empty sender."""
-    config = load(started.path)
+    config = started.configuration()
     rows = [_decision(config, name, sender) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
     table(rows, columns, as_json=as_json)
@@ -132,7 +131,7 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
 
     Where standard output is for JSON alone, it says so on standard error.
     """
-    _file(started.path, None)
+    _file(started, None)
     files = {name: turf_files(started.path, name) for name in ("", *listeners)}
     tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
@@ -182,10 +181,11 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _file(path: Path, chosen: Path | None) -> Path:
-    files = every_turf_file(path)
+def _file(started: Started, chosen: Path | None) -> Path:
+    started.require_sound_files()
+    files = every_turf_file(started.path)
     if not files:
-        leave("turfctl", f'{path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
+        leave("turfctl", f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
     if chosen is None:
         return files[0]
     for file in files:

@@ -13,14 +13,8 @@ import click
 
 from turfmilter import __version__
 from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
-from turfmilter.compose import (
-    build_generation,
-    build_program,
-    check_mtas,
-    check_quarantines,
-    every_problem,
-    load_config,
-)
+from turfmilter.cli.starting import Start
+from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.choices import LogTo
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
@@ -45,8 +39,9 @@ EX_SOFTWARE = 70
 @click.option("-s", "--socket", help="The socket, instead of the configuration's.")
 @click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
+@click.option("--strict", is_flag=True, help="Do not start from the last good configuration when the files are broken.")
 @click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
-def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
+def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
     """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is put aside.
 
     Exit status: 0 done, 2 usage, 69 the socket cannot be had, 70 no worker can begin,
@@ -57,19 +52,20 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool) -> None:
         # To load large tables takes a while.  Whatever has changed since `begun` is taken after the start anyway.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         spec = _spec(socket)
-        config = load_config(path, spec)
+        start = Start(path, spec, strict=strict or test)
+        config = start.config
         _warn(config.warnings)
         _warn_without_syslog(config)
         identity.check(config.user)
         _warn(identity.warnings(config.user))
         _say_who_cannot_reach(config)
-        _warn(check_mtas(config))
+        _warn([] if start.broken else check_mtas(config))
         if test:
             identity.become(config.user)
             _warn(_doubts_of_the_user(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
-            _serve(config, build_program(path.absolute(), spec), foreground, begun)
+            _serve(start, build_program(path.absolute(), spec), foreground, begun)
     except ConfigError as error:
         leave("turfmilter", "\n".join((*error.problems, *_further_problems(error))), EX_CONFIG)
     except identity.IdentityError as error:
@@ -110,20 +106,28 @@ def _spec(socket: str | None) -> SocketSpec | None:
         raise click.BadParameter(f'"{socket}": {error}', param_hint="-s") from None
 
 
-def _serve(config: Config, program: Program, foreground: bool, begun: float) -> None:
+def _serve(start: Start, program: Program, foreground: bool, begun: float) -> None:
     require_pymilter()
     background.occupy_standard_descriptors()
-    few = descriptors.raise_limit()
+    few, config = descriptors.raise_limit(), start.config
     listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
+        loaded = start.load()
+        config = loaded.config
+        _warn_of_copy(loaded)
         warnings = [*_doubts_of_the_user(config), *([few] if few else [])]
         _warn(warnings)
         caller = background.Caller() if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
-        loaded = Loaded(config, build_generation(config))
         Supervisor(listener, program, caller, Notify(os.environ)).run(loaded, list(_greeting(config)), begun)
     finally:
         listener.close()
+
+
+def _warn_of_copy(loaded: Loaded) -> None:
+    if loaded.copy_since:
+        started = f"the files are broken; starting from the copy of the generation of {loaded.copy_since}"
+        _warn([started, *loaded.broken])
 
 
 def _doubts_of_the_user(config: Config) -> list[str]:

@@ -8,7 +8,6 @@ import click
 
 from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.output import json_option, table
-from turfmilter.config.loader import load
 from turfmilter.review.verify import verify
 from turfmilter.stores.ledger import Ledger
 
@@ -22,7 +21,7 @@ def verify_held(started: Started, as_json: bool, directory: Path | None) -> None
 
     Reads all messages from end to end.  Exit status 1 when something does not agree.
     """
-    with opened(load(started.path), directory) as quarantines:
+    with opened(started.configuration(), directory) as quarantines:
         rows = [
             {"directory": str(maildir.path), "id": id, "wrong": wrong}
             for maildir in quarantines.maildirs

@@ -13,6 +13,8 @@ from turfmilter.core.hosts import HostTable
 from turfmilter.core.senders import SenderTable
 
 _LISTS = ("allow", "deny")
+_FEW = 20  # entries: of fewer, most may well go at once
+Table = ClientTable | HostTable | SenderTable
 _TABLES = (ClientTable, HostTable, SenderTable)
 
 
@@ -27,6 +29,33 @@ def difference(old: Config, new: Config) -> str:
         elif counts and counts != (0, 0):
             counted.append(f"{path.removesuffix('.tables')} +{counts[0]} -{counts[1]}")
     return ", ".join([*counted, *others]) or "no change"
+
+
+def shrunken(old: Config, new: Config) -> tuple[str, ...]:
+    """Sentences about tables that are suddenly empty, or have lost most of their entries: hardly ever on purpose."""
+    before, after = dict(_values(old)), dict(_values(new))
+    found: dict[str, None] = {}
+    for path, table in before.items():
+        now = after.get(path)
+        if isinstance(table, _TABLES) and isinstance(now, _TABLES) and now is not table:
+            found |= dict.fromkeys(_losses(path, table, now))
+    return tuple(found)
+
+
+def _losses(path: str, old: Table, new: Table) -> Iterator[str]:
+    """One sentence for each file that lost too much; or if there is none, one if the table as a whole did."""
+    files = old.sizes.keys() & new.sizes.keys()
+    said = [_loss(f"{path}: {file}", old.sizes[file], new.sizes[file]) for file in sorted(files)]
+    whole = f"{path} ({', '.join(sorted(old.sizes))})" if old.sizes else path
+    yield from filter(None, said if any(said) else [_loss(whole, len(old), len(new))])
+
+
+def _loss(what: str, before: int, now: int) -> str:
+    if now == 0 < before:
+        return f"{what} is empty now: {before} {'entry is' if before == 1 else 'entries are'} gone; is that meant?"
+    if before >= _FEW and now * 2 < before:
+        return f"{what} has lost {before - now} of {before} entries; is that meant?"
+    return ""
 
 
 def _counts(new: object, old: object) -> tuple[int, int] | None:

@@ -14,6 +14,10 @@ from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 
 
+def _nobody() -> ClientTable:
+    return ClientTable((), exception_refuses=True)
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectConfig:
     """Who may connect: only the clients listed, or all except those listed.
@@ -66,12 +70,16 @@ class ConnectConfig:
     spare_authenticated: bool = setting(
         Flag(), True, "True: authenticated clients may connect from anywhere.", example=False
     )
-    clients: ClientTable = field(init=False, repr=False, compare=False)
+    clients: ClientTable = field(default_factory=_nobody, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Make one table of both lists: a denied client is an exception from those that may connect."""
-        denied = (replace(source, negated=True) for source in self.deny)
-        object.__setattr__(self, "clients", ClientTable((*self.allow, *denied), exception_refuses=True))
+        """Make one table of both lists: a denied client is an exception from those that may connect.
+
+        A listener that overrides other keys of this section, which `replace` does, shares the table that is there.
+        """
+        sources = (*self.allow, *(replace(source, negated=True) for source in self.deny))
+        if not self.clients.made_of(sources):
+            object.__setattr__(self, "clients", ClientTable(sources, exception_refuses=True))
 
     @property
     def may_open(self) -> bool:

@@ -8,9 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from turfmilter.config.received import Postfix
+from turfmilter.config.textfile import Texts
 from turfmilter.config.written import described, quoted
 from turfmilter.core.entry import Problem
-from turfmilter.core.escape import escape
+from turfmilter.core.escape import escape, shortened
+
+_LONGEST = 1000  # characters of one sentence
 
 
 class Wrong(Exception):
@@ -22,13 +25,14 @@ class Notes:
     """What reading one configuration has brought up, in the order of the file.
 
     Sentences are escaped here, because entries come from anywhere and a terminal obeys what it is shown.
-    `folder` is where relative paths begin.  `postfix` is asked for what main.cf says; without it, nothing is known of
-    that.  `broken` are the keys whose values could not be used,
+    `folder` is where relative paths begin, `texts` gives what files hold.  `postfix` is asked for what main.cf says;
+    without it, nothing is known of that.  `broken` are the keys whose values could not be used,
     `written` those that the file gives at all.
     """
 
     folder: Path
     postfix: Postfix | None = None
+    texts: Texts = field(default_factory=Texts)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -43,12 +47,12 @@ class Notes:
 
     def problem(self, key: str, sentence: object) -> None:
         """`key` cannot be used."""
-        self.problems.append(escape(f"{key}: {sentence}"))
+        self.problems.append(in_short(f"{key}: {sentence}"))
         self.broken.add(key)
 
     def warning(self, sentence: object) -> None:
         """Something to tell the administrator, which stops nothing."""
-        self.warnings.append(escape(str(sentence)))
+        self.warnings.append(in_short(sentence))
 
     def entries(self, key: str, found: Iterable[Problem]) -> None:
         """What was found in the entries that `key` gives; they say themselves where they stand."""
@@ -56,7 +60,7 @@ class Notes:
             if one.warning:
                 self.warning(one)
             else:
-                self.problems.append(escape(str(one)))
+                self.problems.append(in_short(one))
                 self.broken.add(key)
 
 
@@ -83,6 +87,11 @@ class Given:
             raise Wrong(f'{described(self.value)} is not a list; write ["...", "..."]')
         for number, value in enumerate(self.value):
             yield Given(value, f"{self.key}[{number}]", self.notes)
+
+
+def in_short(said: object) -> str:
+    """What is said, on one line and short: keys, paths and entries may hold anything and be of any length."""
+    return escape(shortened(str(said), _LONGEST))
 
 
 def probably(word: str, known: Iterable[str]) -> str:

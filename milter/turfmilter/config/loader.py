@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from turfmilter.config.consistency import check
-from turfmilter.config.given import Notes
-from turfmilter.config.received import Postfix
+from turfmilter.config.given import Notes, in_short
+from turfmilter.config.received import Postfix, Remembered
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.config.walker import Walker
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
@@ -39,48 +41,85 @@ class ConfigError(Exception):
     keys that are wrong have their defaults there.  None if it is not even TOML.
     """
 
-    def __init__(self, problems: tuple[str, ...], files: tuple[Path, ...] = (), rest: Config | None = None) -> None:
+    def __init__(
+        self,
+        problems: tuple[str, ...],
+        files: tuple[Path, ...] = (),
+        rest: Config | None = None,
+        unusable: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
         self.files = files
         self.rest = rest
+        self._unusable = unusable
+
+    def readable(self, keys: Iterable[str]) -> Config | None:
+        """The rest, if all of these top-level keys could be read; other keys may have their defaults there."""
+        return None if any(map(self._unusable, keys)) else self.rest
 
 
-def load(path: Path, *, postfix: Postfix | None = None, socket: SocketSpec | None = None) -> Config:
+def load(
+    path: Path,
+    *,
+    postfix: Postfix | None = None,
+    socket: SocketSpec | None = None,
+    kept: Mapping[str, str] | None = None,
+) -> Config:
     """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
     `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
     its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
+    `kept` are the `texts` of a configuration that was loaded before: then no file is read, and Postfix is not asked.
     """
-    path = path.absolute()
-    config = configure(parsed(path), path.parent, postfix=postfix, socket=socket)
-    return replace(config, files=(path, *config.files))
+    path, texts = path.absolute(), Texts(kept)
+    asked = Remembered(postfix, texts) if postfix or kept else None
+    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, texts=texts)
+    return replace(config, files=(path, *config.files), texts=texts.used)
 
 
 def configure(
-    table: Mapping[str, object], folder: Path, *, postfix: Postfix | None = None, socket: SocketSpec | None = None
+    table: Mapping[str, object],
+    folder: Path,
+    *,
+    postfix: Postfix | None = None,
+    socket: SocketSpec | None = None,
+    texts: Texts | None = None,
 ) -> Config:
     """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
-    notes = Notes(folder, postfix)
+    notes = Notes(folder, postfix, texts or Texts())
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems), tuple(notes.files), config)
+        raise ConfigError(tuple(notes.problems), tuple(notes.files), config, notes.unusable)
     return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
 
 
-def parsed(path: Path) -> dict[str, object]:
+def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
     """The TOML in the file `path`, whatever it means.  Raises ConfigError."""
     try:
-        text = read_text(path).removeprefix("\ufeff")  # as some editors save UTF-8
+        text = (texts or Texts()).file(path).removeprefix("\ufeff")  # as some editors save UTF-8
         return tomllib.loads(text)
     except TextFileError as error:
-        raise ConfigError((str(error),)) from None
+        raise ConfigError((in_short(error),)) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError((_syntax(path, text, str(error)),)) from None
+        raise ConfigError((in_short(_syntax(path, text, str(error))),)) from None
     except (ValueError, RecursionError):  # what tomllib lets through of Python's own limits
         raise ConfigError((f"{path}: a number is far too long, or lists are nested far too deeply",)) from None
+
+
+def glimpsed(path: Path) -> dict[str, object]:
+    """The top-level keys that stand on a line of their own in the file `path`, which may be no TOML as a whole."""
+    found: dict[str, object] = {}
+    try:
+        text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+    except OSError:
+        return found
+    for line in takewhile(lambda line: not line.lstrip().startswith("["), text.removeprefix("\ufeff").split("\n")):
+        with suppress(ValueError, RecursionError):
+            found |= tomllib.loads(line)
+    return found
 
 
 def _syntax(path: Path, text: str, said: str) -> str:

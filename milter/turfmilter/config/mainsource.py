@@ -29,7 +29,7 @@ def read_main_cf(item: Given, around: Given) -> list[Source]:
         item.notes.broken.add(around.key)  # so that nothing is said about what could not be known
         return []
     try:
-        found = received(item.notes.postfix, _directory(item), item.notes.files)
+        found = received(item.notes.postfix, _directory(item), item.notes.files, item.notes.texts)
     except PostfixError as error:
         raise Wrong(f"{quoted(item.text)}: {error}") from None
     item.notes.entries(item.key, found.problems)

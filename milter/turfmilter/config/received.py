@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from turfmilter.config.textfile import read_text
+from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.importers.maincf import PARENT_STYLE, RECEIVING, Received, read_received
 
 MAIN_CF = "main.cf"
@@ -33,7 +34,38 @@ class Postfix(Protocol):
         """The keys of a table (`hash:PATH`)."""
 
 
-def received(postfix: Postfix, directory: Path | None, files: list[Path]) -> Received:
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Implements Postfix: what `postfix` said is a text among `texts`, and is not asked for where these are kept."""
+
+    postfix: Postfix | None
+    texts: Texts
+
+    def parameters(self, names: Iterable[str], directory: Path | None) -> Mapping[str, str]:
+        """As Postfix says.  Raises PostfixError."""
+        names = tuple(names)
+        name = f"postconf {directory or ''}: {' '.join(names)}"
+        found = self._get(name, lambda postfix: dict(postfix.parameters(names, directory)))
+        return {str(key): str(value) for key, value in dict(found).items()}
+
+    def keys(self, table: str, directory: Path | None) -> Sequence[str]:
+        """As Postfix says.  Raises PostfixError."""
+        found = self._get(f"postmap {directory or ''}: {table}", lambda postfix: list(postfix.keys(table, directory)))
+        return [str(key) for key in found]
+
+    def _get(self, name: str, ask: Callable[[Postfix], object]) -> Any:
+        def fetch() -> str:
+            if self.postfix is None:
+                raise PostfixError(f"{name}: nobody is asked")
+            return json.dumps(ask(self.postfix))
+
+        try:
+            return json.loads(self.texts.get(name, fetch))
+        except TextFileError as error:
+            raise PostfixError(str(error)) from None
+
+
+def received(postfix: Postfix, directory: Path | None, files: list[Path], texts: Texts | None = None) -> Received:
     """What main.cf in `directory` says; every file that says a part of it is added to `files`, main.cf first.
 
     Raises PostfixError, or TextFileError for a file that cannot be read.
@@ -43,7 +75,7 @@ def received(postfix: Postfix, directory: Path | None, files: list[Path]) -> Rec
     parameters = postfix.parameters((*RECEIVING, PARENT_STYLE, "config_directory"), directory)
     if not directory:
         files.append(Path(parameters["config_directory"], MAIN_CF))
-    return read_received(parameters, _Files(postfix, directory, files))
+    return read_received(parameters, _Files(postfix, directory, files, texts or Texts()))
 
 
 def explain_unlisted(parameter: str, table: str) -> str:
@@ -61,10 +93,11 @@ class _Files:
     postfix: Postfix
     directory: Path | None
     files: list[Path]
+    texts: Texts
 
     def lines(self, path: str) -> Sequence[str]:
         self.files.append(Path(path))
-        return read_text(Path(path)).split("\n")
+        return self.texts.file(Path(path)).split("\n")
 
     def keys(self, table: str) -> Sequence[str]:
         """As Postfix sees them; from the source where the index is of a type that cannot be listed (cdb)."""
@@ -77,8 +110,10 @@ class _Files:
         try:
             return self.postfix.keys(table, self.directory)
         except PostfixError:
-            if kind not in _INDEXED or not source.is_file():
+            if kind not in _INDEXED or not self.texts.is_file(source):
                 raise
         self.files.append(source)
-        lines = (line.split(None, 1) for line in read_text(source).split("\n") if line[:1] not in ("", "#", " ", "\t"))
+        lines = (
+            line.split(None, 1) for line in self.texts.file(source).split("\n") if line[:1] not in ("", "#", " ", "\t")
+        )
         return [words[0].lower() for words in lines if words]

@@ -89,7 +89,7 @@ class Config:
 
     `here` is the listener that it is seen from, one without conditions for the general view.
     `warnings` are sentences for the administrator, `files` what was read (the configuration itself first),
-    `written` the key paths that the file gives.
+    `written` the key paths that the file gives, `texts` what was read, by name: a file's name is its path.
     """
 
     socket: SocketSpec = setting(
@@ -172,6 +172,7 @@ class Config:
     warnings: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     written: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def directories(self) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from turfmilter.config.expired import expired
 from turfmilter.config.given import Given, Wrong
 from turfmilter.config.mainsource import is_main_cf, read_main_cf
 from turfmilter.config.received import MAIN_CF
-from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.config.textfile import TextFileError
 from turfmilter.config.written import described, quoted
 from turfmilter.core.entries import Source, made_elsewhere, table_file
 from turfmilter.core.entry import Problem, Where
@@ -108,7 +108,7 @@ def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[
         raise Wrong(f"{quoted(item.text)}: goes into `domains` alone; here name the file that holds the list")
     path = item.notes.folder / name
     item.notes.files.append(path)
-    text = read_text(path)
+    text = item.notes.texts.file(path)
     if word == "file":
         return table_file(name, text), ()
     entries, problems = _FOREIGN[word](text.split("\n"), name, parse, of)  # splitlines() would count more lines

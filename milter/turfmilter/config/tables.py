@@ -91,8 +91,9 @@ class _Sound:
     warnings: Sequence[Problem] = ()
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        entries = Entries(sources, HOSTS)
-        self.sources = entries.sources if sum(1 for _ in entries.read()) else ()
+        given = tuple(sources)
+        entries = Entries(given, HOSTS)
+        self.sources = given if sum(1 for _ in entries.read()) else ()
         self.problems: Sequence[Problem] = entries.problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from turfmilter.config.descent import Strange, open_file
@@ -10,6 +11,33 @@ from turfmilter.config.descent import Strange, open_file
 
 class TextFileError(Exception):
     """A file cannot be read as text; the sentence begins with its path, and the line if there is one."""
+
+
+class Texts:
+    """The texts that a configuration is made of, by name: each is fetched once, and kept as it was.
+
+    Given `kept`, they come from there, and nothing is fetched.
+    """
+
+    def __init__(self, kept: Mapping[str, str] | None = None) -> None:
+        self.used: dict[str, str] = {}
+        self._kept = kept
+
+    def file(self, path: Path) -> str:
+        """The text of a file, whose path is its name.  Raises TextFileError."""
+        return self.get(str(path), lambda: read_text(path))
+
+    def is_file(self, path: Path) -> bool:
+        """True when there is a file, or was one when the texts were made."""
+        return path.is_file() if self._kept is None else str(path) in self._kept
+
+    def get(self, name: str, fetch: Callable[[], str]) -> str:
+        """The text called `name`, which `fetch` gives.  Raises TextFileError."""
+        if name not in self.used:
+            if self._kept is not None and name not in self._kept:
+                raise TextFileError(f"{name}: not in the copy")
+            self.used[name] = fetch() if self._kept is None else self._kept[name]
+        return self.used[name]
 
 
 def read_text(path: Path) -> str:

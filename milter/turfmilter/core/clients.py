@@ -56,6 +56,15 @@ class ClientTable:
         """How many entries this table has that `old` had not, and how many it has no more."""
         return self._all.changes(old._all)
 
+    def made_of(self, sources: Sequence[Source]) -> bool:
+        """True when the table was made of just these sources, in this order."""
+        return self._all.made_of(sources)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._all.sizes
+
     def __len__(self) -> int:
         return len(self._all)
 

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from itertools import accumulate, repeat
 
 from turfmilter.core.entry import Entry, Problem, Where
@@ -94,7 +95,9 @@ class Entries:
 
     def __init__(self, sources: Iterable[Source], language: Language) -> None:
         # One without a line, such as an empty file of the MTA, would have a start and no row.
-        self.sources, self._language = tuple(source for source in sources if source.numbers), language
+        given, self._language = tuple(sources), language
+        self.sources = tuple(source for source in given if source.numbers)
+        self._empty = dict.fromkeys((source.name for source in given if not source.numbers), 0)
         self._firsts = list(accumulate((len(source.numbers) for source in self.sources), initial=1))
         self._starts = array("Q", [0])
         self._marks = array("I", [0])
@@ -163,6 +166,20 @@ class Entries:
             return 0, 0
         came, went = set(self._written()), set(old._written())  # hashes: half the memory
         return len(came - went), len(went - came)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        found = dict(self._empty)
+        for source, first in zip(self.sources, self._firsts, strict=False):
+            if source.comments or source.made:
+                marks = self._marks[first : first + len(source.numbers)]
+                found[source.name] = found.get(source.name, 0) + len(marks) - marks.count(0)
+        return found
+
+    def made_of(self, sources: Sequence[Source]) -> bool:
+        """True when these are the entries of just these sources, in this order."""
+        return self.sources == tuple(source for source in sources if source.numbers)
 
     def _carefully(self, source: Source, row: int, line: str, place: int) -> Parts | None:
         entry, problems = source.entry(line, place, self._language)

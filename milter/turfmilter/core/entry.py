@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeGuard
 
+from turfmilter.core.escape import shortened
 from turfmilter.core.pattern import Pattern
+
+_LONGEST_ENTRY = 320  # characters that a sentence shows of it; as many can an address have (RFC 5321 §4.5.3.1)
+_LONGEST_REASON = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +60,6 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        meant = f"; {self.meant}" if self.meant else ""
-        return f'{self.where}: "{self.entry}": {self.wrong}{meant}'
+        meant = f"; {shortened(self.meant, _LONGEST_REASON)}" if self.meant else ""
+        entry, wrong = shortened(self.entry, _LONGEST_ENTRY), shortened(self.wrong, _LONGEST_REASON)
+        return f'{self.where}: "{entry}": {wrong}{meant}'

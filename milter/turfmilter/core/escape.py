@@ -6,6 +6,7 @@ import re
 
 _ODD = re.compile(r"[^ -\[\]-~]")  # all but printable ASCII, and the backslash
 _ESCAPED = re.compile(r"\\(?:(\\)|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4}))")
+_GAP = " [...] "
 # Unicode calls these printable, and nothing is seen of them (Default_Ignorable_Code_Point; U+2800 is a blank).
 _UNSEEN = re.compile(
     r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -19,6 +20,17 @@ def escape(text: str) -> str:
     \xNN (ASCII controls, and raw bytes that came in by surrogateescape), \uNNNN or \UNNNNNNNN.
     """
     return _ODD.sub(_escaped, text)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` in at most `most` characters; where it is longer, its middle is left out.
+
+    A sentence begins with where something is wrong and ends with what: both stay.
+    """
+    if len(text) <= most:
+        return text
+    end = (most - len(_GAP)) // 3
+    return text[: most - len(_GAP) - end] + _GAP + text[len(text) - end :]
 
 
 def unescape(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache, partial
 
@@ -76,6 +76,15 @@ class HostTable:
     def changes(self, old: HostTable) -> tuple[int, int]:
         """How many entries this table has that `old` had not, and how many it has no more."""
         return self._entries.changes(old._entries)
+
+    def made_of(self, sources: Sequence[Source]) -> bool:
+        """True when the table was made of just these sources, in this order."""
+        return self._entries.made_of(sources)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._entries.sizes
 
     def __len__(self) -> int:
         return self._len

@@ -53,6 +53,11 @@ class SenderTable:
         """The entries whose text holds `text`, in any case."""
         return self._entries.holding(text)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._entries.sizes
+
     def __len__(self) -> int:
         return len(self._index)
 

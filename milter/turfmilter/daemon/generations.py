@@ -37,6 +37,7 @@ class Generations:
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
         self._again = False
+        self._shrunken: tuple[str, ...] = ()  # tables of the generation that comes
         self._difference = ""  # between the generation that comes and the one that serves
 
     def begin(self, loaded: Loaded, begun: float) -> None:
@@ -66,11 +67,11 @@ class Generations:
         """Is another one whenever there is something new to tell of generations and workers."""
         return self.status.failures, [(process.pid, process.ready, process.draining) for _, process in self.processes]
 
-    def say(self, level: Level, sentence: str) -> None:
-        """To the log; what went wrong is shown by the status as well."""
+    def say(self, level: Level, sentence: str, *, of_files: bool = False) -> None:
+        """To the log; what went wrong is shown by the status as well, what is wrong with files until that is over."""
         self._log.say(level, sentence)
         if level == "error":
-            self.status.noted(sentence)
+            self.status.noted(sentence, of_files=of_files)
 
     def reload(self) -> None:
         """Make the next generation; once more when one is being made, which may have read what has changed since."""
@@ -136,7 +137,7 @@ class Generations:
         loading.join()
         self._loading = None
         if loading.loaded:
-            self._difference = loading.difference
+            self._difference, self._shrunken = loading.difference, loading.shrunken
             self._introduce(loading.loaded, loading.begun)
         else:
             self._watch = Watch((*self._before, *loading.files), self._before, loading.begun)
@@ -151,13 +152,14 @@ class Generations:
     def _take_over(self, fleet: Fleet) -> None:
         """The old generation takes no new connection any more."""
         old, self.serving, self._coming = self.serving, fleet, None
-        self.status.renewed()
+        self.status.renewed(fleet.loaded, self._shrunken)
         if old:
             old.drain(DRAIN_SECONDS)
             self._leaving.append(old)
             self._tell_of_change(old.loaded, fleet.loaded)
         else:
             self._log.start()
+            self._tell_of_copy(fleet.loaded)
         self._go_on()
 
     def _tell_of_change(self, old: Loaded, new: Loaded) -> None:
@@ -166,8 +168,15 @@ class Generations:
             self._log = self._program.log(new.config)
             self._log.start()
         self.say("info", f"generation {new.generation.number}: {self._difference}")
-        for sentence in (*new.warnings, *cannot_change(old.config, new.config)):
+        for sentence in (*self._shrunken, *new.warnings, *cannot_change(old.config, new.config)):
             self.say("warning", sentence)
+
+    def _tell_of_copy(self, loaded: Loaded) -> None:
+        if not loaded.copy_since:
+            return
+        started = f"ALARM: started from the copy of the generation of {loaded.copy_since}: the files are broken"
+        for sentence in (started, *loaded.broken):
+            self.say("error", sentence, of_files=True)
 
     def _give_up(self, fleet: Fleet, reason: str) -> None:
         if self.serving is None:
@@ -179,9 +188,10 @@ class Generations:
 
     def _refuse(self, problems: Iterable[str]) -> None:
         number = self.serving.loaded.generation.number if self.serving else 0
+        problems = tuple(problems)
         for problem in problems:
-            self.say("error", f"generation {number} stays: {problem}")
-        self.status.failed()
+            self.say("error", f"generation {number} stays: {problem}", of_files=True)
+        self.status.failed(problems)
         self._go_on()
 
     def _go_on(self) -> None:

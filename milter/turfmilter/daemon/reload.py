@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from turfmilter.config.changes import difference
+from turfmilter.config.changes import difference, shrunken
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.core.generation import Generation
@@ -24,11 +24,17 @@ FIXED = ("socket", "socket_mode", "socket_group", "user")  # what a running prog
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, and what its connections are judged by.  `warnings` are for the administrator."""
+    """A configuration, and what its connections are judged by.  `warnings` are for the administrator.
+
+    One that comes from the copy of the last good generation has been in force since `copy_since`; `broken` are the
+    problems of the files, for which it was not made of them.
+    """
 
     config: Config
     generation: Generation
     warnings: tuple[str, ...] = ()
+    copy_since: str = ""
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +42,30 @@ class Program:
     """What the processes are made of.
 
     `load` makes the generation with a number, and raises ConfigError or UnusableMaildir; `service` and `log` are made
-    in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order, and
-    gives sentences for the administrator.
+    in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order,
+    `keep` a copy of the configuration; both give sentences for the administrator.
     """
 
     load: Callable[[int], Loaded]
     service: Callable[[Loaded, LogWriter], Service]
     log: Callable[[Config], LogWriter]
     look_after: Callable[[Config], list[str]]
+    keep: Callable[[Config], list[str]]
 
 
 class Loading:
     """A load under way, in a thread: the supervisor goes on to obey signals and to look after its workers.
 
     `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
-    `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
-    configuration `old`, or `problems`, with the `files` whose mending may mend them.
+    configuration `old` and sentences about tables that have `shrunken`, or `problems`, with the `files` whose mending
+    may mend them.
     `begun` is in seconds since the epoch.
     """
 
     def __init__(self, load: Callable[[], Loaded], old: Config, tell: Callable[[], None]) -> None:
         self.loaded: Loaded | None = None
         self.difference = ""
+        self.shrunken: tuple[str, ...] = ()
         self.problems: tuple[str, ...] = ()
         self.files: tuple[Path, ...] = ()
         self.done = False
@@ -78,6 +86,7 @@ class Loading:
         try:
             loaded = self._load()
             self.difference = difference(self._old, loaded.config)
+            self.shrunken = shrunken(self._old, loaded.config)
             self.loaded = loaded
         except ConfigError as error:
             self.problems, self.files = error.problems, error.files

@@ -7,18 +7,28 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
+from typing import NamedTuple
 
 from turfmilter import __version__
 from turfmilter.config.schema import Config
+from turfmilter.core.escape import shortened
 from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet
 from turfmilter.daemon.process import Process
 from turfmilter.daemon.reload import Loaded
 
 _PROBLEMS = 10  # the last ones
+_LONGEST = 2000  # characters of one of them
 _MINUTE = 60.0
 # Figures of a worker that are counted on when it has ended.
 _SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
+
+
+class _Problem(NamedTuple):
+    time: str
+    sentence: str
+    of_files: bool
 
 
 class Status:
@@ -28,24 +38,37 @@ class Status:
         self._started = _now()
         self._generation = ""
         self.failures = 0
-        self._problems: deque[dict[str, str]] = deque(maxlen=_PROBLEMS)
+        self._broken: tuple[str, ...] = ()
+        self._alarms: tuple[str, ...] = ()
+        self._problems: deque[_Problem] = deque(maxlen=_PROBLEMS)
         self._ended: Counter[str] = Counter()
         self._minute: deque[tuple[float, int]] = deque()
         self.quarantine_warnings: tuple[str, ...] = ()  # what was last found when the quarantines were looked after
 
-    def renewed(self) -> None:
-        """There is a new generation."""
+    def renewed(self, loaded: Loaded, alarms: Iterable[str]) -> None:
+        """There is a new generation, about which somebody should know `alarms`.
+
+        What was wrong with the files is no more, unless it comes from a copy because of that.
+        """
         self._generation = _now()
+        self._alarms = _in_short(alarms)
+        self._broken = _in_short(loaded.broken)
+        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_PROBLEMS)
 
-    def failed(self) -> None:
-        """There is none."""
+    def failed(self, problems: Iterable[str]) -> None:
+        """There is none, for these reasons."""
         self.failures += 1
+        self._broken = _in_short(problems)
 
-    def noted(self, problem: str) -> None:
-        """What went wrong; the same again is known by its time alone."""
-        if self._problems and self._problems[-1]["problem"] == problem:
+    def noted(self, problem: str, *, of_files: bool = False) -> None:
+        """What went wrong; the same again is known by its time alone.
+
+        With `of_files` it is what was wrong with files: it is shown until a new generation is made of them.
+        """
+        problem = shortened(problem, _LONGEST)
+        if self._problems and self._problems[-1].sentence == problem:
             self._problems.pop()
-        self._problems.append({"time": _now(), "problem": problem})
+        self._problems.append(_Problem(_now(), problem, of_files))
 
     def ended(self, process: Process) -> None:
         """A worker is no more; what it did still counts."""
@@ -66,7 +89,10 @@ class Status:
             "generation": loaded.generation.number,
             "generation_since": self._generation,
             "reloads_failed": self.failures,
-            "problems": list(self._problems),
+            "copy_since": loaded.copy_since,
+            "broken": list(self._broken),
+            "alarms": list(self._alarms),
+            "problems": [{"time": one.time, "problem": one.sentence} for one in self._problems],
             "sessions_open": sum(int(process.figures.get("open", 0)) for process in processes),
             "sessions_served": sums["served"],
             "sessions_last_minute": self._last_minute(seconds, sums["served"]),
@@ -84,6 +110,10 @@ class Status:
         while self._minute[0][0] < seconds - _MINUTE:
             self._minute.popleft()
         return served - self._minute[0][1]
+
+
+def _in_short(sentences: Iterable[str]) -> tuple[str, ...]:
+    return tuple(shortened(one, _LONGEST) for one in islice(sentences, _PROBLEMS))
 
 
 def _sums(process: Process) -> dict[str, int]:

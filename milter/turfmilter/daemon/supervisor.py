@@ -19,6 +19,7 @@ from turfmilter.core.ports import Level
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.generations import Generations
+from turfmilter.daemon.keeper import Keeper
 from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.process import Process
@@ -43,6 +44,8 @@ class Supervisor:
         self._signals = Signals()
         self._generations = Generations(program, self._fork, self._signals.wake, notify)
         self._upkeep = Upkeep(program.look_after, self._generations.say)
+        self._keeper = Keeper(program.keep, self._generations.say)
+        self._errands = (self._upkeep.errand, self._keeper.errand)
         self._interval = min(_BEAT, notify.interval or _BEAT)
         self._next_beat = 0.0
         self._status_path: Path | None = None
@@ -83,19 +86,22 @@ class Supervisor:
             if self._stopping and now >= self._kill_at:
                 self._kill_workers()
             self._generations.settle(now)
-            if now >= self._upkeep_due():
-                self._begin_upkeep(now)
+            self._begin_errands(now)
             if self._generations.outline != self._outline:
                 self._write_status(now)
-            self._wait()
+            if not done():  # whoever waits for the start is not to wait for the next beat as well
+                self._wait()
 
     def _wait(self) -> None:
         """Take in what workers and signals say; returns at the next beat at the latest."""
-        times = [self._next_beat, self._upkeep_due(), *(fleet.resumes for fleet in self._generations.fleets)]
+        times = [self._next_beat, *self._errands_due(), *(fleet.resumes for fleet in self._generations.fleets)]
         with selectors.PollSelector() as selector:
             selector.register(self._signals.waiting, selectors.EVENT_READ)
             for _, process in self._generations.processes:
                 selector.register(process.control, selectors.EVENT_READ, process)
+            for errand in self._errands:
+                if errand.waiting >= 0:
+                    selector.register(errand.waiting, selectors.EVENT_READ, errand)
             for key, _ in selector.select(max(0.0, min(times) - time.monotonic())):
                 if key.data:
                     key.data.read()
@@ -146,9 +152,10 @@ class Supervisor:
         self._generations.drain(_STOP_SECONDS)
 
     def _reap(self) -> None:
-        """See which workers are no more, and whether the upkeep is done."""
+        """See which workers are no more, and which errands are done."""
         self._upkeep.reap()
         self._generations.status.quarantine_warnings = self._upkeep.found
+        self._keeper.reap()
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
@@ -230,15 +237,24 @@ class Supervisor:
         listening = self._listener.socket.fileno()
         worker.run(listening, theirs, lambda log: self._program.service(loaded, log), log, _STOP_SECONDS)
 
-    def _upkeep_due(self) -> float:
+    def _errands_due(self) -> tuple[float, float]:
+        """When the upkeep and the copy are to be seen to."""
         loaded = self._generations.settled
-        return self._upkeep.due(loaded.config) if loaded and not self._stopping else inf
+        if loaded is None or self._stopping:
+            return inf, inf
+        return self._upkeep.due(loaded.config), self._keeper.due(loaded)
 
-    def _begin_upkeep(self, now: float) -> None:
+    def _begin_errands(self, now: float) -> None:
+        upkeep, copy = self._errands_due()
         loaded = self._generations.settled
-        assert loaded
+        if loaded and now >= upkeep:
+            self._upkeep.begin(loaded.config, self._fork_errand, now)
+        if loaded and now >= copy:
+            self._keeper.begin(loaded, self._fork_errand, now)
+
+    def _fork_errand(self, act: Callable[[], NoReturn]) -> int:
         gc.freeze()
-        self._upkeep.begin(loaded.config, lambda act: self._child(lambda: self._without_socket(act)), now)
+        return self._child(lambda: self._without_socket(act))
 
     def _without_socket(self, act: Callable[[], NoReturn]) -> NoReturn:
         """Whoever waits for a disk for long, even when we have gone, is not to keep the next daemon from its port."""

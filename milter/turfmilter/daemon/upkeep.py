@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import NoReturn
 
 from turfmilter.config.schema import Config
+from turfmilter.daemon.errand import Errand, Fork
 from turfmilter.daemon.reload import Say
 
 _INTERVAL = 60.0
-_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Upkeep:
@@ -24,17 +20,16 @@ class Upkeep:
     """
 
     def __init__(self, look_after: Callable[[Config], list[str]], say: Say) -> None:
+        self.errand = Errand("the quarantines were not looked after")
         self._look_after = look_after
         self._say = say
-        self._pid = 0
-        self._telling = -1
         self._next = time.monotonic() + _INTERVAL
         self._config = Config()
         self.found: tuple[str, ...] = ()  # the last time
 
     def due(self, config: Config) -> float:
         """When it is to begin: once a minute, and at once with another configuration; never while it is at work."""
-        if self._pid or not config.directories:
+        if self.errand.under_way or not config.directories:
             return inf
         return self._next if config is self._config else 0.0
 
@@ -42,34 +37,18 @@ class Upkeep:
         """With this configuration the first time is a minute away."""
         self._config = config
 
-    def begin(self, config: Config, fork: Callable[[Callable[[], NoReturn]], int], now: float) -> None:
+    def begin(self, config: Config, fork: Fork, now: float) -> None:
         """Have a child of ours, which `fork` makes, do it."""
         self._config, self._next = config, now + _INTERVAL
-        try:
-            self._telling, told = os.pipe()
-        except OSError as error:
-            self._tell([_none_to_be_had(error)])
-            return
-        try:
-            self._pid = fork(lambda: self._work(config, told))
-        except OSError as error:
-            os.close(self._telling)
-            self._tell([_none_to_be_had(error)])
-        finally:
-            os.close(told)
+        problem = self.errand.begin(lambda: self._look_after(config), fork)
+        if problem:
+            self._tell([problem])
 
     def reap(self) -> None:
         """See whether it has ended, and say what it found."""
-        pid, status = os.waitpid(self._pid, os.WNOHANG) if self._pid else (0, 0)
-        if not pid:
-            return
-        self._pid = 0
-        with os.fdopen(self._telling) as told:
-            found = told.read()
-        if status:
-            self._tell(["the quarantines were not looked after: the process for it died"])
-        else:
-            self._tell(json.loads(found))
+        found = self.errand.reap()
+        if found is not None:
+            self._tell(found)
 
     def _tell(self, sentences: Iterable[str]) -> None:
         sentences = tuple(sentences)
@@ -77,15 +56,3 @@ class Upkeep:
             if sentence not in self.found:
                 self._say("warning", sentence)
         self.found = sentences
-
-    def _work(self, config: Config, told: int) -> NoReturn:
-        """In the child, which ends by itself soon."""
-        for number in _HANDLED:
-            signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.write(told, json.dumps(self._look_after(config)).encode())
-        os._exit(0)
-
-
-def _none_to_be_had(error: OSError) -> str:
-    return f"the quarantines are not looked after: no process can be had: {error.strerror}"

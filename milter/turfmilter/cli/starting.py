@@ -1,0 +1,100 @@
+"""What the daemon starts from: the files, or when these are broken the copy of the last good generation."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from turfmilter.compose import build_generation, load_config, load_copy
+from turfmilter.config.loader import ConfigError, glimpsed
+from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.daemon import identity
+from turfmilter.daemon.reload import Loaded
+from turfmilter.review.administrator import NoOwner, quarantine_user
+from turfmilter.stores.lastgood import NoCopy, NotKept
+
+# What root acts on before it becomes the filter's user, to whom the copy belongs.
+_OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
+
+
+class Start:
+    """The configuration in the file `path`, with another `socket` if one is given.
+
+    `config` is what to open the socket with, and whom to become; with broken files, and for root, nothing else of it
+    is to be used.  `load` gives the whole of it, once that is done.  `broken` is what is wrong with the files.
+    """
+
+    def __init__(self, path: Path, socket: SocketSpec | None, *, strict: bool) -> None:
+        """Raises ConfigError; with `strict` also when there is a copy."""
+        self._path, self._socket = path.absolute(), socket
+        self.broken: ConfigError | None = None
+        self._since = ""
+        try:
+            self.config = load_config(path, socket)
+        except ConfigError as error:
+            if strict:
+                raise
+            self.broken = error
+            self.config = self._without_files(error)
+
+    def load(self) -> Loaded:
+        """What to serve with.  Raises ConfigError."""
+        config, broken = self.config, self.broken
+        if broken and not self._since:
+            assert config.state
+            copied, self._since = _copied(self._path, config.state, broken)
+            config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
+        if broken:  # any of them may be the one that is fixed
+            config = replace(config, files=(*config.files, *broken.files))
+        problems = broken.problems if broken else ()
+        return Loaded(config, build_generation(config), copy_since=self._since, broken=problems)
+
+    def _without_files(self, broken: ConfigError) -> Config:
+        readable = broken.readable((*_OF_ROOT, "state"))
+        if os.geteuid() == 0:
+            if readable is None or readable.state is None:
+                raise broken
+            return replace(readable, socket=self._socket or readable.socket)
+        state = state_directory(self._path, broken)
+        if state is None:
+            raise broken
+        config, self._since = _copied(self._path, state, broken)
+        return replace(config, socket=self._socket or config.socket)
+
+
+def state_directory(path: Path, broken: ConfigError) -> Path | None:
+    """Where the copy of the broken configuration `path` would be, as far as can be told."""
+    readable = broken.readable(("state",))
+    if readable:
+        return readable.state
+    named = glimpsed(path).get("state", str(Config().state))
+    return Path(named) if isinstance(named, str) and named.startswith("/") else None
+
+
+def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
+    """The configuration `path`, which is `broken`, as it was in force last, and since when.
+
+    Root becomes the filter's user first, to whom the copy belongs.  Raises ConfigError.
+    """
+    state = state_directory(path, broken)
+    if state is None:
+        raise broken
+    if os.geteuid() == 0:
+        named = broken.readable(("user",))
+        try:
+            identity.become(quarantine_user(named.user if named else ""))
+        except (NoOwner, OSError):
+            raise broken from None
+    return _copied(path.absolute(), state, broken)
+
+
+def _copied(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
+    """The configuration that is kept in `state`, and since when it was in force.  Raises ConfigError."""
+    try:
+        return load_copy(path, state)
+    except NotKept:
+        raise broken from None
+    except NoCopy as error:
+        raise ConfigError((*broken.problems, str(error)), broken.files, broken.rest) from None

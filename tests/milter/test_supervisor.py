@@ -1,0 +1,89 @@
+"""The supervisor by itself: what it does at once, although it looks around only now and then."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rig import wait
+from rig.child import forked, status
+from rig.ownworker import service
+from turfmilter.config.schema import Config
+from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Policy
+from turfmilter.daemon import supervisor
+from turfmilter.daemon.background import Caller
+from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.notify import Notify
+from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.telemetry.sink import Stream
+from turfmilter.telemetry.writer import LogWriter
+
+LookAfter = Callable[[Config], list[str]]
+
+
+@contextmanager
+def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
+    """The process id of a supervisor with one worker and one quarantine, which looks around once an hour."""
+
+    def load(number: int) -> Loaded:
+        turf = replace(Config().turf, directory=place / "quarantine")
+        config = replace(Config(), workers=1, status=None, turf=turf)
+        return Loaded(config, Generation(Policy(()), number=number))
+
+    def serve() -> None:
+        supervisor._BEAT = 3600.0
+        program = Program(
+            load,
+            lambda loaded, log: service(log, lambda: loaded.generation),
+            lambda _config: LogWriter(Stream((place / "log").open("a"))),
+            look_after,
+            lambda _: [],
+        )
+        listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
+        Supervisor(listener, program, Caller(), Notify({})).run(load(1), [("info", "serving")], 0.0)
+
+    with forked(serve) as pid:
+        yield pid
+        os.kill(pid, signal.SIGTERM)
+        assert status(pid) == 0
+
+
+def said(place: Path, text: str) -> None:
+    """Wait until the log holds `text`."""
+    log = place / "log"
+    wait.until(lambda: log.exists() and text in log.read_text(), lambda: f"{text!r} in the log")
+
+
+def test_whoever_waits_for_its_start_is_told_as_soon_as_it_serves(place: Path) -> None:
+    with serving(place):
+        said(place, "serving")
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20])
+def test_it_hears_all_that_was_found_in_the_quarantines(place: Path, size: int) -> None:
+    def look_after(_config: Config) -> list[str]:
+        return ["first", *["x" * 1000] * (size // 1000), "last"]
+
+    with serving(place, look_after) as pid:
+        said(place, "serving")
+        os.kill(pid, signal.SIGHUP)
+        said(place, "warning: last\n")
+
+
+def test_it_hears_why_the_quarantines_could_not_be_looked_after(place: Path) -> None:
+    def look_after(config: Config) -> list[str]:
+        raise LookupError(f"no such thing in {config.turf.directory}")
+
+    with serving(place, look_after) as pid:
+        said(place, "serving")
+        os.kill(pid, signal.SIGHUP)
+        said(place, f"the quarantines were not looked after: LookupError: no such thing in {place}/quarantine\n")
