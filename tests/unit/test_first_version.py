@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from rig import firstversion as held
+from rig.filter import USER
 from rig.nexthop import ScriptedNextHop
 from rig.program import ENVIRONMENT
 from rig.quarantine import turfctl
@@ -52,7 +53,8 @@ def config(place: Path) -> Path:
 def configured(place: Path, quarantine: Path, port: int = 10026) -> Path:
     path = place / "turfmilter.toml"
     path.write_text(
-        f'domains = ["rig.test"]\nstatus = "{place}/status.json"\n[turf]\ndirectory = "{quarantine}"\n'
+        f'user = "{USER}"\nstate = "{place}/state"\nstatus = "{place}/status.json"\ndomains = ["rig.test"]\n'
+        f'[turf]\ndirectory = "{quarantine}"\n'
         f'tables = ["@turf.test"]\n[release]\nport = {port}\n'
     )
     return path

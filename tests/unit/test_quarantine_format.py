@@ -88,7 +88,7 @@ def test_it_is_listed_shown_exported_and_verified(newer: tuple[Path, Path, str])
     before = tree(quarantine)
     (row,) = json.loads(turfctl(config, "list", "--json").stdout)
     assert (row["id"], row["recipients"], row["doubt"]) == (id, ["anna@example.org"], "")
-    shown = turfctl(config, "show", id)
+    shown = turfctl(config, "show", "--mark", id)
     assert shown.returncode == 0
     assert "world" in shown.stdout
     assert f"not marked reviewed: quarantine {quarantine}: {NEWER}; nothing was changed" in shown.stderr
