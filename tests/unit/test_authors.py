@@ -9,6 +9,7 @@ import pytest
 from rig.steps import steps
 from turfmilter.core.authors import Authors, read_authors
 from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.sightings import sightings
 
 
 def found(*fields: str) -> list[str]:
@@ -363,3 +364,10 @@ def test_the_limits_are_those_of_all_fields_together() -> None:
 
 def test_the_longest_plain_author_is_one_like_any_other() -> None:
     assert found("a" * 64_000 + "@there.example") == ["a" * 64_000 + "@there.example"]
+
+
+def test_the_end_of_a_literal_is_looked_for_nearby_only() -> None:
+    """Reading to the end of the field for each of thousands of brackets would take seconds."""
+    literals = [f"a@[{'1' * length}]" for length in (200, 256, 257, 100_000)]
+    assert [any("[" in domain for _, domain in sightings(text)) for text in literals] == [True, True, False, False]
+    assert found("x <a@[192.0.2.1]> <a@[192.0.2.2]>") == ["a@[192.0.2.1]", "a@[192.0.2.2]"]

@@ -16,10 +16,11 @@ _LOOKALIKES = str.maketrans(
 DECORATION = string.punctuation  # what people and programs put around an address that they quote
 _SIGN = re.compile("[@%!]")
 _PUNCTUATION = str.maketrans('()"\\', "    ")
-_WIDEST = 256  # characters of a local part that are looked at: four times what RFC 5321 §4.5.3.1.1 allows
+_WIDEST = 256  # characters of a local part or literal that are looked at: far more than RFC 5321 §4.5.3.1 allows
 _WORD = re.compile(r'[^\s<>(),;:"\\\[\]@%!]*')
 _CHAIN = re.compile(r'[^\s<>(),;:"\\\[\]]*')  # with further signs in it: Postfix makes x%@dom of x%%dom
-_DOMAIN = re.compile(r" ?(\[[^\]\s]*\]|[\w-]+(?:\.[\w-]+)*)")
+# The end of a literal is looked for within _WIDEST: each of many signs would read the rest of the text for it.
+_DOMAIN = re.compile(rf" ?(\[[^\]\s]{{0,{_WIDEST}}}\]|[\w-]+(?:\.[\w-]+)*)")
 _SPREAD_DOMAIN = re.compile(r" ?([\w-]+(?: ?\.+ ?[\w-]+)*)")  # blanks around its dots (RFC 5322 §4.4)
 _ODD_DOMAIN = re.compile(r' ?([^\s<>(),;:"\\\[\]@%!]+)')  # no host is called so, but MTAs see its last labels
 _DOMAINS = (_DOMAIN, _SPREAD_DOMAIN, _ODD_DOMAIN)
