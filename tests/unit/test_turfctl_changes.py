@@ -206,6 +206,18 @@ def test_a_sender_that_is_another_one_in_each_message_is_released_without_an_exc
     assert len(hop.messages) == 2
 
 
+@pytest.mark.parametrize("local", ["news\x1b[2J-4711815", "news-\u202e-4711815", "news\x07-anna=example.org"])
+def test_controls_in_a_sender_that_gets_no_exception_do_not_reach_the_terminal(
+    config: Path, quarantine: Path, local: str
+) -> None:
+    id = hold(quarantine, sender=f'"{local}"@spam.example')
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    assert "no exception was added" in done.stderr
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).split("\n")), ascii(done.stdout + done.stderr)
+
+
 LISTENERS = """
 [listener.mx]
 port = 25

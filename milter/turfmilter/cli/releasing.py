@@ -99,7 +99,7 @@ class _Releasing:
         for entry in entries:
             allowing.allow(listener, entry, f"released {place.file.id}")
         for doubt in doubts:
-            self._fail(place, f"released, but no exception was added: {doubt}")
+            self._fail(place, f"released, but no exception was added: {escape(doubt)}")
         if not entries and not doubts:
             self._fail(place, "released, but no exception was added: neither sender nor authors are listed now")
 
