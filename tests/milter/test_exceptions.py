@@ -10,14 +10,16 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rig import wait
 from rig.filter import make_quarantine
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from turfmilter.compose import SystemClock
 from turfmilter.core.finding import Action, Finding
 from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Clause, Policy
+from turfmilter.core.policy import Clause, Mode, Policy
 from turfmilter.core.ports import Clock, Draft, Quarantine, Slip
+from turfmilter.core.record import Record
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Recipient, Session
@@ -105,6 +107,10 @@ class Parts:
     def service(self, log: LogWriter) -> Service:
         generation = Generation(Policy(tuple(self.clauses), quarantine=self.quarantine))
         return service(log, lambda: generation, clock=self.clock, executor=self.executor)
+
+
+def refuse_line(record: Record) -> None:
+    raise ValueError(f"a record without a line: {record.queue_id}")
 
 
 def rule(stage: str) -> Callable[[Parts], None]:
@@ -203,5 +209,32 @@ def test_without_a_generation_the_connection_is_closed_and_not_counted(place: Pa
         for _ in range(3):
             with MilterClient(worker.socket) as client, pytest.raises(ConnectionError):
                 client.negotiate()
+        assert worker.stop() == 0
+    assert "connections still open" not in worker.log()
+
+
+@pytest.mark.parametrize("end", [lambda client: client.abort(), lambda _: None], ids=["abort", "close"])
+def test_whatever_the_log_does_a_message_that_is_broken_off_leaves_nothing_in_the_quarantine(
+    place: Path, end: Callable[[MilterClient], object]
+) -> None:
+    quarantine = make_quarantine(place / "quarantine")
+    parts = Parts(quarantine)
+    parts.clauses.insert(0, Clause(Everybody(), Action.REJECT, REPLIES["turf"], Mode.TRIAL))  # ends in a line of the log
+
+    def serve(log: LogWriter) -> Service:
+        log.write = refuse_line  # type: ignore[method-assign]
+        return parts.service(log)
+
+    with OwnWorker(place, serve) as worker:
+        with worker.client() as client:
+            client.mail("<a@out.test>")
+            client.rcpt("<b@rig.test>")
+            client.data()
+            client.header("Subject", "hello")
+            client.eoh()
+            wait.until(lambda: list((quarantine / "tmp").iterdir()), "a draft")
+            end(client)
+            client.hang_up()
+        assert list((quarantine / "tmp").iterdir()) == []
         assert worker.stop() == 0
     assert "connections still open" not in worker.log()

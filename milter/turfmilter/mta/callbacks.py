@@ -242,19 +242,25 @@ class Callbacks:
         self._service.log.write(record(self._judge.session, verdict, recipients, **known, **more))
 
     def _end_unanswered(self) -> None:
-        """Forget a message, and log what nobody would hear of otherwise: it ends before our last word on it."""
-        if self._under_way and not self._broken:
-            self._begun = time.perf_counter()
-            session, trials = self._judge.session, self._judge.trials
-            if self._in_header:
-                # Nothing tells a client that hung up after DATA from an MTA that failed at the first field; and of an
-                # MTA that has closed the connection libmilter does not show what it has not read yet.
-                level: Level = "error" if self._fields else "info"
-                self._service.log.say(level, broken_off(session, self._macros["i"], len(self._fields)))
-            if trials and session.envelope:
-                self._log(CONTINUE, session.envelope.recipients, trial=trials)
-        self._under_way = False
-        self._clear()
+        """Forget a message that ends before our last word on it; whatever is raised, nothing of it is left."""
+        try:
+            if self._under_way and not self._broken:
+                self._log_unanswered()
+        finally:
+            self._under_way = False
+            self._clear()
+
+    def _log_unanswered(self) -> None:
+        """What is known of a message by now, and nobody would hear of otherwise."""
+        self._begun = time.perf_counter()
+        session, trials = self._judge.session, self._judge.trials
+        if self._in_header:
+            # Nothing tells a client that hung up after DATA from an MTA that failed at the first field; and of an MTA
+            # that has closed the connection libmilter does not show what it has not read yet.
+            level: Level = "error" if self._fields else "info"
+            self._service.log.say(level, broken_off(session, self._macros["i"], len(self._fields)))
+        if trials and session.envelope:
+            self._log(CONTINUE, session.envelope.recipients, trial=trials)
 
     def _clear(self) -> None:
         """Forget the message; what was begun of it in the quarantine is removed."""
