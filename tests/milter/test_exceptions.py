@@ -219,7 +219,9 @@ def test_whatever_the_log_does_a_message_that_is_broken_off_leaves_nothing_in_th
 ) -> None:
     quarantine = make_quarantine(place / "quarantine")
     parts = Parts(quarantine)
-    parts.clauses.insert(0, Clause(Everybody(), Action.REJECT, REPLIES["turf"], Mode.TRIAL))  # ends in a line of the log
+    parts.clauses.insert(
+        0, Clause(Everybody(), Action.REJECT, REPLIES["turf"], Mode.TRIAL)
+    )  # ends in a line of the log
 
     def serve(log: LogWriter) -> Service:
         log.write = refuse_line  # type: ignore[method-assign]

@@ -197,9 +197,10 @@ def changed(**keys: object) -> Callable[[dict[str, Any]], str]:
         changed(names_known="a"),
         changed(sessions_open={}),
         changed(alarms=5),
+        changed(quarantine_warnings=5),
         changed(broken=5),
     ],
-    ids=range(32),
+    ids=range(33),
 )
 def test_absurd_text_in_place_of_the_status_is_said_in_one_line(
     place: Path, good: dict[str, Any], write: Callable[[dict[str, Any]], str]
@@ -214,7 +215,12 @@ def test_absurd_text_in_place_of_the_status_is_said_in_one_line(
 
 def test_what_it_shows_of_the_status_cannot_steer_a_terminal(place: Path, good: dict[str, Any]) -> None:
     config, nasty = configured(place), "\x1b[2J\n\u202e\ud800 | x=1"
-    good |= {"mode": nasty, "alarms": [nasty], "problems": [{"time": nasty, "problem": nasty}]}
+    good |= {
+        "mode": nasty,
+        "alarms": [nasty],
+        "quarantine_warnings": [nasty],
+        "problems": [{"time": nasty, "problem": nasty}],
+    }
     (place / "status.json").write_text(json.dumps(good))
     for arguments in ((), ("--check",)):
         done = run(config, *arguments)
@@ -239,6 +245,15 @@ def test_monitoring_hears_in_one_line_that_all_is_well(turf: Filter) -> None:
         "TURFMILTER OK - generation 1, 1 connections open"
         " | sessions_open=1 sessions_served=1c sessions_last_minute=1 reloads_failed=0c\n"
     )
+
+
+def test_people_and_monitoring_hear_what_is_wrong_with_a_quarantine(place: Path, good: dict[str, Any]) -> None:
+    config, room = configured(place), f"{place}/quarantine: room is running out"
+    (place / "status.json").write_text(json.dumps(good | {"quarantine_warnings": [room]}))
+    done = run(config, "--check")
+    assert (done.returncode, done.stdout.partition(" | ")[0]) == (1, f"TURFMILTER WARNING - {room}")
+    done = run(config)
+    assert (done.returncode, (done.stdout + done.stderr).count(room)) == (1, 1)
 
 
 def test_monitoring_hears_that_it_does_not_run(turf: Filter) -> None:

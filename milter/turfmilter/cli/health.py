@@ -128,7 +128,9 @@ def _of_service(said: Mapping[str, Any]) -> Iterator[Finding]:
     for one in said["quarantines"]:
         if "problem" in one:
             yield Finding(Level.CRITICAL, f"quarantine {one['directory']}: {one['problem']}")
-    yield from (Finding(Level.WARNING, str(alarm)) for alarm in said.get("alarms", ()))
+    # An older daemon has neither.
+    for warning in (*said.get("quarantine_warnings", ()), *said.get("alarms", ())):
+        yield Finding(Level.WARNING, str(warning))
 
 
 def _glimpsed_status(path: Path) -> Path | None:

@@ -130,8 +130,6 @@ def _summary(said: dict[str, Any]) -> Iterator[str]:
     for one in said["quarantines"]:
         room = one.get("problem") or f"{_bytes(one['free_bytes'])} of {_bytes(one['total_bytes'])} free"
         yield f"quarantine   {one['directory']}: {room}"
-    for warning in said.get("quarantine_warnings", ()):  # an older daemon has none
-        yield f"WARNING      {warning}"
 
 
 def _worker(one: dict[str, Any]) -> Row:
