@@ -19,6 +19,7 @@ _WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe would wait for its other end.  O_NOCTTY: a terminal would become ours.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+CAREFULLY = _FILE | os.O_NOFOLLOW  # flags for opening, in a directory that is open, what others may have put there
 _MOST_LINKS = 40  # the kernel follows as many: path_resolution(7)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # where there is an ACL the group's bits are its mask
 
@@ -43,7 +44,7 @@ def open_file(path: Path) -> int:
         if entry.st_nlink > 1 and not _only_ours(os.fstat(directory), entry):
             wrong = "a file with a second name, in a directory that other users can change"
             raise Strange(errno.EMLINK, wrong, str(path))
-        return _opened(path, name, _FILE | os.O_NOFOLLOW, directory)
+        return _opened(path, name, CAREFULLY, directory)
 
 
 def open_directory(path: Path) -> int:

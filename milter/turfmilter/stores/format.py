@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from turfmilter.config.descent import CAREFULLY
+from turfmilter.stores.whole import write_whole
+
 FORMAT = 2  # 1, which has no mark: envelope addresses in which blanks are not escaped
 
-_NAME, _COMING = "format", ".format"
+_NAME = "format"
 _LONGEST = 64  # bytes
-# Somebody may have planted a link, a pipe or a terminal.
-_CAREFULLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def newer(directory: int) -> str:
@@ -41,22 +42,11 @@ def mark(directory: int) -> None:
     with suppress(FileNotFoundError):
         if int(_read(directory)) == FORMAT:
             return
-    # Whatever has been put in its place is replaced, and neither followed nor written to.
-    with suppress(FileNotFoundError):
-        os.unlink(_COMING, dir_fd=directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(_COMING, flags, 0o640, dir_fd=directory)
-    try:
-        os.write(descriptor, f"{FORMAT}\n".encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.rename(_COMING, _NAME, src_dir_fd=directory, dst_dir_fd=directory)
-    os.fsync(directory)
+    write_whole(directory, _NAME, f"{FORMAT}\n".encode(), mode=0o640)
 
 
 def _read(directory: int) -> str:
-    descriptor = os.open(_NAME, _CAREFULLY, dir_fd=directory)
+    descriptor = os.open(_NAME, CAREFULLY, dir_fd=directory)
     try:
         return os.read(descriptor, _LONGEST).decode(errors="replace").strip()
     finally:

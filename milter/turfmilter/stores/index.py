@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
+from turfmilter.config.descent import CAREFULLY
 from turfmilter.stores.follower import Follower, Watch
 from turfmilter.stores.openmaildir import OpenMaildir
 from turfmilter.stores.rows import STORED, Held, Stored, marks, stored
@@ -154,5 +155,5 @@ def _path(maildir: OpenMaildir) -> str:
         status = os.stat(_NAME, dir_fd=maildir.root, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # SQLite would follow a link
             os.unlink(_NAME, dir_fd=maildir.root)
-    os.close(os.open(_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=maildir.root))
+    os.close(os.open(_NAME, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o640, dir_fd=maildir.root))
     return f"/proc/self/fd/{maildir.root}/{_NAME}"

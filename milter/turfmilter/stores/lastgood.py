@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from turfmilter.config.descent import CAREFULLY
+from turfmilter.stores.whole import temporary, write_whole
+
 NAME = "last-good.json"
-_TEMPORARY = f".{NAME}."
 _FORMAT = 1
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class NoCopy(Exception):
@@ -54,7 +53,8 @@ class LastGood:
         }
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _write(directory, json.dumps(whole, indent=1).encode())
+            write_whole(directory, NAME, json.dumps(whole, indent=1).encode())
+            _clean(directory)
         finally:
             os.close(directory)
 
@@ -77,7 +77,7 @@ class LastGood:
     def _content(self) -> bytes:
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            descriptor = os.open(NAME, _OLD, dir_fd=directory)
+            descriptor = os.open(NAME, CAREFULLY, dir_fd=directory)
         finally:
             os.close(directory)
         with os.fdopen(descriptor, "rb") as file:
@@ -88,21 +88,9 @@ class LastGood:
             return file.read()
 
 
-def _write(directory: int, data: bytes) -> None:
-    temporary = f"{_TEMPORARY}{secrets.token_hex(4)}"
-    descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        os.rename(temporary, NAME, src_dir_fd=directory, dst_dir_fd=directory)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=directory)
-        raise
-    os.fsync(directory)
+def _clean(directory: int) -> None:
+    """Remove what processes that were killed have left."""
     for name in os.listdir(directory):
-        if name.startswith(_TEMPORARY):  # of a process that was killed
+        if name.startswith(temporary(NAME)):
             with suppress(OSError):
                 os.unlink(name, dir_fd=directory)

@@ -11,11 +11,10 @@ from dataclasses import asdict, dataclass
 from json import dumps, loads
 from typing import Any, BinaryIO, NamedTuple
 
+from turfmilter.config.descent import CAREFULLY
 from turfmilter.stores.format import newer
 from turfmilter.stores.locking import locked
 
-# A pipe that somebody put there would keep us waiting.
-_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')  # no text holds it: in there every quote is escaped
 _LONGEST = 16 << 20  # bytes of a line: ten thousand recipients with their replies; a longer one is not ours
 _UNREADABLE = b"?\n"
@@ -124,7 +123,7 @@ class Ledger:
     @contextmanager
     def _open(self, name: str, flags: int, mode: int = 0) -> Iterator[int]:
         try:
-            file = os.open(name, flags | _CAREFULLY, mode, dir_fd=self._directory)
+            file = os.open(name, flags | CAREFULLY, mode, dir_fd=self._directory)
             try:
                 _require_own(file)
                 yield file

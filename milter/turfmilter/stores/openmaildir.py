@@ -11,15 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
-from turfmilter.config.descent import open_directory
+from turfmilter.config.descent import CAREFULLY, open_directory
 from turfmilter.stores.format import newer
 from turfmilter.stores.heldfile import HeldFile
 from turfmilter.stores.links import Links
 
 _PARTS = ("tmp", "new", "cur")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# A pipe that somebody put there would keep us waiting, a terminal become ours.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _BUFFER = 16 * 1024  # block and header of most messages in one piece
 _TRIES = 10  # each lost to somebody who changed the flags of the same message in that very moment
 
@@ -80,7 +78,7 @@ class OpenMaildir:
     def open(self, file: HeldFile) -> BinaryIO:
         """The file for reading.  Raises FileNotFoundError when it is gone, NotAFile when it is none to be opened."""
         try:
-            descriptor = os.open(file.name, _FILE, dir_fd=self._parts[file.part])
+            descriptor = os.open(file.name, CAREFULLY, dir_fd=self._parts[file.part])
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.steadiness import Course, Reading, observe
 from turfmilter.stores.maildir import install_command
 
@@ -127,7 +128,7 @@ def _file(directory: Path) -> Path:
     """
     path = directory / _NAME
     # Before SQLite locks it: whoever closes any descriptor of a file loses the locks that he has on it (fcntl).
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600))
     return path
 
 

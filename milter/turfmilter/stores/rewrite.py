@@ -1,16 +1,16 @@
-"""Rewriting a text file as a whole: whoever reads it sees the old one or the new one, also after a crash."""
+"""Editing a text file: of several edits at once none is lost."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from turfmilter.config.descent import open_file, parent
 from turfmilter.stores.locking import locked
+from turfmilter.stores.whole import write_whole
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
@@ -40,22 +40,7 @@ def _locked(path: Path, within: int, name: str) -> Iterator[BinaryIO]:
 def _replace(within: int, name: str, data: bytes, as_before: os.stat_result) -> None:
     directory = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=within)
     try:
-        # Maildir-like: a name that no editor and no table takes, hidden from a plain ls.
-        temporary = f".{name}.{secrets.token_hex(4)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                _like_before(descriptor, as_before)
-                file.flush()
-                os.fsync(descriptor)
-            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=directory)
-            raise
-        os.fsync(directory)
+        write_whole(directory, name, data, prepare=lambda descriptor: _like_before(descriptor, as_before))
     finally:
         os.close(directory)
 
