@@ -146,6 +146,17 @@ def test_a_link_to_what_others_may_change_is_not_followed(etc: Path, place: Path
         domains(etc)
 
 
+def test_a_directory_behind_a_link_of_another_user_is_not_used(etc: Path, place: Path) -> None:
+    """It would lead elsewhere when Postfix's programs follow it."""
+    other = place / "other"
+    other.mkdir()
+    (other / "link").symlink_to(etc)
+    assert domains(other / "link") == ["a.test"]
+    shutil.chown(other, "nobody")
+    with pytest.raises(PostfixError, match=f"link/main.cf is not used, because others may change {other}$"):
+        domains(other / "link")
+
+
 def test_the_filters_user_may_ask_as_well(etc: Path) -> None:
     def check() -> None:
         assert domains(etc) == ["a.test"]

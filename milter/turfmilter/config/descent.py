@@ -20,6 +20,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe would wait for its other end.  O_NOCTTY: a terminal would become ours.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 CAREFULLY = _FILE | os.O_NOFOLLOW  # flags for opening, in a directory that is open, what others may have put there
+_LINK = "a symbolic link in a directory that other users can change; name the real path"
 _MOST_LINKS = 40  # the kernel follows as many: path_resolution(7)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # where there is an ACL the group's bits are its mask
 
@@ -71,12 +72,22 @@ def parent(path: Path) -> Iterator[tuple[int, str]]:
 def only_root_changes(directory: Path) -> bool:
     """True when nobody but root can put anything into `directory`, or something else in its place."""
     try:
-        with ExitStack() as opened:
-            last, name = _descend(opened, directory, (0,), strict=True)
-            found = os.stat(name, dir_fd=last, follow_symlinks=False)
+        require_changed_by(directory, (0,))
     except OSError:
         return False
-    return found.st_uid == 0 and not found.st_mode & _OTHERS_WRITE
+    return True
+
+
+def require_changed_by(path: Path, trusted: tuple[int, ...]) -> None:
+    """Raises Strange when others than the `trusted` users can change what is at `path` or what leads there.
+
+    Raises OSError when there is nothing.
+    """
+    with ExitStack() as opened:
+        last, name = _descend(opened, path, trusted, strict=True)
+        found = os.stat(name, dir_fd=last, follow_symlinks=False)
+        if found.st_uid not in trusted or found.st_mode & _OTHERS_WRITE:
+            raise Strange(errno.EPERM, f"others may change {_place(last) / name}")
 
 
 def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict: bool) -> tuple[int, str]:
@@ -91,9 +102,8 @@ def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict:
             here, name = _entered(opened, "/", None), "."
         entry = os.stat(name, dir_fd=here, follow_symlinks=False)
         is_link = stat.S_ISLNK(entry.st_mode)
-        if (is_link or strict) and not _only_ours(os.fstat(here), entry, trusted):
-            wrong = "a symbolic link in a directory that other users can change; name the real path"
-            raise Strange(errno.ELOOP, wrong)
+        if (is_link or strict) and not _only_ours(directory := os.fstat(here), entry, trusted):
+            raise _changeable(_place(here), name, directory, trusted) if strict else Strange(errno.ELOOP, _LINK)
         if is_link:
             links += 1
             if links > _MOST_LINKS:
@@ -104,6 +114,16 @@ def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict:
             here = _entered(opened, name, here)
         else:
             return here, name
+
+
+def _changeable(place: Path, name: str, directory: os.stat_result, trusted: tuple[int, ...]) -> Strange:
+    """In a sticky directory others can change no entry but their own."""
+    only_entry = directory.st_uid in trusted and directory.st_mode & stat.S_ISVTX
+    return Strange(errno.EPERM, f"others may change {place / name if only_entry else place}")
+
+
+def _place(directory: int) -> Path:
+    return Path(f"/proc/self/fd/{directory}").readlink()
 
 
 def _entered(opened: ExitStack, name: str, within: int | None) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from turfmilter.config.descent import Strange, require_changed_by
 from turfmilter.config.received import MAIN_CF, PostfixError
 from turfmilter.importers.mastercf import Service, read_services
 
@@ -89,29 +89,18 @@ def program(name: str) -> Path:
     found = [directory / name for directory in _DIRECTORIES if (directory / name).exists()]
     if not found:
         raise PostfixError(f"{name} is in none of {', '.join(map(str, _DIRECTORIES))}")
-    return _require_ours(found[0])
+    _require_ours(found[0])
+    return found[0]
 
 
-def _require_ours(path: Path) -> Path:
-    """The `path` without links, which only root or we ourselves can change.  Raises PostfixError."""
+def _require_ours(path: Path) -> None:
+    """Raises PostfixError unless only root or we ourselves can change what is at `path`, and what leads there."""
     try:
-        real = path.resolve(strict=True)
-        open_to_others = next((one for one in (real, *real.parents) if not _ours_alone(one)), None)
+        require_changed_by(path, (0, os.geteuid()))
+    except Strange as error:
+        raise PostfixError(f"{path} is not used, because {error.strerror}") from None
     except OSError as error:
         raise PostfixError(f"{path}: {error.strerror}") from None
-    except RuntimeError:
-        raise PostfixError(f"{path}: links in a circle") from None
-    if open_to_others:
-        raise PostfixError(f"{path} is not used, because others may change {open_to_others}")
-    return real
-
-
-def _ours_alone(path: Path) -> bool:
-    status = path.stat()
-    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    # In a sticky directory (/tmp) nobody can replace what is not theirs.
-    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-    return status.st_uid in (0, os.geteuid()) and (not writable or bool(sticky))
 
 
 def _last_line(said: bytes) -> str:
