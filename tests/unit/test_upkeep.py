@@ -59,7 +59,7 @@ def end(upkeep: Upkeep, config: Config) -> None:
     def ended() -> bool:
         if upkeep.errand.waiting >= 0:
             upkeep.errand.read()
-        upkeep.reap()
+        upkeep.errand.reap()
         return upkeep.due(config) < inf
 
     wait.until(ended, "its end")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
+
+from turfmilter.daemon.reload import Say
 
 Fork = Callable[[Callable[[], NoReturn]], int]  # runs its argument in a child, and gives the child's process id
 
@@ -16,12 +18,16 @@ _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class Errand:
     """One process at a time.  `what` it does not do when it fails is said in a sentence: "the index was not kept".
 
+    `found` are the sentences of the last time.  Each is logged unless it was found the time before as well.
+
     Whoever waits for descriptors also waits for `waiting`, and calls `read` for it: what the process says may be more
     than fits into a pipe, and until it is read the process does not end.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, say: Say) -> None:
+        self.found: tuple[str, ...] = ()
         self._what = what
+        self._tell = say
         self._pid = 0
         self._said = b""
         self.waiting = -1
@@ -31,21 +37,21 @@ class Errand:
         """True from `begin` until `reap` has seen the end."""
         return self._pid != 0
 
-    def begin(self, work: Callable[[], Sequence[str]], fork: Fork) -> str:
-        """Have a child do it; "", or a sentence that says why there is none."""
+    def begin(self, work: Callable[[], Sequence[str]], fork: Fork) -> None:
+        """Have a child, which `fork` makes, do it; what it returns is found."""
         try:
             self.waiting, telling = os.pipe()
         except OSError as error:
-            return self._none_to_be_had(error)
+            self._find([self._none_to_be_had(error)])
+            return
         os.set_blocking(self.waiting, False)
         try:
             self._pid = fork(lambda: _work(work, telling, self.waiting))
         except OSError as error:
             self._close()
-            return self._none_to_be_had(error)
+            self._find([self._none_to_be_had(error)])
         finally:
             os.close(telling)
-        return ""
 
     def read(self) -> None:
         """Take over what the process has said so far."""
@@ -56,22 +62,31 @@ class Errand:
             return
         self._close()
 
-    def reap(self) -> list[str] | None:
-        """What the process found, or why it failed; None as long as it is at work, and when there is none."""
+    def reap(self) -> bool:
+        """True when the process has ended since the last call: what it found, or why it failed, is `found` now."""
         pid, status = os.waitpid(self._pid, os.WNOHANG) if self._pid else (0, 0)
         if not pid:
-            return None
+            return False
         self._pid = 0
         if self.waiting >= 0:
             self.read()
         if self.waiting >= 0:  # somebody else holds the other end
             self._close()
         said, self._said = self._said, b""
-        code = os.waitstatus_to_exitcode(status)
+        self._find(self._understood(os.waitstatus_to_exitcode(status), said))
+        return True
+
+    def _understood(self, code: int, said: bytes) -> list[str]:
         if code:
             return [f"{self._what}: the process for it died ({f'signal {-code}' if code < 0 else f'exit {code}'})"]
         found = json.loads(said)
         return [f"{self._what}: {found['failed']}"] if "failed" in found else list(found["found"])
+
+    def _find(self, sentences: Iterable[str]) -> None:
+        before, self.found = self.found, tuple(sentences)
+        for sentence in self.found:
+            if sentence not in before:
+                self._tell("warning", sentence)
 
     def _close(self) -> None:
         os.close(self.waiting)

@@ -19,13 +19,11 @@ class Keeper:
     """
 
     def __init__(self, keep: Callable[[Config], list[str]], say: Say) -> None:
-        self.errand = Errand("no copy of the configuration was kept")
+        self.errand = Errand("no copy of the configuration was kept", say)
         self._keep = keep
-        self._say = say
         self._trying: Loaded | None = None
         self._done: Loaded | None = None
         self._next = 0.0
-        self._said: list[str] = []
 
     def due(self, loaded: Loaded) -> float:
         """When it is to begin: at once with another generation, and once a minute until the copy is there."""
@@ -36,21 +34,9 @@ class Keeper:
     def begin(self, loaded: Loaded, fork: Fork, now: float) -> None:
         """Have a child of ours, which `fork` makes, do it."""
         self._trying, self._next = loaded, now + _AGAIN
-        problem = self.errand.begin(lambda: self._keep(loaded.config), fork)
-        if problem:
-            self._tell([problem])
+        self.errand.begin(lambda: self._keep(loaded.config), fork)
 
     def reap(self) -> None:
-        """See whether it has ended, and say what went wrong unless that was said the last time."""
-        found = self.errand.reap()
-        if found is None:
-            return
-        if not found:
+        """See whether it has ended, and whether the copy is there."""
+        if self.errand.reap() and not self.errand.found:
             self._done = self._trying
-        self._tell(found)
-
-    def _tell(self, sentences: list[str]) -> None:
-        for sentence in sentences:
-            if sentence not in self._said:
-                self._say("warning", sentence)
-        self._said = sentences

@@ -153,8 +153,8 @@ class Supervisor:
 
     def _reap(self) -> None:
         """See which workers are no more, and which errands are done."""
-        self._upkeep.reap()
-        self._generations.status.quarantine_warnings = self._upkeep.found
+        self._upkeep.errand.reap()
+        self._generations.status.quarantine_warnings = self._upkeep.errand.found
         self._keeper.reap()
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import inf
 
 from turfmilter.config.schema import Config
@@ -20,12 +20,10 @@ class Upkeep:
     """
 
     def __init__(self, look_after: Callable[[Config], list[str]], say: Say) -> None:
-        self.errand = Errand("the quarantines were not looked after")
+        self.errand = Errand("the quarantines were not looked after", say)
         self._look_after = look_after
-        self._say = say
         self._next = time.monotonic() + _INTERVAL
         self._config = Config()
-        self.found: tuple[str, ...] = ()  # the last time
 
     def due(self, config: Config) -> float:
         """When it is to begin: once a minute, and at once with another configuration; never while it is at work."""
@@ -40,19 +38,4 @@ class Upkeep:
     def begin(self, config: Config, fork: Fork, now: float) -> None:
         """Have a child of ours, which `fork` makes, do it."""
         self._config, self._next = config, now + _INTERVAL
-        problem = self.errand.begin(lambda: self._look_after(config), fork)
-        if problem:
-            self._tell([problem])
-
-    def reap(self) -> None:
-        """See whether it has ended, and say what it found."""
-        found = self.errand.reap()
-        if found is not None:
-            self._tell(found)
-
-    def _tell(self, sentences: Iterable[str]) -> None:
-        sentences = tuple(sentences)
-        for sentence in sentences:
-            if sentence not in self.found:
-                self._say("warning", sentence)
-        self.found = sentences
+        self.errand.begin(lambda: self._look_after(config), fork)
