@@ -74,7 +74,7 @@ def turfctl(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
     start = "from turfmilter.cli.turfctl import main; main(prog_name='turfctl')"
     line = [sys.executable, "-c", start, "-c", str(config), *words]
     return subprocess.run(
-        line, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        line, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=wait.AMPLE, check=False
     )
 
 
@@ -252,7 +252,7 @@ class TestAnotherUsersMaildir:
         line = [sys.executable, "-c", start, "-c", str(host.config), "quarantine", "delete", "--yes", id]
         person = ["setpriv", "--reuid", "daemon", "--clear-groups", "--inh-caps", "+dac_read_search"]
         line = [*person, "--ambient-caps", "+dac_read_search", *line]
-        done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
         assert (done.returncode, "a symbolic link in a directory that other users" in done.stderr) == (78, True)
         assert state(anna) == before
 

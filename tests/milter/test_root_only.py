@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.dnsserver import Conduct, DnsServer
 from rig.filter import Filter, give, rewrite
 from rig.hostile import HOSTILE
@@ -260,7 +261,13 @@ def test_every_type_of_record_is_known(root_only: RootOnly) -> None:
 
 def run(line: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        line, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=100, check=False
+        line,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=wait.AMPLE,
+        check=False,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from rig import wait
+
 MARK = b"X-Content-Filter: seen\r\n"
 
 
@@ -44,7 +46,7 @@ class _Returner:
     def _hand_back(self, envelope: Envelope) -> str:
         message = envelope.original_content or b""
         try:
-            with smtplib.SMTP("127.0.0.1", self._back, timeout=30) as server:
+            with smtplib.SMTP("127.0.0.1", self._back, timeout=wait.AMPLE) as server:
                 refused = server.sendmail(envelope.mail_from or "", envelope.rcpt_tos, MARK + message)
         except (OSError, smtplib.SMTPException) as error:
             return f"451 4.3.0 {error}".partition("\n")[0]

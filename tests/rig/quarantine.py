@@ -121,7 +121,7 @@ def ends(config: Path, commands: Sequence[Sequence[str]]) -> tuple[list[int], st
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=100,
+        timeout=wait.AMPLE,
         check=True,
     )
     statuses = [re.search(rf"(?m)^turfctl {re.escape(' '.join(one))}: (\d+)$", done.stdout) for one in commands]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.filter import USER, give
 from rig.program import ENVIRONMENT
 from rig.quarantine import hold, reviewed
@@ -102,7 +103,7 @@ def test_without_any_environment_nothing_is_missed(config: Path, words: list[str
 @pytest.mark.parametrize("closed", ["<&-", "<&- 2>&-"])
 def test_a_stream_that_is_closed_is_missed_by_no_command(config: Path, words: list[str], closed: str) -> None:
     line = ["sh", "-c", f'exec "$@" {closed}', "sh", *command(config, words)]
-    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
@@ -110,7 +111,7 @@ def test_a_stream_that_is_closed_is_missed_by_no_command(config: Path, words: li
 def test_without_standard_output_nothing_is_done_and_it_is_said(config: Path, words: list[str]) -> None:
     line = ["sh", "-c", 'exec "$@" >&-', "sh", *command(config, words)]
     before = [*(config.parent / "quarantine/new").iterdir()], (config.parent / "turf.table").read_text()
-    done = subprocess.run(line, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    done = subprocess.run(line, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, timeout=wait.AMPLE, check=False)
     said = "turfctl: standard output is closed, so that nothing can be shown; nothing was done\n"
     assert (done.returncode, done.stderr) == (1, said)
     assert ([*(config.parent / "quarantine/new").iterdir()], (config.parent / "turf.table").read_text()) == before
@@ -118,7 +119,7 @@ def test_without_standard_output_nothing_is_done_and_it_is_said(config: Path, wo
 
 def test_who_is_to_be_asked_without_standard_input_is_told_of_yes(config: Path) -> None:
     line = ["sh", "-c", 'exec "$@" <&-', "sh", *command(config, ["quarantine", "delete", "{id}"])]
-    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
     assert done.returncode == 2
     assert "--yes" in done.stderr
     assert "Traceback" not in done.stderr
@@ -135,7 +136,9 @@ def test_whoever_has_no_passwd_entry_goes_by_a_number(config: Path, words: list[
         os.chown(path, uid, uid)
     caps = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
     other = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", *caps]
-    done = subprocess.run([*other, *line], env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*other, *line], env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False
+    )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     if "delete" in words:
         assert {line["who"] for line in ledger(config)} == {str(uid)}
