@@ -145,7 +145,7 @@ def _together(lists: Iterable[Sequence[Entry]]) -> Iterator[Entry]:
     every = [entry for entries in lists for entry in entries]
     plain = {entry.pattern for entry in every if not entry.exception}
     wide = {_domain(entry) for entry in every if not entry.exception and not _exact(entry)}
-    no_exceptions = len(every) == sum(not entry.exception for entry in every)
+    no_exceptions = not any(entry.exception for entry in every)
     seen = set()
     for entry in every:
         key = (entry.pattern, entry.exception)

@@ -17,6 +17,7 @@ _SURE = re.compile(
     >?""",
     re.VERBOSE,
 )
+_QUOTING = str.maketrans("", "", '"\\')
 
 
 def deletable(text: str) -> tuple[str, ...]:
@@ -41,9 +42,6 @@ def mailbox(resolved: str) -> str:
     """
     plain = resolved.translate(_QUOTING).lower()
     return plain if "@" in plain else plain.partition("+")[0] or plain
-
-
-_QUOTING = str.maketrans("", "", '"\\')
 
 
 def removable(taken: Iterable[Recipient], kept: Iterable[Recipient]) -> bool:
