@@ -50,6 +50,7 @@ def mail_host(place: Path, main: str, master: str, *options: str, services: Sequ
     """
     with ExitStack() as running:
         host = running.enter_context(stock_host(place, CONFIG))
+        run("ip", "route", "add", "local", "192.0.2.0/24", "dev", "lo")
         running.enter_context(ContentFilter(10024, back=10025))
         other = Process([sys.executable, SCRIPTED, "inet:8891@127.0.0.1"], place / "other.log")
         other.start(lambda: accepts("inet:8891@127.0.0.1"))
@@ -72,9 +73,10 @@ def listens(port: int) -> bool:
         return False
 
 
-def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAGE) -> None:
-    """One message from elsewhere, which must be taken."""
-    with host.client("inbound") as client:
+def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAGE, source: str = "127.0.0.2") -> None:
+    """One message, which must be taken; from elsewhere it comes only where `source` is no address of this host."""
+    with SmtpClient(host.postfix.ports["inbound"], source=source) as client:
+        client.ehlo()
         replies = client.transaction(sender, *recipients, message=message)
     assert [reply.code for reply in replies] == [250] * (2 + len(recipients))
 

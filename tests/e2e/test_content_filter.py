@@ -25,15 +25,15 @@ def host(module_place: Path) -> Iterator[StockHost]:
 
 
 def test_a_message_from_elsewhere_passes_every_filter_once(host: StockHost) -> None:
-    send(host, "<once@out.test>", "<anna@rig.test>")
+    send(host, "<once@out.test>", "<anna@rig.test>", source="192.0.2.7")
     (line,) = lines(host, "once@out.test")
-    assert "client=127.0.0.2" in line
+    assert "client=192.0.2.7" in line
     (delivery,) = host.sink.deliveries
     assert delivery.recipients == ("anna@rig.test",)
     assert delivery.data.count(MARK) == 1
     results = re.findall(rb"(?m)^Authentication-Results: mx\.rig\.test;.*\r\n(?:[ \t].*\r\n)*", delivery.data)
     assert len(results) == 1
-    assert b"127.0.0.2" in results[0], "the result is that of the real client"
+    assert b"192.0.2.7" in results[0], "the result is that of the real client"
 
 
 def test_a_message_of_a_program_here_passes_every_filter_once(host: StockHost) -> None:

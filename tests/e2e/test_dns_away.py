@@ -16,6 +16,7 @@ from rig.smtp import SmtpClient
 from rig.zone import named
 
 ONLY = """\
+workers = 1
 domains = ["rig.test"]
 [connect]
 default = "deny"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.sendmailhost import SendmailHost
+from rig.filter import USER
 from rig.program import ENVIRONMENT
 from rig.quarantine import command
 
@@ -31,7 +32,8 @@ def host(module_place: Path) -> Iterator[SendmailHost]:
 def config(module_place: Path, host: SendmailHost) -> Path:
     path = module_place / "release.toml"
     path.write_text(
-        f'domains = ["rig.test"]\n[turf]\ndirectory = "{host.filter.quarantine}"\ntables = ["@turf.test"]\n'
+        f'user = "{USER}"\ndomains = ["rig.test"]\n'
+        f'[turf]\ndirectory = "{host.filter.quarantine}"\ntables = ["@turf.test"]\n'
         f"[release]\nport = {host.sendmail.ports['unfiltered']}\n"
     )
     return path

@@ -300,5 +300,5 @@ def _number(data: bytes) -> int:
 
 
 def _plain(recipient: str) -> str:
-    """The text by which a recipient is found in the block, which drops the <> and escapes a backslash."""
-    return re.sub(r"[<>\\]", "", recipient)
+    """The text by which a recipient is found in the block, which may drop the <> and escapes blanks and backslashes."""
+    return re.sub(r"[<>\\]", "", recipient.replace(r"\x20", " "))

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rig.rules import StoppedClock, senders, session
+from rig.rules import senders, session
 from turfmilter.core.limits import Cap, Limits
 from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.readings import read_sender
@@ -46,9 +46,9 @@ def test_a_wrapped_sender_is_compared_by_the_address_inside(sender: str) -> None
     assert deciding(sender, "@bad.example") == "@bad.example"
     assert deciding(sender, "@bad.example", "!user@bad.example") == "!user@bad.example"
     assert deciding(sender, "other@bad.example") == ""
-    rule = TurfSender(senders("user@bad.example"), True, StoppedClock())
+    rule = TurfSender(senders("user@bad.example"), True)
     assert rule.at_mail(session(sender=f"<{sender}>")) is not None
-    assert Cap(Limits(), sender=senders("user@bad.example")).applies(session(sender=f"<{sender}>"), "", StoppedClock())
+    assert Cap(Limits(), sender=senders("user@bad.example")).applies(session(sender=f"<{sender}>"), "")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Start:
     def _without_files(self, broken: ConfigError) -> Config:
         readable = broken.readable((*_OF_ROOT, "state"))
         if os.geteuid() == 0:
-            if readable is None or readable.state is None:
+            if readable is None or readable.state is None or not readable.user:
                 raise broken
             return replace(readable, socket=self._socket or readable.socket)
         state = state_directory(self._path, broken)
@@ -83,8 +83,9 @@ def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
         raise broken
     if os.geteuid() == 0:
         named = broken.readable(("user",))
+        user = named.user if named else str(glimpsed(path).get("user", ""))
         try:
-            identity.become(quarantine_user(named.user if named else ""))
+            identity.become(quarantine_user(user))
         except (NoOwner, OSError):
             raise broken from None
     return _copied(path.absolute(), state, broken)

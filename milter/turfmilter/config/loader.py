@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from turfmilter.config.consistency import check
+from turfmilter.config.descent import open_file
 from turfmilter.config.given import Notes, in_short
 from turfmilter.config.received import Postfix, Remembered
 from turfmilter.config.schema import Config
@@ -113,7 +115,8 @@ def glimpsed(path: Path) -> dict[str, object]:
     """The top-level keys that stand on a line of their own in the file `path`, which may be no TOML as a whole."""
     found: dict[str, object] = {}
     try:
-        text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+        with os.fdopen(open_file(path), "rb") as file:
+            text = file.read().decode(errors="replace")
     except OSError:
         return found
     for line in takewhile(lambda line: not line.lstrip().startswith("["), text.removeprefix("\ufeff").split("\n")):
