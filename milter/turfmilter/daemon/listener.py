@@ -30,6 +30,8 @@ class Listener:
         """`mode`, `group` and, for root, `owner` are those of a unix socket.  Raises SocketError."""
         self._spec = spec
         self._owner = owner
+        # Of a unix socket: its file, as whom that was made, and how it is known again.
+        self._file, self._maker, self._identity = -1, -1, (-1, -1)
         try:
             self.socket = self._open()
             if spec.family == "unix":
