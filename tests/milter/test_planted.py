@@ -139,6 +139,18 @@ def test_in_the_statuss_place_turfctl_shows_nothing_of_it(host: Host, plant: Pla
 
 
 @every_plant
+def test_in_the_configurations_place_turfctl_status_says_nothing_of_it(host: Host, plant: Plant) -> None:
+    path = host.theirs / "turfmilter.toml"
+    host.secret.write_text('status = "/secret/place"\nstate = "/secret/state"\n[turf\n')
+    host.plant(path, plant)
+    before = state(host.roots)
+    for options in ((), ("--check",)):
+        done = turfctl(path, "status", *options)
+        assert (done.returncode > 0, "secret" in done.stdout + done.stderr) == (True, False)
+    assert state(host.roots) == before
+
+
+@every_plant
 def test_in_the_quarantines_place_the_start_is_refused(host: Host, plant: Plant) -> None:
     host.plant(host.quarantine, plant)
     before = state(host.roots)
