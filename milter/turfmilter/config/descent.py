@@ -67,6 +67,16 @@ def parent(path: Path) -> Iterator[tuple[int, str]]:
         yield found
 
 
+def only_we_change(path: Path) -> bool:
+    """True when nobody but root and we ourselves can put anything else in the place of `path`, or of a link to it."""
+    try:
+        with ExitStack() as opened:
+            _descend(opened, path, (0, os.geteuid()), strict=True)
+    except OSError:
+        return False
+    return True
+
+
 def only_root_changes(directory: Path) -> bool:
     """True when nobody but root can put anything into `directory`, or something else in its place."""
     try:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from turfmilter.config.descent import only_we_change
 from turfmilter.config.received import MAIN_CF, PostfixError
 from turfmilter.importers.mastercf import Service, read_services
 
@@ -103,6 +104,8 @@ def _require_ours(path: Path) -> Path:
         raise PostfixError(f"{path}: links in a circle") from None
     if open_to_others:
         raise PostfixError(f"{path} is not used, because others may change {open_to_others}")
+    if not only_we_change(path):  # it would lead elsewhere as soon as we have looked
+        raise PostfixError(f"{path} is not used, because others may change a link on the way to it")
     return real
 
 
