@@ -213,6 +213,16 @@ def test_absurd_text_in_place_of_the_status_is_said_in_one_line(
         assert f"{place}/status.json: not what turfmilter writes" in done.output
 
 
+def test_a_status_that_is_larger_than_memory_is_said_in_one_line(place: Path) -> None:
+    config, status = configured(place), place / "status.json"
+    status.touch()
+    os.truncate(status, 1 << 40)
+    for arguments, code in (((), 1), (("--json",), 1), (("--check",), 3)):
+        done = CliRunner().invoke(main, ["-c", str(config), "status", *arguments])
+        assert (done.exit_code, done.output.count("\n")) == (code, 1)
+        assert f"{status}: not what turfmilter writes" in done.output
+
+
 def test_what_it_shows_of_the_status_cannot_steer_a_terminal(place: Path, good: dict[str, Any]) -> None:
     config, nasty = configured(place), "\x1b[2J\n\u202e\ud800 | x=1"
     good |= {

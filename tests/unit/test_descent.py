@@ -183,3 +183,28 @@ def test_a_file_that_is_exchanged_all_the_time_is_theirs_or_refused(theirs: Path
                 continue
             assert text in ("", "table")
             read_ones += 1
+
+
+def test_a_second_name_that_comes_between_the_look_and_the_reading_is_not_read(theirs: Path) -> None:
+    """Where fs.protected_hardlinks is off, whoever may not read a file can give it a name in a directory of his own."""
+    path, other = theirs / "file", theirs / "other"
+    path.write_text("table")
+    other.hardlink_to(theirs.parent / "secret")
+
+    def strike() -> bool:
+        away = theirs / "away"
+        path.rename(away)
+        other.rename(path)
+        path.rename(other)
+        away.rename(path)
+        return True
+
+    read_ones = 0
+    with attacking(strike, user=USER.pw_name) as attacker:
+        while attacker.strikes < 20_000 or not read_ones:
+            try:
+                text = read_text(path)
+            except TextFileError:
+                continue
+            assert text == "table"
+            read_ones += 1

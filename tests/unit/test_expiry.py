@@ -152,9 +152,13 @@ def _a_link(state: Path) -> None:
 
 
 def _not_ours(state: Path) -> None:
+    _execute(state, "UPDATE course SET watched = 'soon'")
+
+
+def _execute(state: Path, statement: str) -> None:
     database = sqlite3.connect(state / "retention")
     with closing(database), database:
-        database.execute("UPDATE course SET watched = 'soon'")
+        database.execute(statement)
 
 
 @pytest.mark.parametrize("harm", [_lost, _damaged, _no_database, _a_directory, _a_link, _not_ours])
@@ -170,6 +174,37 @@ def test_without_its_memory_nothing_goes_that_nobody_has_reviewed_and_that_is_sa
     (said,) = watch.problems
     assert said.startswith(f"state {shelf.state}/retention: ")
     assert "unreviewed messages do not expire" in said
+
+
+@pytest.mark.parametrize("number", ["9e999", "-9e999", "1e308", "-1e308", "1e13", "-1"])
+@pytest.mark.parametrize("column", ["wall", "boottime", "anchor_wall", "anchor_boottime", "watched", "steady_from"])
+def test_numbers_that_no_clock_shows_are_damage(shelf: Shelf, column: str, number: str) -> None:
+    shelf.put()
+    shelf.after(31 * DAY)
+    _execute(shelf.state, f"UPDATE course SET {column} = {number}")
+    watch = Observation(RetentionState(shelf.state), shelf.clock.read)
+    assert shelf.due(watch=watch) == []
+    (said,) = watch.problems
+    assert said.startswith(f"state {shelf.state}/retention: it was damaged (")
+
+
+@pytest.mark.parametrize("number", ["9e999", "-1e300", "-1", "NULL", "'x'"])
+def test_a_message_that_was_first_seen_at_no_time_is_damage(shelf: Shelf, number: str) -> None:
+    shelf.put()
+    shelf.after(31 * DAY)
+    _execute(shelf.state, f"UPDATE seen SET since = {number}")
+    watch = Observation(RetentionState(shelf.state), shelf.clock.read)
+    assert shelf.due(watch=watch) == []
+    assert "it was damaged (" in watch.problems[0]
+
+
+@pytest.mark.parametrize("number", ["-1000000", "9e999", "'x'", "NULL"])
+def test_a_count_of_removals_that_is_none_grants_no_more_than_an_hour_allows(shelf: Shelf, number: str) -> None:
+    for _ in range(102):
+        shelf.put()
+    shelf.after(31 * DAY)
+    _execute(shelf.state, f"REPLACE INTO hour SELECT directory, (SELECT watched FROM course), {number} FROM seen")
+    assert len(shelf.due()) <= 100
 
 
 def test_a_memory_that_was_damaged_begins_anew(shelf: Shelf) -> None:

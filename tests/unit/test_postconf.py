@@ -146,15 +146,29 @@ def test_a_link_to_what_others_may_change_is_not_followed(etc: Path, place: Path
         domains(etc)
 
 
-def test_a_directory_behind_a_link_of_another_user_is_not_used(etc: Path, place: Path) -> None:
-    """It would lead elsewhere when Postfix's programs follow it."""
-    other = place / "other"
-    other.mkdir()
-    (other / "link").symlink_to(etc)
-    assert domains(other / "link") == ["a.test"]
-    shutil.chown(other, "nobody")
-    with pytest.raises(PostfixError, match=f"link/main.cf is not used, because others may change {other}$"):
-        domains(other / "link")
+@pytest.mark.parametrize("link", ["main.cf", "directory", "above", "hop"])
+def test_a_link_that_others_may_change_is_not_followed(etc: Path, place: Path, link: str) -> None:
+    """It leads to a good file only while it is looked at."""
+    theirs = place / "theirs"
+    theirs.mkdir()
+    asked = theirs
+    if link == "main.cf":
+        (theirs / "main.cf").symlink_to(etc / "main.cf")
+    elif link == "directory":
+        asked = theirs / "postfix"
+        asked.symlink_to(etc)
+    elif link == "above":
+        (theirs / "above").symlink_to(place)
+        asked = theirs / "above" / "postfix"
+    else:
+        (theirs / "hop").symlink_to(etc)
+        asked = place / "link"
+        asked.symlink_to(theirs / "hop")
+    assert domains(asked) == ["a.test"]
+    shutil.chown(theirs, "nobody")
+    said = f"{asked}/main.cf is not used, because others may change {theirs}"
+    with pytest.raises(PostfixError, match=f"^{said}$"):
+        domains(asked)
 
 
 def test_the_filters_user_may_ask_as_well(etc: Path) -> None:

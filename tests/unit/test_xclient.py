@@ -64,6 +64,10 @@ def test_nothing_is_said_where_it_is_not_offered_or_there_is_no_client(
             OriginalClient("2001:db8::7", "", "[IPv6:2001:db8::7]"),
             "ADDR=IPV6:2001:db8::7 NAME=[UNAVAILABLE] HELO=[IPv6:2001:db8::7]",
         ),
+        (OriginalClient("fe80::7%eth0", "", ""), "ADDR=IPV6:fe80::7 NAME=[UNAVAILABLE] HELO=[UNAVAILABLE]"),
+        (OriginalClient("fe80::7%a LOGIN=b", "", ""), "ADDR=IPV6:fe80::7 NAME=[UNAVAILABLE] HELO=[UNAVAILABLE]"),
+        (OriginalClient("fe80::7%a\r\nRSET", "", ""), "ADDR=IPV6:fe80::7 NAME=[UNAVAILABLE] HELO=[UNAVAILABLE]"),
+        (OriginalClient("::ffff:192.0.2.7%a b", "", ""), "ADDR=192.0.2.7 NAME=[UNAVAILABLE] HELO=[UNAVAILABLE]"),
         (OriginalClient("192.0.2.7", "a b", "x y"), "ADDR=192.0.2.7 NAME=[UNAVAILABLE] HELO=[UNAVAILABLE]"),
         (
             OriginalClient("192.0.2.7", "x LOGIN=root", "x\r\nRSET"),

@@ -39,13 +39,17 @@ def open_file(path: Path) -> int:
         _require_regular(path.stat(), path)
         return _opened(path, path, _FILE)
     with parent(path) as (directory, name):
-        entry = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        # Looked at before it is opened: opening a device may have an effect already.
-        _require_regular(entry, path)
-        if entry.st_nlink > 1 and not _only_ours(os.fstat(directory), entry):
-            wrong = "a file with a second name, in a directory that other users can change"
-            raise Strange(errno.EMLINK, wrong, str(path))
-        return _opened(path, name, CAREFULLY, directory)
+        while True:
+            entry = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            # Looked at before it is opened: opening a device may have an effect already.
+            _require_regular(entry, path)
+            if entry.st_nlink > 1 and not _only_ours(os.fstat(directory), entry):
+                wrong = "a file with a second name, in a directory that other users can change"
+                raise Strange(errno.EMLINK, wrong, str(path))
+            descriptor = _opened(path, name, CAREFULLY, directory)
+            if os.path.samestat(entry, os.fstat(descriptor)):
+                return descriptor
+            os.close(descriptor)  # it was replaced meanwhile: nothing is known of the new one
 
 
 def open_directory(path: Path) -> int:

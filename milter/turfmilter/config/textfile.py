@@ -40,11 +40,11 @@ class Texts:
         return self.used[name]
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text in `path`.  Raises TextFileError."""
+def read_text(path: Path, most: int = -1) -> str:
+    """The UTF-8 text in `path`, of which no more than `most` bytes are read.  Raises TextFileError."""
     try:
         with os.fdopen(open_file(path), "rb") as file:
-            content = file.read()
+            content = file.read(most)
     except Strange as error:
         raise TextFileError(f"{path}: {error.strerror}") from None
     except OSError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
-from turfmilter.core.mailbox import parse_address
+from turfmilter.core.mailbox import IPAddress, parse_address
 
 _UNAVAILABLE = "[UNAVAILABLE]"
 _NAME = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -32,7 +33,7 @@ class OriginalClient:
         if address is None or "ADDR" not in attributes:
             return ""
         values = {
-            "ADDR": f"IPV6:{address}" if address.version == 6 else str(address),
+            "ADDR": _spelled(address),
             "NAME": self.name if _NAME.fullmatch(self.name) else _UNAVAILABLE,
             "HELO": self.helo if _HELO.fullmatch(self.helo) else _UNAVAILABLE,
         }
@@ -41,6 +42,11 @@ class OriginalClient:
     def ehlo(self, otherwise: str) -> str:
         """What to say in EHLO from then on, which would take the place of HELO=."""
         return self.helo if _EHLO.fullmatch(self.helo) else otherwise
+
+
+def _spelled(address: IPAddress) -> str:
+    """As RFC 5321 §4.1.3 has it, without a zone: that says something on one host only, and could hold anything."""
+    return str(address) if address.version == 4 else f"IPV6:{IPv6Address(int(address))}"
 
 
 def _given(values: dict[str, str], attributes: Collection[str]) -> list[str]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.steadiness import Course, Reading, observe
@@ -18,6 +18,7 @@ from turfmilter.stores.maildir import install_command
 _NAME = "retention"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PATIENCE = 10.0  # seconds that another process may need for its transaction; none of ours waits for people in one
+_ENDLESS = 1e12  # seconds: thirty thousand years
 _HOUR = 3600.0  # seconds, as Course.watched counts them
 _VERSION = 1
 # WITHOUT ROWID: the key is nearly all of a row.
@@ -67,7 +68,9 @@ class RetentionState:
         name = str(directory)
         with self._transaction() as database:
             query = "SELECT id, reviewed, since FROM seen WHERE directory = ?"
-            known = {Sighting(os.fsdecode(id), bool(flag)): at for id, flag, at in database.execute(query, (name,))}
+            known = {
+                Sighting(os.fsdecode(id), bool(flag)): _seconds(at) for id, flag, at in database.execute(query, (name,))
+            }
             come = [one for one in present if one not in known]
             gone = known.keys() - set(present)
             database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", ((*_key(name, one), watched) for one in come))
@@ -148,9 +151,20 @@ def _course(database: sqlite3.Connection) -> Course | None:
     if row is None:
         return None
     wall, boottime, boot, anchor_wall, anchor_boottime, watched, steady_from, jump = row
-    last = Reading(float(wall), float(boottime), str(boot))
-    anchor = Reading(float(anchor_wall), float(anchor_boottime), str(boot))  # of the same boot, always
-    return Course(last, anchor, float(watched), float(steady_from), str(jump))
+    last = Reading(_seconds(wall), _seconds(boottime), str(boot))
+    anchor = Reading(_seconds(anchor_wall), _seconds(anchor_boottime), str(boot))  # of the same boot, always
+    course = Course(last, anchor, _seconds(watched), _seconds(steady_from), str(jump))
+    if course.steady_from > course.watched:
+        raise ValueError("a time that has not come yet")
+    return course
+
+
+def _seconds(stored: Any) -> float:
+    """A number as we write it.  Raises ValueError and TypeError for what none of our clocks can show."""
+    seconds = float(stored)
+    if not 0 <= seconds < _ENDLESS:
+        raise ValueError("a time that no clock shows")
+    return seconds
 
 
 def _row(course: Course) -> tuple[object, ...]:
@@ -168,4 +182,4 @@ def _taken(database: sqlite3.Connection, directory: Path, watched: float) -> tup
     row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (str(directory),)).fetchone()
     if row is None or not 0 <= watched - row[0] < _HOUR:
         return watched, 0
-    return float(row[0]), int(row[1])
+    return float(row[0]), int(_seconds(row[1]))
