@@ -115,6 +115,13 @@ def test_a_server_that_is_not_there_is_said() -> None:
         give(port)
 
 
+@pytest.mark.parametrize("reply", ["what?", "25 Ok", "150 2.0.0 Ok", "999 no", "-"])
+def test_a_reply_to_the_message_that_is_none_leaves_it_unknown(reply: str) -> None:
+    """The server may have the message: taken for a refusal, it would be sent twice."""
+    with ScriptedNextHop({".": reply}) as hop, pytest.raises(Unknown, match="no reply to the message"):
+        give(hop.port)
+
+
 def test_a_connection_that_breaks_after_the_message_leaves_it_unknown() -> None:
     with ScriptedNextHop({".": CLOSE}) as hop, pytest.raises(Unknown):
         give(hop.port)

@@ -16,6 +16,7 @@ from turfmilter.mta.xclient import OriginalClient
 _UNSPEAKABLE = re.compile(rb"[\r\n\0]")
 # RFC 5321 §2.3.8: a server that takes a bare LF, or a dot between CRs, for the end of a line would see another message.
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r\.\r")
+_LAST_WORD = re.compile(r"[245][0-5][0-9] ")  # RFC 5321 §4.2: what a server can say of a message
 _DOT_ON_TOP = re.compile(rb"\A\.|(?<=\r\n)\.")  # RFC 5321 §4.5.2
 
 
@@ -148,9 +149,12 @@ class _Dialogue:
         try:
             # From the last line on the server may have taken the message, whatever becomes of the connection.
             self._server.send(b".\r\n")
-            return self._reply()
+            reply = self._reply()
         except (OSError, smtplib.SMTPException) as error:
             raise Unknown(f"the connection broke after the message: {_reason(error)}") from error
+        if not _LAST_WORD.match(reply):
+            raise Unknown(f"no reply to the message: {reply}")
+        return reply
 
     def _require(self, good: str, command: str) -> None:
         reply = self._command(command)
