@@ -448,7 +448,7 @@ def test_the_difference_is_shown_first_and_without_a_yes_nothing_is_changed(
 
 
 def test_a_yes_changes_it(etc: Path) -> None:
-    assert attach(etc, answer="y\n").endswith("done; it counts after: postfix reload\n")
+    assert attach(etc, answer="y\n").endswith('Done. Run "postfix reload" to apply the change.\n')
     assert value(etc, "-h", "smtpd_milters") == FILTER
 
 
