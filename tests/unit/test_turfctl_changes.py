@@ -142,7 +142,7 @@ def test_an_entry_comes_and_goes(config: Path, table: Path) -> None:
         (["add", "--yes", "--why", "a\nb", "@x.example"], 1, "a note is one line of text"),
         (["add", "--yes", "--for", "soon", "@x.example"], 2, '"soon" is no span'),
         (["add", "--yes", "--table", "other.table", "@x.example"], 2, "is no turf table of the configuration"),
-        (["remove", "--yes", "@x.example"], 1, '"@x.example" does not stand there'),
+        (["remove", "--yes", "@x.example"], 1, '"@x.example" is not in turf.table'),
         (["list", "nobody"], 1, "no such entry"),
     ],
 )
