@@ -179,9 +179,16 @@ def test_attached_at_one_service_alone(said: Said) -> None:
 def test_what_a_content_filter_gives_back_must_not_be_filtered_again(said: Said, service: str) -> None:
     main = f"{ATTACHED}content_filter = smtp-amavis:[127.0.0.1]:10024\n"
     (sentence,) = said(main, STOCK + service)
-    assert sentence.startswith(f"master.cf: {service.split()[0]}/inet: mail that a content filter gives back there ")
+    assert sentence.startswith(f"master.cf: {service.split()[0]}/inet: mail that a content filter hands back there ")
     for cure in ("  -o smtpd_milters=\n", "  -o receive_override_options=no_milters\n"):
         assert said(main, STOCK + service + cure) == []
+
+
+def test_the_cure_for_a_second_look_takes_no_other_option_of_the_service_away(said: Said) -> None:
+    """Of two receive_override_options Postfix heeds the last: no_header_body_checks would be lost."""
+    service = AMAVIS + "  -o receive_override_options=no_header_body_checks\n"
+    (sentence,) = said(f"{ATTACHED}content_filter = smtp-amavis:[127.0.0.1]:10024\n", STOCK + service)
+    assert sentence.endswith('; add "-o smtpd_milters=" there, followed by your other filters, if any')
 
 
 def test_a_content_filter_at_one_service_alone_counts_as_well(said: Said) -> None:

@@ -140,7 +140,7 @@ def test_a_table_that_is_broken_already_is_not_touched(table: TurfTable) -> None
 
 
 def test_removing_what_is_not_there_is_said(table: TurfTable) -> None:
-    with pytest.raises(NotEdited, match=r'"@x\.example" does not stand there'):
+    with pytest.raises(NotEdited, match=r'"@x\.example" is not in '):
         table.remove("@x.example")
     with pytest.raises(NotEdited, match='the "@" is missing'):
         table.remove("x.example")

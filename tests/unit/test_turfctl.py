@@ -476,7 +476,7 @@ def test_a_person_is_asked_first(quarantine: Path, config: Path, answer: str, st
     [
         ([], "name messages by their ids, or select them by conditions"),
         (["2q", "--rule", "turf"], "name messages by their ids, or select them by conditions"),
-        (["--rule", "turf"], "1 message will be deleted, and nobody is there to be asked; --yes does it"),
+        (["--rule", "turf"], "1 message will be deleted, but there is no terminal to ask for confirmation; use --yes"),
     ],
 )
 def test_what_is_not_said_clearly_is_not_done(

@@ -61,7 +61,7 @@ def test_what_is_due_goes_when_that_is_agreed(quarantine: Path, config: Path) ->
         [due, "unreviewed,", "for", "31", "days"],
     ]
     asked = turfctl(config, "expire")
-    assert (asked.returncode, "nobody is there to be asked" in asked.stderr) == (2, True)
+    assert (asked.returncode, "no terminal to ask for confirmation" in asked.stderr) == (2, True)
     assert (quarantine / "new" / due).exists()
     assert turfctl(config, "expire", "--yes").stderr == "1 message removed\n"
     assert [path.name for path in (quarantine / "new").iterdir()] == [young]
@@ -80,7 +80,7 @@ def test_expire_waits_as_the_daemon_does_and_says_so_unless_dates_are_to_be_trus
     )
     assert len(list((quarantine / "new").iterdir())) == 2
     asked = turfctl(config, "expire", "--trust-dates")
-    assert (asked.returncode, "nobody is there to be asked" in asked.stderr) == (2, True)
+    assert (asked.returncode, "no terminal to ask for confirmation" in asked.stderr) == (2, True)
     assert turfctl(config, "expire", "--trust-dates", "--yes").stderr == "1 message removed\n"
     assert not (quarantine / "new" / due).exists()
 
@@ -142,7 +142,7 @@ def test_an_entry_comes_and_goes(config: Path, table: Path) -> None:
         (["add", "--yes", "--why", "a\nb", "@x.example"], 1, "a note is one line of text"),
         (["add", "--yes", "--for", "soon", "@x.example"], 2, '"soon" is no span'),
         (["add", "--yes", "--table", "other.table", "@x.example"], 2, "is no turf table of the configuration"),
-        (["remove", "--yes", "@x.example"], 1, '"@x.example" does not stand there'),
+        (["remove", "--yes", "@x.example"], 1, '"@x.example" is not in turf.table'),
         (["list", "nobody"], 1, "no such entry"),
     ],
 )

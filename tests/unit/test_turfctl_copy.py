@@ -71,7 +71,7 @@ def test_held_messages_are_reviewed_by_the_copy_with_a_warning(
     spoil(config)
     done = turfctl(config, "list", user=user)
     assert (done.returncode, id in done.stdout) == (0, True)
-    assert done.stderr.startswith("turfctl: warning: the files are broken; used is the copy of 20")
+    assert done.stderr.startswith("turfctl: warning: the files are broken; using the copy of 20")
 
 
 @every_fault

@@ -15,7 +15,7 @@ def confirmed(what: str, *, yes: bool) -> None:
     if yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise click.UsageError(f"{what}, and nobody is there to be asked; --yes does it")
+        raise click.UsageError(f"{what}, but there is no terminal to ask for confirmation; use --yes")
     click.confirm(f"{what}. Go on?", abort=True, err=True)
 
 

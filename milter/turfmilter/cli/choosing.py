@@ -77,7 +77,7 @@ def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | 
         return list(dict.fromkeys(quarantines.find_each(ids)))
     places = [held.place for held in quarantines.newest(selection)]
     if not places:
-        raise NotFound("no message is held like this")
+        raise NotFound("no message matches")
     return places
 
 

@@ -43,7 +43,7 @@ def list_held(
     with opened(started.configuration(), directory) as quarantines:
         rows, total = _groups(quarantines, selection, by, limit) if by else _messages(quarantines, selection, limit)
     if not total:
-        click.echo("turfctl: no message is held like this" if not as_json else "[]", err=not as_json)
+        click.echo("turfctl: no message matches" if not as_json else "[]", err=not as_json)
         raise click.exceptions.Exit(1)
     if as_json:
         table(rows, (), as_json=True)

@@ -53,7 +53,7 @@ class Started:
         except ConfigError as broken:
             config, since = last_good(self.path, broken)
             for sentence in (
-                f"the files are broken; used is the copy of {since}",
+                f"the files are broken; using the copy of {since}",
                 *broken.problems,
             ):
                 click.echo(f"turfctl: warning: {sentence}", err=True)

@@ -165,9 +165,9 @@ class _Found:
             )
         for service in [] if proxied else asked:
             yield (
-                f"{service}: mail that a content filter gives back there passes turfmilter a second time: it counts"
-                " twice, and its client is this host; add -o smtpd_milters= and"
-                " -o receive_override_options=no_milters"
+                f"{service}: mail that a content filter hands back there passes turfmilter a second time: it counts"
+                ' twice, and its client is this host; add "-o smtpd_milters=" there, followed by your other filters,'
+                " if any"
             )
 
     def _asked(self, service: Service) -> bool:

@@ -77,7 +77,7 @@ class TurfTable:
             _refuse(problems)
             gone[:] = twins(self.path.name, text, meant) if meant else []
             if not gone:
-                raise NotEdited(f'{self.path.name}: "{escape(entry)}" does not stand there')
+                raise NotEdited(f'"{escape(entry)}" is not in {self.path.name}')
             return edit.without_lines(text, {found.where.line for found in gone})
 
         with self._explained():
