@@ -9,22 +9,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
 
-from turfmilter.config.choices import LogFormat, LogTo
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
+from turfmilter.config.sections.choices import LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.entry import listed
-from turfmilter.core.generation import Generation
-from turfmilter.core.nat import NatAlarm
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Clock, Log, QuarantineError
 from turfmilter.core.session import Connection, Known
+from turfmilter.core.table.entry import listed
 from turfmilter.daemon import mtas
 from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.mta.nat import NatAlarm
 from turfmilter.mta.postconf import Postconf
-from turfmilter.mta.remarks import Remarks
-from turfmilter.mta.service import Service
-from turfmilter.mta.sessions import Sessions
+from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
@@ -34,7 +31,7 @@ from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
 from turfmilter.stores.ledger import Ledger, LedgerError
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
-from turfmilter.stores.openmaildir import NewerFormat, OpenMaildir, Unopenable
+from turfmilter.stores.opened import NewerFormat, OpenMaildir, Unopenable
 from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from turfmilter.config.choices import Answer, Default, NameCheck, OnError, Origin, ReplyAt
 from turfmilter.config.schema import Config
-from turfmilter.core.accounts import Accounts
-from turfmilter.core.domains import Domains
+from turfmilter.config.sections.choices import Answer, Default, NameCheck, OnError, Origin, ReplyAt
+from turfmilter.core.clients import Domains
 from turfmilter.core.finding import Action
-from turfmilter.core.limits import Cap, LimitTable
 from turfmilter.core.policy import Clause, Mode, Policy
 from turfmilter.core.ports import Quarantine
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.session import Accounts
 from turfmilter.rules.connect import ConnectAtOnce, ConnectAtRcpt
 from turfmilter.rules.limits import (
+    Cap,
+    LimitTable,
     MessageSize,
     MessagesPerSession,
     RecipientsPerBounce,

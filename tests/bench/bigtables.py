@@ -18,7 +18,7 @@ from bench.report import Figure, at_most
 from bench.settings import has_workers, settings
 from bench.turns import RUNS, in_turns, ratio, spread
 from turfmilter.config.loader import load as load_config
-from turfmilter.core.mailbox import Mailbox
+from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.session import Connection
 
 _MANY, _FEW = 1_000_000, 1_000

@@ -21,10 +21,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.senders import SenderTable
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.senders import SenderTable
 
 TODAY = date(2027, 1, 31)
 SMALL, BIG = 1_000, 1_000_000

@@ -12,7 +12,7 @@ from rig.postfix import Postfix
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 from turfmilter.config.loader import configure
-from turfmilter.core.entry import listed
+from turfmilter.core.table.entry import listed
 from turfmilter.mta.postconf import Postconf
 
 NAMES = [

@@ -18,8 +18,8 @@ from rig.rules import senders
 from rig.sendmail import Sendmail
 from rig.sink import Sink
 from rig.smtp import SmtpClient
-from turfmilter.core.entry import listed
-from turfmilter.core.readings import read_senders
+from turfmilter.core.address.readings import read_senders
+from turfmilter.core.table.entry import listed
 from turfmilter.core.wrapped import match_sender
 
 SCRIPT = Path(__file__).parents[1] / "rig" / "echofilter.py"

@@ -17,14 +17,13 @@ import pytest
 from rig.child import forked, status
 from rig.desk import Desk
 from rig.nexthop import ScriptedNextHop
-from turfmilter.config.quarantine import QuarantineConfig
+from turfmilter.config.sections.quarantine import QuarantineConfig
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.release import NotReleased
 from turfmilter.review.verify import verify
-from turfmilter.stores.heldfile import State
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import OpenMaildir, State
 from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.stores.selection import Selection
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.tracer import Fault, traced
-from turfmilter.core.addressed import Addressed
-from turfmilter.core.ports import QuarantineError, Slip
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.ports import QuarantineError
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import read_block
 from turfmilter.stores.maildir import Maildir
 

@@ -16,11 +16,10 @@ from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from turfmilter.compose import SystemClock
 from turfmilter.core.finding import Action, Finding
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Clause, Mode, Policy
-from turfmilter.core.ports import Clock, Draft, Quarantine, Slip
-from turfmilter.core.record import Record
+from turfmilter.core.policy import Clause, Generation, Mode, Policy
+from turfmilter.core.ports import Clock, Draft, Quarantine
 from turfmilter.core.reply import REPLIES
+from turfmilter.core.report import Record, Slip
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Recipient, Session
 from turfmilter.mta.service import Service

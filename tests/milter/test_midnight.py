@@ -15,7 +15,7 @@ from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from rig.transcript import Transcript
 from turfmilter.config.loader import configure
-from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Generation
 from turfmilter.mta.service import Service
 from turfmilter.policies import build_policy
 from turfmilter.stores.maildir import Maildir

@@ -9,8 +9,7 @@ import pytest
 from rig.filter import make_quarantine
 from rig.ownworker import OwnWorker, service
 from turfmilter.core.finding import Action, Finding
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Clause, Policy
+from turfmilter.core.policy import Clause, Generation, Policy
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient, Session

@@ -20,8 +20,7 @@ from rig.milterclient import MilterClient
 from rig.ownworker import service
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.notify import Notify

@@ -13,9 +13,9 @@ from rig.filter import make_quarantine, read_held
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from turfmilter.core.finding import Action, Finding
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Clause, Policy
-from turfmilter.core.ports import Draft, Quarantine, QuarantineError, Slip
+from turfmilter.core.policy import Clause, Generation, Policy
+from turfmilter.core.ports import Draft, Quarantine, QuarantineError
+from turfmilter.core.report import Slip
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Session
 from turfmilter.mta.service import Service

@@ -22,8 +22,7 @@ from rig.ownworker import service
 from rig.ports import free_port
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.generations import WorkerFailed
@@ -31,7 +30,7 @@ from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
-from turfmilter.mta.door import Door
+from turfmilter.mta.server import Door
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter

@@ -16,8 +16,7 @@ from rig.child import forked, status
 from rig.ownworker import service
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import supervisor
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.listener import Listener

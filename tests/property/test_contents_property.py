@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.quarantine import TIME
+from turfmilter.core.address.header import decode, decode_words
 from turfmilter.core.escape import escape
-from turfmilter.core.header import decode, decode_words
 from turfmilter.review.contents import read_contents
 from turfmilter.review.mbox import mbox
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.dnsserver import DnsServer
-from turfmilter.core.ports import ClientNames
+from turfmilter.core.session import ClientNames
 from turfmilter.stores.dns import DnsNames
 
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from turfmilter.core.addressed import addressed, parted
-from turfmilter.core.ports import Slip
+from turfmilter.core.address.addressed import addressed, parted
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import head, read_block, render
 
 # What addresses are made of, so that the odd ones among them come up often.

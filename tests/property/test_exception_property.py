@@ -7,11 +7,11 @@ from datetime import date
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from turfmilter.core import edit
-from turfmilter.core.entries import table_file
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.pattern import Address, PatternError, exactly
-from turfmilter.core.senders import SenderTable
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.pattern import Address, PatternError, exactly
+from turfmilter.core.table.senders import SenderTable
+from turfmilter.review.turftable import entry_line
 
 TODAY = date(2026, 11, 22)
 LOCAL = st.one_of(st.text(max_size=20), st.text('@ab.!#*="\\\\ \t=why', max_size=20)).map(str.lower)
@@ -23,7 +23,7 @@ DOMAIN = st.sampled_from(["", "evil.example", "[192.0.2.1]", "com"])
 @example("*", "evil.example")
 def test_the_line_for_an_address_holds_that_address_and_nothing_else(local: str, domain: str) -> None:
     try:
-        line = edit.line(f"!{exactly(Mailbox(local, domain))}", TODAY, why="released", by="ada")
+        line = entry_line(f"!{exactly(Mailbox(local, domain))}", TODAY, why="released", by="ada")
     except (PatternError, ValueError):
         return  # said, and nothing is written
     table = SenderTable([table_file("turf.table", line)])

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.hosts import HostTable
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.hosts import HostTable
 
 DAYS = [date(2027, 1, 1) + timedelta(days) for days in range(3)]
 NAMES = st.sampled_from(["example", "x.example", "a.x.example", "b.a.x.example", "ax.example", "a-b.x.example"])

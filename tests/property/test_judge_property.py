@@ -10,16 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.rules import StoppedClock, clients, domains, hosts, names, senders
-from turfmilter.core.accounts import Accounts
-from turfmilter.core.authors import read_authors
+from turfmilter.core.address.authors import read_authors
+from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import Action, Finding, Verdict
-from turfmilter.core.generation import Generation
 from turfmilter.core.judge import Judge
-from turfmilter.core.policy import Clause, Mode, Policy
-from turfmilter.core.readings import read_sender
+from turfmilter.core.policy import Clause, Generation, Mode, Policy
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Recipient, Session
+from turfmilter.core.session import Accounts, Connection, Recipient, Session
 from turfmilter.rules.relay import Relay
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
 

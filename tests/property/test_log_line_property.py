@@ -9,7 +9,7 @@ from typing import get_type_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.record import Record
+from turfmilter.core.report import Record
 from turfmilter.telemetry.line import json, text
 
 ITEM = r'(?:"(?:[^"\\]|\\.)*"|[^" ,]+)'

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from rig.postfixlist import PostfixList
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
-from turfmilter.core.entry import listed
-from turfmilter.core.pattern import parse_host, parse_sender
-from turfmilter.core.ports import ClientNames
-from turfmilter.core.session import Connection, Known
+from turfmilter.core.session import ClientNames, Connection, Known
+from turfmilter.core.table.entry import listed
+from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.words import Of

@@ -9,10 +9,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.pattern import Interval
+from turfmilter.core.address.mailbox import IPAddress
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.pattern import Interval
 
 FIRST_DAY = date(2027, 1, 1)
 DAYS = [FIRST_DAY + timedelta(days) for days in range(4)]

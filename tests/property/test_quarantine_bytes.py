@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.addressed import Addressed
+from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape, unescape
-from turfmilter.core.ports import Slip
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import head, read_block, render
 from turfmilter.stores.maildir import Maildir
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from turfmilter.core.authors import read_authors
-from turfmilter.core.mailbox import Mailbox, fold_domain
-from turfmilter.core.readings import read, read_sender, read_senders
-from turfmilter.core.spelling import Unreadable, spell
+from turfmilter.core.address.authors import read_authors
+from turfmilter.core.address.mailbox import Mailbox, fold_domain
+from turfmilter.core.address.readings import read, read_sender, read_senders
+from turfmilter.core.address.spelling import Unreadable, spell
 
 THERE, OURS = "there.example", "ours.example"
 

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.senders import SenderTable
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.senders import SenderTable
 
 DAYS = [date(2027, 1, 1) + timedelta(days) for days in range(3)]
 LOCALS = st.text("ab", min_size=1, max_size=3)

@@ -8,12 +8,11 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entries import SENDERS, Entries, Source, made_elsewhere, table_file
-from turfmilter.core.entry import Where
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.pattern import parse_sender
-from turfmilter.core.senders import SenderTable
-from turfmilter.core.tablefile import parse_entry
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.table.entries import SENDERS, Entries, Source, made_elsewhere, table_file
+from turfmilter.core.table.entry import Where, parse_entry
+from turfmilter.core.table.pattern import parse_sender
+from turfmilter.core.table.senders import SenderTable
 
 TODAY = date(2027, 1, 2)
 WORDS = ["a@x.test", "b@x.test", "a*@x.test", "=@x.test", "@x.test", "@y.x.test", "b@", "<>", '"a b"@x.test']

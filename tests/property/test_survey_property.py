@@ -5,12 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.entry import Where
-from turfmilter.core.pattern import parse_sender
-from turfmilter.core.senders import SenderTable
-from turfmilter.core.survey import survey, twins
-from turfmilter.core.tablefile import parse_line
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.entry import Where, parse_line
+from turfmilter.core.table.pattern import parse_sender
+from turfmilter.core.table.senders import SenderTable
+from turfmilter.core.table.survey import survey, twins
 
 DOMAINS = st.sampled_from(["a.test", "b.a.test", "c.b.a.test", "other.test", "A.Test.", "[192.0.2.1]"])
 LOCALS = st.sampled_from(["x", "x*", "*y", "x*y", "X", '"x"', '"a b"', ""])

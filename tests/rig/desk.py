@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.nexthop import ScriptedNextHop
-from turfmilter.core.addressed import Addressed
-from turfmilter.core.ports import Slip
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.report import Slip
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.recorder import Recorder
 from turfmilter.review.release import Released, Releaser
-from turfmilter.stores.heldfile import HeldFile
 from turfmilter.stores.ledger import Ledger, Line
 from turfmilter.stores.maildir import Maildir
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import HeldFile, OpenMaildir
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SLIP = Slip(

@@ -17,7 +17,7 @@ from rig import wait, wire
 from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Action, Protocol, Text
-from turfmilter.core.ports import Slip
+from turfmilter.core.report import Slip
 from turfmilter.daemon import mtas
 from turfmilter.stores.block import read_block
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig.filter import give
 from turfmilter.core.steadiness import Reading
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.retention import RetentionState, Sighting, read_clocks
 
 DAY = timedelta(days=1)

@@ -15,13 +15,11 @@ from rig.child import forked, status
 from rig.milterclient import MilterClient
 from turfmilter.compose import SystemClock
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
-from turfmilter.mta.remarks import Remarks
-from turfmilter.mta.service import Service
-from turfmilter.mta.sessions import Sessions
+from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter

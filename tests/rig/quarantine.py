@@ -15,8 +15,8 @@ from typing import Any
 from rig import wait
 from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
-from turfmilter.core.addressed import Addressed, parted
-from turfmilter.core.ports import Slip
+from turfmilter.core.address.addressed import Addressed, parted
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
-from turfmilter.core.clients import ClientTable
-from turfmilter.core.domains import Domains
-from turfmilter.core.entries import Source, table_file
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.mailbox import parse_address
-from turfmilter.core.ports import ClientNames
-from turfmilter.core.readings import read_sender
-from turfmilter.core.senders import SenderTable
-from turfmilter.core.session import Connection, Envelope, Known, Recipient, Sender, Session
+from turfmilter.core.address.mailbox import parse_address
+from turfmilter.core.address.readings import read_sender
+from turfmilter.core.clients import ClientTable, Domains
+from turfmilter.core.session import ClientNames, Connection, Envelope, Known, Recipient, Sender, Session
+from turfmilter.core.table.entries import Source, table_file
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.senders import SenderTable
 
 TODAY = date(2027, 1, 31)
 

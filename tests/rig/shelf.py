@@ -10,7 +10,7 @@ from typing import Any
 
 from rig.desk import SLIP, Desk
 from rig.hostclock import HostClock
-from turfmilter.config.quarantine import QuarantineConfig
+from turfmilter.config.sections.quarantine import QuarantineConfig
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation, Watch
 from turfmilter.stores.block import head, render

@@ -31,6 +31,16 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
 
+# Within a room: packages and modules from the lowest step up.  What no step names is above them all.
+STEPS = {
+    "core": [{"escape"}, {"address"}, {"table"}],
+    "config": [
+        {"descent", "expired", "given", "received", "setting", "socketspec", "textfile"},
+        {"kinds"},
+        {"sections"},
+    ],
+}
+
 PURE = {"core", "rules", "importers"}
 IMPURE = {"os", "io", "socket", "time", "threading", "logging", "pathlib", "subprocess", "asyncio", "random", "sys"}
 # Libraries, and the only places that may import them.
@@ -40,7 +50,7 @@ LIBRARIES = {
     "dns": "stores/dns.py",
     "cachetools": "stores/",
     "click": "cli/",
-    "idna": "core/mailbox.py",
+    "idna": "core/address/mailbox.py",
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 50
 
@@ -113,6 +123,18 @@ def test_a_module_stands_on_a_floor(module: Module) -> None:
 def test_a_module_imports_only_downwards(module: Module) -> None:
     floor = FLOOR.get(module.room, 0)
     assert [room for room in sorted(rooms_used(module)) if FLOOR[room] >= floor] == []
+
+
+def _step(room: str, part: str) -> int:
+    steps = STEPS[room]
+    return next((number for number, parts in enumerate(steps) if part in parts), len(steps))
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.room in STEPS], ids=lambda module: module.path)
+def test_within_a_room_a_package_imports_only_downwards(module: Module) -> None:
+    part = module.path.split("/")[1].removesuffix(".py")
+    used = {name.split(".")[2] for name in imports(module) if name.startswith(f"turfmilter.{module.room}.")} - {part}
+    assert [other for other in sorted(used) if _step(module.room, other) > _step(module.room, part)] == []
 
 
 @every_module

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from rig.steps import steps
-from turfmilter.core.authors import Authors, read_authors
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.sightings import sightings
+from turfmilter.core.address.authors import Authors, read_authors
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.sightings import sightings
 
 
 def found(*fields: str) -> list[str]:

@@ -14,19 +14,18 @@ from rig.rules import Unasked
 from turfmilter.compose import SystemClock, build_generation, build_quarantines, build_service
 from turfmilter.config.loader import configure
 from turfmilter.config.schema import Config
+from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import CONTINUE, Action
 from turfmilter.core.judge import Judge
-from turfmilter.core.limits import Limits
 from turfmilter.core.policy import Clause, Mode, Policy
 from turfmilter.core.ports import Level
-from turfmilter.core.readings import read_sender
-from turfmilter.core.record import Record
 from turfmilter.core.reply import REPLIES, Reply
+from turfmilter.core.report import Record
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 from turfmilter.daemon.reload import Loaded
 from turfmilter.mta.callbacks import Service
-from turfmilter.rules.limits import RecipientsPerMessage
+from turfmilter.rules.limits import Limits, RecipientsPerMessage
 
 EVERYTHING = """
 [connect]

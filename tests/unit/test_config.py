@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.config.choices import (
+from turfmilter.config.given import Notes, written
+from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.schema import Config
+from turfmilter.config.sections.choices import (
     Answer,
     Default,
     LogFormat,
@@ -25,23 +28,18 @@ from turfmilter.config.choices import (
     Origin,
     ReplyAt,
 )
-from turfmilter.config.given import Notes
-from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.relay import RelayConfig
-from turfmilter.config.schema import Config
+from turfmilter.config.sections.relay import RelayConfig
 from turfmilter.config.setting import header, keys, sections
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.walker import Walker
-from turfmilter.config.written import written
+from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.limits import Limits
-from turfmilter.core.mailbox import Mailbox
 from turfmilter.core.policy import Mode
-from turfmilter.core.ports import ClientNames
 from turfmilter.core.reply import REPLIES, Reply
-from turfmilter.core.senders import SenderTable
-from turfmilter.core.session import Connection, Known
+from turfmilter.core.session import ClientNames, Connection, Known
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.senders import SenderTable
+from turfmilter.rules.limits import Limits
 
 DAY = date(2027, 1, 31)
 USER = next(user.pw_name for user in pwd.getpwall() if user.pw_uid)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from turfmilter.config.listener import ListenerConfig
+from turfmilter.config.given import written
 from turfmilter.config.loader import ConfigError, configure, load
 from turfmilter.config.schema import Config
+from turfmilter.config.sections.listener import ListenerConfig
 from turfmilter.config.setting import keys, sections
-from turfmilter.config.written import written
 
 NAMES = sorted({path.rpartition(".")[2] for path, _ in keys(Config)} | sections(Config).keys())
 OVERRIDING = sorted(sections(ListenerConfig))

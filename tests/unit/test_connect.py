@@ -8,8 +8,8 @@ import pytest
 
 from rig.rules import Unasked, domains, names, session
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.entries import table_file
 from turfmilter.core.session import Connection, Known, Recipient, Session
+from turfmilter.core.table.entries import table_file
 from turfmilter.rules.connect import ConnectAtOnce, ConnectAtRcpt
 
 ANYBODY = Recipient("<anybody@ours.example>")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rig.dnsserver import Conduct, DnsServer
-from turfmilter.core.ports import ClientNames, Lookup
+from turfmilter.core.session import ClientNames, Lookup
 from turfmilter.stores.dns import DnsNames, system_nameservers
 
 AMPLE = 30.0  # seconds that no look-up here needs

@@ -24,22 +24,21 @@ from turfmilter.cli.turfmilter import main
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys
+from turfmilter.core.address.mailbox import fold_domain, parse_address
+from turfmilter.core.address.readings import read, read_sender
 from turfmilter.core.escape import unescape
-from turfmilter.core.limits import Limits
-from turfmilter.core.mailbox import fold_domain, parse_address
-from turfmilter.core.nat import NatAlarm
-from turfmilter.core.pattern import parse_host, parse_sender
-from turfmilter.core.ports import ClientNames
-from turfmilter.core.readings import read, read_sender
-from turfmilter.core.record import Record
 from turfmilter.core.reply import REPLIES
+from turfmilter.core.report import Record
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Known
+from turfmilter.core.session import ClientNames, Connection, Known
+from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.words import Of
-from turfmilter.mta.recipients import deletable
+from turfmilter.mta.answers import deletable
+from turfmilter.mta.nat import NatAlarm
 from turfmilter.policies import build_policy
+from turfmilter.rules.limits import Limits
 from turfmilter.telemetry.line import text
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from turfmilter.config.expired import expired
-from turfmilter.core.entries import Source, table_file
-from turfmilter.core.pattern import parse_host, parse_sender
+from turfmilter.core.table.entries import Source, table_file
+from turfmilter.core.table.pattern import parse_host, parse_sender
 
 TODAY = date(2026, 6, 15)
 

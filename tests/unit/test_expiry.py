@@ -24,7 +24,7 @@ from turfmilter.core.ports import QuarantineError
 from turfmilter.core.steadiness import Reading
 from turfmilter.review.observation import Dates, Observation
 from turfmilter.stores.maildir import Maildir
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.retention import RetentionState, StateError, read_clocks
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from turfmilter.review.fate import Fate, fates, state
-from turfmilter.stores.heldfile import HeldFile
 from turfmilter.stores.ledger import Line
+from turfmilter.stores.opened import HeldFile
 
 
 def line(stage: str, attempt: str, *replies: str, to: str = "bob", act: str = "release") -> Line:

@@ -13,11 +13,9 @@ from itertools import count
 import pytest
 
 from turfmilter.config.schema import Config
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Policy
+from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Level
-from turfmilter.daemon.fleet import Fleet
-from turfmilter.daemon.process import Process
+from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 
 MIB = 1 << 20

@@ -7,14 +7,13 @@ from ipaddress import ip_address
 import pytest
 
 from rig.rules import session
+from turfmilter.core.address.mailbox import parse_address
 from turfmilter.core.finding import Action
-from turfmilter.core.generation import Generation, Listener
-from turfmilter.core.mailbox import parse_address
-from turfmilter.core.nat import NatAlarm, key
-from turfmilter.core.policy import Clause, Policy
+from turfmilter.core.policy import Clause, Generation, Listener, Policy
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Recipient
+from turfmilter.mta.nat import NatAlarm, key
 from turfmilter.rules.listener import RequireAuth, RequireTls
 
 LOCAL, OTHER = parse_address("192.0.2.1"), parse_address("192.0.2.2")

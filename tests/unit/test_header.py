@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from turfmilter.core.header import decode, decode_words, read_header
+from turfmilter.core.address.header import decode, decode_words, read_header
 
 
 @pytest.mark.parametrize(

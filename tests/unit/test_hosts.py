@@ -8,8 +8,8 @@ from itertools import combinations
 
 import pytest
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.hosts import HostTable
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.hosts import HostTable
 
 TODAY = date(2027, 1, 31)
 

@@ -15,12 +15,11 @@ import pytest
 from rig.child import forked, in_child, status
 from rig.filter import make_quarantine
 from rig.quarantine import TIME, hold, slip
-from turfmilter.core.pattern import parse_host, parse_sender
+from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.stores import follower
-from turfmilter.stores.heldfile import HeldFile, State
 from turfmilter.stores.index import Index
 from turfmilter.stores.maildir import Maildir
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import HeldFile, OpenMaildir, State
 from turfmilter.stores.selection import Selection
 from turfmilter.stores.summary import BY_HAND
 

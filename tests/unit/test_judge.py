@@ -9,11 +9,10 @@ from datetime import date
 import pytest
 
 from rig.rules import StoppedClock, senders
+from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
-from turfmilter.core.generation import Generation, Listener
 from turfmilter.core.judge import Judge
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.policy import Clause, Generation, Listener, Mode, Policy
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Connection, Recipient, Session

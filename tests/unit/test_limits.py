@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.rules import StoppedClock, hosts, senders, session
-from turfmilter.core.accounts import Accounts
 from turfmilter.core.finding import Action
-from turfmilter.core.generation import Generation
 from turfmilter.core.judge import Judge
-from turfmilter.core.limits import Cap, Limits, LimitTable
-from turfmilter.core.policy import Clause, Policy
+from turfmilter.core.policy import Clause, Generation, Policy
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Connection, Recipient
+from turfmilter.core.session import Accounts, Connection, Recipient
 from turfmilter.rules.limits import (
+    Cap,
+    Limits,
+    LimitTable,
     MessageSize,
     MessagesPerSession,
     RecipientsPerBounce,

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from turfmilter.core.record import Record
+from turfmilter.core.report import Record
 from turfmilter.telemetry.line import json, json_notice, text, text_notice
 
 FULL = Record(

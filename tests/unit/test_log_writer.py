@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.core.record import Record
+from turfmilter.core.report import Record
 from turfmilter.telemetry.line import JSON
 from turfmilter.telemetry.sink import GivingUp, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter

@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from turfmilter.core.mailbox import Mailbox, fold_domain, literal_address, parse_address
-from turfmilter.core.spelling import mailbox_of
+from turfmilter.core.address.mailbox import Mailbox, fold_domain, literal_address, parse_address
+from turfmilter.core.address.spelling import mailbox_of
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 import turfmilter
-from turfmilter.core.addressed import Addressed
-from turfmilter.core.ports import QuarantineError, Slip
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.ports import QuarantineError
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import read_block
 from turfmilter.stores.maildir import Maildir
 
@@ -362,7 +363,7 @@ KILLED = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from turfmilter.core.addressed import Addressed
+from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.ports import Slip
 from turfmilter.stores.maildir import Maildir
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from turfmilter.core.addressed import Addressed, parted
-from turfmilter.core.ports import Slip
+from turfmilter.core.address.addressed import Addressed, parted
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import head, read_block, render
 from turfmilter.stores.name import new_id
 

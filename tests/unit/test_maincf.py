@@ -7,10 +7,10 @@ from datetime import date
 
 import pytest
 
-from turfmilter.core.entries import made_elsewhere
-from turfmilter.core.entry import listed
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.mailbox import parse_address
+from turfmilter.core.address.mailbox import parse_address
+from turfmilter.core.table.entries import made_elsewhere
+from turfmilter.core.table.entry import listed
+from turfmilter.core.table.hosts import HostTable
 from turfmilter.importers.maincf import PARENT_STYLE, Received, read_received, words
 from turfmilter.importers.mastercf import read_services
 

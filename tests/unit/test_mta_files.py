@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.pattern import parse_host, parse_sender
+from turfmilter.core.table.entry import Entry, Problem
+from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.words import Of

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.ports import ClientNames
+from turfmilter.core.address.mailbox import IPAddress
+from turfmilter.core.session import ClientNames
 from turfmilter.stores.names import Gathered, SharedNames
 
 CLIENT = ip_address("192.0.2.7")

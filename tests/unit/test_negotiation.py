@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turfmilter.core.finding import Action
-from turfmilter.core.generation import Generation, Listener
-from turfmilter.core.policy import Clause, Mode, Policy
+from turfmilter.core.policy import Clause, Generation, Listener, Mode, Policy
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.mta.macros import WANTED
 from turfmilter.mta.negotiation import Terms, lacking, negotiate

@@ -14,8 +14,7 @@ import pytest
 from rig.child import in_child
 from rig.filter import make_quarantine
 from rig.quarantine import MESSAGE, hold
-from turfmilter.stores.heldfile import HeldFile, State
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir, Place, Unopenable
+from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir, Place, State, Unopenable
 
 
 @pytest.fixture

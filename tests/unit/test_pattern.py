@@ -6,8 +6,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from turfmilter.core.name import enclosing
-from turfmilter.core.pattern import (
+from turfmilter.core.address.hostname import enclosing
+from turfmilter.core.table.pattern import (
     Address,
     Domain,
     Glob,

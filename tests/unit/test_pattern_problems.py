@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from turfmilter.core.entry import Problem, Where
-from turfmilter.core.pattern import PatternError, doubt, parse_host, parse_sender
-from turfmilter.core.tablefile import Parse
+from turfmilter.core.table.entry import Parse, Problem, Where
+from turfmilter.core.table.pattern import PatternError, doubt, parse_host, parse_sender
 
 HOSTS = {
     "192.168.1.17/24": "host bits are set in the network; probably meant 192.168.1.0/24 or 192.168.1.17",

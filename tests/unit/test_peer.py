@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rig.rules import Unasked
-from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.ports import ClientNames, Names, UnderWay
-from turfmilter.core.session import Connection, Known
+from turfmilter.core.address.mailbox import IPAddress
+from turfmilter.core.ports import Names
+from turfmilter.core.session import ClientNames, Connection, Known, UnderWay
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.peer import connection
 

@@ -17,7 +17,7 @@ from turfmilter.config.loader import load
 from turfmilter.stores.format import FORMAT
 from turfmilter.stores.ledger import Ledger, LedgerError, Line
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import OpenMaildir
 
 NEWER = f"a newer version of turfmilter wrote it: it is in format 9, this version knows formats up to {FORMAT}"
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from rig.rules import clients, domains, hosts
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import read, read_sender
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.readings import read, read_sender
 from turfmilter.core.session import Connection, Recipient, Session
 from turfmilter.rules.relay import Relay
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from turfmilter.core.session import Recipient
-from turfmilter.mta.recipients import deletable, mailbox, removable
+from turfmilter.mta.answers import deletable, mailbox, removable
 
 
 @pytest.mark.parametrize(

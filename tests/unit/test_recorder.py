@@ -13,7 +13,7 @@ from rig.desk import Desk
 from turfmilter.review.look import mark_reviewed
 from turfmilter.review.verify import verify
 from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.opened import Place
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from rig.rules import TODAY, Unasked, clients, domains, hosts, names
-from turfmilter.core.accounts import Accounts
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.finding import Finding
-from turfmilter.core.session import Connection, Known, Recipient, Session
+from turfmilter.core.session import Accounts, Connection, Known, Recipient, Session
 from turfmilter.rules.relay import Relay
 
 

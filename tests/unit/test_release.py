@@ -11,9 +11,9 @@ import pytest
 
 from rig.desk import MESSAGE, SLIP, Desk
 from rig.nexthop import CLOSE, ScriptedNextHop
-from turfmilter.core.addressed import Addressed, addressed
+from turfmilter.core.address.addressed import Addressed, addressed
 from turfmilter.review.release import NotReleased, Uncertain
-from turfmilter.stores.heldfile import HeldFile
+from turfmilter.stores.opened import HeldFile
 
 
 @pytest.fixture

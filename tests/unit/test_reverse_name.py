@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rig.rules import Unasked, clients, names, session
-from turfmilter.core.mailbox import parse_address
-from turfmilter.core.results import bears, iprev_field
+from turfmilter.core.address.mailbox import parse_address
 from turfmilter.core.session import Connection, Known, Session
-from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName, TooManyResults
+from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName, TooManyResults, bears, iprev_field
 
 NOBODY = clients(exception_refuses=True)
 MATCH, FORGED, NONE, TEMP = names("mail.out.example"), names(claimed=["x.example"]), names(), names(failed=True)

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import pytest
 
-from turfmilter.core.entries import table_file
-from turfmilter.core.mailbox import Mailbox, fold_domain
-from turfmilter.core.senders import SenderTable
+from turfmilter.core.address.mailbox import Mailbox, fold_domain
+from turfmilter.core.table.entries import table_file
+from turfmilter.core.table.senders import SenderTable
 
 TODAY = date(2027, 1, 31)
 

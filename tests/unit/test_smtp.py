@@ -11,7 +11,7 @@ from rig import wait
 from rig.certificate import make_certificate
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.sink import Sink
-from turfmilter.core.addressed import Addressed, addressed, parted
+from turfmilter.core.address.addressed import Addressed, addressed, parted
 from turfmilter.mta.parameters import needs
 from turfmilter.mta.smtp import NextHop, NotSent, Sent, Unknown, send
 

@@ -6,10 +6,9 @@ from datetime import date
 
 import pytest
 
-from turfmilter.core.entries import HOSTS, SENDERS, Entries, Language, table_file
-from turfmilter.core.entry import Entry, Problem, Where
-from turfmilter.core.pattern import Address, Domain, Interval, parse_host
-from turfmilter.core.tablefile import parse_entry
+from turfmilter.core.table.entries import HOSTS, SENDERS, Entries, Language, table_file
+from turfmilter.core.table.entry import Entry, Problem, Where, parse_entry
+from turfmilter.core.table.pattern import Address, Domain, Interval, parse_host
 
 
 def read_entries(lines: list[str], source: str, language: Language = SENDERS) -> tuple[list[Entry], list[Problem]]:

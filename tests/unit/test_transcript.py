@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turfmilter.mta.transcript import transcript
+from turfmilter.mta.hold import transcript
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from rig.rules import TODAY, senders
-from turfmilter.core.authors import read_authors
+from turfmilter.core.address.authors import read_authors
+from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import Finding
-from turfmilter.core.readings import read_sender
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor

@@ -15,15 +15,14 @@ from types import FrameType
 import pytest
 
 from rig.desk import SLIP, Desk
-from turfmilter.core.addressed import Addressed
-from turfmilter.core.authors import read_authors
-from turfmilter.core.entries import Entries, table_file
-from turfmilter.core.entry import listed
-from turfmilter.core.pattern import Address, Domain
-from turfmilter.core.senders import SenderTable
-from turfmilter.core.tablefile import parse_line
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.address.authors import read_authors
+from turfmilter.core.table.entries import Entries, table_file
+from turfmilter.core.table.entry import listed, parse_line
+from turfmilter.core.table.pattern import Address, Domain
+from turfmilter.core.table.senders import SenderTable
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, exceptions_for, meaning
-from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.opened import Place
 
 TODAY = date(2026, 11, 22)
 TABLE = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.daemon.watch import Watch, state
+from turfmilter.daemon.reload import Watch, state
 
 LATER = 1e12  # whatever was read had been left alone for long
 

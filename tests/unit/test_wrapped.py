@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 
 from rig.rules import senders, session
-from turfmilter.core.limits import Cap, Limits
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import read_sender
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.readings import read_sender
 from turfmilter.core.wrapped import layers, match_sender, pattern_of, untagged
+from turfmilter.rules.limits import Cap, Limits
 from turfmilter.rules.turf import TurfSender
 
 TODAY = date(2027, 1, 31)

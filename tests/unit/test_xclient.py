@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.nexthop import CLOSE, ScriptedNextHop
-from turfmilter.core.addressed import Addressed
+from turfmilter.core.address.addressed import Addressed
 from turfmilter.mta.smtp import NextHop, Sent, send
 from turfmilter.mta.xclient import OriginalClient
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
@@ -22,8 +22,28 @@ from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.openmaildir import OpenMaildir, Place, Unopenable
+from turfmilter.stores.opened import OpenMaildir, Place, Unopenable
 from turfmilter.telemetry.sink import GivingUp, Syslog
+
+EX_CONFIG = 78
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/turfmilter/turfmilter.toml"),
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+def leave(program: str, problems: object, code: int) -> NoReturn:
+    """Say each of the problems on a line of its own, and end the program with `code`."""
+    for line in str(problems).splitlines():
+        click.echo(f"{program}: {line}", err=True)
+    sys.exit(code)
+
 
 _FEW = 500  # so many take no time that anybody would notice
 

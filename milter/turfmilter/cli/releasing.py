@@ -8,8 +8,8 @@ from datetime import date
 import click
 
 from turfmilter.cli.allowing import Allowing
-from turfmilter.cli.choosing import Choice, agreed, choosing, chosen
 from turfmilter.cli.opened import Recorders, Started, opened, watched
+from turfmilter.cli.options import Choice, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, today, until
 from turfmilter.config.schema import Config
@@ -19,8 +19,7 @@ from turfmilter.review.administrator import Administrator
 from turfmilter.review.look import listener_of, message
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
-from turfmilter.stores.heldfile import State
-from turfmilter.stores.openmaildir import NotAFile, Place
+from turfmilter.stores.opened import NotAFile, Place, State
 
 _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 

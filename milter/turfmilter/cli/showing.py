@@ -1,11 +1,13 @@
-"""turfctl quarantine show: one held message."""
+"""turfctl quarantine show and export."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,20 @@ import click
 
 from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Recorders, Started, directory_option, opened
+from turfmilter.cli.options import chosen, each, ids_argument, selecting
 from turfmilter.cli.output import document, json_option, moment, table
-from turfmilter.core.addressed import Addressed
+from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
-from turfmilter.core.ports import Slip
+from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
 from turfmilter.review.look import Look, header, look, mark_reviewed, message
+from turfmilter.review.mbox import mbox
 from turfmilter.review.recorder import said
 from turfmilter.stores.ledger import Line
-from turfmilter.stores.openmaildir import NewerFormat, Place
+from turfmilter.stores.opened import NewerFormat, Place
 from turfmilter.stores.rows import Held
+from turfmilter.stores.selection import Selection
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
 _LINE_MOST = 65_536  # bytes escaped at once
@@ -166,3 +171,27 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
         "part_count": contents.count,
         "parts_understood": contents.understood,
     }
+
+
+@click.command("export")
+@ids_argument
+@selecting(optional=True)
+@directory_option
+@click.pass_obj
+def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
+    """Write held messages to standard output as an mbox, without turfmilter's own lines.
+
+    A line that begins with From gets a ">" in front, as mboxrd has it.  Nothing is marked reviewed.
+    """
+    if sys.stdout.isatty():
+        raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl quarantine export … > FILE")
+    with opened(started.configuration(), directory) as quarantines:
+        each(chosen(quarantines, ids, selection), "exported", _write)
+
+
+def _write(place: Place) -> None:
+    with message(place) as (file, slip):
+        sender = slip.sender.address if slip else ""
+        time = slip.time if slip else datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+        for piece in mbox(file, sender, time):
+            sys.stdout.buffer.write(piece)

@@ -12,9 +12,8 @@ from typing import Any
 
 import click
 
-from turfmilter.cli.configuration import leave
 from turfmilter.cli.health import Files, Finding, Level, broken, findings, line, look_at_files, worst
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, leave
 from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.config.textfile import TextFileError, read_text
 

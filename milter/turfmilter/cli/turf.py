@@ -10,16 +10,15 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.allowing import Add
-from turfmilter.cli.asking import confirmed, dry_run_option, yes_option
-from turfmilter.cli.configuration import leave
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, leave
+from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
+from turfmilter.config.loader import every_turf_file, turf_files
 from turfmilter.config.schema import Config
-from turfmilter.config.turffiles import every_turf_file, turf_files
-from turfmilter.core.addressed import bare
-from turfmilter.core.entry import Entry, listed
+from turfmilter.core.address.addressed import bare
+from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
-from turfmilter.core.readings import read_senders
+from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.wrapped import match_sender
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, meaning
 

@@ -10,19 +10,13 @@ from typing import cast
 import click
 
 from turfmilter import __version__
-from turfmilter.cli.configuration import EX_CONFIG, config_option, leave
-from turfmilter.cli.deleting import delete, undelete
-from turfmilter.cli.digesting import digest_held
-from turfmilter.cli.expiring import expire
-from turfmilter.cli.exporting import export
-from turfmilter.cli.listing import list_held
-from turfmilter.cli.opened import Started
+from turfmilter.cli.changing import delete, expire, undelete, verify_held
+from turfmilter.cli.listing import digest_held, list_held, stats
+from turfmilter.cli.opened import EX_CONFIG, Started, config_option, leave
 from turfmilter.cli.releasing import release
-from turfmilter.cli.showing import show
-from turfmilter.cli.statistics import stats
+from turfmilter.cli.showing import export, show
 from turfmilter.cli.status import status
 from turfmilter.cli.turf import turf
-from turfmilter.cli.verifying import verify_held
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
 from turfmilter.daemon.background import occupy_standard_descriptors
@@ -31,7 +25,7 @@ from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.openmaildir import NewerFormat, NotAFile, Unopenable
+from turfmilter.stores.opened import NewerFormat, NotAFile, Unopenable
 
 _EX_NOT_DONE = 1
 

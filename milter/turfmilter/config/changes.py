@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from turfmilter.config.connect import ConnectConfig
 from turfmilter.config.schema import Config
+from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.setting import Times, sections, settings
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.senders import SenderTable
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.senders import SenderTable
 
 _LISTS = ("allow", "deny")
 _FEW = 20  # entries: of fewer, most may well go at once

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from turfmilter.core.entries import Source
-from turfmilter.core.entry import Entry, Problem, Where
-from turfmilter.core.tablefile import Parse, parse_entry, parse_line
+from turfmilter.core.table.entries import Source
+from turfmilter.core.table.entry import Entry, Parse, Problem, Where, parse_entry, parse_line
 
 _EXPIRES = re.compile(r"(?<!\S)expires=\"?(\d{4}-\d\d-\d\d)")
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from turfmilter.config.received import Postfix
 from turfmilter.config.textfile import Texts
-from turfmilter.config.written import described, quoted
-from turfmilter.core.entry import Problem
 from turfmilter.core.escape import escape, shortened
+from turfmilter.core.table.entry import Problem
 
-_LONGEST = 1000  # characters of one sentence
+_LONGEST_SENTENCE = 1000  # characters of one sentence
 
 
 class Wrong(Exception):
@@ -91,7 +90,7 @@ class Given:
 
 def in_short(said: object) -> str:
     """What is said, on one line and short: keys, paths and entries may hold anything and be of any length."""
-    return escape(shortened(str(said), _LONGEST))
+    return escape(shortened(str(said), _LONGEST_SENTENCE))
 
 
 def probably(word: str, known: Iterable[str]) -> str:
@@ -109,3 +108,42 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def fold(word: str) -> str:
     """`word` as our keys are spelled."""
     return word.casefold().replace("-", "_")
+
+
+_LONGEST_VALUE = 80
+
+
+def written(value: object) -> str:
+    """`value` (text, a number, a date, a boolean or a list of them) in TOML, on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + "".join(map(_escaped, value)) + '"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    return str(value)
+
+
+def described(value: object) -> str:
+    """`value` in a sentence: short whatever it is."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "a section"
+    # Beyond 64 bits it is no TOML number, and Python refuses to print very long ones.
+    return "a huge number" if isinstance(value, int) and value.bit_length() > 64 else written(value)
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes for a sentence, cut when it is long."""
+    return f'"{text}"' if len(text) <= _LONGEST_VALUE else f'"{text[:_LONGEST_VALUE]}..."'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from turfmilter.config.checks import CAP_CHECKS, CHECKS, LISTENER_CHECKS
-from turfmilter.config.consistency import NO_LISTENER, TIE
+from turfmilter.config.checks import CAP_CHECKS, CHECKS, LISTENER_CHECKS, NO_LISTENER, TIE
+from turfmilter.config.given import written
 from turfmilter.config.loader import ConfigError, configure
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import Setting, Times, header, keys, sections, settings
-from turfmilter.config.written import written
 from turfmilter.core.reply import REPLIES
 
 _SAMPLE_HEAD = """\

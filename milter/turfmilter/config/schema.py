@@ -9,23 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from turfmilter.config.choices import LogFormat, LogTo
-from turfmilter.config.connect import ConnectConfig
-from turfmilter.config.endpoints import NameServers
-from turfmilter.config.kinds import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
-from turfmilter.config.limits import CapConfig, LimitsConfig
-from turfmilter.config.listener import ListenerConfig
-from turfmilter.config.quantities import Count, Processes, Seconds, Size
-from turfmilter.config.quarantine import QuarantineConfig
-from turfmilter.config.relay import RelayConfig
-from turfmilter.config.release import ReleaseConfig
-from turfmilter.config.reverse_name import ReverseNameConfig
+from turfmilter.config.kinds.addresses import NameServers
+from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
+from turfmilter.config.kinds.tables import Hosts
+from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
+from turfmilter.config.sections.choices import LogFormat, LogTo
+from turfmilter.config.sections.connect import ConnectConfig
+from turfmilter.config.sections.limits import CapConfig, LimitsConfig
+from turfmilter.config.sections.listener import ListenerConfig
+from turfmilter.config.sections.quarantine import QuarantineConfig, ReleaseConfig
+from turfmilter.config.sections.relay import RelayConfig
+from turfmilter.config.sections.reverse_name import ReverseNameConfig
+from turfmilter.config.sections.turf import TurfConfig
 from turfmilter.config.setting import named, repeated, section, sections, setting
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.config.tables import Hosts
-from turfmilter.config.turf import TurfConfig
-from turfmilter.core.hosts import HostTable
 from turfmilter.core.policy import Mode
+from turfmilter.core.table.hosts import HostTable
 
 _TRY_MATCH_SENDER = """\
 [reverse_name]

@@ -7,9 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from turfmilter.config.given import Given, Notes, Wrong, fold, nearest
+from turfmilter.config.given import Given, Notes, Wrong, described, fold, nearest, quoted
 from turfmilter.config.setting import Section, Times, header, keys, sections, settings
-from turfmilter.config.written import described, quoted
 
 T = TypeVar("T")
 Places = dict[str, list[str]]

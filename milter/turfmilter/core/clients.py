@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from turfmilter.core.entries import Source
-from turfmilter.core.entry import Entry, Problem
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.pattern import Name
+from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.session import Connection
+from turfmilter.core.table.entries import Source
+from turfmilter.core.table.entry import Entry, Problem, listed
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.pattern import Name
 
 
 class Match(NamedTuple):
@@ -102,3 +104,16 @@ class ClientTable:
 
 def _agree(one: Entry | None, other: Entry | None) -> bool:
     return one == other or (one is not None and other is not None and one.exception is other.exception)
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """Domains, and the addresses whose literals count as one."""
+
+    table: HostTable
+
+    def hold(self, mailbox: Mailbox, today: date) -> bool:
+        """True when the domain of `mailbox` is listed; an address literal is when its address is."""
+        literal = mailbox.literal
+        entry = self.table.match_address(literal, today) if literal else self.table.match_name(mailbox.domain, today)
+        return listed(entry)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from turfmilter.core.entry import Entry
 from turfmilter.core.reply import Reply
 from turfmilter.core.session import Recipient
+from turfmilter.core.table.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)

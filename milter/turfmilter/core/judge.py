@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turfmilter.core.addressed import bare
-from turfmilter.core.authors import read_authors
+from turfmilter.core.address.addressed import bare
+from turfmilter.core.address.authors import read_authors
+from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
-from turfmilter.core.generation import Generation
-from turfmilter.core.policy import Clause, Mode
+from turfmilter.core.policy import Clause, Generation, Mode
 from turfmilter.core.ports import Clock
-from turfmilter.core.readings import read_sender
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-from turfmilter.core.addressed import Addressed
-from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.record import Record
+from turfmilter.core.address.mailbox import IPAddress
+from turfmilter.core.report import Record, Slip
+from turfmilter.core.session import UnderWay
 
 
 class Clock(Protocol):
@@ -19,33 +18,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The time that a held message bears."""
-
-
-class ClientNames(NamedTuple):
-    """What DNS says of one address, all names folded.
-
-    `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records lead back to the address.
-    `failed` says that DNS did not tell all: any of the claimed names may be confirmed later, and where none is
-    claimed there may be some.
-    """
-
-    confirmed: tuple[str, ...] = ()
-    claimed: tuple[str, ...] = ()
-    failed: bool = False
-
-
-class UnderWay(Protocol):
-    """A look-up under way for one connection."""
-
-    def result(self) -> ClientNames:
-        """The names; waits for them until the connection's deadline, then gives what is known with `failed`."""
-
-
-class Lookup(UnderWay, Protocol):
-    """A look-up that begins when it is asked to, and with `result` at the latest."""
-
-    def begin(self) -> None:
-        """Start it, unless that was done before; returns at once."""
 
 
 class Names(Protocol):
@@ -66,23 +38,6 @@ class Log(Protocol):
 
     def say(self, level: Level, text: str) -> None:
         """Queue a sentence of the program's own; never blocks and never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """What stands in the block of our own headers above a held message."""
-
-    sender: Addressed
-    recipients: tuple[Addressed, ...]
-    client: str
-    name: str
-    helo: str
-    account: str
-    listener: str
-    queue_id: str
-    time: datetime
-    rule: str
-    entry: str
 
 
 class QuarantineError(Exception):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from turfmilter.core.addressed import Addressed, addressed, bare
+from turfmilter.core.address.addressed import Addressed, addressed, bare
 from turfmilter.core.finding import Action, Verdict
-from turfmilter.core.ports import Slip
-from turfmilter.core.record import Record
 from turfmilter.core.session import Connection, Recipient, Session
 
 
@@ -74,3 +73,44 @@ def _client(connection: Connection) -> str:
 
 def _entry(verdict: Verdict) -> str:
     return str(verdict.finding.matched or "") if verdict.finding else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What stands in the block of our own headers above a held message."""
+
+    sender: Addressed
+    recipients: tuple[Addressed, ...]
+    client: str
+    name: str
+    helo: str
+    account: str
+    listener: str
+    queue_id: str
+    time: datetime
+    rule: str
+    entry: str
+
+
+class Record(NamedTuple):
+    """One message or one refusal.  Absent values are "", (), 0 for counts and None for size, and left out."""
+
+    queue_id: str = ""
+    client: str = ""
+    name: str = ""
+    helo: str = ""
+    account: str = ""
+    listener: str = ""
+    sender: str | None = None
+    nrcpt: int = 0
+    rcpt: tuple[str, ...] = ()
+    size: int | None = None
+    verdict: str = ""
+    rule: str = ""
+    entry: str = ""
+    saw: str = ""
+    trial: tuple[str, ...] = ()
+    id: str = ""
+    reply: str = ""
+    gen: int = 0
+    ms: int = 0

@@ -6,13 +6,58 @@ Named tuples and not dataclasses: several of them are made for every message, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from turfmilter.core.authors import Authors
-from turfmilter.core.mailbox import IPAddress, Mailbox, unmapped
-from turfmilter.core.ports import ClientNames, Lookup
+from turfmilter.core.address.authors import Authors
+from turfmilter.core.address.mailbox import IPAddress, Mailbox, unmapped
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Accounts that a rule is about; with `names` None every account.
+
+    A name without "@" matches the user part, because Postfix says alice@realm where Sendmail says alice.
+    Names are in lower case, which is all that is folded (RFC 8265 §3.3): straße is not strasse.
+    """
+
+    names: frozenset[str] | None = None
+
+    def __contains__(self, account: object) -> bool:
+        """True for an authenticated `account` that is meant; "" is nobody."""
+        if not isinstance(account, str) or not account or self.names is None:
+            return bool(account)
+        account = account.lower()
+        return account in self.names or account.partition("@")[0] in self.names
+
+
+class ClientNames(NamedTuple):
+    """What DNS says of one address, all names folded.
+
+    `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records lead back to the address.
+    `failed` says that DNS did not tell all: any of the claimed names may be confirmed later, and where none is
+    claimed there may be some.
+    """
+
+    confirmed: tuple[str, ...] = ()
+    claimed: tuple[str, ...] = ()
+    failed: bool = False
+
+
+class UnderWay(Protocol):
+    """A look-up under way for one connection."""
+
+    def result(self) -> ClientNames:
+        """The names; waits for them until the connection's deadline, then gives what is known with `failed`."""
+
+
+class Lookup(UnderWay, Protocol):
+    """A look-up that begins when it is asked to, and with `result` at the latest."""
+
+    def begin(self) -> None:
+        """Start it, unless that was done before; returns at once."""
 
 
 class Known(NamedTuple):

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from turfmilter.core.entry import Entry, listed
-from turfmilter.core.mailbox import Mailbox, fold_domain
-from turfmilter.core.pattern import Address, Domain, Glob, Local
-from turfmilter.core.senders import SenderTable
+from turfmilter.core.address.mailbox import Mailbox, fold_domain
+from turfmilter.core.table.entry import Entry, listed
+from turfmilter.core.table.pattern import Address, Domain, Glob, Local
+from turfmilter.core.table.senders import SenderTable
 
 # prvs=TAG=user, an early draft's prvs=user/TAG, and the dialects of Momentum and Barracuda.  Locals are in lower case.
 _BATV = re.compile(r"(?:ms)?prvs\d?=[^=/]+=(.+)|prvs=([^=/]+)/[^/]+|btv1==[^=]+==(.+)")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from turfmilter.core.ports import Level
-from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet
+from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet, Process
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.process import Process
-from turfmilter.daemon.reload import Loaded, Loading, Program, cannot_change
+from turfmilter.daemon.reload import Loaded, Loading, Program, State, Watch, cannot_change, state
 from turfmilter.daemon.status import Status
-from turfmilter.daemon.watch import State, Watch, state
 
 
 class WorkerFailed(Exception):

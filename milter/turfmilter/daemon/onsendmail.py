@@ -8,8 +8,8 @@ from pathlib import Path
 
 from turfmilter.config.socketspec import SocketSpec, is_loopback
 from turfmilter.config.textfile import TextFileError, read_text
-from turfmilter.core.entry import Entry, Where
-from turfmilter.core.pattern import parse_host
+from turfmilter.core.table.entry import Entry, Where
+from turfmilter.core.table.pattern import parse_host
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.sendmailcf import Filter, SendmailCf, names_of_filters
 from turfmilter.importers.words import Of

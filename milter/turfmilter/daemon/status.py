@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from turfmilter import __version__
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import shortened
 from turfmilter.daemon.descriptors import limit
-from turfmilter.daemon.fleet import Fleet
-from turfmilter.daemon.process import Process
+from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 
 _PROBLEMS = 10  # the last ones
@@ -152,3 +154,26 @@ def _quarantines(config: Config) -> Iterator[dict[str, object]]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_status(path: Path, status: Mapping[str, object]) -> None:
+    """Put `status` in the place of what is at `path`.  Raises OSError."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        new.unlink()  # of a process that was killed
+    # O_EXCL follows no link, and rename replaces one: whatever others put there is never written through.
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(status, file, indent=2)
+            file.write("\n")
+        new.rename(path)
+    except OSError:  # the disk is full, or a directory has this name
+        new.unlink()
+        raise
+
+
+def remove_status(path: Path) -> None:
+    """Leave nothing behind: who does not run has no status."""
+    with suppress(OSError):
+        path.unlink()

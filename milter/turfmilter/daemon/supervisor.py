@@ -18,14 +18,14 @@ from typing import NoReturn
 from turfmilter.core.ports import Level
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
+from turfmilter.daemon.fleet import Process
 from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.keeper import Keeper
 from turfmilter.daemon.listener import Listener
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.process import Process
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
-from turfmilter.daemon.statusfile import remove_status, write_status
+from turfmilter.daemon.status import remove_status, write_status
 from turfmilter.daemon.upkeep import Upkeep
 
 _BEAT = 2.0  # seconds between two probes, looks at the files in use, and writings of the status

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from turfmilter.daemon import descriptors
 from turfmilter.mta import server
-from turfmilter.mta.door import Door
+from turfmilter.mta.server import Door
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.writer import LogWriter
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from turfmilter.core.entry import Entry, Problem, Where
-from turfmilter.core.pattern import Interval, Name, PatternError, parse_host
+from turfmilter.core.table.entry import Entry, Problem, Where
+from turfmilter.core.table.pattern import Interval, Name, PatternError, parse_host
 from turfmilter.importers.postfix import never_reached
 
 RECEIVING = ("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains")

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from turfmilter.core.entry import Entry, Problem, Where
-from turfmilter.core.pattern import Interval, Name
-from turfmilter.core.tablefile import Parse
+from turfmilter.core.table.entry import Entry, Parse, Problem, Where
+from turfmilter.core.table.pattern import Interval, Name
 from turfmilter.importers.words import Dialect, Of, Word, named, translate
 
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,])+')

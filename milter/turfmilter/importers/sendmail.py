@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from turfmilter.core.entry import Entry, Problem, Where
-from turfmilter.core.tablefile import Parse
+from turfmilter.core.table.entry import Entry, Parse, Problem, Where
 from turfmilter.importers.words import Dialect, Of, Word, named, translate
 
 _IPV4_PREFIX = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}", re.ASCII)

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from turfmilter.core.entry import Entry, Problem, Where
-from turfmilter.core.mailbox import fold_domain
-from turfmilter.core.name import looks_numeric
-from turfmilter.core.tablefile import Parse, parse_entry
+from turfmilter.core.address.hostname import looks_numeric
+from turfmilter.core.address.mailbox import fold_domain
+from turfmilter.core.table.entry import Entry, Parse, Problem, Where, parse_entry
 
 _NAME = re.compile(r"[^@<>\[\]/:;=]+")
 

@@ -11,22 +11,19 @@ from typing import Any
 
 import milter
 
+from turfmilter.core.address.readings import read
 from turfmilter.core.finding import CONTINUE, Action, Verdict
 from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import Level, QuarantineError
-from turfmilter.core.readings import read
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import broken_off, record, slip
 from turfmilter.core.session import Recipient
-from turfmilter.mta.answers import answer, refuse
-from turfmilter.mta.hold import END_OF_HEADER, Hold
+from turfmilter.mta.answers import answer, mailbox, refuse, removable
+from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
 from turfmilter.mta.macros import Macros
-from turfmilter.mta.negotiation import Terms, lacking, negotiate
+from turfmilter.mta.negotiation import Terms, lacking, negotiate, undelivered
 from turfmilter.mta.peer import connection
-from turfmilter.mta.recipients import mailbox, removable
 from turfmilter.mta.service import Service
-from turfmilter.mta.transcript import transcript
-from turfmilter.mta.undelivered import undelivered
 
 _NOTHING_AGREED = Terms()
 _CONTINUE, _NO_REPLY = int(milter.CONTINUE), int(milter.NOREPLY)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, wait
 
-from turfmilter.core.ports import Draft, Quarantine, QuarantineError, Slip
+from turfmilter.core.ports import Draft, Quarantine, QuarantineError
+from turfmilter.core.report import Slip
 
 END_OF_HEADER = b"\r\n"  # the empty line, which is part of what is held and of nothing that is counted
 
@@ -67,3 +68,18 @@ class Hold:
             yield
         except QuarantineError as error:
             self._failure = error
+
+
+def transcript(fields: Iterable[tuple[str, bytes]], *, leading_space: bool) -> bytes:
+    """The fields in their order, without the empty line that ends the header.
+
+    Without `leading_space` (SMFIP_HDR_LEADSPC) the MTA has dropped the blanks behind the colon; one is the usual
+    spelling.
+    """
+    colon = b":" if leading_space else b": "
+    return b"".join([_line(name, colon, value) for name, value in fields])
+
+
+def _line(name: str, colon: bytes, value: bytes) -> bytes:
+    folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # both MTAs show a fold as a bare LF
+    return name.encode("utf-8", "surrogateescape") + colon + folded + b"\r\n"

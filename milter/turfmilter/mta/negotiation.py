@@ -9,8 +9,10 @@ from functools import lru_cache
 import milter
 
 from turfmilter.core.finding import Action
-from turfmilter.core.generation import Generation
+from turfmilter.core.policy import Generation
 from turfmilter.core.rule import Stage
+from turfmilter.core.session import Connection
+from turfmilter.mta.macros import MACROS, Macros
 
 _NO_CONTENT = milter.P_NOHDRS | milter.P_NOEOH | milter.P_NOBODY
 _TAKING = (Action.HOLD, Action.DISCARD)
@@ -106,3 +108,23 @@ def _lacking(generation: Generation, terms: Terms) -> Iterator[str]:
             "the MTA does not show the blanks behind the colon of a header (SMFIP_HDR_LEADSPC): held messages have one"
             " there, which can break their DKIM signatures"
         )
+
+
+def undelivered(generation: Generation, connection: Connection, macros: Macros) -> tuple[str, ...]:
+    """A sentence for each, with what follows from it.
+
+    Only what every client of every MTA comes with is missed: a local submission has none of them, Sendmail names
+    no local address to a client on loopback, and who sends no {auth_type} has not logged in.
+    """
+    if connection.local or connection.client is None or not (generation.listeners or generation.needs_names):
+        return ()
+    listeners = [listener for listener, _ in generation.listeners]
+    absent = {
+        "{client_resolve}": generation.needs_names and not macros["{client_resolve}"],
+        "{daemon_name}": any(one.daemons for one in listeners) and not connection.daemon,
+        "{daemon_addr}": any(one.addresses for one in listeners)
+        and not (connection.local_address or connection.client.is_loopback),
+        "{daemon_port}": any(one.ports for one in listeners) and not connection.port,
+    }
+    missed = (name for name, missing in absent.items() if missing)
+    return tuple(f"the MTA sends no {name}: {MACROS[name].without.replace('`', '')}" for name in missed)

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-from turfmilter.core.addressed import Addressed, keyword
+from turfmilter.core.address.addressed import Addressed, keyword
 
 # The keyword of the extension, as EHLO names it, that each parameter belongs to which may be repeated.
 _EXTENSIONS = {

@@ -8,9 +8,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any
 
-from turfmilter.core.mailbox import IPAddress, fold_domain, literal_address, parse_address
-from turfmilter.core.ports import ClientNames, Lookup, Names, UnderWay
-from turfmilter.core.session import Connection, Known
+from turfmilter.core.address.mailbox import IPAddress, fold_domain, literal_address, parse_address
+from turfmilter.core.ports import Names
+from turfmilter.core.session import ClientNames, Connection, Known, Lookup, UnderWay
 from turfmilter.mta.macros import Macros
 
 _DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from turfmilter.core.addressed import Addressed
+from turfmilter.core.address.addressed import Addressed
 from turfmilter.mta.parameters import Needs, lost, mail, needs, rcpt
 from turfmilter.mta.xclient import OriginalClient
 

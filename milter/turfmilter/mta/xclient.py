@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from turfmilter.core.mailbox import IPAddress, parse_address
+from turfmilter.core.address.mailbox import IPAddress, parse_address
 
 _UNAVAILABLE = "[UNAVAILABLE]"
 _NAME = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")

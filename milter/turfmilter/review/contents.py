@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import BinaryIO
 
-from turfmilter.core.header import Header, decode, decode_words, read_header
+from turfmilter.core.address.header import Header, decode, decode_words, read_header
 from turfmilter.stores.summary import HEADER_MOST
 
 _LINE_MOST = 65_536  # bytes read at once: what calls itself a line may be the whole message

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from turfmilter.config.quarantine import QuarantineConfig
+from turfmilter.config.sections.quarantine import QuarantineConfig
 from turfmilter.review.observation import Watch
 from turfmilter.review.recorder import Recorder
-from turfmilter.stores.heldfile import HeldFile, State
 from turfmilter.stores.locking import locked
 from turfmilter.stores.maildir import FULL
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir, State
 from turfmilter.stores.retention import Sighting
 from turfmilter.stores.summary import believed
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
-from turfmilter.stores.heldfile import HeldFile, State
 from turfmilter.stores.ledger import Line
+from turfmilter.stores.opened import HeldFile, State
 
 RELEASE = "release"
 INTENT = "intent"

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from turfmilter.config.schema import Config
-from turfmilter.core.header import Header, read_header
-from turfmilter.core.ports import Slip
+from turfmilter.core.address.header import Header, read_header
+from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, read_contents
 from turfmilter.review.recorder import Recorder
-from turfmilter.review.standing import standing
-from turfmilter.stores.heldfile import REVIEWED
-from turfmilter.stores.openmaildir import Place
+from turfmilter.review.turftable import standing
+from turfmilter.stores.opened import REVIEWED, Place
 from turfmilter.stores.summary import HEADER_MOST, Summary, believed, checked, summarise
 
 

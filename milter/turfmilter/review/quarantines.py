@@ -15,7 +15,7 @@ from types import TracebackType
 from turfmilter.core.escape import escape
 from turfmilter.stores.follower import Watch
 from turfmilter.stores.index import By, Group, Index
-from turfmilter.stores.openmaildir import OpenMaildir, Place
+from turfmilter.stores.opened import OpenMaildir, Place
 from turfmilter.stores.rows import Held
 from turfmilter.stores.selection import Selection
 

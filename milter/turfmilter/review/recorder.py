@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from turfmilter.core.escape import escape
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME
 from turfmilter.stores.ledger import FollowedLedger, Ledger, LedgerError, Line
+from turfmilter.stores.opened import OpenMaildir, Place
 from turfmilter.telemetry.line import text_notice
 from turfmilter.telemetry.sink import Sink
 
@@ -102,3 +104,26 @@ def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "the message is gone"
     return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
+class Histories:
+    """The lines about each of some messages; every ledger is read once, however many they are."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        """Raises LedgerError."""
+        ids: dict[OpenMaildir, set[str]] = defaultdict(set)
+        for place in places:
+            ids[place.maildir].add(place.file.id)
+        self._of = {maildir: by_id(Ledger(maildir.root).lines(some)) for maildir, some in ids.items()}
+
+    def of(self, place: Place) -> Sequence[Line]:
+        """The lines about the message at `place`, in their order."""
+        return self._of[place.maildir].get(place.file.id, ())
+
+
+def by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:
+    """The lines of each message, in their order."""
+    found: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        found[line.id].append(line)
+    return found

@@ -8,17 +8,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from turfmilter.core.addressed import Addressed, bare
+from turfmilter.core.address.addressed import Addressed, bare
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.mta.xclient import OriginalClient
 from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, complete, fates
 from turfmilter.review.recorder import Recorder
 from turfmilter.stores.block import Block
 from turfmilter.stores.format import FORMAT
-from turfmilter.stores.heldfile import DELETED, RELEASED, REVIEWED, HeldFile
 from turfmilter.stores.ledger import LedgerError
 from turfmilter.stores.locking import locked
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.opened import DELETED, RELEASED, REVIEWED, HeldFile, NotAFile, OpenMaildir
 from turfmilter.stores.summary import checked
 
 

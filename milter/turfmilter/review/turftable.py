@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from turfmilter.config.descent import open_file
-from turfmilter.core import edit
-from turfmilter.core.entry import Entry, Problem, Where, listed
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.pattern import Address, Domain, PatternError, exactly, parse_sender
-from turfmilter.core.readings import read_senders
-from turfmilter.core.senders import SenderTable
-from turfmilter.core.survey import survey, twins
-from turfmilter.core.tablefile import parse_line
+from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line
+from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly, parse_sender
+from turfmilter.core.table.senders import SenderTable
+from turfmilter.core.table.survey import survey, twins
 from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
-from turfmilter.stores.openmaildir import Place
+from turfmilter.stores.opened import Place
 from turfmilter.stores.rewrite import rewrite
 from turfmilter.stores.summary import summarise
 
@@ -49,7 +48,7 @@ class TurfTable:
         added: list[tuple[Entry, list[str]]] = []
 
         def change(text: str) -> str:
-            new = edit.with_line(text, line)
+            new = with_line(text, line)
             added.append(self._added(new, line, entry, today))
             return new
 
@@ -61,7 +60,7 @@ class TurfTable:
         """Raises what `add` would raise now; changes nothing."""
         line = self._line(entry, today, expires, why)
         with self._explained(), os.fdopen(open_file(self.path), "rb") as file:
-            self._added(edit.with_line(file.read().decode(), line), line, entry, today)
+            self._added(with_line(file.read().decode(), line), line, entry, today)
 
     def require_writable(self) -> None:
         """Raises NotEdited when whoever runs the program may not edit the table."""
@@ -78,7 +77,7 @@ class TurfTable:
             gone[:] = twins(self.path.name, text, meant) if meant else []
             if not gone:
                 raise NotEdited(f'"{escape(entry)}" is not in {self.path.name}')
-            return edit.without_lines(text, {found.where.line for found in gone})
+            return without_lines(text, {found.where.line for found in gone})
 
         with self._explained():
             rewrite(self.path, change)
@@ -86,7 +85,7 @@ class TurfTable:
 
     def _line(self, entry: str, today: date, expires: date | None, why: str) -> str:
         with self._explained():
-            return edit.line(entry, today, expires=expires, why=why, by=self._by)
+            return entry_line(entry, today, expires=expires, why=why, by=self._by)
 
     def _added(self, text: str, line: str, entry: str, today: date) -> tuple[Entry, list[str]]:
         """The entry in `line`, which is now the last one of `text`, and what may be odd about it."""
@@ -180,3 +179,57 @@ def _refuse(problems: Iterable[Problem]) -> None:
     said = "\n".join(escape(str(problem)) for problem in problems if not problem.warning)
     if said:
         raise NotEdited(said)
+
+
+Change = Callable[[str], str]
+
+_PLAIN = re.compile(r"[A-Za-z0-9._@:/+-]+")
+
+
+def entry_line(entry: str, today: date, *, expires: date | None = None, why: str = "", by: str = "") -> str:
+    """An entry with its notes, and the day on which it came as a comment.
+
+    Raises ValueError for what cannot stand in one line.
+    """
+    if not entry.strip() or entry.lstrip().startswith("#") or not entry.isprintable():
+        raise ValueError(f"{entry!a} is not one entry; write one such as @spam.example")
+    notes = {"expires": expires.isoformat() if expires else "", "why": why, "by": by}
+    written = [f"{name}={_quoted(value)}" for name, value in notes.items() if value]
+    return " ".join((entry, *written, f"# {today.isoformat()}"))
+
+
+def with_line(text: str, line: str) -> str:
+    """`text` with one more line at its end."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    return text + (end if text and not text.endswith("\n") else "") + line + end
+
+
+def without_lines(text: str, numbers: Container[int]) -> str:
+    """`text` without the lines of these numbers, which begin with 1."""
+    return "".join(line for number, line in enumerate(_lines(text), 1) if number not in numbers)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as editors count them, each with its end; splitlines() knows too many ends."""
+    return [line for line in re.split(r"(?<=\n)", text) if line]
+
+
+def _quoted(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("a note is one line of text without control characters")
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = re.sub(r'(["\\])', r"\\\1", value)
+    return f'"{escaped}"'
+
+
+def standing(said: str, table: Iterable[Entry], today: date) -> str:
+    """What has become of an entry, in words; `said` is the entry and its place as the block has them."""
+    # The text of an entry may hold blanks, and so may the name of its file.
+    same = [entry for entry in table if said.startswith(f"{entry.text} ")]
+    if not same:
+        return "no longer there"
+    entry = max(same, key=lambda entry: len(entry.text))
+    if not entry.stands(today):
+        return f"expired on {entry.expires}"
+    return "still there" if str(entry) == said else f"still there, now at {entry.where}"

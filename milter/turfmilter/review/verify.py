@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from turfmilter.review.fate import Fate, complete, expired, fates
-from turfmilter.review.history import by_id
+from turfmilter.review.recorder import by_id
 from turfmilter.stores.block import Block
-from turfmilter.stores.heldfile import RELEASED, HeldFile
 from turfmilter.stores.ledger import Ledger, Line
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.opened import RELEASED, HeldFile, NotAFile, OpenMaildir
 from turfmilter.stores.summary import checked
 
 Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]

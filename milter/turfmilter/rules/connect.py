@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from turfmilter.core.addressed import bare
-from turfmilter.core.clients import ClientTable
-from turfmilter.core.domains import Domains
+from turfmilter.core.address.addressed import bare
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.readings import read, read_resolved
+from turfmilter.core.clients import ClientTable, Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import read, read_resolved
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import Recipient, Session
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from turfmilter.core.accounts import Accounts
-from turfmilter.core.clients import ClientTable
-from turfmilter.core.domains import Domains
-from turfmilter.core.entry import listed
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.readings import Readings, read
+from turfmilter.core.clients import ClientTable, Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.hosts import HostTable
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import Readings, read
 from turfmilter.core.rule import Rule
-from turfmilter.core.session import Recipient, Session
+from turfmilter.core.session import Accounts, Recipient, Session
+from turfmilter.core.table.entry import listed
+from turfmilter.core.table.hosts import HostTable
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from turfmilter.core.entry import listed
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.address.readings import read, read_resolved, read_senders
 from turfmilter.core.finding import Finding
-from turfmilter.core.mailbox import Mailbox
-from turfmilter.core.readings import read, read_resolved, read_senders
 from turfmilter.core.rule import Rule
-from turfmilter.core.senders import SenderTable
 from turfmilter.core.session import Recipient, Session
+from turfmilter.core.table.entry import listed
+from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.wrapped import match_sender
 
 

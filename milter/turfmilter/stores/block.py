@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import BinaryIO, NamedTuple
 
-from turfmilter.core.addressed import Addressed, parted
+from turfmilter.core.address.addressed import Addressed, parted
 from turfmilter.core.escape import escape, unescape
-from turfmilter.core.ports import Slip
+from turfmilter.core.report import Slip
 from turfmilter.stores.format import FORMAT
 from turfmilter.stores.name import time_of
 

@@ -15,9 +15,9 @@ from dns.name import from_text
 from dns.rdatatype import SOA
 from dns.resolver import NXDOMAIN, NoResolverConfiguration
 
-from turfmilter.core.mailbox import IPAddress
-from turfmilter.core.name import PatternError, parse_name
-from turfmilter.core.ports import UnderWay
+from turfmilter.core.address.hostname import PatternError, parse_name
+from turfmilter.core.address.mailbox import IPAddress
+from turfmilter.core.session import UnderWay
 from turfmilter.stores.names import Gathered, SharedNames
 
 _MOST_NAMES = 10  # RFC 7208 §4.6.4: whoever owns the reverse zone decides how many queries he costs us

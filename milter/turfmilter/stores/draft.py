@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from turfmilter.core.ports import QuarantineError, Slip
+from turfmilter.core.ports import QuarantineError
+from turfmilter.core.report import Slip
 from turfmilter.stores.block import head, render
 from turfmilter.stores.name import host_name, new_id
 

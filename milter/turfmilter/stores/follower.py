@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from turfmilter.stores.heldfile import HeldFile
-from turfmilter.stores.openmaildir import NotAFile, OpenMaildir
+from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir
 from turfmilter.stores.rows import INSERT, SCHEMA, VERSION, mailboxes, marks, row
 from turfmilter.stores.summary import Summary, summarise
 

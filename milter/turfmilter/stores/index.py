@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.stores.follower import Follower, Watch
-from turfmilter.stores.openmaildir import OpenMaildir
+from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.rows import STORED, Held, Stored, marks, stored
 from turfmilter.stores.selection import Selection
 

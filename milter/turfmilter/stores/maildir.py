@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from turfmilter.core.addressed import Addressed
-from turfmilter.core.ports import QuarantineError, Slip
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.ports import QuarantineError
+from turfmilter.core.report import Slip
 from turfmilter.stores.draft import MaildirDraft, refused_by_os
 from turfmilter.stores.format import mark, newer
 from turfmilter.stores.name import host_name, is_id

@@ -13,8 +13,8 @@ from typing import Any
 
 from cachetools import TLRUCache
 
-from turfmilter.core.mailbox import IPAddress, unmapped
-from turfmilter.core.ports import ClientNames, UnderWay
+from turfmilter.core.address.mailbox import IPAddress, unmapped
+from turfmilter.core.session import ClientNames, UnderWay
 
 # Seconds that names are kept, whatever their TTL says.
 _LEAST = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from turfmilter.core.address.mailbox import parse_address
+from turfmilter.core.address.readings import read_sender
 from turfmilter.core.escape import escape
-from turfmilter.core.mailbox import parse_address
-from turfmilter.core.readings import read_sender
-from turfmilter.stores.heldfile import HeldFile
-from turfmilter.stores.openmaildir import OpenMaildir, Place
+from turfmilter.stores.opened import HeldFile, OpenMaildir, Place
 from turfmilter.stores.selection import Role, network_key
 from turfmilter.stores.summary import Summary
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 from turfmilter.core.escape import escape
-from turfmilter.core.interval import Interval
-from turfmilter.core.pattern import Address, Domain, Glob, Local, Name
-from turfmilter.stores.heldfile import State
+from turfmilter.core.table.interval import Interval
+from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Name
+from turfmilter.stores.opened import State
 
 Role = Literal["sender", "author", "recipient"]
 Sender = Address | Glob | Domain | Local

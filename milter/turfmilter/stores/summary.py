@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from turfmilter.core.authors import read_authors
-from turfmilter.core.header import decode_words, read_header
+from turfmilter.core.address.authors import read_authors
+from turfmilter.core.address.header import decode_words, read_header
 from turfmilter.stores.block import Block, read_block
 from turfmilter.stores.format import FORMAT, by_newer
 

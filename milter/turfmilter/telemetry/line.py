@@ -9,7 +9,7 @@ from json import dumps
 
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Level
-from turfmilter.core.record import Record
+from turfmilter.core.report import Record
 
 # The keys of policy.md in their order, each with the value that means absent; the queue id stands before them.
 _KEYS = tuple(Record._field_defaults.items())[1:]

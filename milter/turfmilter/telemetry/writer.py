@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
 from turfmilter.core.ports import Level
-from turfmilter.core.record import Record
+from turfmilter.core.report import Record
 from turfmilter.telemetry.line import TEXT, Form
 from turfmilter.telemetry.sink import Line, Sink
 

@@ -1,0 +1,94 @@
+"""The kinds of values that are ports, addresses and name servers."""
+
+from __future__ import annotations
+
+import re
+
+from turfmilter.config.given import Given, Wrong, described, quoted
+from turfmilter.config.kinds.words import Each
+from turfmilter.config.setting import Kind
+from turfmilter.core.address.mailbox import IPAddress, parse_address
+
+_DNS = 53
+_WITH_PORT = re.compile(
+    r"\[(?P<bracketed>[^]]*)\](?::(?P<port6>\d{1,9}))?|(?P<address>[^:]*):(?P<port>\d{1,9})", re.ASCII
+)
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+
+
+class Port(Kind[int]):
+    """A TCP port."""
+
+    words = "a port number"
+
+    def read(self, given: Given) -> int:
+        value = given.value
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Wrong(f"{described(value)} is not a port number; write it without quotes, such as 587")
+        return _in_range(value)
+
+
+class HostName(Kind[str]):
+    """A host by its name or its address."""
+
+    words = "a host name or an address"
+
+    def read(self, given: Given) -> str:
+        if not _HOST.fullmatch(given.text):
+            raise Wrong(f'{quoted(given.text)} is not a host; write a name such as "mx.example.org", or an address')
+        return given.text
+
+
+class LocalAddress(Kind[IPAddress]):
+    """One of our own addresses."""
+
+    words = "an address of this host"
+
+    def read(self, given: Given) -> IPAddress:
+        address = parse_address(given.text)
+        if address is None:
+            raise Wrong(f"{quoted(given.text)} is not an address; write one that clients connect to")
+        if address.is_unspecified:
+            raise Wrong(
+                f"{quoted(given.text)} stands for all addresses; take it out, or write one that clients connect to"
+            )
+        return address
+
+
+class NameServer(Kind[tuple[str, int]]):
+    """A name server's address and port."""
+
+    words = 'an address with or without a port, such as `"192.0.2.53"`, `"127.0.0.1:5353"` or `"[::1]:5353"`'
+
+    def read(self, given: Given) -> tuple[str, int]:
+        text, port = given.text.strip(), _DNS
+        parts = None if parse_address(text) else _WITH_PORT.fullmatch(text)
+        if parts:
+            text, port = parts["bracketed"] or parts["address"] or "", int(parts["port6"] or parts["port"] or _DNS)
+        address = parse_address(text)
+        if address is None:
+            raise Wrong(
+                f'{quoted(given.text)} is not an address; write it as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353"'
+            )
+        return str(address), _in_range(port)
+
+
+class NameServers(Each[tuple[str, int]]):
+    """Name servers in the order in which they are asked."""
+
+    def __init__(self) -> None:
+        super().__init__(NameServer())
+
+    def read(self, given: Given) -> tuple[tuple[str, int], ...]:
+        servers = super().read(given)
+        addresses = [address for address, _ in servers]
+        twice = next((address for address in addresses if addresses.count(address) > 1), None)
+        if twice:
+            raise Wrong(f"{twice} stands there with two ports; only one of them can be asked")
+        return servers
+
+
+def _in_range(port: int) -> int:
+    if not 1 <= port <= 65535:
+        raise Wrong(f"port {described(port)} is out of range; ports are 1 to 65535")
+    return port

@@ -1,0 +1,241 @@
+"""The kinds of values that are tables: lists of entries and of the files that hold them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+from turfmilter.config.expired import expired
+from turfmilter.config.given import Given, Wrong, described, quoted
+from turfmilter.config.kinds.maincf import is_main_cf, read_main_cf
+from turfmilter.config.received import MAIN_CF
+from turfmilter.config.setting import Kind
+from turfmilter.config.textfile import TextFileError
+from turfmilter.core.clients import ClientTable
+from turfmilter.core.table.entries import (
+    HOSTS,
+    SENDERS,
+    Entries,
+    Language,
+    Source,
+    made_elsewhere,
+    plain_interval,
+    table_file,
+)
+from turfmilter.core.table.entry import Entry, Parse, Problem, Where, parse_entry
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.pattern import Interval, Name, PatternError, parse_host
+from turfmilter.core.table.senders import SenderTable
+from turfmilter.importers.postfix import read_postfix
+from turfmilter.importers.sendmail import read_sendmail
+from turfmilter.importers.words import Of
+
+_SOURCES = "`file:PATH`, `postfix:PATH` and `sendmail:PATH`"
+
+
+class Hosts(Kind[HostTable]):
+    """A table of our own addresses, of domains or of networks.
+
+    `what` its entries are, in words; `trusted` says that whoever matches may relay; `received` that the domains which
+    Postfix receives mail for may be one of the sources.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        exception_wins: bool,
+        addresses_only: bool = False,
+        trusted: bool = False,
+        received: bool = False,
+    ) -> None:
+        self._exception_wins, self._trusted, self._received = exception_wins, trusted, received
+        self._language = _ADDRESSES if addresses_only else HOSTS
+        self.words = f"a list of {what}, and of {_SOURCES}{', and `postfix:main.cf`' if received else ''}"
+
+    def read(self, given: Given) -> HostTable:
+        def make(sources: Iterable[Source]) -> HostTable:
+            return HostTable(sources, exception_wins=self._exception_wins, language=self._language)
+
+        table = read_table(given, make, self._language.parse, Of.DOMAINS, received=self._received)
+        if self._trusted:
+            given.notes.entries(given.key, _open_relay(table.vast))
+        return table
+
+
+class ClientEntries(Kind[tuple[Source, ...]]):
+    """Entries about clients, of which more than one key makes a table."""
+
+    words = f"a list of addresses, networks, ranges and names, and of {_SOURCES}"
+
+    def read(self, given: Given) -> tuple[Source, ...]:
+        return read_table(given, _Sound, parse_host, Of.CLIENTS).sources
+
+
+class Clients(Kind[ClientTable]):
+    """A table of clients: those who are refused, or those who may relay."""
+
+    words = ClientEntries.words
+
+    def __init__(self, *, refused: bool) -> None:
+        self._refused = refused
+
+    def read(self, given: Given) -> ClientTable:
+        def make(sources: Iterable[Source]) -> ClientTable:
+            return ClientTable(sources, exception_refuses=not self._refused)
+
+        table = read_table(given, make, parse_host, Of.CLIENTS)
+        if not self._refused:
+            given.notes.entries(given.key, _open_relay(table.vast))
+        return table
+
+
+class Senders(Kind[SenderTable]):
+    """A table of mail addresses."""
+
+    words = f"a list of mail addresses and domains, as in a turf table, and of {_SOURCES}"
+
+    def read(self, given: Given) -> SenderTable:
+        return read_table(given, SenderTable, SENDERS.parse, Of.SENDERS)
+
+
+class _Sound:
+    """Sources that hold entries, and no error."""
+
+    warnings: Sequence[Problem] = ()
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        given = tuple(sources)
+        entries = Entries(given, HOSTS)
+        self.sources = given if sum(1 for _ in entries.read()) else ()
+        self.problems: Sequence[Problem] = entries.problems
+
+
+def _parse_address(text: str) -> Interval:
+    pattern = parse_host(text)
+    if isinstance(pattern, Name):
+        raise PatternError("a name where only addresses are compared", "write its address")
+    return pattern
+
+
+_ADDRESSES = Language(_parse_address, plain_interval, plain_interval)
+
+
+def _open_relay(entries: Iterable[Entry]) -> Iterator[Problem]:
+    wrong = "holds much of the Internet: an OPEN RELAY, unless the MTA itself refuses"
+    return (Problem(entry.where, entry.text, wrong, warning=True) for entry in entries if not entry.exception)
+
+
+# A word and a colon, unless it is the beginning of an IPv6 address.
+_SOURCE = re.compile(r"(?P<sign>!?)(?!!?[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:])(?P<word>[A-Za-z][\w-]*):(?P<path>.*)", re.DOTALL)
+# What stands before the source of a table in main.cf.
+_TABLES = frozenset({"btree", "cdb", "cidr", "dbm", "hash", "lmdb", "texthash"})
+_FOREIGN = {"postfix": read_postfix, "sendmail": read_sendmail}
+
+
+class Table(Protocol):
+    """What is made of sources, and what there is to say of it."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Errors and doubts in the lines."""
+
+    @property
+    def warnings(self) -> Sequence[Problem]:
+        """What else is to be said when there are no errors."""
+
+
+T = TypeVar("T", bound=Table)
+
+
+def read_table(
+    given: Given, make: Callable[[Iterable[Source]], T], parse: Parse, of: Of, *, received: bool = False
+) -> T:
+    """What is made of a list and of the files that it names; every problem is noted, and then it is empty.
+
+    `received` says that "postfix:main.cf" may be one of the sources.
+    """
+    before = len(given.notes.problems)
+    sources: list[Source] = []
+    said: list[tuple[Given, Exception | Sequence[Problem] | str]] = []  # in the list's order; a str names a source
+    for item in given.items():
+        try:
+            if received and is_main_cf(item):
+                sources += read_main_cf(item, given)
+                continue
+            source, problems = _source(item, parse, of)
+        except (Wrong, TextFileError) as error:
+            said.append((item, error))
+        else:
+            sources.append(source)
+            said.append((item, problems or source.name))
+    table = make(sources)
+    of_lines = _by_source(table.problems)
+    for item, what in said:
+        if isinstance(what, Exception):
+            given.notes.problem(item.key, what)
+        else:
+            given.notes.entries(item.key, of_lines.pop(what, ()) if isinstance(what, str) else what)
+    if len(given.notes.problems) > before:
+        return make(())
+    # What main.cf and another source both list need not be taken out of one of them.
+    ours = {source.name for source in sources if not source.name.startswith(MAIN_CF)}
+    given.notes.entries(given.key, (one for one in table.warnings if one.where.source in ours))
+    given.notes.entries(given.key, expired(sources, parse, datetime.now(UTC).date()))
+    return table
+
+
+def _by_source(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(problem.where.source, []).append(problem)
+    return found
+
+
+def _source(item: Given, parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
+    """Where the entries stand that `item` gives or names; with problems, those are all that is said of it."""
+    if not isinstance(item.value, str):
+        raise Wrong(f"{described(item.value)} is not an entry; an entry is text")
+    source = _SOURCE.fullmatch(item.value.strip())
+    if source:
+        return _of_file(item, source, parse, of)
+    return Source(item.key, item.value), _taken_for_entry(item, parse)
+
+
+def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
+    word, name = source["word"].lower(), source["path"].strip()
+    if word != "file" and word not in _FOREIGN:
+        raise Wrong(f"{quoted(item.text)}: {source['word']}: is no source; {_meant(word, name)}")
+    if source["sign"]:
+        raise Wrong(f'{quoted(item.text)}: a file is no exception; write the "!" before the entries in it')
+    if not name or "\0" in name:
+        raise Wrong(f'{quoted(item.text)}: no file is named; write "{word}:PATH"')
+    if is_main_cf(item):
+        raise Wrong(f"{quoted(item.text)}: goes into `domains` alone; here name the file that holds the list")
+    path = item.notes.folder / name
+    item.notes.files.append(path)
+    text = item.notes.texts.file(path)
+    if word == "file":
+        return table_file(name, text), ()
+    entries, problems = _FOREIGN[word](text.split("\n"), name, parse, of)  # splitlines() would count more lines
+    return made_elsewhere(name, entries), problems
+
+
+def _meant(word: str, name: str) -> str:
+    if word in _TABLES and name:
+        return f'for the source of a table of Postfix write "postfix:{name}"'
+    return 'sources are "file:PATH", "postfix:PATH" and "sendmail:PATH"'
+
+
+def _taken_for_entry(item: Given, parse: Parse) -> Sequence[Problem]:
+    """An entry that is also the name of a file: that is likelier meant."""
+    try:
+        if not (item.notes.folder / item.text).is_file():
+            return ()
+    except OSError:
+        return ()
+    entry, _ = parse_entry(item.text, Where(item.key), parse)
+    meant = f'probably meant "file:{item.text}"'
+    return [Problem(Where(item.key), item.text, "a file, taken for an entry", meant, warning=entry is not None)]

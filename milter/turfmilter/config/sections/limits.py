@@ -1,0 +1,95 @@
+"""The section [limits], and the sections [[cap]]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from turfmilter.config.kinds.numbers import Count, Size
+from turfmilter.config.kinds.tables import Hosts, Senders
+from turfmilter.config.kinds.words import Accounts, Choice, Several, Word
+from turfmilter.config.setting import optional, setting
+from turfmilter.core.policy import Mode
+from turfmilter.core.table.hosts import HostTable
+from turfmilter.core.table.senders import SenderTable
+from turfmilter.rules.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """How much one client may send.
+
+    Only what this filter lets pass is counted. There is no key for the replies: their codes tell the sender's MTA
+    what to do, to send the rest again (452 4.5.3), to continue in a new connection (421 4.7.0), to give up (5xx).
+    Limits over time, such as recipients an hour, are the MTA's own business.
+    """
+
+    mode: Mode = setting(
+        Choice(Mode),
+        "enforce",
+        "Enforce the limits, try them (log what they would refuse), or turn them off.",
+        example="trial",
+    )
+    recipients_per_message: int = setting(
+        Count(),
+        100,
+        "The first so many recipients get the message, and the sender's MTA sends it again for the others."
+        " RFC 5321 §4.5.3.1.8 wants no less than 100."
+        " Postfix counts each refusal as an error and hangs up at smtpd_hard_error_limit (20): raise that as well.",
+        example=500,
+    )
+    recipients_per_bounce: int = setting(
+        Count(), 0, "The same for the empty sender; a bounce has one recipient. The others are refused.", example=1
+    )
+    message_size: int = setting(
+        Size(), 0, "The largest message, by what the sender's MTA announces and by what was counted.", example="10 MiB"
+    )
+    session_size: int = setting(
+        Size(),
+        0,
+        "The sum of the messages of one connection. The one that would exceed it is for the next connection."
+        " Needs message_size, and must not be less.",
+        example="50 MiB",
+    )
+    messages_per_session: int = setting(
+        Count(), 0, "The messages of one connection. The one beyond is for the next connection.", example=20
+    )
+
+    @property
+    def numbers(self) -> Limits:
+        """The limits as the rules want them."""
+        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
+
+
+@dataclass(frozen=True, slots=True)
+class CapConfig:
+    """Other limits for some. Of several caps the first whose conditions all hold is in force.
+
+    It beats the limits of the listener, which beat the general ones; a limit that it does not name stays as it is.
+    """
+
+    authenticated: bool | frozenset[str] | None = optional(
+        Accounts(), "For all authenticated clients, or for these accounts.", example=["newsletter"]
+    )
+    client: HostTable | None = optional(
+        Hosts("addresses, networks and ranges", exception_wins=True, addresses_only=True),
+        "For these clients.",
+        example=["192.168.1.0/24"],
+    )
+    sender: SenderTable | None = optional(
+        Senders(), "For these senders (MAIL FROM).", example=["@lists.example.org", "<>"]
+    )
+    listener: tuple[str, ...] | None = optional(
+        Several(Word("the name of a listener")), "For these listeners.", example="submission"
+    )
+    recipients_per_message: int | None = optional(Count(), "As in [limits].", example=5000)
+    recipients_per_bounce: int | None = optional(Count(), "As in [limits].", example=1)
+    message_size: int | None = optional(Size(), "As in [limits].", example="100 MiB")
+    session_size: int | None = optional(Size(), "As in [limits].", example="500 MiB")
+    messages_per_session: int | None = optional(Count(), "As in [limits].", example=200)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The limits that it names."""
+        numbers = {field.name: getattr(self, field.name) for field in fields(Limits)}
+        return {name: number for name, number in numbers.items() if number is not None}

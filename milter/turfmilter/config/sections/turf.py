@@ -1,0 +1,72 @@
+"""The section [turf]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from turfmilter.config.kinds.tables import Senders
+from turfmilter.config.kinds.words import AbsolutePath, Choice, Each, Flag, ReplyLine
+from turfmilter.config.sections.choices import Answer, Origin
+from turfmilter.config.setting import setting
+from turfmilter.core.policy import Mode
+from turfmilter.core.reply import REPLIES, Reply
+from turfmilter.core.table.senders import SenderTable
+
+
+@dataclass(frozen=True, slots=True)
+class TurfConfig:
+    """Whose mail is put aside in a quarantine directory for you to review."""
+
+    mode: Mode = setting(
+        Choice(Mode), "enforce", "Enforce the rule, try it (log what it would hold), or turn it off.", example="trial"
+    )
+    reply: Reply = setting(
+        ReplyLine(), str(REPLIES["turf"]), 'What the sender hears when answer is "reject".', example="554 5.7.1 refused"
+    )
+    tables: SenderTable = setting(
+        Senders(),
+        [],
+        "Senders and authors whose mail is put aside.",
+        example=["@spam.example", "!friend@spam.example", "file:turf.table"],
+        sample=[],
+    )
+    match: tuple[Origin, ...] = setting(
+        Each(Choice(Origin)),
+        ["sender", "author"],
+        "What is looked up in the tables: the sender of the envelope (MAIL FROM), the author (From:), or both.",
+        example=["sender"],
+    )
+    directory: Path | None = setting(
+        AbsolutePath("/var/lib/turfmilter/quarantine"),
+        "",
+        "The Maildir in which messages are held. It must exist and belong to the filter's user.",
+        example="/var/lib/turfmilter/quarantine",
+        sample="/var/lib/turfmilter/quarantine",
+    )
+    discard: bool = setting(
+        Flag(), False, "True: messages are lost instead of held. Only without a directory.", example=True
+    )
+    answer: Answer = setting(
+        Choice(Answer),
+        "accept",
+        "What the sender hears: that the message was accepted, or the reply above. The message is held all the same.",
+        example="reject",
+    )
+    exempt: SenderTable = setting(
+        Senders(),
+        ["postmaster@", "abuse@"],
+        "Recipients who get their mail whoever sent it. The others of the same message do not,"
+        " and its sender hears that it was accepted.",
+        example=["postmaster@", "abuse@", "security@example.org"],
+    )
+    spare_authenticated: bool = setting(
+        Flag(), True, "True: mail of authenticated clients is never put aside.", example=False
+    )
+    unreadable_author: Mode = setting(
+        Choice(Mode),
+        "trial",
+        "What happens to a message whose From: is not plainly a list of addresses: some programs may show"
+        " another author than those that were compared.",
+        example="enforce",
+    )

@@ -1,0 +1,1 @@
+"""Addresses: how they are spelled, read, and hidden in one another."""

@@ -1,0 +1,70 @@
+"""A domain or host name in an entry: whole labels, folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from turfmilter.core.address.mailbox import fold_domain
+
+_LONGEST = 253  # RFC 1035 §2.3.4: 255 octets on the wire
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}")
+
+
+class PatternError(ValueError):
+    """An entry that is none: what is wrong with it, and what was probably meant ("" if nobody can tell)."""
+
+    def __init__(self, wrong: str, meant: str = "") -> None:
+        super().__init__(wrong)
+        self.wrong = wrong
+        self.meant = meant
+
+
+def parse_name(text: str, before: str = "") -> str:
+    """`text` folded; `before` is what stands before it in the entry.  Raises PatternError when it is no name."""
+    name = fold_domain(text)
+    if is_name(name):
+        return name
+    raise PatternError(*_trouble(text, name, before))
+
+
+def is_name(folded: str) -> bool:
+    """True for a folded name that a host can have."""
+    return len(folded) <= _LONGEST and bool(_NAME.fullmatch(folded))
+
+
+def looks_numeric(text: str) -> bool:
+    """True for what can only be meant as an address: no host name ends in a label of digits (RFC 3696 §2)."""
+    return ":" in text or text.rstrip(".").rpartition(".")[2].isdigit()
+
+
+def enclosing(domain: str) -> Iterator[str]:
+    """`domain` and every domain around it, the deepest first: "a.b.c", "b.c", "c"."""
+    if len(domain) > _LONGEST:  # no entry is that long, and a sender may write what he likes
+        domain = domain[-_LONGEST:].partition(".")[2]
+    while domain:
+        yield domain
+        domain = domain.partition(".")[2]
+
+
+def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
+    """What is wrong with the folded `name`, and what was probably meant."""
+    tidy = re.sub(r"\.{2,}", ".", name.lstrip("*.")).removesuffix(".")
+    meant = f"probably meant {before}{tidy}" if _NAME.fullmatch(tidy) else ""
+    if not name:
+        return "nothing stands where a name should", ""
+    if "*" in name:
+        at = "@" if "@" in before else ""
+        return 'a "*" in a domain', meant and f"probably meant {at}{tidy}, which matches every subdomain"
+    if name.startswith("."):
+        return "a dot before the name", meant
+    if ".." in f"{name}.":
+        return "two dots in a row", meant
+    if re.search(r"[\s,;]", name):
+        return "a blank or a comma in the entry", "every entry stands alone"
+    if not name.isascii():
+        return f'"{text}" is not an international domain name (RFC 5891)', ""
+    if len(name) > _LONGEST or max(map(len, name.split("."))) > 63:
+        return "the name is too long", "a name has at most 253 characters, each label 63 (RFC 1035)"
+    return f'"{text}" is not a name', ""

@@ -1,0 +1,107 @@
+"""A table of clients, local addresses or domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import lru_cache, partial
+
+from turfmilter.core.address.mailbox import IPAddress, unmapped
+from turfmilter.core.table.entries import HOSTS, Entries, Language, Source
+from turfmilter.core.table.entry import Entry, Problem
+from turfmilter.core.table.index import Keys, PatternIndex, in_order
+from turfmilter.core.table.pattern import Interval, Name
+from turfmilter.core.table.ranges import Intervals, Sweep
+
+_KEPT = 256  # names whose entry is remembered
+# What is more than 10.0.0.0/8 or fc00::/7, the largest networks that one organisation can have for itself.
+_HUGE = {4: 1 << 24, 6: 1 << 121}
+
+
+class HostTable:
+    """Entries that name addresses and host or domain names.  The most specific one decides.
+
+    An address comes before a range (smaller first), before a network (longer prefix first);
+    a deeper name before a shorter one, =name before name.
+    On a tie the exception decides if `exception_wins`, else the plain entry.
+    `vast` are those that hold much of the Internet; `names` says that there are names in it.
+    `problems` are errors and doubts in the lines; with an error in it the table must not be used.
+    `warnings` name the entries that are duplicates or make no difference.
+    """
+
+    def __init__(self, sources: Iterable[Source], *, exception_wins: bool, language: Language = HOSTS) -> None:
+        self._entries = Entries(sources, language)
+        intervals = {version: Intervals(version) for version in (4, 6)}
+        names = Keys()
+        for row, parts in self._entries.read():
+            if parts[0] is Interval:
+                _, version, first, last, kind = parts
+                intervals[version].add(row, first, last, kind)
+            else:
+                names.add(row, parts)
+        vast = (row for version, most in _HUGE.items() for row in intervals[version].over(most))
+        self.vast = tuple(map(self._entries.__getitem__, vast))
+        self.problems = self._entries.problems
+        self._names = PatternIndex(self._entries, names, exception_wins=exception_wins)
+        self.names = len(self._names) > 0
+        # Our own domains are looked up for every recipient.  No reference to self: whole tables would wait for the gc.
+        self._by_name = lru_cache(maxsize=_KEPT)(partial(_match_name, self._names))
+        sweeps = [Sweep(self._entries, intervals[version], exception_wins=exception_wins) for version in (4, 6)]
+        self._segments = {version: sweep.segments for version, sweep in zip((4, 6), sweeps, strict=True)}
+        found = [problem for sweep in sweeps for problem in (*sweep.duplicates, *sweep.useless)]
+        self.warnings: tuple[Problem, ...] = in_order([*found, *self._names.duplicates, *self._useless_names()])
+        self._len = len(self._names) + sum(len(i.rows) for i in intervals.values())
+        self._len -= sum(len(sweep.duplicates) for sweep in sweeps)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that its entries come from."""
+        return tuple(source.name for source in self._entries.sources if source.comments or source.made)
+
+    def match_address(self, address: IPAddress, today: date) -> Entry | None:
+        """The most specific entry that stands, plain or exception; None when none holds `address`."""
+        address = unmapped(address)
+        rows = self._segments[address.version].at(int(address))
+        candidates = map(self._entries.__getitem__, rows)
+        return next((entry for entry in candidates if entry.stands(today)), None) if rows else None
+
+    def match_name(self, domain: str, today: date, *, exception: bool | None = None) -> Entry | None:
+        """The most specific entry that stands for the folded name `domain`; None when there is none.
+
+        With `exception` only exceptions, or only the others, are looked at.
+        """
+        return self._by_name(domain, today, exception)
+
+    def changes(self, old: HostTable) -> tuple[int, int]:
+        """How many entries this table has that `old` had not, and how many it has no more."""
+        return self._entries.changes(old._entries)
+
+    def made_of(self, sources: Sequence[Source]) -> bool:
+        """True when the table was made of just these sources, in this order."""
+        return self._entries.made_of(sources)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._entries.sizes
+
+    def __len__(self) -> int:
+        return self._len
+
+    def _useless_names(self) -> Iterator[Problem]:
+        if self._names:
+            for row, parts in self._entries.again():
+                if parts[0] is Name:
+                    yield from self._names.useless(row, parts, _wider(self._names, *parts[1:]))
+
+
+def _match_name(names: PatternIndex, domain: str, today: date, exception: bool | None) -> Entry | None:
+    for entry in (*names.at((Name, domain, True)), *_wider(names, domain, True)):
+        if entry.stands(today) and (exception is None or entry.exception is exception):
+            return entry
+    return None
+
+
+def _wider(names: PatternIndex, domain: str, exact: bool) -> list[Entry]:
+    """The less specific names' entries that match all that a name matches, the most specific first."""
+    return names.each(names.around(Name, domain if exact else domain.partition(".")[2]))

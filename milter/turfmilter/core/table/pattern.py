@@ -1,0 +1,220 @@
+"""The pattern language: what an entry of a table, or of a list in the configuration, matches."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from turfmilter.core.address.hostname import PatternError, looks_numeric, parse_name
+from turfmilter.core.address.mailbox import Mailbox, fold_domain, literal_address, parse_address
+from turfmilter.core.table.interval import Interval, Kind, parse_interval
+
+__all__ = [
+    "Address",
+    "Domain",
+    "Glob",
+    "Interval",
+    "Kind",
+    "Local",
+    "Name",
+    "Parts",
+    "Pattern",
+    "PatternError",
+    "doubt",
+    "exactly",
+    "made_of",
+    "parse_host",
+    "parse_sender",
+    "parts_of",
+]
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)+)"')
+_SPECIAL = re.compile(r'[\s\x00-\x1f\x7f()<>\[\]:;,\\"@]')  # RFC 5322 §3.2.3; dots may stand anywhere, as they do
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A host or domain name; unless `exact`, every name below it too."""
+
+    domain: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mail address, folded as a Mailbox is; Address("", "") is the empty sender."""
+
+    local: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A local part with one or two "*", each standing for any run of characters, at exactly one domain."""
+
+    local: str
+    domain: str
+
+    def matches(self, local: str) -> bool:
+        """True when `local` is spelled like this."""
+        head, *middle, tail = self.local.split("*")
+        end = len(local) - len(tail)
+        fits = end >= len(head) and local.startswith(head) and local.endswith(tail)
+        return fits and all(part in local[len(head) : end] for part in middle)
+
+    @property
+    def literals(self) -> int:
+        """How many characters are written out: the more, the more specific."""
+        return len(self.local) - self.local.count("*")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Every mail address at a domain; unless `exact`, also those at its subdomains."""
+
+    domain: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One local part at any domain, or at none."""
+
+    local: str
+
+
+Pattern = Interval | Name | Address | Glob | Domain | Local
+# A pattern as a tuple, its class first: made and hashed in a fraction of the time, for what is done a million times.
+Parts = tuple[Any, ...]
+
+
+def parts_of(pattern: Pattern) -> Parts:
+    """The parts of which `pattern` is made."""
+    return type(pattern), *(getattr(pattern, name) for name in pattern.__match_args__)
+
+
+def made_of(parts: Parts) -> Pattern:
+    """The pattern that is made of `parts`."""
+    pattern: Pattern = parts[0](*parts[1:])
+    return pattern
+
+
+def parse_host(text: str) -> Interval | Name:
+    """The pattern of an entry in a list of clients, local addresses or domains.  Raises PatternError."""
+    if "@" in text:
+        domain = text.rpartition("@")[2]
+        raise PatternError("a mail address in a list of hosts", domain and f"probably meant {domain}")
+    if text.startswith("["):
+        raise PatternError("brackets belong to mail addresses", f"probably meant {re.sub('[][]', '', text)}")
+    name = text.removeprefix("=")
+    interval = parse_interval(name)
+    if interval is None:
+        return Name(parse_name(name, text.removesuffix(name)), exact=name != text)
+    if name != text:
+        raise PatternError('"=" belongs to names', f"probably meant {name}")
+    return interval
+
+
+def parse_sender(text: str) -> Address | Glob | Domain | Local:
+    """The pattern of an entry in a list of mail addresses.  Raises PatternError."""
+    if text in ("<>", "."):  # "." is how Exchange wrote the empty sender
+        return Address("", "")
+    if text.startswith("#"):
+        raise PatternError('"#" begins a comment', _meant_by_comment(text))
+    if text.startswith("<") and text.endswith(">"):
+        raise PatternError("angle brackets around an address", f"probably meant {text[1:-1]}")
+    local, at, domain = text.rpartition("@")
+    if not at:
+        raise PatternError('the "@" is missing', _meant_without_at(text))
+    if not domain:
+        return Local(_local(local, text))
+    if local == "":
+        folded = _domain(domain.removeprefix("."), "@")
+        return Domain(folded, exact=folded.startswith("["))  # a literal has no subdomains
+    if local == "=":
+        return Domain(_domain(domain, "=@"), exact=True)
+    return _at_domain(_local(local, text), _domain(domain, f"{local}@"), quoted=local.startswith('"'))
+
+
+def exactly(mailbox: Mailbox) -> str:
+    """The entry that matches this address and nothing else.  Raises PatternError when there is none.
+
+    Whoever wrote the address may have chosen one that, as it stands, would be another entry, or several words.
+    """
+    wanted = Address(mailbox.local, mailbox.domain)
+    quoted = re.sub(r'(["\\])', r"\\\1", mailbox.local)
+    for text in (str(mailbox) or "<>", f'"{quoted}"@{mailbox.domain}'):
+        try:
+            if parse_sender(text) == wanted and (text.startswith('"') or " " not in text):
+                return text
+        except PatternError:
+            continue
+    raise PatternError(f'no entry matches "{mailbox}" and nothing else')
+
+
+def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:
+    """What is odd about a valid entry (without its "!"), and what may have been meant; None if nothing is."""
+    if not isinstance(pattern, Domain | Name):
+        return None
+    at, domain = "@" if isinstance(pattern, Domain) else "", pattern.domain
+    if not pattern.exact and "." not in domain:
+        return f'a single label: everything below ".{domain}" matches', f"={at}{domain} matches that name alone"
+    if text.startswith("*"):
+        return f"this means =@{domain}", f"@{domain} matches the subdomains too"
+    return None
+
+
+def _at_domain(local: str, domain: str, *, quoted: bool) -> Address | Glob | Domain:
+    """Local part and domain, both folded: a quoted "*" is only a character."""
+    if quoted or "*" not in local:
+        return Address(local, domain)
+    if local.count("*") > 2:
+        raise PatternError('more than two "*"', "one or two may stand in the local part")
+    spelling = local.replace("**", "*")
+    return Domain(domain, exact=True) if spelling == "*" else Glob(spelling, domain)
+
+
+def _local(text: str, entry: str) -> str:
+    """A local part, unquoted and folded."""
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
+        return re.sub(r"\\(.)", r"\1", quoted[1]).lower()
+    if text in ("", "=", '""'):
+        raise PatternError("the local part is empty", "<> is the empty sender")
+    if text[0] in "=!":
+        raise PatternError(f'"{text[0]}" before a local part', f"probably meant {entry[1:]}")
+    if "*" in text and entry.endswith("@"):
+        raise PatternError('a "*" without a domain', f"a domain must follow, as in {entry}isp.example")
+    special = _SPECIAL.search(text)
+    if special:
+        raise PatternError(f"an unquoted {special[0]!a} in the local part", 'it is quoted as in "a b"@isp.example')
+    return text.lower()
+
+
+def _domain(text: str, before: str) -> str:
+    """What stands behind the "@", folded: a name or an address literal."""
+    if text.startswith("["):
+        if literal_address(text) is None:
+            raise PatternError(f"{text} is not an address literal", "such as [192.0.2.1] or [IPv6:2001:db8::1]")
+        return fold_domain(text)
+    if looks_numeric(text) and parse_address(text):
+        raise PatternError("an address without its brackets", f"probably meant {before}[{text}]")
+    return parse_name(text, before)
+
+
+def _meant_by_comment(text: str) -> str:
+    """Exchange wrote an exact domain as #@isp.example or #isp.example."""
+    local, at, domain = text[1:].rpartition("@")
+    return f'probably meant "#{local}"{at}{domain}' if local else f"Exchange's exact domain is =@{domain}"
+
+
+def _meant_without_at(text: str) -> str:
+    name = text.lstrip("=*.")
+    if parse_address(name):
+        return f"@[{name}] matches an address literal"
+    try:
+        parse_name(name)
+    except PatternError:
+        return ""
+    return f"@{name} (and every subdomain) or =@{name}" if "." in name else f"{name}@ matches it at every domain"

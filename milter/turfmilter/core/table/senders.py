@@ -1,0 +1,106 @@
+"""A table of mail addresses: whose mail is put aside, and who is exempt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.table.entries import SENDERS, Entries, Source
+from turfmilter.core.table.entry import Entry, Problem
+from turfmilter.core.table.index import Keys, PatternIndex, in_order
+from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Parts, parts_of
+
+
+class SenderTable:
+    """Entries that name mail addresses.  The most specific one decides, on a tie an exception.
+
+    An exact address comes before a glob (more characters written out first), before =@domain,
+    before @domain (deeper first), before user@.
+    `problems` are errors and doubts in the lines; with an error in it the table must not be used.
+    `warnings` name the entries that are duplicates or make no difference.
+    """
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._entries = Entries(sources, SENDERS)
+        keys = Keys()
+        globs: list[tuple[int, Parts]] = []
+        for row, parts in self._entries.read():
+            keys.add(row, parts)
+            if parts[0] is Glob:
+                globs.append((row, parts))
+        self._kinds = keys.kinds
+        self.problems = self._entries.problems
+        self._index = PatternIndex(self._entries, keys, exception_wins=True)
+        self._globs = self._by_domain(globs)
+        self.warnings: tuple[Problem, ...] = in_order([*self._index.duplicates, *self._useless()])
+
+    def match(self, mailbox: Mailbox, today: date) -> Entry | None:
+        """The most specific entry that stands, plain or exception; None when none matches."""
+        address = (Address, mailbox.local, mailbox.domain)
+        candidates = [*self._index.at(address), *self._wider(address)]
+        return next((entry for entry in candidates if entry.stands(today)), None) if candidates else None
+
+    def changes(self, old: SenderTable) -> tuple[int, int]:
+        """How many entries this table has that `old` had not, and how many it has no more."""
+        return self._entries.changes(old._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every entry, in the order of the lines; also what is expired or makes no difference."""
+        return iter(self._entries)
+
+    def holding(self, text: str) -> Iterator[Entry]:
+        """The entries whose text holds `text`, in any case."""
+        return self._entries.holding(text)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many entries there are in each file, by its name."""
+        return self._entries.sizes
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def _wider(self, parts: Parts) -> list[Entry]:
+        """The less specific entries that match all that a pattern matches, the most specific first."""
+        index, kind = self._index, parts[0]
+        if kind is Domain:
+            _, domain, exact = parts
+            return index.each(index.around(Domain, domain if exact else domain.partition(".")[2]))
+        if kind is Local:
+            return []
+        _, local, domain = parts
+        wider: list[Entry] = []
+        if kind is Address and domain in self._globs:
+            wider += [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
+        patterns = index.around(Domain, domain)
+        if Domain in self._kinds:
+            patterns.insert(0, (Domain, domain, True))
+        if kind is Address and Local in self._kinds:
+            patterns.append((Local, local))
+        return wider + index.each(patterns)
+
+    def _useless(self) -> Iterator[Problem]:
+        """Warnings about entries that never decide or change nothing."""
+        for row, parts in self._entries.again():
+            if parts[0] is not Glob:
+                wider = self._wider(parts)
+                if wider or row in self._index.tied:
+                    yield from self._index.useless(row, parts, wider)
+        for globs in self._globs.values():
+            # What a glob leaves goes to a less specific glob first, if that happens to match too.
+            below: set[bool] = set()
+            for glob, row in reversed(globs):
+                parts, exception = parts_of(glob), self._entries.exception(row)
+                yield from self._index.useless(row, parts, self._wider(parts) if below <= {exception} else [])
+                below.add(exception)
+
+    def _by_domain(self, globs: Iterable[tuple[int, Parts]]) -> dict[str, list[tuple[Glob, int]]]:
+        """The globs of each domain, the most specific first; on a tie exceptions before the others."""
+        by_domain: dict[str, list[tuple[Glob, int]]] = {}
+        for row, (_, local, domain) in globs:
+            if row not in self._index.left_out:
+                by_domain.setdefault(domain, []).append((Glob(local, domain), row))
+        for same_domain in by_domain.values():
+            same_domain.sort(key=lambda pair: (-pair[0].literals, not self._entries.exception(pair[1])))
+        return by_domain

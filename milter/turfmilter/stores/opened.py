@@ -1,0 +1,231 @@
+"""One quarantine directory, opened once; everything in it is reached relative to that."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+from turfmilter.config.descent import CAREFULLY, open_directory
+from turfmilter.stores.format import newer
+from turfmilter.stores.links import Links
+
+REVIEWED, RELEASED, DELETED = "S", "P", "T"  # the flags of Maildir that are our states
+_INFO = ":2,"  # before the flags of Maildir
+
+
+class State(Enum):
+    """What has been done with a message; of several, what cannot be overlooked."""
+
+    UNREVIEWED = "unreviewed"
+    REVIEWED = "reviewed"
+    RELEASED = "released"
+    DELETED = "deleted"
+
+
+class HeldFile(NamedTuple):
+    """One file as the directory lists it, in the `part` "new" or "cur".
+
+    The name of one that was put in by hand may be anything.
+    """
+
+    name: str
+    part: str
+
+    @property
+    def id(self) -> str:
+        """The name without the flags."""
+        return self.name.partition(_INFO)[0]
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """The flags, in new/ as in cur/."""
+        return frozenset(self.name.partition(_INFO)[2])
+
+    @property
+    def state(self) -> State:
+        """What the flags say."""
+        for flag, state in ((DELETED, State.DELETED), (RELEASED, State.RELEASED), (REVIEWED, State.REVIEWED)):
+            if flag in self.flags:
+                return state
+        return State.UNREVIEWED
+
+    def flagged(self, flags: frozenset[str]) -> HeldFile:
+        """The same message with these flags; it then stands in cur, where they belong."""
+        # Maildir wants them in the order of ASCII, and mutt takes the name for another one where they are not.
+        return HeldFile(f"{self.id}{_INFO}{''.join(sorted(flags))}", "cur")
+
+
+_PARTS = ("tmp", "new", "cur")
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_BUFFER = 16 * 1024  # block and header of most messages in one piece
+_TRIES = 10  # each lost to somebody who changed the flags of the same message in that very moment
+
+
+class Unopenable(Exception):
+    """The quarantine cannot be opened; the text says which and why."""
+
+
+class NotAFile(Exception):
+    """What stands under the name is no file of its own, or cannot be read; the text says what it is instead."""
+
+
+class NewerFormat(Exception):
+    """A newer version of the program has written to the quarantine: this one changes nothing in it."""
+
+
+class OpenMaildir:
+    """One quarantine directory.  `newer` is why nothing may be changed in it, "" if that is allowed."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises Unopenable."""
+        self.path = path
+        with ExitStack() as opened:
+            try:
+                self.root = open_directory(path)
+                opened.callback(os.close, self.root)
+                self._parts = {part: _opened(opened, part, _DIRECTORY | os.O_NOFOLLOW, self.root) for part in _PARTS}
+                self.newer = newer(self.root)
+                self._links = Links(self.root, self._parts)
+            except OSError as error:
+                raise Unopenable(f"quarantine {path / str(error.filename)}: {error.strerror}") from error
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> OpenMaildir:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._opened.close()
+
+    def files(self) -> Iterator[tuple[HeldFile, int]]:
+        """Every file with its inode.  One that changes its flags meanwhile may come twice, or not at all."""
+        for part, entry in self._entries():
+            yield HeldFile(entry.name, part), entry.inode()
+
+    def paths(self) -> set[str]:
+        """The same as PART/NAME/INODE, none of which holds a slash: a hundred thousand are compared in no time."""
+        return {f"{part}/{entry.name}/{entry.inode()}" for part, entry in self._entries()}
+
+    def changed(self) -> tuple[int, int]:
+        """When a file was last added to new and to cur, removed or renamed there: nanoseconds that nobody can set."""
+        new, cur = (os.fstat(self._parts[part]).st_ctime_ns for part in ("new", "cur"))
+        return new, cur
+
+    def stat(self, file: HeldFile) -> os.stat_result:
+        """Of the file itself, whatever it is.  Raises FileNotFoundError."""
+        return os.stat(file.name, dir_fd=self._parts[file.part], follow_symlinks=False)
+
+    def open(self, file: HeldFile) -> BinaryIO:
+        """The file for reading.  Raises FileNotFoundError when it is gone, NotAFile when it is none to be opened."""
+        try:
+            descriptor = os.open(file.name, CAREFULLY, dir_fd=self._parts[file.part])
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise NotAFile(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
+        with ExitStack() as closing:
+            closing.callback(os.close, descriptor)
+            if strange := _instead(os.fstat(descriptor)) or self._linked_outside(descriptor):
+                raise NotAFile(strange)
+            closing.pop_all()
+        return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER)
+
+    def require_changeable(self) -> None:
+        """Raises NewerFormat."""
+        if self.newer:
+            raise NewerFormat(f"quarantine {self.path}: {self.newer}; nothing was changed")
+
+    def change(self, file: HeldFile, *, add: str = "", remove: str = "") -> HeldFile:
+        """Add and remove flags, whatever others do to them meanwhile.  The message as it is called then.
+
+        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name, and
+        NewerFormat.
+        """
+        self.require_changeable()
+        for _ in range(_TRIES):
+            changed = file.flagged(file.flags.difference(remove).union(add))
+            try:
+                if changed.flags == file.flags:
+                    self.stat(file)  # it may be gone, too
+                    return file
+                self._rename(file, changed)
+            except FileNotFoundError:
+                file = self.again(file)
+            else:
+                return changed
+        raise FileNotFoundError(file.name)
+
+    def remove(self, file: HeldFile) -> None:
+        """For good.  Raises FileNotFoundError and NewerFormat."""
+        self.require_changeable()
+        os.unlink(file.name, dir_fd=self._parts[file.part])
+
+    def again(self, file: HeldFile) -> HeldFile:
+        """The message under the name that somebody else has given it.  Raises FileNotFoundError."""
+        for _ in range(_TRIES):  # a rename in cur may hide it from one look at the directory
+            for found, _ in self.files():
+                if found.id == file.id:
+                    return found
+        raise FileNotFoundError(file.name)
+
+    def _entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        for part in ("new", "cur"):
+            with os.scandir(self._parts[part]) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):  # Maildir: those are no messages
+                        yield part, entry
+
+    def _rename(self, file: HeldFile, changed: HeldFile) -> None:
+        with suppress(FileNotFoundError):
+            self.stat(changed)
+            raise FileExistsError(f"{changed.part}/{changed.name} exists as well; nothing was done to either")
+        os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
+
+    def _linked_outside(self, descriptor: int) -> str:
+        """What is wrong with a file that has a name which is not in this quarantine; "" if it has none.
+
+        Two names in here are usual while a message is delivered, after a crash at that moment, and for good where an
+        IMAP server has copied it: Dovecot makes a link.
+        """
+        for _ in range(_TRIES):
+            before = os.fstat(descriptor)
+            names = self._links.count(before) if before.st_nlink > 1 else 1
+            links = os.fstat(descriptor).st_nlink  # again: a name may come or go while we look
+            if names >= links:
+                return ""
+            if links == before.st_nlink:
+                return f"a file of {links} links: another one is outside the quarantine"
+        return "a file whose links change again and again"
+
+
+class Place(NamedTuple):
+    """Where a message is."""
+
+    maildir: OpenMaildir
+    file: HeldFile
+
+    def open(self) -> BinaryIO:
+        """The message for reading, whatever somebody has made of its flags meanwhile.  Raises what OpenMaildir does."""
+        try:
+            return self.maildir.open(self.file)
+        except FileNotFoundError:
+            return self.maildir.open(self.maildir.again(self.file))
+
+
+def _opened(stack: ExitStack, name: str, flags: int, within: int) -> int:
+    descriptor = os.open(name, flags, dir_fd=within)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _instead(status: os.stat_result) -> str:
+    """What it is when it is no regular file."""
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFDIR: "a directory"}
+    kind = stat.S_IFMT(status.st_mode)
+    return "" if kind == stat.S_IFREG else f"{kinds.get(kind, 'a device or a socket')}, not a message"
