@@ -145,7 +145,7 @@ def _header(config: Config) -> Iterator[Clause]:
 
 def _refusable(clauses: Iterable[Clause]) -> Clause:
     """What makes the refusals of the other clauses hold; it goes as far as the farthest of them."""
-    modes = [clause.mode for clause in clauses if clause.rule.looks_at(Stage.RCPT)]
+    modes = [clause.mode for clause in clauses if Stage.RCPT in clause.rule.stages]
     mode = max(modes, key=list(Mode).index, default=Mode.OFF)
     return Clause(UnrefusableRecipient(), Action.REJECT, REPLIES["recipient"], mode)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.authors import read_authors
@@ -11,7 +11,6 @@ from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, V
 from turfmilter.core.policy import Clause, Generation, Mode
 from turfmilter.core.ports import Clock
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 
 _NOTHING_KNOWN = Session(Connection())
@@ -58,7 +57,7 @@ class Judge:
             return ACCEPT
         if self.policy.asks_names(self._between):
             connection.names.begin()  # now, for DNS may take as long as the client does up to RCPT
-        verdict = CONTINUE if connection.local else self._ask(Stage.CONNECT)
+        verdict = CONTINUE if connection.local else self._at_connect()
         self._trials_at_connect = self._trials  # they are true of every message to come
         return verdict
 
@@ -77,11 +76,11 @@ class Judge:
         today = self._clock.today()  # once a message: an entry that expires meanwhile would part what belongs together
         self._session = self._between._replace(envelope=envelope, account=account, tls=tls, today=today)
         if self._connected:
-            self._standing = self._ask(Stage.MAIL)
+            self._standing = self._at_mail()
 
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
-        verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
+        verdict = CONTINUE if self._session.connection.local else self._at_rcpt(recipient)
         if self._is_inseparable(recipient, verdict):
             return Verdict(Action.TEMPFAIL, _TOGETHER, REPLIES["recipient"])
         if verdict is CONTINUE:
@@ -90,7 +89,7 @@ class Judge:
 
     def data(self) -> Verdict:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
-        return self._settled(Stage.HEADERS, Stage.END)
+        return CONTINUE if self.policy.at_headers or self.policy.at_end else self._settled()
 
     def end_of_headers(self, fields: Sequence[tuple[str, bytes]] = ()) -> Verdict:
         """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that.
@@ -105,8 +104,8 @@ class Judge:
             if (folded := name.lower()) in wants:
                 wanted.setdefault(folded, []).append(value.decode("utf-8", "surrogateescape"))
         self._session = self._session._replace(authors=read_authors(wanted.get("from", ())), fields=wanted)
-        self._standing = self._first(Stage.HEADERS)
-        return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
+        self._standing = self._at_headers()
+        return self._standing if self._standing is not CONTINUE or self.policy.at_end else self._settled()
 
     def seen(self, octets: int) -> bool:
         """So much more of the message has been seen; False when it is refused already: then no more is needed.
@@ -120,11 +119,11 @@ class Judge:
 
     def end(self) -> Verdict:
         """The message is complete; this verdict is final, unless the message cannot be held."""
-        unread = self._session.authors is None and bool(self.policy.asked(Stage.HEADERS))
+        unread = self._session.authors is None and bool(self.policy.at_headers)
         if self._session.envelope is None or unread:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
         self._session = self._session._replace(size=self._size)
-        verdict = self._first(Stage.END)
+        verdict = self._at_end()
         return self.outcome() if verdict is CONTINUE else verdict
 
     def accepted(self) -> None:
@@ -181,7 +180,7 @@ class Judge:
 
     def _too_big(self) -> Verdict:
         """What the first rule about the size that is enforced says of what has been seen by now."""
-        for clause in self.policy.asked(Stage.END):
+        for clause in self.policy.at_end:
             if clause.rule.measures and clause.mode is Mode.ENFORCE:
                 finding = clause.rule.at_end(self._session._replace(size=self._size))
                 return clause.verdict(finding) if finding else CONTINUE
@@ -198,14 +197,34 @@ class Judge:
         self._trials = self._trials_at_connect
         self._standing = CONTINUE if self._connected else _UNSEEN
 
-    def _first(self, stage: Stage, *event: Recipient) -> Verdict:
-        """The refusal that stands, else what the rules say at `stage`."""
-        return self._ask(stage, *event) if self._standing is CONTINUE else self._standing
+    # From each stage to its rules.  The generators are lazy: a rule after the one that refuses is not called.
+    # From MAIL on a refusal may already be in force; then no further rule is called either.
 
-    def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
-        """The first refusal; a hold is kept in mind, because a later refusal still refuses."""
-        for look, clause in self.policy.questions(stage):
-            finding = look(self._session, *event)
+    def _at_connect(self) -> Verdict:
+        return self._first_refusal((clause, clause.rule.at_connect(self._session)) for clause in self.policy.at_connect)
+
+    def _at_mail(self) -> Verdict:
+        return self._first_refusal((clause, clause.rule.at_mail(self._session)) for clause in self.policy.at_mail)
+
+    def _at_rcpt(self, recipient: Recipient) -> Verdict:
+        if self._standing is not CONTINUE:
+            return self._standing
+        found = ((clause, clause.rule.at_rcpt(self._session, recipient)) for clause in self.policy.at_rcpt)
+        return self._first_refusal(found, recipient)
+
+    def _at_headers(self) -> Verdict:
+        if self._standing is not CONTINUE:
+            return self._standing
+        return self._first_refusal((clause, clause.rule.at_headers(self._session)) for clause in self.policy.at_headers)
+
+    def _at_end(self) -> Verdict:
+        if self._standing is not CONTINUE:
+            return self._standing
+        return self._first_refusal((clause, clause.rule.at_end(self._session)) for clause in self.policy.at_end)
+
+    def _first_refusal(self, found: Iterable[tuple[Clause, Finding | None]], *event: Recipient) -> Verdict:
+        """The first refusal, else CONTINUE; a hold is kept in mind, because a later refusal still refuses."""
+        for clause, finding in found:
             if finding is None:
                 continue
             verdict = clause.verdict(finding)
@@ -227,9 +246,9 @@ class Judge:
         if said not in self._trials:
             self._trials += (said,)
 
-    def _settled(self, *later: Stage) -> Verdict:
-        """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""
-        if self._standing is not CONTINUE or self._session.envelope is None or any(map(self.policy.asked, later)):
+    def _settled(self) -> Verdict:
+        """The outcome, where no rule looks at a later stage, when it is ACCEPT; else CONTINUE."""
+        if self._standing is not CONTINUE or self._session.envelope is None:
             return CONTINUE
         outcome = self.outcome()
         return outcome if outcome.action is Action.ACCEPT and not outcome.changes else CONTINUE

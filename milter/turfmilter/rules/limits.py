@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Accounts, Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.hosts import HostTable
@@ -92,6 +92,7 @@ class RecipientsPerMessage(_Limit):
     """Takes the first N recipients of a message; the sender sends it again for the others (RFC 5321 §4.5.3.1.10)."""
 
     name = "recipients_per_message"
+    stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient beyond the first N that were let pass."""
@@ -102,6 +103,7 @@ class RecipientsPerBounce(_Limit):
     """A bounce has the one recipient that sent the mail (RFC 5321 §4.5.5); many are a sign of abuse."""
 
     name = "recipients_per_bounce"
+    stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient of the empty sender beyond the first N."""
@@ -115,6 +117,7 @@ class MessageSize(_Limit):
     """Refuses a message that is too big: by what MAIL declares, and by what was counted."""
 
     name = "message_size"
+    stages = frozenset({Stage.RCPT, Stage.END})
     measures = True
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
@@ -131,6 +134,7 @@ class SessionSize(_Limit):
     """Ends the connection with the message that would exceed the sum; its first message always passes."""
 
     name = "session_size"
+    stages = frozenset({Stage.END})
     measures = True
 
     def at_end(self, session: Session) -> Finding | None:
@@ -142,6 +146,7 @@ class MessagesPerSession(_Limit):
     """Ends the connection with the message after the N-th that was accepted."""
 
     name = "messages_per_session"
+    stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient of a message too many."""
