@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from turfmilter.core.finding import Finding
@@ -70,21 +72,26 @@ class LimitTable:
                 return cap.limits
         return self.general
 
-    def any(self, name: str) -> bool:
-        """True when the limit called `name` is set for anybody."""
-        return any(getattr(limits, name) for limits in (self.general, *(cap.limits for cap in self.caps)))
+    def any(self, limit: Callable[[Limits], int]) -> bool:
+        """True when one of the limits that `limit` picks is set, the general one or that of a cap."""
+        return any(limit(limits) > 0 for limits in (self.general, *(cap.limits for cap in self.caps)))
 
 
 _SIZE = re.compile(r"SIZE=(\d{1,20})", re.IGNORECASE | re.ASCII)  # RFC 1870 §4
 
 
 @dataclass(frozen=True)
-class _Limit(Rule):
+class _Limit(Rule, ABC):
     table: LimitTable
+
+    @staticmethod
+    @abstractmethod
+    def limit(limits: Limits) -> int:
+        """The one that this rule is about; 0 is no limit."""
 
     def _beyond(self, session: Session, number: int) -> Finding | None:
         """A finding when `number` is more than this rule's limit for the message."""
-        limit = int(getattr(self.table.of(session), self.name))
+        limit = self.limit(self.table.of(session))
         return Finding(self.name, f"{number} of {limit}") if limit and number > limit else None
 
 
@@ -93,6 +100,11 @@ class RecipientsPerMessage(_Limit):
 
     name = "recipients_per_message"
     stages = frozenset({Stage.RCPT})
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many recipients a message may have."""
+        return limits.recipients_per_message
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient beyond the first N that were let pass."""
@@ -104,6 +116,11 @@ class RecipientsPerBounce(_Limit):
 
     name = "recipients_per_bounce"
     stages = frozenset({Stage.RCPT})
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many recipients a bounce may have."""
+        return limits.recipients_per_bounce
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient of the empty sender beyond the first N."""
@@ -119,6 +136,11 @@ class MessageSize(_Limit):
     name = "message_size"
     stages = frozenset({Stage.RCPT, Stage.END})
     measures = True
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many bytes a message may have."""
+        return limits.message_size
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding when SIZE= is beyond the limit (RFC 1870 §6.1); what it declares is only an estimate."""
@@ -137,6 +159,11 @@ class SessionSize(_Limit):
     stages = frozenset({Stage.END})
     measures = True
 
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many bytes the messages of a connection may have together."""
+        return limits.session_size
+
     def at_end(self, session: Session) -> Finding | None:
         """A finding when this message and those accepted before are beyond the limit together."""
         return self._beyond(session, session.octets + session.size) if session.messages else None
@@ -147,6 +174,11 @@ class MessagesPerSession(_Limit):
 
     name = "messages_per_session"
     stages = frozenset({Stage.RCPT})
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many messages a connection may have."""
+        return limits.messages_per_session
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient of a message too many."""
