@@ -97,10 +97,9 @@ def _relay(config: Config) -> Clause:
 
 
 def _limits(config: Config, listener: str) -> Iterator[Clause]:
-    general = config.limits.numbers
     caps = (
         Cap(
-            replace(general, **cap.numbers),
+            cap.over(config.limits).numbers,
             authenticated=None if cap.authenticated is None else _accounts(cap.authenticated),
             client=cap.client,
             sender=cap.sender,
@@ -108,9 +107,9 @@ def _limits(config: Config, listener: str) -> Iterator[Clause]:
         )
         for cap in config.cap
     )
-    table = LimitTable(general, tuple(caps), listener)
+    table = LimitTable(config.limits.numbers, tuple(caps), listener)
     for rule in _LIMITS:
-        if table.any(rule.name):
+        if table.any(rule.limit):
             yield Clause(rule(table), Action.REJECT, REPLIES[rule.name], config.limits.mode)
 
 
@@ -145,7 +144,7 @@ def _header(config: Config) -> Iterator[Clause]:
 
 def _refusable(clauses: Iterable[Clause]) -> Clause:
     """What makes the refusals of the other clauses hold; it goes as far as the farthest of them."""
-    modes = [clause.mode for clause in clauses if clause.rule.looks_at(Stage.RCPT)]
+    modes = [clause.mode for clause in clauses if Stage.RCPT in clause.rule.stages]
     mode = max(modes, key=list(Mode).index, default=Mode.OFF)
     return Clause(UnrefusableRecipient(), Action.REJECT, REPLIES["recipient"], mode)
 

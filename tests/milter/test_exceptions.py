@@ -14,14 +14,15 @@ from rig import wait
 from rig.filter import make_quarantine
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
+from rig.rules import RuleAt
 from turfmilter.compose import SystemClock
 from turfmilter.core.finding import Action, Finding
 from turfmilter.core.policy import Clause, Generation, Mode, Policy
 from turfmilter.core.ports import Clock, Draft, Quarantine
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import Record, Slip
-from turfmilter.core.rule import Rule
-from turfmilter.core.session import Recipient, Session
+from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.session import Session
 from turfmilter.mta.service import Service
 from turfmilter.stores.maildir import Maildir
 from turfmilter.telemetry.writer import LogWriter
@@ -38,18 +39,14 @@ class Everybody(Rule):
     """Holds everything, from the first stage on."""
 
     name = "everybody"
+    stages = frozenset({Stage.MAIL})
 
     def at_mail(self, session: Session) -> Finding | None:  # noqa: ARG002
         return Finding(self.name, "sender")
 
 
-def broken_at(stage: str) -> Rule:
-    """A rule that raises at `stage`, a method of Rule."""
-
-    def raises(_self: Rule, _session: Session, *_event: Recipient) -> Finding | None:
-        raise ZeroDivisionError("the rule is broken\nNOQUEUE: verdict=accept")
-
-    return type("Broken", (Rule,), {"name": "broken", stage: raises})()
+def breaks_down() -> Finding | None:
+    raise ZeroDivisionError("the rule is broken\nNOQUEUE: verdict=accept")
 
 
 class BrokenDraft(Draft):
@@ -112,9 +109,9 @@ def refuse_line(record: Record) -> None:
     raise ValueError(f"a record without a line: {record.queue_id}")
 
 
-def rule(stage: str) -> Callable[[Parts], None]:
+def rule(stage: Stage) -> Callable[[Parts], None]:
     def change(parts: Parts) -> None:
-        parts.clauses.append(Clause(broken_at(stage), Action.REJECT, REPLIES["relay"]))
+        parts.clauses.append(Clause(RuleAt(stage, sees=breaks_down), Action.REJECT, REPLIES["relay"]))
 
     return change
 
@@ -143,10 +140,10 @@ def transaction(client: MilterClient) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("breaks", "where", "said"),
     [
-        (rule("at_mail"), "rcpt", "envfrom: ZeroDivisionError: the rule is broken"),
-        (rule("at_rcpt"), "rcpt", "envrcpt: ZeroDivisionError: the rule is broken"),
-        (rule("at_headers"), "eoh", "eoh: ZeroDivisionError: the rule is broken"),
-        (rule("at_end"), "eom", "eom: ZeroDivisionError: the rule is broken"),
+        (rule(Stage.MAIL), "rcpt", "envfrom: ZeroDivisionError: the rule is broken"),
+        (rule(Stage.RCPT), "rcpt", "envrcpt: ZeroDivisionError: the rule is broken"),
+        (rule(Stage.HEADERS), "eoh", "eoh: ZeroDivisionError: the rule is broken"),
+        (rule(Stage.END), "eom", "eom: ZeroDivisionError: the rule is broken"),
         (clock, "eoh", "eoh: OverflowError: the clock ran away"),
         (executor, "eom", "eom: RuntimeError: can't start new thread"),
         (draft("open"), "eoh", "eoh: KeyError: 'quarantine'"),
@@ -184,6 +181,7 @@ def test_other_connections_are_not_concerned(place: Path) -> None:
 
     class Choosy(Rule):
         name = "choosy"
+        stages = frozenset({Stage.MAIL})
 
         def at_mail(self, session: Session) -> Finding | None:
             assert session.envelope is None or session.envelope.sender.text != sender, "chosen"

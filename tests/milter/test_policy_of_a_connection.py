@@ -8,11 +8,11 @@ import pytest
 
 from rig.filter import make_quarantine
 from rig.ownworker import OwnWorker, service
+from rig.rules import RuleAt
 from turfmilter.core.finding import Action, Finding
 from turfmilter.core.policy import Clause, Generation, Policy
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.rule import Rule, Stage
-from turfmilter.core.session import Recipient, Session
 from turfmilter.stores.maildir import Maildir
 
 REFUSED = Reply(550, "5.7.0", "refused by the other rule")
@@ -20,11 +20,7 @@ REFUSED = Reply(550, "5.7.0", "refused by the other rule")
 
 def finding_at(stage: Stage, *, unavailable: bool = False) -> Rule:
     """A rule with a finding about everything at `stage`."""
-
-    def finds(rule: Rule, _session: Session, *_event: Recipient) -> Finding | None:
-        return Finding(rule.name, "everything", unavailable=unavailable)
-
-    return type("Finding", (Rule,), {"name": "finding", stage.value: finds})()
+    return RuleAt(stage, sees=lambda: Finding(RuleAt.name, "everything", unavailable=unavailable))
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.HEADERS, Stage.END])

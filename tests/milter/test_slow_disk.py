@@ -16,7 +16,7 @@ from turfmilter.core.finding import Action, Finding
 from turfmilter.core.policy import Clause, Generation, Policy
 from turfmilter.core.ports import Draft, Quarantine, QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Session
 from turfmilter.mta.service import Service
 from turfmilter.stores.maildir import Maildir
@@ -25,6 +25,7 @@ from turfmilter.telemetry.writer import LogWriter
 
 class Everybody(Rule):
     name = "everybody"
+    stages = frozenset({Stage.MAIL})
 
     def at_mail(self, session: Session) -> Finding | None:
         """Hold whatever its sender does not call quick."""

@@ -16,7 +16,7 @@ from turfmilter.core.finding import Action, Finding, Verdict
 from turfmilter.core.judge import Judge
 from turfmilter.core.policy import Clause, Generation, Mode, Policy
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Accounts, Connection, Recipient, Session
 from turfmilter.rules.relay import Relay
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
@@ -30,6 +30,7 @@ class Refused(Rule):
     """Refuses senders and authors at refused.example."""
 
     name = "refused"
+    stages = frozenset({Stage.MAIL, Stage.HEADERS})
 
     def at_mail(self, session: Session) -> Finding | None:
         return self._of([session.envelope.sender.mailbox.domain] if session.envelope else [])
@@ -45,6 +46,7 @@ class SuspectAtConnect(Rule):
     """Finds clients whom the MTA calls bad.example."""
 
     name = "suspect"
+    stages = frozenset({Stage.CONNECT})
 
     def at_connect(self, session: Session) -> Finding | None:
         return Finding(self.name, "name") if session.connection.name == "bad.example" else None
@@ -54,6 +56,7 @@ class RefusedAtEnd(Rule):
     """Refuses late what comes from late.example."""
 
     name = "refused at end"
+    stages = frozenset({Stage.END})
 
     def at_end(self, session: Session) -> Finding | None:
         late = session.envelope is not None and session.envelope.sender.mailbox.domain == "late.example"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
@@ -10,6 +10,8 @@ from typing import TypeVar
 from turfmilter.core.address.mailbox import parse_address
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.clients import ClientTable, Domains
+from turfmilter.core.finding import Finding
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import ClientNames, Connection, Envelope, Known, Recipient, Sender, Session
 from turfmilter.core.table.entries import Source, table_file
 from turfmilter.core.table.hosts import HostTable
@@ -45,6 +47,36 @@ class Unasked:
     def result(self) -> ClientNames:
         """Fails the test."""
         raise AssertionError("DNS was waited for where no name could change the result")
+
+
+class RuleAt(Rule):
+    """A rule that looks at `stages`, and at each of them returns what `sees` does or raises what it raises."""
+
+    name = "rule"
+
+    def __init__(self, *stages: Stage, sees: Callable[[], Finding | None] = lambda: None) -> None:
+        self.stages = frozenset(stages)
+        self._sees = sees
+
+    def at_connect(self, _session: Session) -> Finding | None:
+        """What `sees` returns."""
+        return self._sees()
+
+    def at_mail(self, _session: Session) -> Finding | None:
+        """What `sees` returns."""
+        return self._sees()
+
+    def at_rcpt(self, _session: Session, _recipient: Recipient) -> Finding | None:
+        """What `sees` returns."""
+        return self._sees()
+
+    def at_headers(self, _session: Session) -> Finding | None:
+        """What `sees` returns."""
+        return self._sees()
+
+    def at_end(self, _session: Session) -> Finding | None:
+        """What `sees` returns."""
+        return self._sees()
 
 
 def names(*confirmed: str, claimed: Sequence[str] = (), failed: bool = False) -> Known:

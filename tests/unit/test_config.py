@@ -6,7 +6,7 @@ import grp
 import pwd
 import tomllib
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import date, timedelta
 from ipaddress import ip_address
 from operator import attrgetter
@@ -479,9 +479,23 @@ def test_a_list_of_a_listener_goes_together_with_the_general_other_list(configur
 
 
 def test_a_cap_names_some_limits_and_leaves_the_others(configured: Callable[[str], Config]) -> None:
-    (cap,) = configured("[[cap]]\nauthenticated = true\nmessage_size = 0\nrecipients_per_bounce = 3").cap
-    assert cap.numbers == {"message_size": 0, "recipients_per_bounce": 3}
+    config = configured(
+        "[limits]\nmessage_size = 9\nmessages_per_session = 7\n"
+        "[[cap]]\nauthenticated = true\nmessage_size = 0\nrecipients_per_bounce = 3"
+    )
+    (cap,) = config.cap
+    assert cap.over(config.limits).numbers == replace(config.limits.numbers, message_size=0, recipients_per_bounce=3)
     assert (cap.authenticated, cap.client, cap.sender, cap.listener) == (True, None, None, None)
+
+
+def test_every_limit_reaches_the_rules_from_its_section_and_from_a_cap(configured: Callable[[str], Config]) -> None:
+    general, capped = Limits(1, 2, 3, 4, 5), Limits(10, 20, 30, 40, 50)
+    in_section, in_cap = (
+        "\n".join(f"{name} = {number}" for name, number in asdict(limits).items()) for limits in (general, capped)
+    )
+    config = configured(f"[limits]\n{in_section}\n[[cap]]\nauthenticated = true\n{in_cap}")
+    assert config.limits.numbers == general
+    assert config.cap[0].over(config.limits).numbers == capped
 
 
 def test_settings_are_frozen() -> None:

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from rig.rules import StoppedClock, senders
+from rig.rules import RuleAt, StoppedClock, senders
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
 from turfmilter.core.judge import Judge
@@ -43,12 +43,16 @@ class Suspects(Rule):
 class AtConnect(Suspects):
     """Looks at the client's name."""
 
+    stages = frozenset({Stage.CONNECT})
+
     def at_connect(self, session: Session) -> Finding | None:
         return self.found(session.connection.name)
 
 
 class AtMail(Suspects):
     """Looks at the sender."""
+
+    stages = frozenset({Stage.MAIL})
 
     def at_mail(self, session: Session) -> Finding | None:
         return self.found(session.envelope.sender.text if session.envelope else "")
@@ -57,6 +61,8 @@ class AtMail(Suspects):
 class AtRcpt(Suspects):
     """Looks at one recipient."""
 
+    stages = frozenset({Stage.RCPT})
+
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         return self.found(recipient.text)
 
@@ -64,6 +70,7 @@ class AtRcpt(Suspects):
 class AtHeaders(Suspects):
     """Looks at the authors."""
 
+    stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
     def at_headers(self, session: Session) -> Finding | None:
@@ -73,6 +80,7 @@ class AtHeaders(Suspects):
 class AtEnd(Suspects):
     """Looks at the authors again, as late as it can."""
 
+    stages = frozenset({Stage.END})
     wants = frozenset({"from"})
 
     def at_end(self, session: Session) -> Finding | None:
@@ -576,6 +584,8 @@ def test_a_connection_that_begins_anew_has_its_own_findings() -> None:
 class Stamp(Rule):
     """Changes the header of every message."""
 
+    stages = frozenset({Stage.END})
+
     change: Change
     name: str = "stamp"
 
@@ -647,6 +657,7 @@ class Wavering(Rule):
     """Finds a message too big once, and never again."""
 
     name = "wavering"
+    stages = frozenset({Stage.END})
     measures = True
     found: list[int]
 
@@ -737,19 +748,30 @@ def test_only_the_fields_that_a_rule_wants_are_kept() -> None:
     assert it.session.fields == {"x-seen": ["1", "2", ""]}
 
 
-def test_a_policy_knows_what_it_must_be_shown() -> None:
-    policy = Policy((rejecting(Stage.RCPT), rejecting(Stage.MAIL, mode=Mode.TRIAL), holding(Stage.MAIL)))
-    assert [len(policy.asked(stage)) for stage in Stage] == [0, 2, 1, 0, 0]
+def test_a_policy_lists_the_rules_of_each_stage_in_their_order() -> None:
+    connect, mail, rcpt, headers, end = (rejecting(stage) for stage in Stage)
+    tried = rejecting(Stage.MAIL, mode=Mode.TRIAL)
+    both = Clause(RuleAt(Stage.RCPT, Stage.END), Action.REJECT, SORRY)
+    policy = Policy((rcpt, tried, end, both, mail, connect, headers))
+    assert policy.at_connect == (connect,)
+    assert policy.at_mail == (tried, mail)
+    assert policy.at_rcpt == (rcpt, both)
+    assert policy.at_headers == (headers,)
+    assert policy.at_end == (end, both)
 
 
-@pytest.mark.parametrize(
-    ("clause", "may_hold"),
-    [
-        (holding(Stage.MAIL), True),
-        (holding(Stage.MAIL, mode=Mode.TRIAL), False),
-        (holding(Stage.MAIL, action=Action.DISCARD), False),
-        (rejecting(Stage.MAIL), False),
-    ],
-)
-def test_only_a_hold_in_earnest_needs_the_bytes_of_a_message(clause: Clause, may_hold: bool) -> None:
-    assert Policy((clause,)).may_hold == may_hold
+@pytest.mark.parametrize("stage", Stage)
+def test_a_rule_is_called_at_the_stages_that_it_declares_and_at_no_other(stage: Stage) -> None:
+    called: list[Stage] = []
+    rules = (RuleAt(one, sees=lambda one=one: called.append(one)) for one in Stage if one is not stage)
+    it = judge(*(Clause(rule, Action.REJECT, SORRY) for rule in rules))
+    message(it, GOOD, [ALICE])
+    assert called == [one for one in Stage if one is not stage]
+
+
+def test_after_a_refusal_no_other_rule_is_called() -> None:
+    called: list[str] = []
+    rules = [RuleAt(stage, sees=lambda stage=stage: called.append(stage.name)) for stage in Stage]
+    it = judge(rejecting(Stage.RCPT), *(Clause(rule, Action.REJECT, SORRY) for rule in rules))
+    message(it, GOOD, [BAD_RCPT])
+    assert called == ["CONNECT", "MAIL"]

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.rules import RuleAt
 from turfmilter.core.finding import Action
 from turfmilter.core.policy import Clause, Generation, Listener, Mode, Policy
-from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.rule import Stage
 from turfmilter.mta.macros import WANTED
 from turfmilter.mta.negotiation import Terms, lacking, negotiate
 
@@ -20,15 +21,20 @@ ALWAYS = milter.P_NOUNKNOWN | milter.P_SKIP
 ENVELOPE = milter.P_NOHDRS | milter.P_NOEOH | milter.P_NOBODY
 
 
-def looking_at(*stages: Stage, measures: bool = False, needs_names: bool = False) -> Rule:
-    """A rule that overrides the methods of `stages`."""
-    methods = {stage.value: lambda *_event: None for stage in stages}
-    known = {"name": "looking", "measures": measures, "needs_names": needs_names}
-    return type("Looking", (Rule,), {**known, **methods})()
+class Measuring(RuleAt):
+    """Reads the size of the message."""
+
+    measures = True
+
+
+class NeedsNames(RuleAt):
+    """Looks at the names of clients."""
+
+    needs_names = True
 
 
 def clause(action: Action, *stages: Stage, mode: Mode = Mode.ENFORCE) -> Clause:
-    return Clause(looking_at(*stages), action, mode=mode)
+    return Clause(RuleAt(*stages), action, mode=mode)
 
 
 def general(clauses: list[Clause]) -> Generation:
@@ -49,8 +55,8 @@ AT_CONNECT = clause(Action.REJECT, Stage.CONNECT)
 STAMP = clause(Action.CHANGE, Stage.END)
 STAMP_TRIED = clause(Action.CHANGE, Stage.END, mode=Mode.TRIAL)
 REMOVE = clause(Action.CHANGE, Stage.HEADERS)
-SIZE = Clause(looking_at(Stage.END, measures=True), Action.REJECT)
-NAMES = Clause(looking_at(Stage.RCPT, needs_names=True), Action.REJECT)
+SIZE = Clause(Measuring(Stage.END), Action.REJECT)
+NAMES = Clause(NeedsNames(Stage.RCPT), Action.REJECT)
 CHANGES = milter.ADDHDRS | milter.CHGHDRS
 ANSWERED_AT_CONNECT = QUIET & ~milter.P_NR_CONN
 

@@ -11,6 +11,7 @@ import pytest
 from rig.rules import Unasked
 from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.ports import Names
+from turfmilter.core.rule import Fact
 from turfmilter.core.session import ClientNames, Connection, Known, UnderWay
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.peer import connection
@@ -46,7 +47,7 @@ def peer(
     names: Names | None = None,
     **macros: str,
 ) -> Connection:
-    return connection(family, hostaddr, Sent(**macros), names, {"host", "local_address", "port"})
+    return connection(family, hostaddr, Sent(**macros), names, frozenset(Fact))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from rig.rules import TODAY, senders
 from turfmilter.core.address.authors import read_authors
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
 
@@ -257,14 +256,6 @@ def test_before_the_header_was_seen_there_is_no_finding() -> None:
 def test_before_mail_there_is_no_sender() -> None:
     """In particular not the empty one."""
     assert TurfSender(senders("<>"), True).at_mail(Session(Connection())) is None
-
-
-@pytest.mark.parametrize(
-    ("rule", "stages"),
-    [(TurfSender, {Stage.MAIL}), (TurfAuthor, {Stage.HEADERS}), (UnreadableAuthor, {Stage.HEADERS})],
-)
-def test_a_rule_asks_for_its_own_stage_alone(rule: type[Rule], stages: set[Stage]) -> None:
-    assert {stage for stage in Stage if rule.looks_at(stage)} == stages
 
 
 EXEMPT = senders("postmaster@", "abuse@", "@open.example", "!secret@open.example")

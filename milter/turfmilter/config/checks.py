@@ -179,7 +179,7 @@ CAP_CHECKS: tuple[Check[CapConfig], ...] = (
     ),
     Check(
         ("", *_NUMBERS),
-        lambda cap: not cap.numbers,
+        lambda cap: all(getattr(cap, number) is None for number in _NUMBERS),
         f"no number, so it would change nothing; write one of {', '.join(_NUMBERS)}",
     ),
     Check(
@@ -230,7 +230,7 @@ def _check_cap(above: str, cap: CapConfig, config: Config, notes: Notes) -> None
             _note_missing(name, f"{above}.listener", config, notes)
             continue
         view = config.at(name)
-        view = replace(view, limits=replace(view.limits, **cap.numbers))
+        view = replace(view, limits=cap.over(view.limits))
         _say_of_own(view, notes, lambda key: key.replace("limits.", f"{above}."))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.authors import read_authors
@@ -11,7 +12,6 @@ from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, V
 from turfmilter.core.policy import Clause, Generation, Mode
 from turfmilter.core.ports import Clock
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 
 _NOTHING_KNOWN = Session(Connection())
@@ -25,6 +25,24 @@ _TOGETHER = Finding("recipient", "another address of its mailbox was decided oth
 MOST_FIELDS = 20_000
 
 
+@dataclass(slots=True)
+class _Message:
+    """What has been decided about one message so far.
+
+    `refusal` is what each further event is answered with, CONTINUE for none; `trials` is what rules in trial would
+    have done.  `held` is the first clause that keeps the message, with its verdict: a later refusal still refuses.
+    """
+
+    refusal: Verdict
+    trials: tuple[str, ...]
+    recipients: list[Recipient] = field(default_factory=list)  # those of the envelope, which sees each new one
+    # By mailbox: whether the first recipient of it was accepted, and what it resolves to when it was refused.
+    mailboxes: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    size: int = 0  # bytes that were seen
+    changes: tuple[Change, ...] = ()
+    held: tuple[Clause, Verdict] | None = None
+
+
 class Judge:
     """Judges one connection by the generation that it began with.  No order of events makes it raise."""
 
@@ -35,7 +53,8 @@ class Judge:
         self._between = _NOTHING_KNOWN  # what is known between two messages
         self._connected = False
         self._trials_at_connect: tuple[str, ...] = ()
-        self._forget()
+        self._session = _NOTHING_KNOWN
+        self._message = _Message(_UNSEEN, ())
 
     @property
     def session(self) -> Session:
@@ -45,7 +64,7 @@ class Judge:
     @property
     def trials(self) -> tuple[str, ...]:
         """What rules in trial would have done with this message."""
-        return self._trials
+        return self._message.trials
 
     def connect(self, connection: Connection) -> Verdict:
         """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
@@ -58,8 +77,8 @@ class Judge:
             return ACCEPT
         if self.policy.asks_names(self._between):
             connection.names.begin()  # now, for DNS may take as long as the client does up to RCPT
-        verdict = CONTINUE if connection.local else self._ask(Stage.CONNECT)
-        self._trials_at_connect = self._trials  # they are true of every message to come
+        verdict = CONTINUE if connection.local else self._at_connect()
+        self._trials_at_connect = self._message.trials  # they are true of every message to come
         return verdict
 
     def helo(self, helo: str) -> None:
@@ -73,63 +92,63 @@ class Judge:
         `account` and `tls` are what the MTA says of the session by now.
         """
         self._forget()
-        envelope = Envelope(Sender(text, params, read_sender(text)), self._recipients)
+        envelope = Envelope(Sender(text, params, read_sender(text)), self._message.recipients)
         today = self._clock.today()  # once a message: an entry that expires meanwhile would part what belongs together
         self._session = self._between._replace(envelope=envelope, account=account, tls=tls, today=today)
         if self._connected:
-            self._standing = self._ask(Stage.MAIL)
+            self._message.refusal = self._at_mail()
 
     def rcpt(self, recipient: Recipient) -> Verdict:
         """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
-        verdict = CONTINUE if self._session.connection.local else self._first(Stage.RCPT, recipient)
+        verdict = CONTINUE if self._session.connection.local else self._at_rcpt(recipient)
         if self._is_inseparable(recipient, verdict):
             return Verdict(Action.TEMPFAIL, _TOGETHER, REPLIES["recipient"])
         if verdict is CONTINUE:
-            self._recipients.append(recipient)
+            self._message.recipients.append(recipient)
         return verdict
 
     def data(self) -> Verdict:
         """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
-        return self._settled(Stage.HEADERS, Stage.END)
+        return CONTINUE if self.policy.at_headers or self.policy.at_end else self._settled()
 
     def end_of_headers(self, fields: Sequence[tuple[str, bytes]] = ()) -> Verdict:
         """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that.
 
         Of more than MOST_FIELDS fields the first one beyond them is enough to know that.
         """
-        if len(fields) > MOST_FIELDS and self._standing is CONTINUE:
-            self._standing = self._not_read()
+        if len(fields) > MOST_FIELDS and self._message.refusal is CONTINUE:
+            self._message.refusal = self._not_read()
         wants = self.policy.wants
         wanted: dict[str, list[str]] = {}
         for name, value in fields[:MOST_FIELDS]:
             if (folded := name.lower()) in wants:
                 wanted.setdefault(folded, []).append(value.decode("utf-8", "surrogateescape"))
         self._session = self._session._replace(authors=read_authors(wanted.get("from", ())), fields=wanted)
-        self._standing = self._first(Stage.HEADERS)
-        return self._settled(Stage.END) if self._standing is CONTINUE else self._standing
+        self._message.refusal = self._at_headers()
+        return self._message.refusal if self._message.refusal is not CONTINUE or self.policy.at_end else self._settled()
 
     def seen(self, octets: int) -> bool:
         """So much more of the message has been seen; False when it is refused already: then no more is needed.
 
         That refusal stands until the end: what is not asked for can be neither held nor let pass.
         """
-        self._size += octets
-        if self._standing is CONTINUE:
-            self._standing = self._too_big()
-        return self._standing is CONTINUE
+        self._message.size += octets
+        if self._message.refusal is CONTINUE:
+            self._message.refusal = self._too_big()
+        return self._message.refusal is CONTINUE
 
     def end(self) -> Verdict:
         """The message is complete; this verdict is final, unless the message cannot be held."""
-        unread = self._session.authors is None and bool(self.policy.asked(Stage.HEADERS))
+        unread = self._session.authors is None and bool(self.policy.at_headers)
         if self._session.envelope is None or unread:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
-        self._session = self._session._replace(size=self._size)
-        verdict = self._first(Stage.END)
+        self._session = self._session._replace(size=self._message.size)
+        verdict = self._at_end()
         return self.outcome() if verdict is CONTINUE else verdict
 
     def accepted(self) -> None:
         """The MTA has been told that this message is taken: it counts for the session."""
-        messages, octets = self._between.messages + 1, self._between.octets + self._size
+        messages, octets = self._between.messages + 1, self._between.octets + self._message.size
         self._between = self._between._replace(messages=messages, octets=octets)
 
     def abort(self) -> None:
@@ -141,19 +160,19 @@ class Judge:
 
         Exempt recipients get it, and then the sender hears the MTA's own 250.
         """
-        if self._held is None:
-            return Verdict(Action.ACCEPT, changes=self._changes) if self._changes else ACCEPT
-        clause, verdict = self._held
-        recipients = tuple(self._recipients)
+        if self._message.held is None:
+            return Verdict(Action.ACCEPT, changes=self._message.changes) if self._message.changes else ACCEPT
+        clause, verdict = self._message.held
+        recipients = tuple(self._message.recipients)
         taken = tuple(r for r in recipients if not clause.exempts(r, self._session.today))
         if self._session.connection.local and 0 < len(taken) < len(recipients):
             # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
             # So a held message is held from all, and one that would be lost goes to all.
             taken = recipients if verdict.action is Action.HOLD else ()
         if recipients and not taken:
-            return Verdict(Action.ACCEPT, verdict.finding, changes=self._changes)
+            return Verdict(Action.ACCEPT, verdict.finding, changes=self._message.changes)
         if len(taken) < len(recipients):
-            return Verdict(verdict.action, verdict.finding, taken=taken, partly=True, changes=self._changes)
+            return Verdict(verdict.action, verdict.finding, taken=taken, partly=True, changes=self._message.changes)
         return Verdict(verdict.action, verdict.finding, verdict.reply, taken)
 
     def _is_inseparable(self, recipient: Recipient, verdict: Verdict) -> bool:
@@ -166,14 +185,14 @@ class Judge:
         if not recipient.mailbox:
             return False
         decided = (verdict is CONTINUE, "" if verdict is CONTINUE else recipient.resolved)
-        return self._mailboxes.setdefault(recipient.mailbox, decided) != decided
+        return self._message.mailboxes.setdefault(recipient.mailbox, decided) != decided
 
     def _not_read(self) -> Verdict:
         """What is done with a header that is too long to be read: none passes that a rule in force depends on."""
         readers = [clause for clause in self.policy.clauses if clause.rule.measures or clause.rule.wants]
         finding = Finding("header", f"more than {MOST_FIELDS} fields")
         verdict = Verdict(Action.REJECT, finding, REPLIES["header"])
-        if self._held or any(clause.mode is Mode.ENFORCE for clause in readers):
+        if self._message.held or any(clause.mode is Mode.ENFORCE for clause in readers):
             return verdict
         if readers:
             self._note(finding, verdict)
@@ -181,31 +200,44 @@ class Judge:
 
     def _too_big(self) -> Verdict:
         """What the first rule about the size that is enforced says of what has been seen by now."""
-        for clause in self.policy.asked(Stage.END):
+        for clause in self.policy.at_end:
             if clause.rule.measures and clause.mode is Mode.ENFORCE:
-                finding = clause.rule.at_end(self._session._replace(size=self._size))
+                finding = clause.rule.at_end(self._session._replace(size=self._message.size))
                 return clause.verdict(finding) if finding else CONTINUE
         return CONTINUE
 
     def _forget(self) -> None:
         self._session = self._between
-        self._recipients: list[Recipient] = []  # those of the envelope, which sees each new one
-        # By mailbox: whether the first recipient of it was accepted, and what it resolves to when it was refused.
-        self._mailboxes: dict[str, tuple[bool, str]] = {}
-        self._size = 0
-        self._changes: tuple[Change, ...] = ()
-        self._held: tuple[Clause, Verdict] | None = None
-        self._trials = self._trials_at_connect
-        self._standing = CONTINUE if self._connected else _UNSEEN
+        self._message = _Message(CONTINUE if self._connected else _UNSEEN, self._trials_at_connect)
 
-    def _first(self, stage: Stage, *event: Recipient) -> Verdict:
-        """The refusal that stands, else what the rules say at `stage`."""
-        return self._ask(stage, *event) if self._standing is CONTINUE else self._standing
+    # From each stage to its rules.  The generators are lazy: a rule after the one that refuses is not called.
+    # From MAIL on a refusal may already be in force; then no further rule is called either.
 
-    def _ask(self, stage: Stage, *event: Recipient) -> Verdict:
-        """The first refusal; a hold is kept in mind, because a later refusal still refuses."""
-        for look, clause in self.policy.questions(stage):
-            finding = look(self._session, *event)
+    def _at_connect(self) -> Verdict:
+        return self._first_refusal((clause, clause.rule.at_connect(self._session)) for clause in self.policy.at_connect)
+
+    def _at_mail(self) -> Verdict:
+        return self._first_refusal((clause, clause.rule.at_mail(self._session)) for clause in self.policy.at_mail)
+
+    def _at_rcpt(self, recipient: Recipient) -> Verdict:
+        if self._message.refusal is not CONTINUE:
+            return self._message.refusal
+        found = ((clause, clause.rule.at_rcpt(self._session, recipient)) for clause in self.policy.at_rcpt)
+        return self._first_refusal(found, recipient)
+
+    def _at_headers(self) -> Verdict:
+        if self._message.refusal is not CONTINUE:
+            return self._message.refusal
+        return self._first_refusal((clause, clause.rule.at_headers(self._session)) for clause in self.policy.at_headers)
+
+    def _at_end(self) -> Verdict:
+        if self._message.refusal is not CONTINUE:
+            return self._message.refusal
+        return self._first_refusal((clause, clause.rule.at_end(self._session)) for clause in self.policy.at_end)
+
+    def _first_refusal(self, found: Iterable[tuple[Clause, Finding | None]], *event: Recipient) -> Verdict:
+        """The first refusal, else CONTINUE; a hold is kept in mind, because a later refusal still refuses."""
+        for clause, finding in found:
             if finding is None:
                 continue
             verdict = clause.verdict(finding)
@@ -214,9 +246,9 @@ class Judge:
             elif verdict.action in _REFUSALS:
                 return verdict
             elif verdict.action is Action.CHANGE:
-                self._changes += finding.changes
-            elif self._held is None:
-                self._held = clause, verdict
+                self._message.changes += finding.changes
+            elif self._message.held is None:
+                self._message.held = clause, verdict
         return CONTINUE
 
     def _note(self, finding: Finding, verdict: Verdict, *event: Recipient) -> None:
@@ -224,12 +256,12 @@ class Judge:
         done = "unavailable" if finding.unavailable else verdict.action.value
         words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
         said = " ".join(w for w in words if w)
-        if said not in self._trials:
-            self._trials += (said,)
+        if said not in self._message.trials:
+            self._message.trials += (said,)
 
-    def _settled(self, *later: Stage) -> Verdict:
-        """The outcome when it is ACCEPT and no rule looks at a `later` stage; else CONTINUE."""
-        if self._standing is not CONTINUE or self._session.envelope is None or any(map(self.policy.asked, later)):
+    def _settled(self) -> Verdict:
+        """The outcome, where no rule looks at a later stage, when it is ACCEPT; else CONTINUE."""
+        if self._message.refusal is not CONTINUE or self._session.envelope is None:
             return CONTINUE
         outcome = self.outcome()
         return outcome if outcome.action is Action.ACCEPT and not outcome.changes else CONTINUE

@@ -12,7 +12,7 @@ from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.finding import CONTINUE, Action, Finding, Verdict
 from turfmilter.core.ports import Quarantine
 from turfmilter.core.reply import Reply
-from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.rule import Fact, Rule, Stage
 from turfmilter.core.session import Connection, Recipient, Session
 
 
@@ -53,10 +53,6 @@ class Clause:
         return Verdict(self.action, finding, self.reply)
 
 
-# The method of a rule that looks at a stage, and the clause that it belongs to.
-Question = tuple[Callable[..., Finding | None], Clause]
-
-
 def _refusal(finding: Finding, reply: Reply) -> Verdict:
     return Verdict(Action.REJECT if reply.permanent else Action.TEMPFAIL, finding, reply)
 
@@ -65,6 +61,8 @@ def _refusal(finding: Finding, reply: Reply) -> Verdict:
 class Policy:
     """The clauses in the order in which they decide, without those that are off.
 
+    There is a list for each stage, with the clauses whose rules look at it: the Judge goes through one of them at each
+    event, and negotiation follows from which of them are empty.
     `listener` names the section of the configuration that it comes from, "" for the general one.
     """
 
@@ -72,13 +70,30 @@ class Policy:
     listener: str = ""
     quarantine: Quarantine | None = None
 
-    def asked(self, stage: Stage) -> tuple[Clause, ...]:
-        """The clauses whose rules look at `stage`; negotiation follows from this."""
-        return self._asked[stage]
+    @cached_property
+    def at_connect(self) -> tuple[Clause, ...]:
+        """The clauses whose rules have an `at_connect`."""
+        return self._looking_at(Stage.CONNECT)
 
-    def questions(self, stage: Stage) -> tuple[Question, ...]:
-        """What is asked at `stage`, in this order."""
-        return self._questions[stage]
+    @cached_property
+    def at_mail(self) -> tuple[Clause, ...]:
+        """The clauses whose rules have an `at_mail`."""
+        return self._looking_at(Stage.MAIL)
+
+    @cached_property
+    def at_rcpt(self) -> tuple[Clause, ...]:
+        """The clauses whose rules have an `at_rcpt`."""
+        return self._looking_at(Stage.RCPT)
+
+    @cached_property
+    def at_headers(self) -> tuple[Clause, ...]:
+        """The clauses whose rules have an `at_headers`."""
+        return self._looking_at(Stage.HEADERS)
+
+    @cached_property
+    def at_end(self) -> tuple[Clause, ...]:
+        """The clauses whose rules have an `at_end`."""
+        return self._looking_at(Stage.END)
 
     @cached_property
     def wants(self) -> frozenset[str]:
@@ -94,18 +109,8 @@ class Policy:
         """True when the name of this very client can change a result."""
         return self.needs_names and any(c.rule.needs_names and c.rule.asks_names(session) for c in self.clauses)
 
-    @cached_property
-    def may_hold(self) -> bool:
-        """True when a message may have to be kept byte for byte."""
-        return any(c.action is Action.HOLD and c.mode is Mode.ENFORCE for c in self.clauses)
-
-    @cached_property
-    def _asked(self) -> dict[Stage, tuple[Clause, ...]]:
-        return {stage: tuple(c for c in self.clauses if c.rule.looks_at(stage)) for stage in Stage}
-
-    @cached_property
-    def _questions(self) -> dict[Stage, tuple[Question, ...]]:
-        return {stage: tuple((getattr(c.rule, stage), c) for c in asked) for stage, asked in self._asked.items()}
+    def _looking_at(self, stage: Stage) -> tuple[Clause, ...]:
+        return tuple(clause for clause in self.clauses if stage in clause.rule.stages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ class Generation:
 
     def asks(self, stage: Stage) -> bool:
         """True when a rule of any listener looks at `stage`."""
-        return stage in self._stages
+        return any(stage in clause.rule.stages for policy in self.policies for clause in policy.clauses)
 
     @cached_property
     def measures(self) -> bool:
@@ -165,20 +170,19 @@ class Generation:
         return any(policy.needs_names for policy in self.policies)
 
     @cached_property
-    def facts(self) -> frozenset[str]:
-        """Which of "host", "local_address", "port" and "tls" can change a result: the others are not asked for."""
-        conditions = [listener for listener, _ in self.listeners]
-        wanted = {"port": any(c.ports for c in conditions), "local_address": any(c.addresses for c in conditions)}
+    def facts(self) -> frozenset[Fact]:
+        """Those that can change a result: the others are not asked for."""
+        listeners = [listener for listener, _ in self.listeners]
+        wanted = {
+            Fact.PORT: any(listener.ports for listener in listeners),
+            Fact.LOCAL_ADDRESS: any(listener.addresses for listener in listeners),
+        }
         rules = (clause.rule.facts for policy in self.policies for clause in policy.clauses)
         return frozenset(fact for fact, needed in wanted.items() if needed).union(*rules)
 
     def does(self, *actions: Action) -> bool:
         """True when a finding of any rule can lead to one of `actions`; in trial it leads to none."""
         return not self._actions.isdisjoint(actions)
-
-    @cached_property
-    def _stages(self) -> frozenset[Stage]:
-        return frozenset(stage for stage in Stage for policy in self.policies if policy.asked(stage))
 
     @cached_property
     def _actions(self) -> frozenset[Action]:

@@ -1,39 +1,49 @@
-"""What every rule is: one method a stage, each returning what it saw or None."""
+"""What every rule is: one method for each stage, which returns what it saw or None."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, auto
 from typing import ClassVar
 
 from turfmilter.core.finding import Finding
 from turfmilter.core.session import Recipient, Session
 
 
-class Stage(StrEnum):
-    """The events at which a rule may look; the values are the methods of Rule."""
+class Stage(Enum):
+    """The events at which a rule may look, each with the method of Rule that is called there."""
 
-    CONNECT = "at_connect"
-    MAIL = "at_mail"
-    RCPT = "at_rcpt"
-    HEADERS = "at_headers"
-    END = "at_end"
+    CONNECT = auto()  # Rule.at_connect
+    MAIL = auto()  # Rule.at_mail
+    RCPT = auto()  # Rule.at_rcpt
+    HEADERS = auto()  # Rule.at_headers
+    END = auto()  # Rule.at_end
+
+
+class Fact(Enum):
+    """What the MTA is asked for only where it can change a result: each is a macro, and each macro costs a call."""
+
+    HOST = auto()  # Connection.host
+    LOCAL_ADDRESS = auto()  # Connection.local_address
+    PORT = auto()  # Connection.port
+    TLS = auto()  # Session.tls
 
 
 class Rule:
     """One control.  It says what it saw; what is done about it is the Policy's business.
 
-    A rule overrides only the stages at which it looks: those alone are asked of the MTA.
-    What is known at connect and HELO is looked at in `at_rcpt`, where refusals are answered.
+    `stages` are those at which it looks: it overrides the method of each, and is called at no other; the MTA is asked
+    for no more.  What is known at connect and HELO is looked at in `at_rcpt`, where refusals are answered.
     `wants` are the header fields that it reads, in lower case; `measures` says that it reads the message's size.
     """
 
     name: ClassVar[str]
+    stages: frozenset[Stage]  # without a default: a rule that forgets it fails when its Policy is used
     wants: ClassVar[frozenset[str]] = frozenset()
     measures: ClassVar[bool] = False
 
     @property
-    def facts(self) -> frozenset[str]:
-        """Which of "host", "local_address" and "tls" it looks at: others are not asked for."""
+    def facts(self) -> frozenset[Fact]:
+        """What it looks at of that which is not always known."""
         return frozenset()
 
     @property
@@ -62,8 +72,3 @@ class Rule:
 
     def at_end(self, session: Session) -> Finding | None:
         """The whole message has been seen."""
-
-    @classmethod
-    def looks_at(cls, stage: Stage) -> bool:
-        """True when this rule overrides the method of `stage`."""
-        return getattr(cls, stage) is not getattr(Rule, stage)

@@ -17,6 +17,7 @@ from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import Level, QuarantineError
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import broken_off, record, slip
+from turfmilter.core.rule import Fact
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, mailbox, refuse, removable
 from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
@@ -109,7 +110,7 @@ class Callbacks:
         self._under_way = True
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
-        tls = "tls" in self._judge.generation.facts and bool(self._macros["{tls_version}"])
+        tls = Fact.TLS in self._judge.generation.facts and bool(self._macros["{tls_version}"])
         self._judge.mail(_text(sender), tuple(map(_text, params)), account=account, tls=tls)
         return _CONTINUE
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from turfmilter.core.address.mailbox import IPAddress, fold_domain, literal_address, parse_address
 from turfmilter.core.ports import Names
+from turfmilter.core.rule import Fact
 from turfmilter.core.session import ClientNames, Connection, Known, Lookup, UnderWay
 from turfmilter.mta.macros import Macros
 
 _DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")
 
 
-def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, facts: Collection[str]) -> Connection:
+def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, facts: Collection[Fact]) -> Connection:
     """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None.
 
     `names` looks up a client that the MTA has not confirmed, once that is asked for; None where no rule needs a name.
@@ -30,10 +31,10 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, 
         client=client,
         name=name,
         names=_lookup(name, client, None if local else names),
-        local_address=_local_address(macros) if "local_address" in facts else None,
-        port=_number(macros["{daemon_port}"]) if "port" in facts else 0,
+        local_address=_local_address(macros) if Fact.LOCAL_ADDRESS in facts else None,
+        port=_number(macros["{daemon_port}"]) if Fact.PORT in facts else 0,
         daemon=macros["{daemon_name}"],
-        host=macros["j"] if "host" in facts else "",
+        host=macros["j"] if Fact.HOST in facts else "",
         local=local,
     )
 

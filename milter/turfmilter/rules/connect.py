@@ -10,7 +10,7 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read, read_resolved
 from turfmilter.core.clients import ClientTable, Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 
@@ -45,6 +45,8 @@ class _Connect(Rule):
 class ConnectAtRcpt(_Connect):
     """Refuses each recipient of a client that may not connect; postmaster at our domains can still be reached."""
 
+    stages = frozenset({Stage.RCPT})
+
     domains: Domains
     spare_authenticated: bool
 
@@ -70,6 +72,8 @@ class ConnectAtRcpt(_Connect):
 
 class ConnectAtOnce(_Connect):
     """Refuses the connection itself: cheapest for the host, but the MTA chooses the text and nobody is spared."""
+
+    stages = frozenset({Stage.CONNECT})
 
     def at_connect(self, session: Session) -> Finding | None:
         """A finding for a client that may not connect."""

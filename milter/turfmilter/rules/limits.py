@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Accounts, Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.hosts import HostTable
@@ -70,21 +72,26 @@ class LimitTable:
                 return cap.limits
         return self.general
 
-    def any(self, name: str) -> bool:
-        """True when the limit called `name` is set for anybody."""
-        return any(getattr(limits, name) for limits in (self.general, *(cap.limits for cap in self.caps)))
+    def any(self, limit: Callable[[Limits], int]) -> bool:
+        """True when one of the limits that `limit` picks is set, the general one or that of a cap."""
+        return any(limit(limits) > 0 for limits in (self.general, *(cap.limits for cap in self.caps)))
 
 
 _SIZE = re.compile(r"SIZE=(\d{1,20})", re.IGNORECASE | re.ASCII)  # RFC 1870 §4
 
 
 @dataclass(frozen=True)
-class _Limit(Rule):
+class _Limit(Rule, ABC):
     table: LimitTable
+
+    @staticmethod
+    @abstractmethod
+    def limit(limits: Limits) -> int:
+        """The one that this rule is about; 0 is no limit."""
 
     def _beyond(self, session: Session, number: int) -> Finding | None:
         """A finding when `number` is more than this rule's limit for the message."""
-        limit = int(getattr(self.table.of(session), self.name))
+        limit = self.limit(self.table.of(session))
         return Finding(self.name, f"{number} of {limit}") if limit and number > limit else None
 
 
@@ -92,6 +99,12 @@ class RecipientsPerMessage(_Limit):
     """Takes the first N recipients of a message; the sender sends it again for the others (RFC 5321 §4.5.3.1.10)."""
 
     name = "recipients_per_message"
+    stages = frozenset({Stage.RCPT})
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many recipients a message may have."""
+        return limits.recipients_per_message
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient beyond the first N that were let pass."""
@@ -102,6 +115,12 @@ class RecipientsPerBounce(_Limit):
     """A bounce has the one recipient that sent the mail (RFC 5321 §4.5.5); many are a sign of abuse."""
 
     name = "recipients_per_bounce"
+    stages = frozenset({Stage.RCPT})
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many recipients a bounce may have."""
+        return limits.recipients_per_bounce
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient of the empty sender beyond the first N."""
@@ -115,7 +134,13 @@ class MessageSize(_Limit):
     """Refuses a message that is too big: by what MAIL declares, and by what was counted."""
 
     name = "message_size"
+    stages = frozenset({Stage.RCPT, Stage.END})
     measures = True
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many bytes a message may have."""
+        return limits.message_size
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding when SIZE= is beyond the limit (RFC 1870 §6.1); what it declares is only an estimate."""
@@ -131,7 +156,13 @@ class SessionSize(_Limit):
     """Ends the connection with the message that would exceed the sum; its first message always passes."""
 
     name = "session_size"
+    stages = frozenset({Stage.END})
     measures = True
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many bytes the messages of a connection may have together."""
+        return limits.session_size
 
     def at_end(self, session: Session) -> Finding | None:
         """A finding when this message and those accepted before are beyond the limit together."""
@@ -142,6 +173,12 @@ class MessagesPerSession(_Limit):
     """Ends the connection with the message after the N-th that was accepted."""
 
     name = "messages_per_session"
+    stages = frozenset({Stage.RCPT})
+
+    @staticmethod
+    def limit(limits: Limits) -> int:
+        """How many messages a connection may have."""
+        return limits.messages_per_session
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for each recipient of a message too many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Fact, Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 
@@ -11,6 +11,7 @@ class RequireAuth(Rule):
     """Refuses clients that have not authenticated (RFC 4954 §6)."""
 
     name = "require_auth"
+    stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for a client without an account."""
@@ -21,7 +22,8 @@ class RequireTls(Rule):
     """Refuses clients that have not started TLS (RFC 3207 §4)."""
 
     name = "require_tls"
-    facts = frozenset({"tls"})
+    stages = frozenset({Stage.RCPT})
+    facts = frozenset({Fact.TLS})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for an unencrypted connection."""

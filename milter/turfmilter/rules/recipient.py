@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 _QUOTED = r'"[^"\\]*"'
@@ -21,6 +21,7 @@ class UnrefusableRecipient(Rule):
     """
 
     name = "recipient"
+    stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """A finding for a recipient with a comma outside of quotes; such mail is no longer written."""

@@ -11,7 +11,7 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import Readings, read
 from turfmilter.core.clients import ClientTable, Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Fact, Rule, Stage
 from turfmilter.core.session import Accounts, Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.hosts import HostTable
@@ -25,6 +25,7 @@ class Relay(Rule):
     """
 
     name = "relay"
+    stages = frozenset({Stage.RCPT})
 
     domains: Domains
     always: Domains
@@ -37,9 +38,9 @@ class Relay(Rule):
     default_allows: bool
 
     @property
-    def facts(self) -> frozenset[str]:
+    def facts(self) -> frozenset[Fact]:
         """What its steps look at."""
-        wanted = {"local_address": len(self.interfaces) > 0, "tls": self.accounts_need_tls}
+        wanted = {Fact.LOCAL_ADDRESS: len(self.interfaces) > 0, Fact.TLS: self.accounts_need_tls}
         return frozenset(fact for fact, needed in wanted.items() if needed)
 
     @property

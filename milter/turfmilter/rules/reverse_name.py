@@ -10,7 +10,7 @@ from turfmilter.core.address.mailbox import IPAddress, Mailbox
 from turfmilter.core.address.spelling import Spelling, Unreadable, spell, spell_open
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.finding import Change, Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Fact, Rule, Stage
 from turfmilter.core.session import ClientNames, Connection, Session
 from turfmilter.core.table.entry import listed
 
@@ -76,6 +76,7 @@ class RequireName(_NeedsNames):
     """
 
     name = "reverse_name"
+    stages = frozenset({Stage.RCPT})
 
     allow: ClientTable
     match_sender: bool
@@ -114,7 +115,8 @@ class StampName(_NeedsNames):
     """
 
     name = "reverse_name"
-    facts = frozenset({"host", "local_address"})
+    stages = frozenset({Stage.END})
+    facts = frozenset({Fact.HOST, Fact.LOCAL_ADDRESS})
 
     authserv_id: str
 
@@ -151,8 +153,9 @@ class TooManyResults(Rule):
     """
 
     name = "remove_forged"
+    stages = frozenset({Stage.HEADERS})
     wants = frozenset({FIELD.lower()})
-    facts = frozenset({"local_address"})
+    facts = frozenset({Fact.LOCAL_ADDRESS})
 
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when there are more fields, or more characters in them, than are read."""
@@ -172,8 +175,9 @@ class RemoveForged(Rule):
     """
 
     name = "remove_forged"
+    stages = frozenset({Stage.HEADERS})
     wants = frozenset({FIELD.lower()})
-    facts = frozenset({"host", "local_address"})
+    facts = frozenset({Fact.HOST, Fact.LOCAL_ADDRESS})
 
     authserv_id: str
 

@@ -8,7 +8,7 @@ from datetime import date
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read, read_resolved, read_senders
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule
+from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.senders import SenderTable
@@ -29,6 +29,8 @@ class _Turf(Rule):
 class TurfSender(_Turf):
     """Finds senders (MAIL FROM) that the turf table lists."""
 
+    stages = frozenset({Stage.MAIL})
+
     def at_mail(self, session: Session) -> Finding | None:
         """A finding when the entry that decides is no exception."""
         if session.envelope is None or self._spares(session):
@@ -40,6 +42,7 @@ class TurfSender(_Turf):
 class TurfAuthor(_Turf):
     """Finds authors (From:) that the turf table lists; of several, any match counts."""
 
+    stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
     def at_headers(self, session: Session) -> Finding | None:
@@ -58,6 +61,7 @@ class UnreadableAuthor(Rule):
     """Finds messages whose From: is not plainly a list of addresses: others may see another author in it."""
 
     name = "unreadable_author"
+    stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
     spare_authenticated: bool

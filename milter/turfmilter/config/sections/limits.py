@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, replace
 
 from turfmilter.config.kinds.numbers import Count, Size
 from turfmilter.config.kinds.tables import Hosts, Senders
@@ -58,7 +57,13 @@ class LimitsConfig:
     @property
     def numbers(self) -> Limits:
         """The limits as the rules want them."""
-        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
+        return Limits(
+            recipients_per_message=self.recipients_per_message,
+            recipients_per_bounce=self.recipients_per_bounce,
+            message_size=self.message_size,
+            session_size=self.session_size,
+            messages_per_session=self.messages_per_session,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,17 @@ class CapConfig:
     session_size: int | None = optional(Size(), "As in [limits].", example="500 MiB")
     messages_per_session: int | None = optional(Count(), "As in [limits].", example=200)
 
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """The limits that it names."""
-        numbers = {field.name: getattr(self, field.name) for field in fields(Limits)}
-        return {name: number for name, number in numbers.items() if number is not None}
+    def over(self, limits: LimitsConfig) -> LimitsConfig:
+        """`limits`, with the numbers that this cap names in their places."""
+        return replace(
+            limits,
+            recipients_per_message=_either(self.recipients_per_message, limits.recipients_per_message),
+            recipients_per_bounce=_either(self.recipients_per_bounce, limits.recipients_per_bounce),
+            message_size=_either(self.message_size, limits.message_size),
+            session_size=_either(self.session_size, limits.session_size),
+            messages_per_session=_either(self.messages_per_session, limits.messages_per_session),
+        )
+
+
+def _either(own: int | None, other: int) -> int:
+    return other if own is None else own
