@@ -20,7 +20,6 @@ from turfmilter.stores.locking import locked
 from turfmilter.stores.rewrite import rewrite
 
 
-
 def on_nfs(act: Callable[[], int], *, at: int = 0) -> int:
     """The exit status of a child that does `act`, in which the call of flock number `at` fails as on NFS."""
     plain = traced(act)
