@@ -5,13 +5,13 @@ MINUTES = 1
 QUICK = $(wildcard tests/unit tests/property tests/golden)
 
 .DEFAULT_GOAL := help
-.PHONY: help check test fuzz demo bench docs clean install static
+.PHONY: help check fast test fuzz demo bench docs clean install static
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-check: static ## format, lint, types, architecture, unit and property tests: under a minute
-	$(PYTHON) -m pytest -q $(QUICK)
+check: ## format, lint, types, architecture, unit and property tests: under a minute on two cores
+	@$(MAKE) --no-print-directory -j2 --output-sync=target static fast
 
 test: static ## all tests, end-to-end ones included; as root or through sudo
 	$(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
@@ -35,6 +35,10 @@ clean: ## remove what the other targets made here
 
 install:
 	@tests/rig/install
+
+# No test here starts a process, a server or another user's work: those are in tests/integration.
+fast: install
+	HYPOTHESIS_PROFILE=check $(PYTHON) -m pytest -q $(QUICK)
 
 static: install
 	$(PYTHON) -m ruff format --check milter tests docs
