@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rig.child import forked, in_child, status
 from rig.filter import make_quarantine
-from rig.quarantine import TIME, hold, slip
+from rig.quarantine import TIME, hold
 from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.stores import follower
 from turfmilter.stores.index import Index
-from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.opened import HeldFile, OpenMaildir, State
 from turfmilter.stores.selection import Selection
 from turfmilter.stores.summary import BY_HAND
@@ -216,20 +213,6 @@ def test_a_file_that_was_not_held_is_called_what_it_is(
     assert ids(maildir) == [name.removesuffix(":2,S")]
 
 
-def test_a_file_that_cannot_be_read_is_listed_all_the_same(quarantine: Path) -> None:
-    (quarantine / "new" / hold(quarantine)).chmod(0)
-    (quarantine / "new" / "linked").symlink_to("/etc/passwd")
-
-    def check() -> None:
-        with OpenMaildir(quarantine) as maildir:
-            assert sorted(doubts(maildir)) == [
-                "a symbolic link, not a message",
-                "it cannot be read: Permission denied",
-            ]
-
-    in_child(check, user="nobody")
-
-
 def damaged(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100] + os.urandom(8000))
 
@@ -293,18 +276,6 @@ def test_nothing_is_written_through_a_link_that_was_planted(
     assert target.read_text() == content
 
 
-def test_where_no_index_can_be_kept_it_works_without(quarantine: Path) -> None:
-    id = hold(quarantine)
-    quarantine.chmod(0o550)
-
-    def check() -> None:
-        with OpenMaildir(quarantine) as maildir:
-            assert ids(maildir) == [id]
-
-    in_child(check, user="nobody")
-    assert not (quarantine / ".index").exists()
-
-
 def test_a_time_that_cannot_be_is_damage(quarantine: Path, maildir: OpenMaildir) -> None:
     id = hold(quarantine)
     path = quarantine / "new" / id
@@ -357,32 +328,3 @@ def test_a_message_that_is_moved_while_it_is_listed_is_one(quarantine: Path, mai
     assert ids(maildir) == [id]
     (quarantine / "new" / id).unlink()
     assert ids(maildir) == [id]
-
-
-def test_who_holds_who_marks_and_who_lists_do_not_disturb_each_other(quarantine: Path) -> None:
-    """Six processes; afterwards every message is there once, and is believed."""
-
-    def holding() -> None:
-        for number in range(50):
-            draft = Maildir(quarantine, floor=0).open(slip(time=TIME + timedelta(seconds=number)))
-            draft.write(MESSAGE)
-            draft.commit()
-
-    def marking() -> None:
-        with OpenMaildir(quarantine) as maildir:
-            for _ in range(20):
-                for file, _ in list(maildir.files()):
-                    maildir.change(file, add="S")
-
-    def listing() -> None:
-        with OpenMaildir(quarantine) as maildir:
-            for _ in range(20):
-                found = ids(maildir)
-                assert len(found) == len(set(found))
-
-    with ExitStack() as children:
-        pids = [children.enter_context(forked(run)) for run in (holding, holding, holding, marking, listing, listing)]
-        assert [status(pid) for pid in pids] == [0] * len(pids)
-    with OpenMaildir(quarantine) as maildir:
-        assert len(ids(maildir)) == 150
-        assert doubts(maildir) == [""] * 150

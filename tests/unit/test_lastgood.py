@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from rig.child import in_child
 from turfmilter.stores.lastgood import NAME, Copy, LastGood, NoCopy, NotKept
 
 PATH = Path("/etc/turfmilter/turfmilter.toml")
@@ -124,17 +123,3 @@ def test_the_file_of_another_user_is_not_used(tmp_path: Path) -> None:
     (tmp_path / NAME).chmod(0o644)
     with pytest.raises(NoCopy, match="not a file of the filter's user"):
         LastGood(tmp_path).read(PATH)
-
-
-def test_a_directory_that_cannot_be_written_leaves_the_last_one(place: Path) -> None:
-    assert os.geteuid() == 0, "only root can become somebody else: run this test as root"
-    LastGood(place).keep(PATH, COPY)
-    (place / NAME).chmod(0o644)
-    place.chmod(0o555)
-
-    def check() -> None:
-        with pytest.raises(PermissionError):
-            LastGood(place).keep(PATH, Copy(COPY.since, {}))
-
-    in_child(check, user="nobody")
-    assert LastGood(place).read(PATH) == COPY

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import mailbox
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rig.child import in_child
 from rig.filter import make_quarantine
 from rig.quarantine import MESSAGE, hold
 from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir, Place, State, Unopenable
@@ -191,22 +189,6 @@ def test_a_name_that_has_gone_outside_since_the_last_look_counts_no_more(
     copy.hardlink_to(secret(quarantine))  # the name that is remembered is another file's now
     with pytest.raises(NotAFile, match=r"^a file of 2 links: another one is outside"):
         maildir.open(HeldFile(id, "new"))
-
-
-def test_many_copies_cost_one_reading_of_the_directories(quarantine: Path) -> None:
-    ids = [hold(quarantine) for _ in range(50)]
-    for id in ids:
-        copied(quarantine, id, f"cur/{id}-copy:2,S")
-
-    def check() -> None:
-        read: list[str] = []
-        sys.addaudithook(lambda event, _: read.append(event) if event == "os.scandir" else None)
-        with OpenMaildir(quarantine) as opened:
-            for id in ids:
-                opened.open(HeldFile(id, "new")).close()
-        assert len(read) == 4, read  # tmp, new, cur and the quarantine itself
-
-    in_child(check)
 
 
 def test_a_message_whose_flags_change_while_it_is_opened_is_opened(quarantine: Path, maildir: OpenMaildir) -> None:

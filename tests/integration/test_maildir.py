@@ -1,0 +1,150 @@
+"""A message is held whole, or the MTA keeps it: on file systems without room, and when the filter is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import turfmilter
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.ports import QuarantineError
+from turfmilter.core.report import Slip
+from turfmilter.stores.block import read_block
+from turfmilter.stores.maildir import Maildir
+
+SLIP = Slip(
+    sender=Addressed("spam@turf.example"),
+    recipients=(Addressed("anna@example.org"),),
+    client="192.0.2.7",
+    name="",
+    helo="turf",
+    account="",
+    listener="",
+    queue_id="4Xb1cD",
+    time=datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC),
+    rule="turf",
+    entry="@turf.example turf.table:12",
+)
+MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"
+
+
+def made(path: Path) -> Path:
+    for part in ("tmp", "new", "cur"):
+        (path / part).mkdir(parents=True)
+    return path
+
+
+def held(path: Path, part: str = "new") -> list[Path]:
+    return sorted((path / part).iterdir())
+
+
+def message(path: Path) -> bytes:
+    with path.open("rb") as file:
+        block = read_block(file)
+        assert block.sealed
+        assert block.intact(file)
+        assert block.id == path.name
+        file.seek(block.offset)
+        return file.read()
+
+
+@contextmanager
+def tiny(path: Path, options: str) -> Iterator[Path]:
+    """A Maildir on a file system of its own."""
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True)
+    try:
+        yield made(path / "quarantine")
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return made(tmp_path / "quarantine")
+
+
+@pytest.mark.parametrize("size", [1_000_000, 70_000], ids=["while it is written", "at the end"])
+def test_no_bytes_left_is_want_of_room(tmp_path: Path, size: int) -> None:
+    with tiny(tmp_path / "disk", "size=64k") as path:
+        draft = Maildir(path, floor=0).open(SLIP)
+        with pytest.raises(QuarantineError, match="No space left") as refused:
+            draft.write(b"x" * size)
+            draft.commit()
+        assert refused.value.full
+        assert held(path) == held(path, "tmp") == []
+        smaller = Maildir(path, floor=0).open(SLIP)
+        smaller.write(MESSAGE)
+        assert message(path / "new" / smaller.commit()) == MESSAGE
+
+
+@pytest.mark.parametrize("spare", [0, 1], ids=["for the file", "for its second name"])
+def test_no_inodes_left_is_want_of_room(tmp_path: Path, spare: int) -> None:
+    with tiny(tmp_path / "disk", f"size=1m,nr_inodes={5 + spare}") as path:
+        with pytest.raises(QuarantineError, match="No space left") as refused:
+            Maildir(path, floor=0).open(SLIP).commit()
+        assert refused.value.full
+        assert held(path) == held(path, "tmp") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "filler", "what"), [("size=400k", 380, "bytes"), ("size=1m,nr_inodes=100", 0, "inodes")]
+)
+def test_below_the_floor_nothing_is_begun(tmp_path: Path, options: str, filler: int, what: str) -> None:
+    with tiny(tmp_path / "disk", options) as path:
+        maildir = Maildir(path)
+        maildir.open(SLIP).abandon()
+        if filler:
+            (path / "filler").write_bytes(b"x" * filler * 1024 + b"x")
+        else:
+            for number in range(91):
+                (path / f"filler{number}").touch()
+        with pytest.raises(QuarantineError, match=f"less than 5% of the {what} is free") as refused:
+            maildir.open(SLIP)
+        assert refused.value.full
+        assert held(path, "tmp") == []
+
+
+def test_a_file_system_that_counts_no_inodes_has_enough_of_them(tmp_path: Path) -> None:
+    with tiny(tmp_path / "disk", "size=1m,nr_inodes=0") as path:
+        assert os.statvfs(path).f_files == 0
+        draft = Maildir(path).open(SLIP)
+        assert message(path / "new" / draft.commit()) == b""
+
+
+KILLED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.ports import Slip
+from turfmilter.stores.maildir import Maildir
+
+draft = Maildir(Path(sys.argv[1]), floor=0).open(Slip(Addressed(""), (), *[""] * 6, datetime.now(UTC), "", ""))
+draft.write(b"x" * 1_000_000)
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_filter_leaves_nothing_that_can_be_seen(path: Path) -> None:
+    source = str(Path(turfmilter.__file__).parents[1])
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": source},
+    ) as filter:
+        assert filter.stdout is not None
+        assert filter.stdout.readline() == b"written\n"
+        filter.send_signal(signal.SIGKILL)
+    assert held(path) == []
+    assert len(held(path, "tmp")) == 1
