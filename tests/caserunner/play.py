@@ -148,7 +148,7 @@ class _Play:
     def _at_end(self) -> None:
         deliveries = self._mta.delivered()
         reached = [recipient for delivery in deliveries for recipient in delivery.recipients]
-        held = [recipient for one in self._stage.filter.held() for recipient in one.recipients]
+        held = [_written(recipient) for one in self._stage.filter.held() for recipient in one.recipients]
         self._check_people("delivered", reached)
         self._check_people("held", held)
         self._check_headers(deliveries)
@@ -212,6 +212,12 @@ def _bytes(line: bytes) -> bytes:
     if size := re.fullmatch(rb"\((\d+) bytes\)", line):
         return b"x" * (int(size[1]) - 2) + b"\r\n"
     return line + b"\r\n"
+
+
+def _written(recipient: str) -> str:
+    """A recipient in the block of a held message, as a case writes it: without <>, and with its blanks."""
+    bare = recipient[1:-1] if recipient.startswith("<") and recipient.endswith(">") else recipient
+    return bare.replace(r"\x20", " ")
 
 
 def _records(lines: list[str]) -> list[str]:

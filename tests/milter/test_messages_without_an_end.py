@@ -150,7 +150,7 @@ def test_a_header_that_the_mta_could_not_show_to_its_end_is_an_error(
         client.data()
         content(client)
         end(client)
-    lines = [line for line in turf.lines() if "pymilter" not in line]
+    lines = [line for line in turf.lines() if "4XyZ000001: " in line]
     errors = [line for line in lines if line.startswith("error: ")]
     infos = [line for line in lines if line.startswith("info: 4XyZ000001: " + BROKE_OFF + "0 (")]
     where = "error: 4XyZ000001: " + BROKE_OFF + f"{seen} (client=192.0.2.9 sender=a@turf.test): "

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from turfmilter.core.table.entries import HOSTS, SENDERS, Language, plain_interval
+from turfmilter.core.table.entries import HOSTS, SENDERS, Language
 from turfmilter.core.table.entry import Where, parse_entry, parse_line
 from turfmilter.core.table.pattern import PatternError, made_of, parse_host
+from turfmilter.core.table.plain import plain_interval
 
 WHERE = Where("table", 1)
 # What makes or breaks a name, an address or a mail address, more often than chance would put it together.

@@ -154,7 +154,7 @@ def _course(database: sqlite3.Connection) -> Course | None:
     last = Reading(_seconds(wall), _seconds(boottime), str(boot))
     anchor = Reading(_seconds(anchor_wall), _seconds(anchor_boottime), str(boot))  # of the same boot, always
     course = Course(last, anchor, _seconds(watched), _seconds(steady_from), str(jump))
-    if course.steady_from > course.watched:
+    if not 0 <= course.steady_from <= course.watched:
         raise ValueError("a time that has not come yet")
     return course
 
@@ -162,7 +162,7 @@ def _course(database: sqlite3.Connection) -> Course | None:
 def _seconds(stored: Any) -> float:
     """A number as we write it.  Raises ValueError and TypeError for what none of our clocks can show."""
     seconds = float(stored)
-    if not 0 <= seconds < _ENDLESS:
+    if not abs(seconds) < _ENDLESS:  # nor is it NaN
         raise ValueError("a time that no clock shows")
     return seconds
 
@@ -182,4 +182,4 @@ def _taken(database: sqlite3.Connection, directory: Path, watched: float) -> tup
     row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (str(directory),)).fetchone()
     if row is None or not 0 <= watched - row[0] < _HOUR:
         return watched, 0
-    return float(row[0]), int(_seconds(row[1]))
+    return float(row[0]), max(int(_seconds(row[1])), 0)

@@ -14,19 +14,11 @@ from turfmilter.config.received import MAIN_CF
 from turfmilter.config.setting import Kind
 from turfmilter.config.textfile import TextFileError
 from turfmilter.core.clients import ClientTable
-from turfmilter.core.table.entries import (
-    HOSTS,
-    SENDERS,
-    Entries,
-    Language,
-    Source,
-    made_elsewhere,
-    plain_interval,
-    table_file,
-)
+from turfmilter.core.table.entries import HOSTS, SENDERS, Entries, Language, Source, made_elsewhere, table_file
 from turfmilter.core.table.entry import Entry, Parse, Problem, Where, parse_entry
 from turfmilter.core.table.hosts import HostTable
 from turfmilter.core.table.pattern import Interval, Name, PatternError, parse_host
+from turfmilter.core.table.plain import plain_interval
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail

@@ -1,4 +1,7 @@
-"""Entries found by their pattern, and what makes an entry useless."""
+"""A hash table of entries by their pattern, and warnings about entries without effect.
+
+README.md in this folder explains the layout of a slot.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,25 @@ from turfmilter.core.table.entries import Entries
 from turfmilter.core.table.entry import Entry, Problem
 from turfmilter.core.table.pattern import Domain, Name, Parts, Pattern, parts_of
 
-_ROW, _HIGH = 0xFFFF_FFFF, 0xFFFF_FFFF_0000_0000
+# A slot has 64 bits ("Q" of array), and is 0 while it is empty; rows are counted from 1, so no used slot is 0:
+#   bits 0 to 31   the row of an entry
+#   bits 32 to 63  the same bits of the hash of its pattern: the tag, so that few lines are parsed in vain
+# The tag is taken from the upper half because the lower bits already chose the slot.
+_ROW = 0x0000_0000_FFFF_FFFF
+_TAG = 0xFFFF_FFFF_0000_0000
+_SLOT_BYTES = 8
+# Slots for each pattern, at least; at most twice as many, because the number of slots is a power of two.  With three
+# quarters or more of the slots empty, the first slot nearly always tells that an address is not in the table.
+_SLOTS_FOR_EACH = 4
 
 
 class Keys:
-    """What an index is made of: rows, and the hashes of their patterns' parts."""
+    """The entries from which an index is built: their rows, and the hashes of their patterns' parts."""
 
     def __init__(self) -> None:
         self.rows, self.hashes = array("I"), array("q")
-        # What else need not be looked up: how many labels have the domains that match below, and the other kinds.
+        # What allows lookups to be skipped: the label counts of domains that match subdomains,
+        # and the other kinds of pattern that occur.
         self.depths: set[int] = set()
         self.kinds: set[type[Pattern]] = set()
 
@@ -25,27 +38,26 @@ class Keys:
         """Add the entry in `row`."""
         self.rows.append(row)
         self.hashes.append(hash(parts))
-        if parts[-1] is False:
+        if parts[-1] is False:  # not `exact`: a Domain or a Name that matches subdomains
             self.depths.add(parts[1].count(".") + 1)
         else:
             self.kinds.add(parts[0])
 
 
 class PatternIndex:
-    """At most one plain entry and one exception for a pattern; of duplicates the one that lasts longest.
+    """Finds entries by pattern: at most one plain entry and one exception for each.
 
-    A hash table with open addressing: a slot is 0, or one half of the hash and the row.  Whether that entry
-    has the pattern it says itself.  On a tie the exception comes first if `exception_wins`.
-    `duplicates` are warnings about the others, `left_out` their rows,
-    `tied` those of entries that stand against an exception with the same pattern.
+    It is a hash table with open addressing and linear probing.  The entry itself is compared; the hash only says
+    where to look.  On a tie the exception wins if `exception_wins`.  Of duplicates, the one that lasts longest is kept.
+    `duplicates` are warnings about the others, and `left_out` are their rows.
+    `tied` are the rows of entries with the same pattern but opposite signs.
     """
 
     def __init__(self, entries: Entries, keys: Keys, *, exception_wins: bool) -> None:
         self._entries, self._exception_wins = entries, exception_wins
         self._depths = sorted(keys.depths, reverse=True)
-        self._shallowest = min(keys.depths, default=1 << 16)
-        self._mask = (4 << len(keys.rows).bit_length()) - 1  # mostly empty: a miss ends at once
-        self._slots = array("Q", bytes(8 * (self._mask + 1)))
+        self._mask = (_SLOTS_FOR_EACH << len(keys.rows).bit_length()) - 1
+        self._slots = array("Q", bytes(_SLOT_BYTES * (self._mask + 1)))
         self.left_out: set[int] = set()
         self.tied: set[int] = set()
         self.duplicates: list[Problem] = []
@@ -53,16 +65,16 @@ class PatternIndex:
         self._len = len(keys.rows) - len(self.duplicates)
 
     def at(self, parts: Parts) -> Sequence[Entry]:
-        """The entries with exactly this pattern, the winner first."""
+        """Return the entries with exactly this pattern, the winner first."""
         key = hash(parts)
         slots, mask = self._slots, self._mask
         place = key & mask
         slot = slots[place]
         if not slot:
             return ()
-        found, high = [], key & _HIGH
-        while slot:
-            if slot & _HIGH == high:
+        found, tag = [], key & _TAG
+        while slot:  # ends, because there are always empty slots
+            if slot & _TAG == tag:
                 entry = self._entries[slot & _ROW]
                 if parts_of(entry.pattern) == parts:
                     found.append(entry)
@@ -71,26 +83,29 @@ class PatternIndex:
         return sorted(found, key=self._loses) if len(found) > 1 else found
 
     def each(self, wanted: Iterable[Parts]) -> list[Entry]:
-        """The entries with one of the patterns `wanted`, in the order of these."""
+        """Return the entries with one of the patterns `wanted`, in the order of those."""
         slots, mask = self._slots, self._mask
         found: list[Entry] = []
         for parts in wanted:
-            if slots[hash(parts) & mask]:  # nearly always there is nothing
+            if slots[hash(parts) & mask]:  # rarely: this saves the call for most patterns
                 found += self.at(parts)
         return found
 
     def around(self, kind: type[Domain | Name], domain: str) -> list[Parts]:
-        """The patterns of entries that match `domain` because it lies in theirs, the deepest first."""
-        if domain.count(".") + 1 < self._shallowest:
+        """Return the patterns that would match `domain` as a subdomain or as itself, the deepest first.
+
+        Patterns with a number of labels that no entry has are left out.
+        """
+        if not self._depths:
             return []
         labels = domain.rsplit(".", self._depths[0])
         most = len(labels)
         return [(kind, ".".join(labels[-depth:]), False) for depth in self._depths if depth <= most]
 
     def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Iterator[Problem]:
-        """A warning if the entry in `row`, which has these parts, can never decide or changes nothing.
+        """Yield a warning if the entry in `row`, which has these parts, can never decide or changes nothing.
 
-        `wider` are the less specific entries that match all that it matches, the most specific first.
+        `wider` are the less specific entries that match everything that it matches, the most specific first.
         """
         if row in self.left_out:
             return
@@ -111,18 +126,18 @@ class PatternIndex:
     def _fill(self, keys: Keys) -> None:
         slots, mask = self._slots, self._mask
         for row, key in zip(keys.rows, keys.hashes, strict=True):
-            place, high = key & mask, key & _HIGH
+            place, tag = key & mask, key & _TAG
             while slot := slots[place]:
-                if slot & _HIGH == high and self._is_duplicate(row, slot & _ROW):
+                if slot & _TAG == tag and self._is_duplicate(row, slot & _ROW):
                     if row not in self.left_out:
-                        slots[place] = high | row
+                        slots[place] = tag | row
                     break
                 place = place + 1 & mask
             else:
-                slots[place] = high | row
+                slots[place] = tag | row
 
     def _is_duplicate(self, row: int, before: int) -> bool:
-        """True when both rows say the same, of which one is then left out; notes also what ties."""
+        """Return True if both rows say the same, and leave one of them out; record entries that tie."""
         entry, first = self._entries[row], self._entries[before]
         if entry.pattern != first.pattern:
             return False
@@ -130,10 +145,10 @@ class PatternIndex:
             self.tied |= {row, before}
             return False
         self.duplicates.append(duplicate(entry, first))
-        left, stays = (row, before) if outlasts(first, entry) else (before, row)
+        left, kept = (row, before) if outlasts(first, entry) else (before, row)
         self.left_out.add(left)
         if left in self.tied:
-            self.tied.add(stays)
+            self.tied.add(kept)
         return True
 
     def _loses(self, entry: Entry) -> bool:
@@ -141,23 +156,23 @@ class PatternIndex:
 
 
 def outlasts(one: Entry, other: Entry) -> bool:
-    """True when `one` stands at least as long as `other`."""
+    """Return True if `one` lasts at least as long as `other`."""
     return one.expires is None or (other.expires is not None and one.expires >= other.expires)
 
 
 def covers(after: Entry, entry: Entry) -> bool:
-    """True when `entry` could go, because `after`, the next to decide, says the same for as long."""
+    """Return True if `entry` could be removed, because `after`, the next to decide, has its sign and outlasts it."""
     return after.exception == entry.exception and outlasts(after, entry)
 
 
 def duplicate(entry: Entry, first: Entry) -> Problem:
-    """The warning that `first` said so already."""
+    """Return the warning that `entry` only repeats `first`."""
     meant = "" if entry.expires == first.expires else "the one that lasts longer holds"
     return Problem(entry.where, entry.text, f'a duplicate of "{first.text}" ({first.where})', meant, warning=True)
 
 
 def hidden(entry: Entry, by: Entry) -> Problem:
-    """The warning that `entry` never decides."""
+    """Return the warning that `entry` never decides."""
     if by.pattern == entry.pattern:
         wrong = f'never decides: "{by.text}" ({by.where}) wins the tie'
     else:
@@ -166,11 +181,11 @@ def hidden(entry: Entry, by: Entry) -> Problem:
 
 
 def idle(entry: Entry, after: Entry) -> Problem:
-    """The warning that `entry` makes no difference."""
+    """Return the warning that `entry` makes no difference."""
     wrong = f'changes nothing: "{after.text}" ({after.where}) gives the same answer'
     return Problem(entry.where, entry.text, wrong, warning=True)
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems by file and line."""
+    """Return the problems ordered by file and line."""
     return tuple(sorted(problems, key=lambda problem: (problem.where.source, problem.where.line)))

@@ -1,4 +1,7 @@
-"""Overlapping networks and ranges as disjoint segments: a lookup is one binary search."""
+"""Overlapping networks and ranges as disjoint segments, so that a lookup is one binary search.
+
+README.md in this folder explains the layout of a rank and of the segments.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,17 @@ from turfmilter.core.table.entry import Problem
 from turfmilter.core.table.index import duplicate, hidden, idle
 from turfmilter.core.table.pattern import Kind
 
-_HALF, _LOW = 64, (1 << 64) - 1
+# An IPv6 address has 128 bits and an array item at most 64, so its halves are stored in two arrays.
+_HALF_BITS = 64
+_LOW_HALF = (1 << _HALF_BITS) - 1
 _RANGE = Kind.RANGE
 
 
 class Intervals:
-    """The intervals of one address family in columns, each with the row of its entry."""
+    """The intervals of one address family in columns, each with the row of its entry.
+
+    A place is the position of an interval in the columns; `bits` is the length of an address.
+    """
 
     def __init__(self, version: int) -> None:
         self.bits = 32 if version == 4 else 128
@@ -25,11 +33,11 @@ class Intervals:
         self._ranges: set[int] = set()
 
     def column(self) -> MutableSequence[int]:
-        """Room for addresses; those of IPv6 are too long for an array."""
+        """Return an empty column for addresses; those of IPv6 are too long for an array."""
         return array("I") if self.bits == 32 else []
 
     def add(self, row: int, first: int, last: int, kind: Kind) -> None:
-        """Add the interval that the entry in `row` names."""
+        """Add the interval of the entry in `row`."""
         if kind is _RANGE:
             self._ranges.add(len(self.rows))
         self.rows.append(row)
@@ -37,74 +45,85 @@ class Intervals:
         self.lasts.append(last)
 
     def over(self, most: int) -> list[int]:
-        """The rows of intervals of more than `most` addresses."""
+        """Return the rows of intervals of more than `most` addresses."""
         ends = zip(self.firsts, self.lasts, self.rows, strict=True)
         return [row for first, last, row in ends if last - first >= most]
 
     def kind(self, place: int) -> Kind:
-        """How the interval at `place` was written."""
+        """Return how the interval at `place` was written."""
         if self.firsts[place] == self.lasts[place]:
             return Kind.ADDRESS
         return _RANGE if place in self._ranges else Kind.NETWORK
 
 
 class Segments:
-    """From each of the `points` on, up to the next, others decide.
+    """What decides about each address: a segment is the addresses from one of the `points` up to the next.
 
-    Nearly always it is one: its row, or 0 for nobody, stands in `rows`.  `later` has for a few of these places
-    the rows that follow when that entry has expired.
+    `rows` has the row of the entry that decides in each segment, 0 if none does.
+    `later` has, for the few segments where that entry expires, the rows that take over one after another.
     """
 
     def __init__(
         self, bits: int, points: MutableSequence[int], rows: array[int], later: dict[int, Sequence[int]]
     ) -> None:
-        wide = bits > _HALF
-        self._highs = array("Q", [point >> _HALF for point in points] if wide else ())
-        self._lows = array("Q", [point & _LOW for point in points]) if wide else points
+        wide = bits > _HALF_BITS
+        self._highs = array("Q", [point >> _HALF_BITS for point in points] if wide else ())
+        self._lows = array("Q", [point & _LOW_HALF for point in points]) if wide else points
         self._rows, self._later = rows, later
 
     def at(self, number: int) -> Sequence[int]:
-        """The rows that can decide about the address `number`: the most specific first, each outlasting the last."""
+        """Return the rows that can decide about the address `number`, the most specific first.
+
+        Each row's entry lasts longer than the entry of the row in front of it.
+        """
         begin, end = 0, len(self._lows)
-        if self._highs:
-            begin = bisect_left(self._highs, number >> _HALF)
-            end = bisect_right(self._highs, number >> _HALF, begin)
-        place = bisect_right(self._lows, number & _LOW, begin, end) - 1
+        if self._highs:  # only points with this upper half are searched; with none, the last one below `begin` is right
+            begin = bisect_left(self._highs, number >> _HALF_BITS)
+            end = bisect_right(self._highs, number >> _HALF_BITS, begin)
+        place = bisect_right(self._lows, number & _LOW_HALF, begin, end) - 1
         row = self._rows[place] if place >= 0 else 0
         if not row:
             return ()
         return (row, *self._later[place]) if place in self._later else (row,)
 
 
-_PLACE, _MASK = 32, (1 << 32) - 1  # in a rank the place of the interval stands last
+# A rank orders the intervals that contain one address; the smallest decides.  From the upper bits down:
+#   the kind (address, range, network) | last - first, in `bits` bits | 1 bit: loses a tie | 32 bits: the place
+# The kind comes first because a range decides before any network, whatever their sizes.  The place only makes
+# each number unique, so that bisect finds the one to remove; without it, equal intervals have equal ranks.
+_PLACE_BITS = 32
+_PLACE = (1 << _PLACE_BITS) - 1
+
+# In `_instead` of Sweep, beside rows, which are counted from 1.
 _NEVER_DECIDES, _NEEDED = -1, 0
 
 
 class Sweep:
-    """One walk through all addresses, from each at which the answer may change to the next.
+    """One walk through all addresses, from each point at which the answer may change to the next.
 
     `duplicates` are warnings about equal intervals, of which the one that lasts longest is kept;
-    `useless` about those that never decide or change nothing.
+    `useless` are warnings about those that never decide or change nothing.
     """
 
     def __init__(self, entries: Entries, intervals: Intervals, *, exception_wins: bool) -> None:
         self._entries, self._intervals, self._exception_wins = entries, intervals, exception_wins
-        # The intervals around the point that is looked at: by rank, the most specific first, and by their ends.
+        # The intervals that contain the current point: their ranks in order, and a heap of (last address, rank).
         self._active: list[int] = []
         self._ends: list[tuple[int, int]] = []
-        # For each interval the row of an entry that could always decide instead, or one of the two words above.
+        # For each place: the row that would decide everywhere in its stead, or one of the two constants above.
         self._instead = array("q", [_NEVER_DECIDES]) * len(intervals.rows)
         self.duplicates: list[Problem] = []
         self.segments = Segments(intervals.bits, *self._walk())
         self.useless: list[Problem] = list(self._useless())
 
     def _walk(self) -> tuple[MutableSequence[int], array[int], dict[int, Sequence[int]]]:
-        """The points, for each the row of who decides from there on or 0, and where they expire those that follow."""
+        """Return the points; for each, the row that decides from there on, or 0; and the rows that take over later."""
         intervals, active, ends, instead = self._intervals, self._active, self._ends, self._instead
         lasts = intervals.lasts
         points, rows = intervals.column(), array("I")
         later: dict[int, Sequence[int]] = {}
         order = sorted(range(len(intervals.rows)), key=list(intervals.firsts).__getitem__)
+        # Behind the first addresses, the end of the address space, so that there is always a following one.
         starts = [*map(intervals.firsts.__getitem__, order), 1 << intervals.bits]
         step, steps = 0, len(order)
         while step < steps or active:
@@ -112,7 +131,7 @@ class Sweep:
             if not active:
                 place, following = order[step], starts[step + 1]
                 last = lasts[place]
-                if following > last:  # alone, as most are
+                if following > last:  # it meets no other interval, as most do not: no need to rank it
                     points.append(point)
                     rows.append(intervals.rows[place])
                     if following > last + 1:
@@ -121,9 +140,9 @@ class Sweep:
                     instead[place] = _NEEDED
                     step += 1
                     continue
-            elif ends[0][0] < point:
+            elif ends[0][0] < point:  # an interval ends in front of the next start
                 point = ends[0][0] + 1
-                if point >> intervals.bits:
+                if point >> intervals.bits:  # it reaches the end of the address space, where no point follows
                     break
                 while ends and ends[0][0] < point:
                     del active[bisect_left(active, heappop(ends)[1])]
@@ -138,20 +157,25 @@ class Sweep:
         return points, rows, later
 
     def _begin(self, place: int) -> None:
-        intervals, active = self._intervals, self._active
-        first, last = intervals.firsts[place], intervals.lasts[place]
-        loses = self._entries.exception(intervals.rows[place]) is not self._exception_wins
-        rank = (intervals.kind(place) << intervals.bits | last - first) << 1 | loses  # the more specific, the smaller
-        at = bisect_left(active, rank << _PLACE)
-        while at < len(active) and active[at] >> _PLACE == rank:
-            if self._leaves_out(place, active[at] & _MASK):
+        """Add the interval at `place` to the active ones, unless it is a duplicate of one of them."""
+        active, rank = self._active, self._rank(place)
+        at = bisect_left(active, rank)
+        while at < len(active) and active[at] >> _PLACE_BITS == rank >> _PLACE_BITS:
+            if self._leaves_out(place, active[at] & _PLACE):
                 return
             at += 1
-        insort(active, rank << _PLACE | place)
-        heappush(self._ends, (last, rank << _PLACE | place))
+        insort(active, rank | place)
+        heappush(self._ends, (self._intervals.lasts[place], rank | place))
+
+    def _rank(self, place: int) -> int:
+        """Return the rank of the interval at `place`, with a place of 0."""
+        intervals = self._intervals
+        size = intervals.lasts[place] - intervals.firsts[place]
+        loses = self._entries.exception(intervals.rows[place]) is not self._exception_wins
+        return ((intervals.kind(place) << intervals.bits | size) << 1 | loses) << _PLACE_BITS
 
     def _leaves_out(self, place: int, before: int) -> bool:
-        """True when both, of one rank, are equal; the one at `before` then stands for both."""
+        """Return True if the intervals, which have one rank, are equal; the one at `before` then serves for both."""
         intervals = self._intervals
         if intervals.firsts[place] != intervals.firsts[before]:
             return False
@@ -159,16 +183,16 @@ class Sweep:
         self.duplicates.append(duplicate(self._entries[row], self._entries[first]))
         if self._entries.last_day(first) < self._entries.last_day(row):
             intervals.rows[before] = row
-        self._instead[place] = _NEEDED  # nothing more is said of it
+        self._instead[place] = _NEEDED  # the warning about the duplicate is enough
         return True
 
     def _deciding(self) -> list[int]:
-        """The rows of those that decide here on some day: each stands longer than all before it."""
+        """Return the rows that decide here on some day, each lasting longer than all in front of it."""
         active, rows, last_day = self._active, self._intervals.rows, self._entries.last_day
         deciding: list[int] = []
         before = 0
         for at, ranked in enumerate(active):
-            place = ranked & _MASK
+            place = ranked & _PLACE
             row = rows[place]
             day = last_day(row)
             if day > before:
@@ -180,11 +204,13 @@ class Sweep:
         return deciding
 
     def _compare(self, place: int, row: int, active: Iterable[int], before: int) -> None:
-        """Note who decides here instead of the entry in `row` if that goes: the next that stands after day `before`."""
+        """Record which entry would decide here without that in `row`: the next of `active` that outlasts `before`."""
         if self._instead[place] == _NEEDED:
             return
         entries, rows = self._entries, self._intervals.rows
-        after = next((rows[ranked & _MASK] for ranked in active if entries.last_day(rows[ranked & _MASK]) > before), 0)
+        after = next(
+            (rows[ranked & _PLACE] for ranked in active if entries.last_day(rows[ranked & _PLACE]) > before), 0
+        )
         same = after and entries.exception(after) is entries.exception(row)
         instead = after if same and entries.last_day(after) >= entries.last_day(row) else _NEEDED
         if self._instead[place] == _NEVER_DECIDES or instead == _NEEDED:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from turfmilter.core.table.entries import Source, plain_sender
+from turfmilter.core.table.entries import Source
 from turfmilter.core.table.entry import Entry, Problem, Where, parse_line
 from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Parts, Pattern, parse_sender, parts_of
+from turfmilter.core.table.plain import plain_sender
 
 
 @dataclass
