@@ -5,13 +5,13 @@ MINUTES = 1
 QUICK = $(wildcard tests/unit tests/property tests/golden)
 
 .DEFAULT_GOAL := help
-.PHONY: help check test fuzz demo bench clean install static
+.PHONY: help check fast test fuzz demo bench docs clean install static
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-check: static ## format, lint, types, architecture, unit and property tests: under a minute
-	$(PYTHON) -m pytest -q $(QUICK)
+check: ## format, lint, types, architecture, unit and property tests: under a minute on two cores
+	@$(MAKE) --no-print-directory -j2 --output-sync=target static fast
 
 test: static ## all tests, end-to-end ones included; as root or through sudo
 	$(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
@@ -26,15 +26,22 @@ demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some
 	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
 
+docs: install ## write the pages that are made from the code: sample configuration, reference, replies, man pages
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate
+
 clean: ## remove what the other targets made here
 	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
-	find milter tests -name __pycache__ -prune -exec rm -rf {} +
+	find milter tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 install:
 	@tests/rig/install
 
+# No test here starts a process, a server or another user's work: those are in tests/integration.
+fast: install
+	HYPOTHESIS_PROFILE=check $(PYTHON) -m pytest -q $(QUICK)
+
 static: install
-	$(PYTHON) -m ruff format --check milter tests
-	$(PYTHON) -m ruff check milter tests
+	$(PYTHON) -m ruff format --check milter tests docs
+	$(PYTHON) -m ruff check milter tests docs
 	$(PYTHON) -m mypy
 	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner -p bench -p fuzz

@@ -12,11 +12,13 @@ from hypothesis import settings
 
 from rig.workplace import workplace
 
-# How long an example takes says nothing about the program.
-settings.register_profile("turfmilter", deadline=None)
-settings.load_profile("turfmilter")
+# How long an example takes says nothing about the program.  `make check` tries fewer of them.
+settings.register_profile("test", deadline=None)
+settings.register_profile("check", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
-E2E = Path(__file__).parent / "e2e"
+TESTS = Path(__file__).parent
+NEVER_SKIPPED = [TESTS / "e2e", TESTS / "integration"]
 
 
 @pytest.fixture
@@ -34,11 +36,11 @@ def module_place() -> Iterator[Path]:
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, path: Path) -> None:
-    """A skipped end-to-end test proves nothing: in CI it is a failure."""
+    """A skipped end-to-end or integration test proves nothing: in CI it is a failure."""
     skipped = report.skipped and not hasattr(report, "wasxfail")
-    if skipped and os.environ.get("CI") == "true" and path.is_relative_to(E2E):
+    if skipped and os.environ.get("CI") == "true" and any(map(path.is_relative_to, NEVER_SKIPPED)):
         report.outcome = "failed"
-        report.longrepr = f"an end-to-end test may not be skipped here: {report.longrepr}"
+        report.longrepr = f"a test of this directory may not be skipped here: {report.longrepr}"
 
 
 @pytest.hookimpl(wrapper=True)

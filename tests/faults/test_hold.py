@@ -73,13 +73,13 @@ def test_every_fault_leaves_the_message_with_the_mta_or_whole_in_new(tmp_path: P
     assert len(calls) > 15
     errors = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EINTR)
     for error in errors:
-        for at in range(len(calls)):
+        for at in calls:
             check(tmp_path / f"{error}-{at}", Fault(at, error))
 
 
 def test_every_kill_leaves_the_message_with_the_mta_or_whole_in_new(tmp_path: Path) -> None:
     calls = traced(hold(make(tmp_path / "0"))).calls
-    for at in range(len(calls)):
+    for at in calls:
         for after in (False, True):
             check(tmp_path / f"{at}-{after}", Fault(at, after=after))
 
@@ -103,6 +103,6 @@ def check(directory: Path, fault: Fault) -> None:
 
 
 def test_the_message_is_durable_before_it_is_visible_and_its_name_before_the_mta_is_told(tmp_path: Path) -> None:
-    fsync, link, write = 74, 86, 1  # <asm/unistd_64.h>
-    calls = [number for number in traced(hold(make(tmp_path / "0"))).calls if number in (fsync, link, write)]
-    assert calls[calls.index(fsync) :] == [fsync, link, fsync]
+    names = [at.name.removesuffix("at") for at in traced(hold(make(tmp_path / "0"))).calls]  # linkat is link, elsewhere
+    names = [name for name in names if name in ("fsync", "link", "write")]
+    assert names[names.index("fsync") :] == ["fsync", "link", "fsync"]

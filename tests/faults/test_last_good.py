@@ -33,9 +33,9 @@ def make(directory: Path) -> Path:
 
 
 def test_no_kill_loses_the_copy(tmp_path: Path) -> None:
-    count = len(keep(make(tmp_path / "whole")).calls)
-    assert count > 5
-    for at in range(count):
+    calls = keep(make(tmp_path / "whole")).calls
+    assert len(calls) > 5
+    for at in calls:
         for after in (False, True):
             directory = make(tmp_path / f"{at}-{after}")
             keep(directory, Fault(at, after=after))
@@ -43,9 +43,9 @@ def test_no_kill_loses_the_copy(tmp_path: Path) -> None:
 
 
 def test_no_error_loses_the_copy_or_is_taken_for_success(tmp_path: Path) -> None:
-    count = len(keep(make(tmp_path / "whole")).calls)
+    calls = keep(make(tmp_path / "whole")).calls
     for error in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EINTR):
-        for at in range(count):
+        for at in calls:
             directory = make(tmp_path / f"{error}-{at}")
             ended = keep(directory, Fault(at, error)).status
             there = LastGood(directory).read(PATH)
@@ -53,9 +53,9 @@ def test_no_error_loses_the_copy_or_is_taken_for_success(tmp_path: Path) -> None
 
 
 def test_what_a_kill_leaves_goes_with_the_next_copy(tmp_path: Path) -> None:
-    count = len(keep(make(tmp_path / "whole")).calls)
+    calls = keep(make(tmp_path / "whole")).calls
     directory = make(tmp_path / "killed")
-    for at in range(count):
+    for at in calls:
         keep(directory, Fault(at, after=True))
     LastGood(directory).keep(PATH, NEW)
     assert [path.name for path in directory.iterdir()] == [NAME]

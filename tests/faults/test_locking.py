@@ -19,13 +19,11 @@ from turfmilter.review.observation import Dates
 from turfmilter.stores.locking import locked
 from turfmilter.stores.rewrite import rewrite
 
-FLOCK = 73
-
 
 def on_nfs(act: Callable[[], int], *, at: int = 0) -> int:
     """The exit status of a child that does `act`, in which the call of flock number `at` fails as on NFS."""
     plain = traced(act)
-    calls = [number for number, call in enumerate(plain.calls) if call == FLOCK]
+    calls = [call for call in plain.calls if call.name == "flock"]
     return traced(act, Fault(calls[at], errno.EBADF)).status
 
 

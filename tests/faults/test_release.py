@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rig.desk import Desk
 from rig.nexthop import ScriptedNextHop
-from rig.tracer import Fault, Traced, traced
+from rig.tracer import Fault, Point, Traced, traced
 from turfmilter.review.release import NotReleased, Uncertain
 
 RELEASED, NOT_RELEASED, UNCERTAIN = 10, 11, 12  # what the administrator is told
@@ -29,24 +29,24 @@ def release(desk: Desk, hop: ScriptedNextHop, fault: Fault | None = None) -> Tra
 
 
 def test_no_kill_leads_to_a_second_message(tmp_path: Path) -> None:
-    for at in range(calls(tmp_path / "whole")):
+    for at in calls(tmp_path / "whole"):
         check(tmp_path / str(at), Fault(at, after=True))
 
 
 def test_no_error_leads_to_a_second_message_or_to_a_claim_that_is_not_true(tmp_path: Path) -> None:
-    count = calls(tmp_path / "whole")
+    points = calls(tmp_path / "whole")
     for error in (errno.ENOSPC, errno.ECONNRESET, errno.EINTR):
-        for at in range(count):
+        for at in points:
             check(tmp_path / f"{error}-{at}", Fault(at, error))
 
 
-def calls(path: Path) -> int:
+def calls(path: Path) -> list[Point]:
     desk = Desk(path)
     with desk.maildir, ScriptedNextHop() as hop:
         whole = release(desk, hop)
     assert whole.status == RELEASED
     assert len(whole.calls) > 40
-    return len(whole.calls)
+    return whole.calls
 
 
 def check(path: Path, fault: Fault) -> None:

@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from rig.tracer import Fault, Traced, traced
+from rig.tracer import Fault, Point, Traced, traced
 from turfmilter.core.steadiness import Reading
 from turfmilter.stores.retention import RetentionState, Sighting, StateError
 
@@ -42,14 +42,14 @@ def look_after(state: RetentionState, fault: Fault | None = None) -> Traced:
     return traced(run, fault)
 
 
-def faults(count: int) -> Iterator[Fault]:
-    yield from (Fault(at, after=after) for at in range(count) for after in (False, True))
-    yield from (Fault(at, errno.EIO) for at in range(count))
+def faults(calls: list[Point]) -> Iterator[Fault]:
+    yield from (Fault(at, after=after) for at in calls for after in (False, True))
+    yield from (Fault(at, errno.EIO) for at in calls)
 
 
 def test_no_fault_ages_a_message_or_grants_one_twice(tmp_path: Path) -> None:
-    count = len(look_after(make(tmp_path / "whole")).calls)
-    for fault in faults(count):
+    calls = look_after(make(tmp_path / "whole")).calls
+    for fault in faults(calls):
         state = make(tmp_path / str(fault))
         granted = look_after(state, fault).status
         assert granted in (60, NOTHING_GRANTED, -9), fault

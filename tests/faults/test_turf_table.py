@@ -33,8 +33,8 @@ def make(directory: Path) -> TurfTable:
 
 
 def test_no_kill_tears_the_table(tmp_path: Path) -> None:
-    count = len(edit(make(tmp_path / "whole")).calls)
-    for at in range(count):
+    calls = edit(make(tmp_path / "whole")).calls
+    for at in calls:
         for after in (False, True):
             table = make(tmp_path / f"{at}-{after}")
             edit(table, Fault(at, after=after))
@@ -42,9 +42,9 @@ def test_no_kill_tears_the_table(tmp_path: Path) -> None:
 
 
 def test_no_error_tears_the_table_or_is_taken_for_success(tmp_path: Path) -> None:
-    count = len(edit(make(tmp_path / "whole")).calls)
+    calls = edit(make(tmp_path / "whole")).calls
     for error in (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EINTR):
-        for at in range(count):
+        for at in calls:
             table = make(tmp_path / f"{error}-{at}")
             ended = edit(table, Fault(at, error)).status
             text = table.path.read_text()

@@ -50,9 +50,15 @@ def has_watched(state: Path, quarantine: Path, span: timedelta) -> None:
     """As if this host had run for so long, and seen all the time what is in the quarantine at this moment."""
     memory, now = RetentionState(state), read_clocks()
     seconds = span.total_seconds()
-    begun = memory.observe(Reading(now.wall - seconds, now.boottime - seconds, now.boot))
+    earlier = seconds - now.boottime  # before this boot
+    if earlier <= 0:
+        begun = memory.observe(Reading(now.wall - seconds, now.boottime - seconds, now.boot))
+    else:
+        begun = memory.observe(Reading(now.wall - earlier, 0.0, "the boot before"))
     with OpenMaildir(quarantine) as maildir:
         present = {Sighting(file.id, file.state.value != "unreviewed") for file, _ in maildir.files()}
     memory.seen(quarantine, present, begun.watched)
+    if earlier > 0:
+        memory.observe(Reading(now.wall, earlier, "the boot before"))
     memory.observe(now)
     give(state / "retention")

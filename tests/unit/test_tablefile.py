@@ -174,12 +174,12 @@ def test_reading_goes_on_behind_an_error() -> None:
     assert [problem.where.line for problem in problems] == [1, 3]
 
 
-def test_a_million_lines_with_one_error_name_that_line() -> None:
-    lines = [f"@host{number}.example" if number != 700_001 else "host.example" for number in range(1, 1_000_001)]
+def test_among_many_lines_the_one_with_an_error_is_named() -> None:
+    lines = [f"@host{number}.example" if number != 70_001 else "host.example" for number in range(1, 100_001)]
     entries, problems = read_entries(lines, "turf.table")
-    assert len(entries) == 999_999
+    assert len(entries) == 99_999
     assert list(map(str, problems)) == [
-        'turf.table:700001: "host.example": the "@" is missing; @host.example (and every subdomain) or =@host.example'
+        'turf.table:70001: "host.example": the "@" is missing; @host.example (and every subdomain) or =@host.example'
     ]
 
 

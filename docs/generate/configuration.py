@@ -1,15 +1,11 @@
-"""The pages that are made from the code: the sample file, the reference of the configuration and that of the replies.
-
-`python -m turfmilter.config.pages FOLDER` writes them below the project's folder.
-"""
+"""The pages made from the schema of the configuration: the sample file, the reference, and the replies."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 import textwrap
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +129,6 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-def write(pages: Mapping[str, Callable[[], str]], folder: Path) -> None:
-    """Write every page below `folder`."""
-    for name, page in pages.items():
-        (folder / name).write_text(page(), encoding="utf-8")
-
-
 def _comment(text: str) -> str:
     words = " ".join(text.split())
     return textwrap.fill(words, width=98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) + "\n"
@@ -203,7 +193,3 @@ def _said_of(mistake: str) -> str:
     except ConfigError as error:
         return str(error)
     raise AssertionError(f"not a mistake: {mistake}")
-
-
-if __name__ == "__main__":
-    write(PAGES, Path(sys.argv[1]))

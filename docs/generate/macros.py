@@ -1,15 +1,9 @@
-"""The page about the macros, made from the table of those that the program asks for.
-
-`python -m turfmilter.mta.pages FOLDER` writes it below the project's folder.
-"""
+"""The page about the macros, made from the table of those that the program asks for."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from turfmilter.config.pages import write
 from turfmilter.mta.macros import MACROS, STAGES, WANTED
 
 _HEAD = """\
@@ -55,7 +49,3 @@ def _stage(stage: int) -> str:
         macro = MACROS[name]
         rows.append(f"| `{name}` | {macro.use} | {macro.postfix} | {macro.sendmail} | {macro.without} |")
     return "\n".join([*rows, ""])
-
-
-if __name__ == "__main__":
-    write(PAGES, Path(sys.argv[1]))

@@ -24,11 +24,13 @@ EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_it(): assert Fal
         ("e2e", IN_A_TEST, "true", True),
         ("e2e", OF_A_MODULE, "true", True),
         ("e2e", EXPECTED_FAILURE, "true", False),
+        ("integration", OF_A_TEST, "true", True),
+        ("integration", OF_A_MODULE, "true", True),
         ("e2e", OF_A_TEST, "", False),
         ("unit", OF_A_TEST, "true", False),
     ],
 )
-def test_a_skipped_end_to_end_test_fails_in_ci(place: Path, folder: str, code: str, ci: str, fails: bool) -> None:
+def test_a_skipped_test_of_processes_fails_in_ci(place: Path, folder: str, code: str, ci: str, fails: bool) -> None:
     (place / folder).mkdir()
     shutil.copy(TESTS / "conftest.py", place)
     (place / folder / "test_it.py").write_text(code)

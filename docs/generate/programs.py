@@ -1,23 +1,17 @@
-"""The man pages, made from the programs' own commands.
-
-`python -m turfmilter.cli.manual FOLDER` writes them below the project's folder.
-"""
+"""The man pages, made from the programs' own commands."""
 
 from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import click
 
 from turfmilter import __version__
 from turfmilter.cli.turfctl import main as turfctl
 from turfmilter.cli.turfmilter import main as turfmilter
-from turfmilter.config.pages import write
 
 _FEW = 2  # commands that have an option in common; what more have is explained once
 _FILES = {
@@ -33,7 +27,7 @@ def page(name: str, program: click.Command, others: str) -> str:
     short = purpose.partition(":")[0].rstrip(".")
     return "\n".join(
         [
-            '.\\" Made from the program itself: python -m turfmilter.cli.manual',
+            '.\\" Made from the program itself by: make docs',
             f'.TH {name.upper()} 8 "" "turfmilter {__version__}" "System Administration"',
             ".SH NAME",
             f"{name} \\- {_text(short[0].lower() + short[1:])}",
@@ -150,6 +144,3 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/man/turfmilter.8": lambda: page("turfmilter", turfmilter, ".BR turfctl (8)"),
     "docs/man/turfctl.8": lambda: page("turfctl", turfctl, ".BR turfmilter (8)"),
 }
-
-if __name__ == "__main__":
-    write(PAGES, Path(sys.argv[1]))

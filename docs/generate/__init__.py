@@ -1,0 +1,19 @@
+"""The pages that are made from the code; `make docs` writes them.
+
+This package is for those who change the program. It is no part of what is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from generate import configuration, macros, programs
+
+PAGES: Mapping[str, Callable[[], str]] = {**configuration.PAGES, **macros.PAGES, **programs.PAGES}
+
+
+def write(folder: Path) -> None:
+    """Write every page below `folder`, which is the project's."""
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
