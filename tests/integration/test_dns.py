@@ -122,17 +122,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def asking(server: DnsServer, clock: Clock) -> Iterator[Callable[..., DnsNames]]:
+def asking(server: DnsServer, clock: Clock) -> Callable[..., DnsNames]:
     """Makes DnsNames that ask `server`."""
-    made: list[DnsNames] = []
 
     def make(timeout: float = AMPLE) -> DnsNames:
-        made.append(DnsNames([server.address], timeout=timeout, timer=clock))
-        return made[-1]
+        return DnsNames([server.address], timeout=timeout, timer=clock)
 
-    yield make
-    for names in made:
-        names.close()
+    return make
 
 
 @pytest.fixture
@@ -269,7 +265,6 @@ def test_where_the_first_server_is_dead_the_second_is_asked(server: DnsServer, c
     dead = ("127.0.0.2", DnsServer().address[1])
     names = DnsNames([dead, server.address], timeout=4 * SOME, timer=clock)
     assert look_up(names) == confirmed("mx.client.example")
-    names.close()
 
 
 def test_all_who_ask_at_the_same_time_share_one_look_up(server: DnsServer, names: DnsNames) -> None:
@@ -405,20 +400,10 @@ def test_a_server_that_dies_and_comes_back(server: DnsServer, asking: Callable[.
     assert look_up(names, other) == confirmed("mx.other.example")
 
 
-def test_who_waits_while_it_is_closed_hears_what_is_known(server: DnsServer, names: DnsNames) -> None:
-    server.add(matching(CLIENT, "good.example"))
-    server.tell(Conduct.HOLD, "good.example", "A")
-    lookup = begin(names)
-    server.wait_for("good.example", "A")
-    names.close()
-    assert lookup.result() == ClientNames((), ("good.example",), failed=True)
-
-
 def test_nothing_is_started_before_the_first_look_up(server: DnsServer) -> None:
     before = threading.active_count()
-    names = DnsNames([server.address], timeout=AMPLE)
+    DnsNames([server.address], timeout=AMPLE)
     assert threading.active_count() == before
-    names.close()
 
 
 def test_it_may_be_made_before_a_fork(server: DnsServer, names: DnsNames) -> None:
@@ -428,7 +413,6 @@ def test_it_may_be_made_before_a_fork(server: DnsServer, names: DnsNames) -> Non
     if not child:
         try:
             os.write(writing, repr(look_up(names)).encode())
-            names.close()
         finally:
             os._exit(0)
     os.close(writing)

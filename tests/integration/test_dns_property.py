@@ -33,10 +33,8 @@ def server() -> Iterator[DnsServer]:
 
 
 @pytest.fixture(scope="module")
-def names(server: DnsServer) -> Iterator[DnsNames]:
-    names = DnsNames([server.address], timeout=30.0)
-    yield names
-    names.close()
+def names(server: DnsServer) -> DnsNames:
+    return DnsNames([server.address], timeout=30.0)
 
 
 @settings(deadline=None)

@@ -365,9 +365,8 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
         program = Program(
             load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: [], lambda _: []
         )
-        Supervisor(Listener(SocketSpec.parse(f"unix:{path}")), program, Caller(), Notify({})).run(
-            load(1), [("info", "serving")], 0.0
-        )
+        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     def log() -> str:
         return log_file.read_text() if log_file.exists() else ""

@@ -306,7 +306,7 @@ def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_alon
     def serve() -> None:
         listener = Listener(SocketSpec.parse(f"unix:{path}"))
         try:
-            Supervisor(listener, program, Caller(), Notify({})).run(loaded, [], 0.0)
+            Supervisor(listener, program, loaded, 0.0, caller=Caller(), notify=Notify({})).run([])
         except WorkerFailed as error:
             said.write_text(str(error))
         finally:
@@ -358,7 +358,8 @@ def test_who_waits_for_a_disk_when_all_others_have_ended_does_not_keep_the_port(
             look_after,
             lambda _: [],
         )
-        Supervisor(Listener(spec), program, Caller(), Notify({})).run(load(1), [("info", "serving")], 0.0)
+        listener = Listener(spec)
+        Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:
         wait.until(lambda: log_file.exists() and "serving" in log_file.read_text(), "its start")

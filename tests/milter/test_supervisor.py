@@ -48,7 +48,7 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
             lambda _: [],
         )
         listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
-        Supervisor(listener, program, Caller(), Notify({})).run(load(1), [("info", "serving")], 0.0)
+        Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:
         yield pid

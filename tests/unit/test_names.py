@@ -30,7 +30,6 @@ def test_a_thread_that_is_stuck_keeps_nobody_beyond_his_deadline() -> None:
     known = ClientNames(("b.example",), ("a.example", "b.example"), failed=True)
     assert [lookup.result() for lookup in lookups] == [known, known]
     released.set()
-    names.close()
 
 
 def test_an_error_reaches_all_who_wait_and_the_next_one_asks_again() -> None:
@@ -52,7 +51,6 @@ def test_an_error_reaches_all_who_wait_and_the_next_one_asks_again() -> None:
             lookup.result()
     assert names.begin(CLIENT).result() == ClientNames((), ("a.example",))
     assert asked == [CLIENT, CLIENT]
-    names.close()
 
 
 def test_of_very_many_clients_those_seen_last_are_known() -> None:
@@ -68,16 +66,3 @@ def test_of_very_many_clients_those_seen_last_are_known() -> None:
     for client in (last, first):
         names.begin(client).result()
     assert (asked[last], asked[first]) == (1, 2)
-    names.close()
-
-
-def test_it_may_be_closed_twice_or_unused() -> None:
-    async def gather(_address: IPAddress, gathered: Gathered) -> None:
-        gathered.claimed = ("a.example",)
-
-    unused = SharedNames(gather, timeout=AMPLE)
-    unused.close()
-    names = SharedNames(gather, timeout=AMPLE)
-    assert names.begin(CLIENT).result().claimed == ("a.example",)
-    names.close()
-    names.close()

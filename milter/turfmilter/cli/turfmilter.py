@@ -119,7 +119,8 @@ def _serve(start: Start, program: Program, foreground: bool, begun: float) -> No
         warnings = [*_doubts_of_the_user(config), *([few] if few else [])]
         _warn(warnings)
         caller = background.Caller() if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
-        Supervisor(listener, program, caller, Notify(os.environ)).run(loaded, list(_greeting(config)), begun)
+        supervisor = Supervisor(listener, program, loaded, begun, caller=caller, notify=Notify(os.environ))
+        supervisor.run(list(_greeting(config)))
     finally:
         listener.close()
 

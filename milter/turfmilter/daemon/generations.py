@@ -19,11 +19,19 @@ class Generations:
     """A reload is a transaction: the next generation is loaded and checked, its workers begin, and only when all of
     them serve those of the old one are told to drain.  Whatever goes wrong before, the old one stays.
 
-    `fork` starts a worker, `wake` has `settle` called soon.  Times are those of time.monotonic.
+    It begins with `loaded`, which began to be read at `begun`, in seconds since the epoch.  `fork` starts a worker,
+    `wake` has `settle` called soon.  Other times are those of time.monotonic.
     """
 
     def __init__(
-        self, program: Program, fork: Callable[[Loaded], Process], wake: Callable[[], None], notify: Notify
+        self,
+        program: Program,
+        loaded: Loaded,
+        begun: float,
+        *,
+        fork: Callable[[Loaded], Process],
+        wake: Callable[[], None],
+        notify: Notify,
     ) -> None:
         self.status = Status()
         self.serving: Fleet | None = None
@@ -31,19 +39,16 @@ class Generations:
         self._fork = fork
         self._wake = wake
         self._notify = notify
-        self._coming: Fleet | None = None
+        self._log = program.log(loaded.config)
+        self._number = loaded.generation.number  # of the latest generation, even when it cannot serve
+        self._before: State = {}  # of the files, when the load that is under way began
+        self._watch = Watch(loaded.config.files, self._before, begun)
+        self._coming: Fleet | None = Fleet(loaded, fork, self.say)
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
         self._again = False
         self._shrunken: tuple[str, ...] = ()  # tables of the generation that comes
         self._difference = ""  # between the generation that comes and the one that serves
-
-    def begin(self, loaded: Loaded, begun: float) -> None:
-        """With the first one, which began to be loaded at `begun`, in seconds since the epoch."""
-        self._log = self._program.log(loaded.config)
-        self._number = loaded.generation.number
-        self._before: State = {}
-        self._introduce(loaded, begun)
 
     @property
     def settled(self) -> Loaded | None:

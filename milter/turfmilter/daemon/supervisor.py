@@ -34,16 +34,22 @@ _GRACE = 5.0  # for a worker to obey when that time is over
 
 
 class Supervisor:
-    """Keeps workers running until it is told to stop.  `caller` waits for the first ones."""
+    """Keeps workers running until it is told to stop.  `caller` waits for the first ones.
 
-    def __init__(self, listener: Listener, program: Program, caller: Caller, notify: Notify) -> None:
+    They serve `loaded`, which began to be read at `begun`, in seconds since the epoch.
+    """
+
+    def __init__(
+        self, listener: Listener, program: Program, loaded: Loaded, begun: float, *, caller: Caller, notify: Notify
+    ) -> None:
         self._listener = listener
         self._program = program
         self._caller = caller
         self._notify = notify
         self._signals = Signals()
-        self._generations = Generations(program, self._fork, self._signals.wake, notify)
+        self._generations = Generations(program, loaded, begun, fork=self._fork, wake=self._signals.wake, notify=notify)
         self._upkeep = Upkeep(program.look_after, self._generations.say)
+        self._upkeep.expect(loaded.config)
         self._keeper = Keeper(program.keep, self._generations.say)
         self._errands = (self._upkeep.errand, self._keeper.errand)
         self._interval = min(_BEAT, notify.interval or _BEAT)
@@ -55,13 +61,11 @@ class Supervisor:
         self._stopping = False
         self._kill_at = 0.0
 
-    def run(self, loaded: Loaded, greeting: Iterable[tuple[Level, str]], begun: float) -> None:
+    def run(self, greeting: Iterable[tuple[Level, str]]) -> None:
         """Serve until SIGTERM or SIGINT; the sentences of `greeting` are logged when the first workers serve.
 
-        `begun` is when `loaded` began to be read, in seconds since the epoch.  Raises WorkerFailed when they cannot.
+        Raises WorkerFailed when they cannot.
         """
-        self._generations.begin(loaded, begun)
-        self._upkeep.expect(loaded.config)
         try:
             self._until(lambda: self._stopping or self._generations.serving is not None)
             if not self._stopping:

@@ -54,10 +54,6 @@ class DnsNames:
         """How often names were known already or being looked up, and how often DNS was asked."""
         return {"names_known": self._shared.kept, "names_asked": self._shared.asked}
 
-    def close(self) -> None:
-        """End the thread that looks up; who still waits gets what is known."""
-        self._shared.close()
-
     async def _gather(self, address: IPAddress, gathered: Gathered) -> None:
         targets = await self._records(address.reverse_pointer, "PTR", gathered)
         names = map(_host_name, targets[:_MOST_NAMES])

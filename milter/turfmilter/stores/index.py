@@ -56,9 +56,9 @@ class Index:
         self._maildir = maildir
         self._watch = watch
         try:
-            self._open(":memory:" if maildir.newer else _path(maildir))
+            self._database = self._opened(":memory:" if maildir.newer else _path(maildir))
         except (sqlite3.DatabaseError, OSError) as error:
-            self._start_again(error)
+            self._database = self._another(error)
 
     def __enter__(self) -> Index:
         return self
@@ -75,7 +75,7 @@ class Index:
             stale = [one for one in found if not self._is_current(one)]
             if not stale:
                 break
-            self._refresh(forget=[one.key for one in stale])
+            self._follow(self._database, forget=[one.key for one in stale])
             found = [one for one in found if one not in stale]
         return [one.held for one in found]
 
@@ -119,34 +119,40 @@ class Index:
             return False
 
     def _start_again(self, error: Exception) -> None:
+        self._database.close()
+        self._database = self._another(error)
+
+    def _another(self, error: Exception) -> sqlite3.Connection:
         """A new index for one that is damaged; one in memory where none can be kept."""
-        with suppress(AttributeError):
-            self._database.close()
         kept = getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NOT_TO_BE_KEPT and not isinstance(error, OSError)
         if self._maildir.newer or not kept:
-            self._open(":memory:")
-            return
+            return self._opened(":memory:")
         try:
             os.unlink(_NAME, dir_fd=self._maildir.root)
-            self._open(_path(self._maildir))
+            return self._opened(_path(self._maildir))
         except (sqlite3.DatabaseError, OSError):
-            self._open(":memory:")
+            return self._opened(":memory:")
 
-    def _open(self, path: str) -> None:
+    def _opened(self, path: str) -> sqlite3.Connection:
         # isolation_level None: transactions begin and end where it is written.
-        self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-        self._refresh()
-
-    def _refresh(self, *, forget: Iterable[int] = ()) -> None:
-        """Bring the index to what the directory lists now; the rows that it is to `forget` are made anew."""
-        self._database.execute("BEGIN IMMEDIATE")  # of two who see the same new files one reads them
+        database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
         try:
-            Follower(self._database, self._maildir, self._watch).follow(forget)
+            self._follow(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _follow(self, database: sqlite3.Connection, *, forget: Iterable[int] = ()) -> None:
+        """Bring `database` to what the directory lists now; the rows that it is to `forget` are made again."""
+        database.execute("BEGIN IMMEDIATE")  # of two who see the same new files one reads them
+        try:
+            Follower(database, self._maildir, self._watch).follow(forget)
         except BaseException:
             with suppress(sqlite3.Error):
-                self._database.execute("ROLLBACK")
+                database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
+        database.execute("COMMIT")
 
 
 def _path(maildir: OpenMaildir) -> str:

@@ -76,10 +76,6 @@ class SharedNames:
                 under_way = self._under_way[address] = self._start(address)
         return _Awaited(under_way, deadline)
 
-    def close(self) -> None:
-        """End the thread; who still waits gets what is known."""
-        self._thread.close()
-
     def _start(self, address: IPAddress) -> _UnderWay:
         gathered = Gathered()
         return _UnderWay(gathered, self._thread.run(self._look_up(address, gathered)))
@@ -138,30 +134,16 @@ class _Awaited:
 
 
 class _LoopThread:
-    """A thread that runs coroutines, from the first one on.  `run` is called by one thread at a time."""
+    """A thread that runs coroutines, from the first one to the end of the process.
+
+    `run` is called by one thread at a time.
+    """
 
     def __init__(self) -> None:
-        self._started: tuple[Thread, asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, ClientNames]) -> Future[ClientNames]:
-        if self._started is None:
-            loop, stop = asyncio.new_event_loop(), asyncio.Event()
-            thread = Thread(target=self._serve, args=(loop, stop), name="names", daemon=True)
-            thread.start()
-            self._started = thread, loop, stop
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started[1])
-
-    def close(self) -> None:
-        started, self._started = self._started, None
-        if started is not None:
-            thread, loop, stop = started
-            loop.call_soon_threadsafe(stop.set)
-            thread.join()
-
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-        async def until_stopped() -> None:
-            await stop.wait()
-
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:  # which cancels at the end what is still under way
-            runner.run(until_stopped())
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            Thread(target=self._loop.run_forever, name="names", daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)

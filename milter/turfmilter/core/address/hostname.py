@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from turfmilter.core.address.mailbox import fold_domain
 
@@ -37,15 +36,6 @@ def is_name(folded: str) -> bool:
 def looks_numeric(text: str) -> bool:
     """True for what can only be meant as an address: no host name ends in a label of digits (RFC 3696 §2)."""
     return ":" in text or text.rstrip(".").rpartition(".")[2].isdigit()
-
-
-def enclosing(domain: str) -> Iterator[str]:
-    """`domain` and every domain around it, the deepest first: "a.b.c", "b.c", "c"."""
-    if len(domain) > _LONGEST:  # no entry is that long, and a sender may write what he likes
-        domain = domain[-_LONGEST:].partition(".")[2]
-    while domain:
-        yield domain
-        domain = domain.partition(".")[2]
 
 
 def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
