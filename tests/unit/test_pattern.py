@@ -6,7 +6,6 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from turfmilter.core.address.hostname import enclosing
 from turfmilter.core.table.pattern import (
     Address,
     Domain,
@@ -136,17 +135,6 @@ def test_an_entry_in_a_list_of_mail_addresses_means(text: str, pattern: Pattern)
 def test_a_glob_matches_any_run_of_characters_and_nothing_else(glob: str, fitting: list[str], other: list[str]) -> None:
     pattern = Glob(glob, "isp.example")
     assert [local for local in fitting + other if pattern.matches(local)] == fitting
-
-
-def test_the_domains_around_a_name_come_deepest_first() -> None:
-    assert list(enclosing("a.b.example")) == ["a.b.example", "b.example", "example"]
-    assert list(enclosing("")) == []
-
-
-def test_a_name_longer_than_any_entry_is_looked_up_from_where_an_entry_could_begin() -> None:
-    domains = list(enclosing("a." * 30_000 + "isp.example"))
-    assert len(domains) < 128
-    assert domains[-2:] == ["isp.example", "example"]
 
 
 @pytest.mark.parametrize("parse", [parse_host, parse_sender])
