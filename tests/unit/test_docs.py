@@ -294,7 +294,7 @@ def test_a_page_about_rules_has_their_replies_and_all_that_belongs_there(page: s
     text = (ROOT / "docs/reference" / page).read_text()
     replies = [REPLIES[key] for rule in RULE_PAGES[page] for key in (rule, f"{rule}-unavailable") if key in REPLIES]
     assert [str(reply) for reply in replies if f"`{reply}`" not in text] == []
-    topics = ["asked at", "RFC", "## Keys", "ocal submissions", "trial", "## In the log", "```log"]
+    topics = ["evaluated at", "RFC", "## Keys", "ocal submissions", "trial", "## In the log", "```log"]
     assert [topic for topic in topics if topic not in text] == []
 
 
