@@ -14,6 +14,12 @@ TESTS = Path(__file__).parents[1]
 OF_A_TEST = "import pytest\n@pytest.mark.skip(reason='none here')\ndef test_it(): pass\n"
 IN_A_TEST = "import pytest\ndef test_it(): pytest.skip('none here')\n"
 OF_A_MODULE = "import pytest\npytest.skip('none here', allow_module_level=True)\n"
+IN_A_FIXTURE = """
+import os, pytest
+@pytest.fixture
+def it(): os.posix_spawn("/bin/true", ["true"], {})
+def test_it(it): pass
+"""
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_it(): assert False\n"
 
 
@@ -43,11 +49,7 @@ def test_a_skipped_test_of_processes_fails_in_ci(place: Path, folder: str, code:
         ("unit", "import subprocess\ndef test_it(): subprocess.run(['true'], check=True)\n", True),
         ("property", "import os\ndef test_it(): os.system('true')\n", True),
         ("unit", "import socket\ndef test_it(): socket.create_server(('127.0.0.1', 0)).close()\n", True),
-        (
-            "unit",
-            "import os, pytest\n@pytest.fixture\ndef it(): os.posix_spawn('/bin/true', ['true'], {})\ndef test_it(it): 0\n",
-            True,
-        ),
+        ("property", IN_A_FIXTURE, True),
         ("integration", "import subprocess\ndef test_it(): subprocess.run(['true'], check=True)\n", False),
     ],
 )
