@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 TESTS = Path(__file__).parent
 NEVER_SKIPPED = [TESTS / "e2e", TESTS / "integration"]
+FAST = [TESTS / "unit", TESTS / "property"]
+NOT_FAST = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.bind", "subprocess.Popen"}
 
 
 @pytest.fixture
@@ -41,6 +44,32 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, path: Path) -
     if skipped and os.environ.get("CI") == "true" and any(map(path.is_relative_to, NEVER_SKIPPED)):
         report.outcome = "failed"
         report.longrepr = f"a test of this directory may not be skipped here: {report.longrepr}"
+
+
+class FastTestsStayInside:
+    """Raises RuntimeError where one of the fast tests starts a process or a server."""
+
+    def __init__(self) -> None:
+        self._fast = False
+        sys.addaudithook(self._refuse)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Watch the test and its fixtures."""
+        self._fast = any(map(item.path.is_relative_to, FAST))
+        try:
+            return (yield)
+        finally:
+            self._fast = False
+
+    def _refuse(self, event: str, _: object) -> None:
+        if self._fast and event in NOT_FAST:
+            raise RuntimeError(f"{event}: such a test belongs to tests/integration")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the fast tests."""
+    config.pluginmanager.register(FastTestsStayInside())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""The copy of the last good generation, in a directory where the filter's user cannot write."""
+"""The copy of the last good generation, among files of other users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rig.child import in_child
-from turfmilter.stores.lastgood import NAME, Copy, LastGood
+from turfmilter.stores.lastgood import NAME, Copy, LastGood, NoCopy
 
 PATH = Path("/etc/turfmilter/turfmilter.toml")
 COPY = Copy(datetime(2026, 11, 30, 12, 0, 5, tzinfo=UTC), {str(PATH): "domains = []\n", "/etc/turfmilter/a": "a\n"})
@@ -27,3 +27,12 @@ def test_a_directory_that_cannot_be_written_leaves_the_last_one(place: Path) -> 
 
     in_child(check, user="nobody")
     assert LastGood(place).read(PATH) == COPY
+
+
+def test_the_file_of_another_user_is_not_used(tmp_path: Path) -> None:
+    assert os.geteuid() == 0, "only root can give a file away: run this test as root"
+    LastGood(tmp_path).keep(PATH, COPY)
+    os.chown(tmp_path / NAME, 65533, 65533)
+    (tmp_path / NAME).chmod(0o644)
+    with pytest.raises(NoCopy, match="not a file of the filter's user"):
+        LastGood(tmp_path).read(PATH)

@@ -1,7 +1,9 @@
-"""How often a quarantine that is opened for review reads its directories."""
+"""A quarantine opened for review: what only root can plant there, and how often its directories are read."""
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from rig.child import in_child
 from rig.filter import make_quarantine
 from rig.quarantine import hold
-from turfmilter.stores.opened import HeldFile, OpenMaildir
+from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir
 
 
 @pytest.fixture
@@ -32,3 +34,9 @@ def test_many_copies_cost_one_reading_of_the_directories(quarantine: Path) -> No
         assert len(read) == 4, read  # tmp, new, cur and the quarantine itself
 
     in_child(check)
+
+
+def test_a_planted_device_is_not_opened(quarantine: Path) -> None:
+    os.mknod(quarantine / "new" / "planted", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    with OpenMaildir(quarantine) as opened, pytest.raises(NotAFile, match=r"^a device or a socket, not a message"):
+        opened.open(HeldFile("planted", "new"))

@@ -114,12 +114,3 @@ def test_what_is_planted_in_its_place_is_neither_read_nor_written_to(
         LastGood(tmp_path).keep(PATH, Copy(COPY.since, {"new": ""}))
         assert LastGood(tmp_path).read(PATH).texts == {"new": ""}
         assert plant is not linked or (tmp_path / "elsewhere").read_bytes() == before
-
-
-def test_the_file_of_another_user_is_not_used(tmp_path: Path) -> None:
-    assert os.geteuid() == 0, "only root can give a file away: run this test as root"
-    LastGood(tmp_path).keep(PATH, COPY)
-    os.chown(tmp_path / NAME, 65533, 65533)
-    (tmp_path / NAME).chmod(0o644)
-    with pytest.raises(NoCopy, match="not a file of the filter's user"):
-        LastGood(tmp_path).read(PATH)
