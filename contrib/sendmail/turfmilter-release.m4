@@ -6,20 +6,20 @@ dnl in sendmail.mc, above the MAILER lines:
 dnl
 dnl	FEATURE(`turfmilter-release')dnl
 dnl
-dnl The port is 10026, or the one that is named: FEATURE(`turfmilter-release', `10026')
+dnl The port is 10026, or the second argument: FEATURE(`turfmilter-release', `10026')
 dnl
-dnl The filters are all of confINPUT_MAIL_FILTERS except turfmilter, wherever in sendmail.mc they are defined.  Others can
-dnl be named, separated by a semicolon; `none' is no filter at all:
+dnl The filters are all of confINPUT_MAIL_FILTERS except turfmilter, wherever in sendmail.mc they are defined.  To use
+dnl others, name them, separated by semicolons; `none' means no filter at all:
 dnl
 dnl	FEATURE(`turfmilter-release', `10026', `clamav;opendkim')dnl
 dnl	FEATURE(`turfmilter-release', `10026', `none')dnl
 dnl
-dnl It takes connections from this machine only.  Every user of this machine can send past turfmilter through it.
+dnl It accepts connections from this machine only.  Every user of this machine can send past turfmilter through it.
 dnl
 dnl M=E						no ETRN: clients cannot start the queue from here
 dnl
-dnl The listener is added to what there is.  With DAEMON_OPTIONS it would take the place of the one on port 25, where
-dnl sendmail.mc has none of its own.
+dnl The listener is added to the existing ones.  DAEMON_OPTIONS would replace the default listener on port 25 if
+dnl sendmail.mc defines none.
 divert(-1)
 dnl The arguments except `turfmilter', with a semicolon in front of each.
 define(`_TURFMILTER_OTHERS_', `ifelse(`$1', `', `', `$1', `turfmilter', `', `;`$1'')ifelse(`$#', `1', `',
@@ -31,7 +31,7 @@ InputMailFilters=ifelse(`$2', `none', `', `$2', `',
 	`translit(`$2', `, 	', `;')')
 POPDIVERT`'dnl
 ')
-dnl When sendmail.mc has been read to its end, every filter is known.
+dnl Evaluated at the end of sendmail.mc, when every filter is known.
 define(`_TURFMILTER_AT_THE_END_', `m4wrap(`_TURFMILTER_RELEASE_(`$1', `$2')')')
 _TURFMILTER_AT_THE_END_(_ARGS_)
 divert(0)dnl

@@ -1,31 +1,31 @@
-dnl FEATURE(`turfmilter'): Sendmail asks turfmilter about all mail that it takes.
+dnl FEATURE(`turfmilter'): Sendmail passes all mail that it accepts to turfmilter.
 dnl
 dnl Copy this file to the directory feature/ of Sendmail's m4 files (Debian: /usr/share/sendmail/cf/feature/), and write
 dnl in sendmail.mc, above the MAILER lines:
 dnl
 dnl	FEATURE(`turfmilter')dnl
 dnl
-dnl That is for the socket /run/turfmilter/turfmilter.sock.  Another one is named like this:
+dnl This uses the socket /run/turfmilter/turfmilter.sock.  To use another one:
 dnl
 dnl	FEATURE(`turfmilter', `local:/var/lib/turfmilter/socket/turfmilter.sock')dnl
 dnl	FEATURE(`turfmilter', `inet:8895@127.0.0.1')dnl
 dnl
-dnl Sendmail refuses to start when the socket lies below a directory that everybody may write to, such as /tmp.
+dnl Sendmail refuses to start if the socket is below a directory that everyone may write to, such as /tmp.
 dnl
-dnl F=T	While the filter is away, clients hear 451 and come again.  Without a letter mail would pass unfiltered, so that
-dnl	anybody who keeps the filter busy could switch it off.  R refuses the mail for good; 4 hangs up.
-dnl T=	How long Sendmail waits before it takes the filter for dead:
-dnl	C:2m	to be connected: the filter may be starting.
-dnl	S:30s	to hand over one piece of a message.
-dnl	R:60s	for each answer.  Sendmail's own 10s are too short for a slow disk, to which a message in quarantine is
-dnl		written before it is answered.
-dnl	E:5m	for the whole of the answer to a message.
+dnl F=T	While the filter is down, clients receive 451 and try again later.  Without a letter mail would pass unfiltered,
+dnl	so anyone who keeps the filter busy could bypass it.  R rejects the mail permanently; 4 closes the connection.
+dnl T=	How long Sendmail waits before it considers the filter dead:
+dnl	C:2m	for the connection: the filter may be starting.
+dnl	S:30s	to send one piece of a message.
+dnl	R:60s	for each answer.  Sendmail's default of 10s is too short for a slow disk: a held message is written to disk
+dnl		before the answer.
+dnl	E:5m	for the complete answer to a message.
 dnl
-dnl No macros are named (confMILTER_MACROS_...): turfmilter asks Sendmail for those that it needs.
+dnl No macros need to be set (confMILTER_MACROS_...): turfmilter asks Sendmail for those that it uses.
 dnl
-dnl turfmilter comes first among the filters, so that a message is held as it came, before others stamp or sign it.
-dnl A DAEMON_OPTIONS line with InputMailFilters= of its own asks only those: name turfmilter there, too.
-dnl A line in sendmail.mc that defines confINPUT_MAIL_FILTERS must stand above this feature.
+dnl turfmilter is the first filter, so that a message is held as it was received, before others stamp or sign it.
+dnl A DAEMON_OPTIONS line with its own InputMailFilters= uses only those: add turfmilter there as well.
+dnl A line in sendmail.mc that defines confINPUT_MAIL_FILTERS must be above this feature.
 divert(-1)
 define(`_TURFMILTER_SOCKET_', ifelse(defn(`_ARG_'), `', ``local:/run/turfmilter/turfmilter.sock'', `defn(`_ARG_')'))
 MAIL_FILTER(`turfmilter', `S='defn(`_TURFMILTER_SOCKET_')`, F=T, T=C:2m;S:30s;R:60s;E:5m')

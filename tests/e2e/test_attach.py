@@ -109,7 +109,7 @@ def test_a_change_in_the_very_same_lines_is_not_undone(etc: Path) -> None:
     main.write_text(main.read_text().replace("smtpd_milters = { unix:", "smtpd_milters = inet:localhost:1, { unix:"))
     after = both(etc)
     said = attach(etc, "--undo", "--yes", status=1)
-    assert f"attach: {main} was changed in the same place since: take the lines out by hand" in said
+    assert f"attach: {main} was changed in the same place since: remove the lines by hand" in said
     assert both(etc) == after
 
 
@@ -402,7 +402,7 @@ def test_what_a_script_hands_back_is_not_seen_again(etc: Path, main: str, master
     append(
         etc / "master.cf", "simple unix - n n - 10 pipe\n  flags=Rq user=nobody argv=/x -f ${sender} -- ${recipient}\n"
     )
-    assert "attach: a content_filter hands mail back with sendmail(1)" in attach(etc, "--yes")
+    assert "attach: a content_filter returns mail with sendmail(1)" in attach(etc, "--yes")
     assert value(etc, "-h", "smtpd_milters") == FILTER
     assert value(etc, "-h", "non_smtpd_milters") == "inet:h:1"
 
@@ -442,7 +442,7 @@ def test_the_difference_is_shown_first_and_without_a_yes_nothing_is_changed(
     assert f"+smtpd_milters = {FILTER}\n" in said
     assert f"+{RELEASE} inet n " in said
     assert "\nnothing was changed\n" in said
-    assert ("--yes changes it without a question" in said) is (not options), "there is no terminal"
+    assert ("not a terminal, cannot ask for confirmation" in said) is (not options), "there is no terminal"
     assert both(etc) == before
     assert not (etc / "turfmilter.undo").exists()
 
@@ -485,7 +485,7 @@ def test_a_port_that_a_service_has_gets_no_second_one(etc: Path, service: str, m
     append(etc / "master.cf", service)
     name, port = service.split()[0], {"submissions": 465, "submission": 587}.get(missing, 10026)
     said = attach(etc, "--submission", "--yes")
-    assert f"attach: {missing} is not added, because {name} is on port {port} already\n" in said
+    assert f"attach: {missing} is not added, because {name} already uses port {port}\n" in said
     services = [line.split()[0] for line in value(etc, "-M").splitlines()]
     assert missing not in services
     assert services.count(name) == 1
@@ -496,7 +496,7 @@ def test_a_port_on_which_another_program_listens_is_not_taken(etc: Path, port: i
     before = both(etc)
     with socket.create_server(("127.0.0.1", port)):
         said = attach(etc, *options, "--yes", status=1)
-        assert f"something listens on port {port} already" in said
+        assert f"port {port} is already in use by another program" in said
         assert 'right after --undo, run "postfix reload" first' in said  # it may be Postfix itself, until then
         assert both(etc) == before
     attach(etc, *options, "--yes")
@@ -522,7 +522,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(etc: Path) -> None:
     with subprocess.Popen([ATTACH, "-c", etc], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         first.stdout.readline()  # it shows the difference, and asks
-        assert f"another run is at work in {etc}" in attach(etc, "--yes", status=1)
+        assert f"another run is in progress in {etc}" in attach(etc, "--yes", status=1)
         first.communicate("y\n")
     assert first.returncode == 0
     assert attach(etc, "--yes") == "nothing to do\n"

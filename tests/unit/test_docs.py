@@ -248,9 +248,7 @@ def test_every_recipient_is_read_as_the_page_says(row: list[str]) -> None:
     assert readings.plain is row[2].startswith("plain") or "case is folded" in row[2]
 
 
-@pytest.mark.parametrize(
-    "row", rows(ROOT / "docs/reference/rule-turf.md", "recipient as sent", "taken off as"), ids=str
-)
+@pytest.mark.parametrize("row", rows(ROOT / "docs/reference/rule-turf.md", "recipient as sent", "removed as"), ids=str)
 def test_every_recipient_is_taken_off_as_the_page_says(row: list[str]) -> None:
     assert deletable(spans(row[0])[0])[:1] == (() if row[1] == "451" else tuple(spans(row[1])))
 
@@ -296,7 +294,7 @@ def test_a_page_about_rules_has_their_replies_and_all_that_belongs_there(page: s
     text = (ROOT / "docs/reference" / page).read_text()
     replies = [REPLIES[key] for rule in RULE_PAGES[page] for key in (rule, f"{rule}-unavailable") if key in REPLIES]
     assert [reply for reply in replies if f"`{reply}`" not in text] == []
-    topics = ["asked at", "RFC", "## Keys", "ocal submissions", "trial", "## In the log", "```log"]
+    topics = ["evaluated at", "RFC", "## Keys", "ocal submissions", "trial", "## In the log", "```log"]
     assert [topic for topic in topics if topic not in text] == []
 
 
@@ -364,7 +362,7 @@ def test_every_json_line_has_the_keys_in_their_order(line: str) -> None:
 
 
 def test_the_page_of_the_log_has_every_key_in_its_order() -> None:
-    shown = [spans(key)[0] for key, _ in rows(ROOT / "docs/reference/log.md", "key", "what it says")]
+    shown = [spans(key)[0] for key, _ in rows(ROOT / "docs/reference/log.md", "key", "meaning")]
     assert shown == list(Record._fields[1:])
 
 
@@ -411,7 +409,7 @@ def test_every_reply_shown_is_one_that_the_program_or_the_mta_gives(page: Path) 
 
 
 def test_every_way_to_fail_names_a_test_that_there_is() -> None:
-    shown = rows(ROOT / "docs/explanation/failure-modes.md", "what fails", "what then happens", "shown by")
+    shown = rows(ROOT / "docs/explanation/failure-modes.md", "what fails", "result", "test")
     named = [spans(test) for _, _, test in shown]
     there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
     assert len(named) > 30
@@ -430,8 +428,8 @@ def test_the_page_about_the_quarantine_alone_turns_everything_else_off(tmp_path:
 
 def test_every_path_that_root_touches_names_a_test_that_there_is() -> None:
     page = ROOT / "docs/explanation/security.md"
-    of_root = rows(page, "path", "what root does", "who may write there", "planted there", "shown by")
-    of_the_user = rows(page, "path", "what it does", "planted there", "shown by")
+    of_root = rows(page, "path", "what root does", "who may write there", "planted there", "test")
+    of_the_user = rows(page, "path", "what it does", "planted there", "test")
     there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
     assert (len(of_root) > 15, len(of_the_user) > 5) == (True, True)
     assert [row for row in [*of_root, *of_the_user] if len(spans(row[-1])) != 1 or spans(row[-1])[0] not in there] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,13 +23,6 @@ PROJECT = Path(__file__).parents[2]
 @pytest.mark.parametrize(("name", "page"), PAGES.items(), ids=PAGES)
 def test_a_page_is_as_the_code_says(name: str, page: Callable[[], str]) -> None:
     assert (PROJECT / name).read_text(encoding="utf-8") == page(), "run: make docs"
-
-
-@pytest.mark.parametrize("name", programs.PAGES)
-def test_groff_has_nothing_to_say_about_a_man_page(name: str) -> None:
-    command = ["groff", "-man", "-Tutf8", "-ww", "-z", PROJECT / name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout + done.stderr == ""
 
 
 @pytest.mark.parametrize("name", programs.PAGES)

@@ -89,10 +89,10 @@ def test_notes_follow_the_entry(notes: str, expires: date | None, why: str, by: 
     assert (entry.text, entry.expires, entry.why, entry.by) == ("!@isp.example", expires, why, by)
 
 
-def test_an_entry_stands_until_its_last_day_is_over() -> None:
+def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
     entry = only_entry("@isp.example expires=2027-01-31")
-    assert entry.stands(date(2027, 1, 31))
-    assert not entry.stands(date(2027, 2, 1))
+    assert entry.valid_on(date(2027, 1, 31))
+    assert not entry.valid_on(date(2027, 2, 1))
 
 
 @pytest.mark.parametrize(

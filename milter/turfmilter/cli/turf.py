@@ -170,7 +170,7 @@ def _entries(config: Config, text: str) -> list[Entry]:
 
 
 def _row(entry: Entry) -> dict[str, object]:
-    over = "" if entry.stands(today()) else " (over)"
+    over = "" if entry.valid_on(today()) else " (over)"
     return {
         "entry": entry.text,
         "expires": f"{entry.expires}{over}" if entry.expires else "",

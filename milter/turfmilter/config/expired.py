@@ -32,5 +32,5 @@ def _entries(source: Source, parse: Parse, today: date) -> Iterator[Entry]:
         line = source.text[source.text.rfind("\n", 0, start) + 1 :].partition("\n")[0]
         place = Where(source.name, number if source.comments else 0)
         entry, _ = (parse_line if source.comments else parse_entry)(line, place, parse)
-        if entry and not entry.stands(today):
+        if entry and not entry.valid_on(today):
             yield entry

@@ -101,7 +101,7 @@ class TurfTable:
             raise NotEdited(f'"{escape(entry)}" would be read as "{escape(mine.text)}"; one entry is added at a time')
         near = SenderTable([found.near])
         twin = next((other for other in near if other.where != where and _same(other, mine)), None)
-        if twin and twin.stands(today):
+        if twin and twin.valid_on(today):
             raise AlreadyThere(escape(f'{twin.where}: "{twin.text}" stands there already'))
         warnings = [*near.problems, *near.warnings]
         return mine, [escape(str(warning)) for warning in warnings if warning.where == where]
@@ -230,6 +230,6 @@ def standing(said: str, table: Iterable[Entry], today: date) -> str:
     if not same:
         return "no longer there"
     entry = max(same, key=lambda entry: len(entry.text))
-    if not entry.stands(today):
+    if not entry.valid_on(today):
         return f"expired on {entry.expires}"
     return "still there" if str(entry) == said else f"still there, now at {entry.where}"

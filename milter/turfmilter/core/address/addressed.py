@@ -1,22 +1,22 @@
-"""A sender or recipient of the envelope, with its ESMTP parameters, as the client gave it."""
+"""A sender or recipient of the envelope with its ESMTP parameters, as the client sent it."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-# RFC 5321 §4.1.2: outside of quotes an address has no blank, bracket, comment or list.  Both MTAs accept more.
+# RFC 5321 §4.1.2: outside quotes, an address contains no blank, bracket, comment or list.  Both MTAs accept more.
 _ORDINARY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"<>(),;\\]|\\.)*', re.DOTALL)
 _PARAMETER = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]*(?:=[^\s"]*)?')  # RFC 5321 §4.1.2
-# All that Postfix and Sendmail have ever accepted; they refuse a command with another one (555), unseen by a filter.
+# All keywords that Postfix and Sendmail have ever accepted; they reject others with 555, and no filter sees them.
 _KEYWORDS = frozenset(["AUTH", "BODY", "BY", "ENVID", "NOTIFY", "ORCPT", "REQUIRETLS", "RET", "SIZE", "SMTPUTF8"])
 
 
 class Addressed(NamedTuple):
     """An address in the client's own words, and its ESMTP parameters.
 
-    An ordinary address has no <> in `text`; with them it means the same to every MTA.  Any other text is kept exactly
-    as it was sent: only then does the MTA read it again as it did the first time.
+    An ordinary address has no <> in `text`; in <> it means the same to every MTA.  Any other text is kept exactly
+    as it was sent, so that the MTA parses it again as it did the first time.
     """
 
     text: str
@@ -24,7 +24,7 @@ class Addressed(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The address without <>, as people and the ledger write it."""
+        """The address without <>, as in messages and in the ledger."""
         return bare(self.text)
 
     @property
@@ -34,15 +34,15 @@ class Addressed(NamedTuple):
 
 
 def addressed(text: str, parameters: tuple[str, ...] = ()) -> Addressed:
-    """What a client sent: `text` is the argument of MAIL FROM: or RCPT TO:."""
+    """Return the address that a client sent; `text` is the argument of MAIL FROM: or RCPT TO:."""
     inside = bare(text)
     return Addressed(inside if _ORDINARY.fullmatch(inside) else text, parameters)
 
 
 def parted(line: str) -> Addressed:
-    """An address and its parameters from one text that does not say where the address ends.
+    """Split a text into an address and its parameters, where nothing marks the end of the address.
 
-    Held messages of format 1 have such texts, in which the <> are always missing.
+    Held messages of format 1 contain such texts, always without <>.
     """
     address = line
     parameters: tuple[str, ...] = ()
@@ -55,12 +55,12 @@ def parted(line: str) -> Addressed:
 
 
 def keyword(parameter: str) -> str:
-    """The name of an ESMTP parameter, in capitals."""
+    """Return the keyword of an ESMTP parameter, in upper case."""
     return parameter.partition("=")[0].upper()
 
 
 def bare(text: str) -> str:
-    """An address argument without its <>."""
+    """Return an address argument without its <>."""
     return text[1:-1] if text.startswith("<") and text.endswith(">") else text
 
 

@@ -12,18 +12,18 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.sightings import DECORATION, sightings, signs
 from turfmilter.core.address.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
 
-# What is read of all From: fields together, more than any program writes: reading holds the MTA up.
-_MOST = 131_072  # characters
+# How much of all From: fields together is read, because the MTA waits for it.  No program writes as much.
+_MOST_CHARACTERS = 131_072
 _MOST_LABELS = 1000  # labels of international domains: IDNA takes up to 0.1 ms for each
-_MOST_SIGNS = 5000  # places in fields that are no plain lists where an address might be
+_MOST_SIGNS = 5000  # places that might be the middle of an address, in fields that are not plain lists
 
 
 @dataclass(frozen=True, slots=True)
 class Authors:
-    """All addresses that anybody may see in the From: fields.
+    """All addresses that any program may find in the From: fields.
 
-    `readable` is False when a field is not plainly a list of addresses, or when there is none.
-    `complete` is False when there was more than is read.
+    `readable` is False if a field is not plainly a list of addresses, or if there is no field.
+    `complete` is False if the fields exceeded the limits above.
     """
 
     mailboxes: tuple[Mailbox, ...]
@@ -32,11 +32,11 @@ class Authors:
 
 
 class _TooMuch(Exception):
-    """There is more than is read."""
+    """The fields exceed a limit."""
 
 
 def read_authors(values: Iterable[str]) -> Authors:
-    """The authors in the values of all From: fields of a message (RFC 5322 §3.6.2 allows one field)."""
+    """Return the authors in the values of all From: fields of a message (RFC 5322 §3.6.2 allows one field)."""
     reader = _Reader()
     try:
         for value in values:
@@ -47,19 +47,19 @@ def read_authors(values: Iterable[str]) -> Authors:
 
 
 class _Reader:
-    """Reads field after field, and no more than all of them together may cost."""
+    """Reads one field after another, within limits for all of them together."""
 
     def __init__(self) -> None:
         self._found: dict[Mailbox, None] = {}
         self._plain: list[bool] = []
-        self._characters, self._labels, self._signs = _MOST, _MOST_LABELS, _MOST_SIGNS
+        self._characters, self._labels, self._signs = _MOST_CHARACTERS, _MOST_LABELS, _MOST_SIGNS
 
     def authors(self, *, complete: bool) -> Authors:
-        """What was found so far."""
+        """Return the addresses found so far."""
         return Authors(tuple(self._found), readable=bool(self._plain) and all(self._plain), complete=complete)
 
     def read(self, value: str) -> None:
-        """The addresses of a field.  Raises _TooMuch; what was found by then stays found."""
+        """Add the addresses of a field.  Raises _TooMuch; addresses found by then are kept."""
         self._characters -= len(value)
         if self._characters < 0:
             raise _TooMuch
@@ -85,21 +85,21 @@ class _Reader:
         return mailbox_of(local, domain)
 
 
-Fold = Callable[[str, str], Mailbox]  # local part and domain to an address
+Fold = Callable[[str, str], Mailbox]  # makes an address of a local part and a domain
 
-# One author without anything that could be an address besides: nearly every message has one like this.
+# One author and nothing else that could be an address, as in nearly every message.
 _SIMPLE = re.compile(
     r"(?:[^<>\"(),:;@%!\\\[\]\uff20\ufe6b\uff05\ufe6a\uff01\ufe57]*<)?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]+)>?"
 )
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", re.IGNORECASE)  # RFC 2047 §2
-_BESIDE_A_SIGN = re.compile(r"[@%!]=\?|\?=[@%!]")  # an encoded word there may make an address
-# Quoted strings and comments, and an escape outside of them, where RFC 5322 has none.
+_BESIDE_A_SIGN = re.compile(r"[@%!]=\?|\?=[@%!]")  # an encoded word here may become an address
+# Quoted strings and comments, and escapes outside them, where RFC 5322 does not allow any.
 _ESCAPING = re.compile(r'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|\\', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def read_list(value: str, fold: Fold) -> tuple[list[Mailbox], bool]:
-    """The addresses of a field, and True where it is plainly a list of them: then nobody sees others in it."""
+    """Return the addresses in a field, and True if it is plainly a list of them: no program finds others in it."""
     simple = _SIMPLE.fullmatch(value)
     if simple and ("<" in value) == value.endswith(">") and "=?" not in simple[1]:
         mailbox = fold(simple[1], simple[2])
@@ -115,7 +115,7 @@ def read_list(value: str, fold: Fold) -> tuple[list[Mailbox], bool]:
 
 
 def _take(part: Spelling, fold: Fold, found: list[Mailbox]) -> bool:
-    """Add the address in an element of the list to `found`; False where something else might be seen in it."""
+    """Add the address in an element of the list to `found`; return False if another one might be found in it."""
     try:
         _element(part, fold, found)
     except Unreadable:
@@ -124,7 +124,7 @@ def _take(part: Spelling, fold: Fold, found: list[Mailbox]) -> bool:
 
 
 def _element(part: Spelling, fold: Fold, found: list[Mailbox]) -> None:
-    """One element: an address with or without a name, or only a word.  Raises Unreadable."""
+    """Read one element: an address with or without a name, or only a word.  Raises Unreadable."""
     opening = part.find("<")
     colon = part.find(":")
     if 0 <= colon < opening or opening < 0 <= colon:  # the name of a group
@@ -143,20 +143,20 @@ def _element(part: Spelling, fold: Fold, found: list[Mailbox]) -> None:
 
 
 def _address(spelling: Spelling, fold: Fold, found: list[Mailbox]) -> Mailbox:
-    """The address, added to `found`.  Raises Unreadable where it is not the only one, or no host has its domain."""
+    """Add the address to `found` and return it.  Raises Unreadable if it is ambiguous or its domain is invalid."""
     local, domain = address_of(spelling)
     mailbox = fold(local, domain)
     if domain:
         found.append(mailbox)
     hides = "@" in local or any(sightings(local)) or _ENCODED_WORD.search(spelling.text)
-    # Around dots and the "@" RFC 5322 §4.4 allows blanks: not every program reads on behind them.
+    # RFC 5322 §4.4 allows blanks around dots and the "@", but some programs stop reading there.
     if hides or not local or _CONTROL.search(local) or spelling.find(" \t\r\n") >= 0 or not _has_host(mailbox):
         raise Unreadable("no address that all read alike")
     return mailbox
 
 
 def _require_name(spelling: Spelling, fold: Fold, mailbox: Mailbox | None = None) -> None:
-    """Raises Unreadable where a phrase, apart from what is quoted in it, can be read as another address."""
+    """Raise Unreadable if a phrase, apart from its quoted parts, can be read as another address."""
     bare = "".join(char if bare else "\0" for char, bare in zip(spelling.text, spelling.bare, strict=True))
     if (mailbox is None and "@" in spelling.text) or _BESIDE_A_SIGN.search(bare):
         raise Unreadable("an address in a name")

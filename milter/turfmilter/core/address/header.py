@@ -1,4 +1,4 @@
-"""The header of a message as it came: its fields, however broken, and the readable text of their values."""
+"""The header of a message as received: its fields, even malformed ones, and the decoded text of their values."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2, and a blank before the colon (§4.5)
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2; §4.5 allows blanks in front of the colon
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 §2, RFC 2231 §5
-_LONGEST = 16_384  # bytes of one value that are read: more than any program writes
-# Python has codecs that are no charsets: some take quadratic time, some obey escapes in the text.
+_LONGEST_VALUE = 16_384  # bytes of one value that are decoded: more than any program writes
+# Some codecs of Python are not charsets: they take quadratic time, or interpret escapes in the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 _BYTE_FOR_BYTE = frozenset({"ascii", "utf-8"})
 
 
 class Field(NamedTuple):
-    """One field of the header; `value` is unfolded, its bytes as they came."""
+    """One field of the header; `value` is unfolded, its bytes as received."""
 
     name: str
     value: bytes
 
     @property
     def text(self) -> str:
-        """The value as it is meant to be read."""
+        """The decoded value."""
         return decode_words(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The fields in their order; `complete` is False when there was more than `read_header` was to read."""
+    """The fields in their order; `complete` is False if the header exceeded the limit of `read_header`."""
 
     fields: tuple[Field, ...]
     complete: bool
 
     def values(self, name: str) -> Iterator[bytes]:
-        """The values of all fields called `name`, which is in lower case."""
+        """Return the values of all fields called `name`, which must be in lower case."""
         return (field.value for field in self.fields if field.name.lower() == name)
 
     def first(self, name: str) -> bytes:
-        """The value of the first of them, b"" when there is none."""
+        """Return the value of the first field called `name`, b"" if there is none."""
         return next(self.values(name), b"")
 
 
 def read_header(readline: Callable[[int], bytes], most: int) -> Header:
-    """The header that begins at the next line, at most so many bytes of it; then the body is next.
+    """Read the header that begins at the next line, at most `most` bytes; the next line is then the first of the body.
 
-    A line that belongs to no field is passed over: other programs do so too, and what follows it counts for them.
+    A line that belongs to no field is skipped: other programs do so too, and read the fields that follow it.
     """
     fields: list[tuple[str, list[bytes]]] = []
     while most > 0:
@@ -65,12 +65,12 @@ def read_header(readline: Callable[[int], bytes], most: int) -> Header:
 
 
 def decode_words(value: bytes) -> str:
-    """The text of a value with its encoded words decoded (RFC 2047); one that cannot be stays as it is."""
-    return decode_text(value[:_LONGEST].decode("utf-8", "surrogateescape"))
+    """Return a value as text with its encoded words decoded (RFC 2047); invalid ones are left as they are."""
+    return decode_text(value[:_LONGEST_VALUE].decode("utf-8", "surrogateescape"))
 
 
 def decode_text(raw: str) -> str:
-    """The same of a value that is text already, however long it is."""
+    """Do the same for a value that is already text, whatever its length."""
     if "=?" not in raw:
         return raw
     pieces: list[tuple[str, bytes] | str] = []
@@ -85,7 +85,7 @@ def decode_text(raw: str) -> str:
         if content is None:
             pieces.append(word[0])
         elif isinstance(last, tuple) and last[0] == word[1].lower():
-            # Many programs cut a character of several bytes in two.
+            # Many programs split a multibyte character between two encoded words.
             pieces[-1] = (last[0], last[1] + content)
         else:
             pieces.append((word[1].lower(), content))
@@ -94,16 +94,16 @@ def decode_text(raw: str) -> str:
 
 
 def decode(raw: bytes, charset: str) -> str:
-    """`raw` as text of that charset; where there is no such, ASCII.  Never raises.
+    """Decode `raw` from `charset`, or from ASCII if there is no such charset.  Never raises.
 
-    Bytes that are not UTF-8 or ASCII come by surrogateescape, those of other charsets become U+FFFD.
+    Bytes that are not valid UTF-8 or ASCII become surrogate escapes; those invalid in other charsets become U+FFFD.
     """
     try:
         name = codecs.lookup(charset).name
         if name in _NO_CHARSETS:
             name = "ascii"
         return raw.decode(name, "surrogateescape" if name in _BYTE_FOR_BYTE else "replace")
-    except (LookupError, ValueError):  # no charset, or a codec that cannot make the best of it
+    except (LookupError, ValueError):  # not a charset, or a codec that fails despite the error handler
         return raw.decode("ascii", "surrogateescape")
 
 
@@ -112,11 +112,11 @@ def _header(fields: Iterable[tuple[str, list[bytes]]], *, complete: bool) -> Hea
 
 
 def _content(word: re.Match[str]) -> bytes | None:
-    """The bytes of an encoded word, None when it is none."""
+    """Return the bytes of an encoded word, None if it is invalid."""
     try:
         text = word[3].encode("ascii")
         if word[2] in "qQ":
             return binascii.a2b_qp(text, header=True)
-        return binascii.a2b_base64(text + b"===")  # too much padding does no harm, too little would
+        return binascii.a2b_base64(text + b"===")  # excess padding is ignored, missing padding is an error
     except ValueError:  # binascii.Error is one
         return None

@@ -1,4 +1,4 @@
-"""A domain or host name in an entry: whole labels, folded."""
+"""A domain or host name in an entry of a table, folded."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 from turfmilter.core.address.mailbox import fold_domain
 
-_LONGEST = 253  # RFC 1035 §2.3.4: 255 octets on the wire
+_LONGEST_NAME = 253  # characters; RFC 1035 §2.3.4: 255 octets on the wire
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}")
 
 
 class PatternError(ValueError):
-    """An entry that is none: what is wrong with it, and what was probably meant ("" if nobody can tell)."""
+    """An invalid entry: what is wrong with it, and what was probably meant ("" if that is unknown)."""
 
     def __init__(self, wrong: str, meant: str = "") -> None:
         super().__init__(wrong)
@@ -21,7 +21,7 @@ class PatternError(ValueError):
 
 
 def parse_name(text: str, before: str = "") -> str:
-    """`text` folded; `before` is what stands before it in the entry.  Raises PatternError when it is no name."""
+    """Return `text` folded; `before` is what precedes it in the entry.  Raises PatternError if it is not a name."""
     name = fold_domain(text)
     if is_name(name):
         return name
@@ -29,17 +29,17 @@ def parse_name(text: str, before: str = "") -> str:
 
 
 def is_name(folded: str) -> bool:
-    """True for a folded name that a host can have."""
-    return len(folded) <= _LONGEST and bool(_NAME.fullmatch(folded))
+    """Return True if a host can have this folded name."""
+    return len(folded) <= _LONGEST_NAME and bool(_NAME.fullmatch(folded))
 
 
 def looks_numeric(text: str) -> bool:
-    """True for what can only be meant as an address: no host name ends in a label of digits (RFC 3696 §2)."""
+    """Return True if `text` can only be an IP address: no host name ends in a label of digits (RFC 3696 §2)."""
     return ":" in text or text.rstrip(".").rpartition(".")[2].isdigit()
 
 
 def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
-    """What is wrong with the folded `name`, and what was probably meant."""
+    """Return what is wrong with the folded `name`, and what was probably meant."""
     tidy = re.sub(r"\.{2,}", ".", name.lstrip("*.")).removesuffix(".")
     meant = f"probably meant {before}{tidy}" if _NAME.fullmatch(tidy) else ""
     if not name:
@@ -55,6 +55,6 @@ def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
         return "a blank or a comma in the entry", "every entry stands alone"
     if not name.isascii():
         return f'"{text}" is not an international domain name (RFC 5891)', ""
-    if len(name) > _LONGEST or max(map(len, name.split("."))) > 63:
+    if len(name) > _LONGEST_NAME or max(map(len, name.split("."))) > 63:
         return "the name is too long", "a name has at most 253 characters, each label 63 (RFC 1035)"
     return f'"{text}" is not a name', ""

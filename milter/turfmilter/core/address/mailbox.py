@@ -1,4 +1,4 @@
-"""An address as SMTP or a header spells it, folded so that equal addresses compare equal."""
+"""A mail address from SMTP or a header, folded so that equal addresses compare equal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 import idna
-import idna.uts46data  # now: idna loads it at the first international name, when root is somebody else already
+import idna.uts46data  # imported now: idna would load it at the first international name, after root was dropped
 
 IPAddress = IPv4Address | IPv6Address
 
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 §3.1
-_LONGEST = 253  # RFC 1035 §2.3.4; IDNA takes quadratic time
-_LONGEST_LABEL = 63  # RFC 1035 §2.3.4: the A-label of a longer one would be longer still
+_LONGEST_NAME = 253  # characters, RFC 1035 §2.3.4; IDNA takes quadratic time
+_LONGEST_LABEL = 63  # characters, RFC 1035 §2.3.4: the A-label of a longer one would be longer still
 
 
 class Mailbox(NamedTuple):
     """One address: local part and domain, both folded.
 
-    `domain` is a name in A-labels, "[192.0.2.1]" for an address literal, or "" when the text had none.
+    `domain` is a name in A-labels, "[192.0.2.1]" for an address literal, or "" if the text had none.
     The empty sender <> is Mailbox("", "").
     """
 
@@ -37,29 +37,29 @@ class Mailbox(NamedTuple):
 
 
 def fold_domain(text: str) -> str:
-    """`text` in lower case and A-labels, without the trailing dot; literals in their shortest spelling.
+    """Return `text` in lower case and A-labels, without the trailing dot; literals in their shortest spelling.
 
-    A label that is not valid (RFC 5891) is only lower-cased: it then equals none in any table,
-    because tables hold valid names only.
+    An invalid label (RFC 5891) is only converted to lower case.  It then matches nothing in any table,
+    because tables contain only valid names.
     """
     if text.startswith("["):
         address = literal_address(text)
         return text.lower() if address is None else f"[{address}]"
-    if text.isascii() or len(text) > _LONGEST:
+    if text.isascii() or len(text) > _LONGEST_NAME:
         return text.lower().removesuffix(".")
     return ".".join(map(_fold_label, _DOTS.split(text))).removesuffix(".")
 
 
 def is_spelled_out(domain: str) -> bool:
-    """True when nothing but upper case is mapped in `domain`: every label is ASCII or a U-label (RFC 5890 §2.3.2.1).
+    """Return True if every label is ASCII or a U-label (RFC 5890 §2.3.2.1), so that folding changes only upper case.
 
-    A name with a long s or a soft hyphen becomes one of ASCII only in programs that map, such as this one.
+    A name with a long s or a soft hyphen becomes an ASCII name only in programs that map characters, as this one does.
     """
     return domain.isascii() or all(map(_is_spelled_out, domain.removesuffix(".").split(".")))
 
 
 def literal_address(domain: str) -> IPAddress | None:
-    """The address in "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3), else None."""
+    """Return the address in "[192.0.2.1]" or "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3), None for other domains."""
     if not (domain.startswith("[") and domain.endswith("]")):
         return None
     inside = domain[1:-1]
@@ -69,7 +69,7 @@ def literal_address(domain: str) -> IPAddress | None:
 
 
 def parse_address(text: str) -> IPAddress | None:
-    """The address written in `text`, or None.  An IPv4-mapped IPv6 address is the IPv4 address."""
+    """Return the IP address in `text`, or None.  An IPv4-mapped IPv6 address becomes the IPv4 address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -78,7 +78,7 @@ def parse_address(text: str) -> IPAddress | None:
 
 
 def unmapped(address: IPAddress) -> IPAddress:
-    """The IPv4 address in an IPv4-mapped IPv6 one (RFC 4291 §2.5.5.2), else the address itself."""
+    """Return the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2), or the address itself."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 

@@ -1,4 +1,4 @@
-"""Every reading of a recipient: an address may hide the one that the mail really goes to."""
+"""Every reading of a recipient or sender: an address may hide the one that the mail is really sent to."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from turfmilter.core.address.spelling import Spelling, Unreadable, address_of, m
 
 # RFC 5321 atext without the routing characters "%" and "!", and letters beyond ASCII (RFC 6531).
 _PLAIN = re.compile(r"<?([\w.#$&'*+/=?^`{|}~-]+)@([\w.-]*[\w-])\.?>?")
-# Sendmail names local users without a domain, and Postfix keeps literals: these hide nothing either.
+# Sendmail reports local users without a domain, and Postfix keeps literals: these hide nothing either.
 _AS_PLAIN = re.compile(r"[A-Za-z0-9._+-]+(?:@\[[A-Za-z0-9.:]+\])?")
-# Exchange wrapped foreign addresses so: IMCEASMTP-user+40dom@local (Q237927, Q264330).
+# Exchange encapsulated foreign addresses: IMCEASMTP-user+40dom@local (Q237927, Q264330).
 _IMCEA = re.compile(r"imcea[a-z0-9]*[- ](.+)", re.IGNORECASE | re.DOTALL)
 _PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
 _LAST_DOMAIN = re.compile(r"<?(.*)@[ \t]*([\w.-]+|\[[^\]]*\])", re.DOTALL)
-_HOST = re.compile(r"[a-z0-9._-]+")  # what a folded domain consists of, when it is no address literal
-_LONGEST = 1024  # more than any address that SMTP can carry: NFKC takes quadratic time
+_HOST = re.compile(r"[a-z0-9._-]+")  # the characters of a folded domain that is not an address literal
+_LONGEST_TEXT = 1024  # characters, more than any address in SMTP: NFKC takes quadratic time
 _BLANKS = re.compile(r"[ \t\r\n]+")
-_LONGEST_COMMAND = 4096  # characters: no MTA takes a longer MAIL FROM
-_MOST = 32  # more readings than anybody needs: a text of that many layers is an attack
+_LONGEST_COMMAND = 4096  # characters: no MTA accepts a longer MAIL FROM
+_MOST_READINGS = 32  # more than any legitimate address has: a text with that many layers is an attack
 
 
 class Readings(NamedTuple):
-    """All addresses that one text can mean, the address itself first; none when it cannot be read.
+    """All addresses that one text can mean, the address itself first; none if it is unreadable.
 
-    `plain` says that nothing is hidden: it is local@domain, and the MTA's resolution need not be asked.
+    `plain` is True if it hides nothing: it is local@domain, and what the MTA resolves it to does not matter.
     """
 
     mailboxes: tuple[Mailbox, ...]
@@ -39,17 +39,17 @@ class Readings(NamedTuple):
         return bool(self.mailboxes)
 
 
-@lru_cache(maxsize=128)  # several rules read a recipient, and few are written to at the same time
+@lru_cache(maxsize=128)  # several rules read each recipient, and few recipients are addressed at the same time
 def read(text: str) -> Readings:
-    """The readings of the address in `text`, with or without <>."""
+    """Return the readings of the address in `text`, with or without <>."""
     return _read(text)
 
 
 def read_sender(text: str) -> Mailbox:
-    """The address of MAIL FROM.
+    """Return the address of MAIL FROM.
 
-    Where it has no domain, it is the one that hides in it: Postfix makes x@dom of dom!x.
-    What cannot be read is cut behind its last domain, so that this still counts.
+    If it has no domain, it is the address that it hides: Postfix rewrites dom!x to x@dom.
+    Unreadable text is cut after its last domain, so that this domain still counts.
     """
     readings = _read(text)
     if readings.plain:
@@ -64,22 +64,22 @@ def read_sender(text: str) -> Mailbox:
 
 
 def read_senders(text: str) -> tuple[Mailbox, ...]:
-    """Every address that MAIL FROM can be read as: that of `read_sender` first, then whatever hides in the text.
+    """Return every address that MAIL FROM can mean: that of `read_sender` first, then all that the text hides.
 
-    A sender is put aside by any of them, so that reading too much does less harm than reading too little.
+    A message is held if any of them is listed, so finding too many does less harm than finding too few.
     """
     first, readings = read_sender(text), _read(text)
     if readings.plain:
         return (first,)
     ends = (text[:_LONGEST_COMMAND], text[-_LONGEST_COMMAND:])
-    # Sendmail makes a dot of a blank inside a name (BlankSub).
+    # Sendmail replaces a blank inside a name with a dot (BlankSub).
     views = dict.fromkeys((*ends, *(_BLANKS.sub(".", end) for end in ends)))
     seen = (mailbox_of(local, domain) for view in views for local, domain in sightings(view))
     return tuple(dict.fromkeys((first, *readings.mailboxes, *seen)))
 
 
 def read_resolved(text: str) -> Mailbox | None:
-    """The address that the MTA's {rcpt_addr} names; None where it is not known, or may itself mean another one."""
+    """Return the address in the MTA's {rcpt_addr}; None if it is unknown or may itself mean another one."""
     readings = _read(text)
     return readings.mailboxes[0] if readings.plain or _AS_PLAIN.fullmatch(text) else None
 
@@ -101,7 +101,7 @@ def _disguised(text: str, local: str, domain: str) -> bool:
 
 
 def _all(text: str) -> dict[Mailbox, None]:
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST_TEXT:
         raise Unreadable("longer than any address")
     found: dict[Mailbox, None] = {}
     todo, seen = [text, unicodedata.normalize("NFKC", text)], set[str]()
@@ -109,7 +109,7 @@ def _all(text: str) -> dict[Mailbox, None]:
         candidate = todo.pop(0)
         if candidate in seen:
             continue
-        if len(seen) == _MOST:
+        if len(seen) == _MOST_READINGS:
             raise Unreadable("too many layers")
         seen.add(candidate)
         local, domain = address_of(_inside(spell(candidate)))
@@ -124,7 +124,7 @@ def _all(text: str) -> dict[Mailbox, None]:
 
 
 def _hidden(local: str) -> list[str]:
-    """The addresses inside a local part, each one layer further in."""
+    """Return the addresses that a local part hides, each one layer deeper."""
     hidden = []
     if "@" in local:
         hidden.append(local)
@@ -141,7 +141,7 @@ def _hidden(local: str) -> list[str]:
 
 
 def _inside(spelling: Spelling) -> Spelling:
-    """What stands in the innermost <>: both MTAs deliver <Joe <alice@rig.test>> to alice."""
+    """Return the text in the innermost <>: both MTAs deliver <Joe <alice@rig.test>> to alice."""
     opening = spelling.rfind("<")
     if opening < 0:
         return spelling.part(0)

@@ -1,4 +1,4 @@
-"""Addresses sighted in text that is not plainly an address: whatever some reader may take for one."""
+"""Addresses in text that is not plainly an address: everything that some program may take for one."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Iterator
 
 from turfmilter.core.address.spelling import spell_open
 
-# Characters that Unicode counts as other spellings of those that take an address apart.  The wide "@" stands
-# in many names of people (a name, the sign, a company): it needs a dot in what follows, as "%" does.
+# Characters that Unicode treats as variants of those that separate the parts of an address.  The wide "@" occurs
+# in many names of people (name, sign, company), so it needs a dot in what follows, as "%" does.
 _LOOKALIKES = str.maketrans(
     "\uff20\ufe6b\uff05\ufe6a\uff01\ufe57\uff0e\u3002\uff61\uff1c\ufe64\uff1e\ufe65", "%%%%!!...<<>>"
 )
-DECORATION = string.punctuation  # what people and programs put around an address that they quote
+DECORATION = string.punctuation  # characters that people and programs put around an address
 _SIGN = re.compile("[@%!]")
 _PUNCTUATION = str.maketrans('()"\\', "    ")
-_WIDEST = 256  # characters of a local part or literal that are looked at: far more than RFC 5321 §4.5.3.1 allows
+_WIDEST = 256  # characters of a local part or literal that are read: far more than RFC 5321 §4.5.3.1 allows
 _WORD = re.compile(r'[^\s<>(),;:"\\\[\]@%!]*')
-_CHAIN = re.compile(r'[^\s<>(),;:"\\\[\]]*')  # with further signs in it: Postfix makes x%@dom of x%%dom
-# The end of a literal is looked for within _WIDEST: each of many signs would read the rest of the text for it.
+_CHAIN = re.compile(r'[^\s<>(),;:"\\\[\]]*')  # with further signs in it: Postfix rewrites x%%dom to x%@dom
+# The end of a literal must be within _WIDEST: otherwise each of many signs would search the rest of the text.
 _DOMAIN = re.compile(rf" ?(\[[^\]\s]{{0,{_WIDEST}}}\]|[\w-]+(?:\.[\w-]+)*)")
 _SPREAD_DOMAIN = re.compile(r" ?([\w-]+(?: ?\.+ ?[\w-]+)*)")  # blanks around its dots (RFC 5322 §4.4)
-_ODD_DOMAIN = re.compile(r' ?([^\s<>(),;:"\\\[\]@%!]+)')  # no host is called so, but MTAs see its last labels
+_ODD_DOMAIN = re.compile(r' ?([^\s<>(),;:"\\\[\]@%!]+)')  # not a host name, but MTAs use its last labels
 _DOMAINS = (_DOMAIN, _SPREAD_DOMAIN, _ODD_DOMAIN)
 _AROUND_DOMAINS = "".join(sorted({*DECORATION} - {*"[]_-"}))
 _HOST = re.compile(r"[\w.-]*")
 
 
 def signs(text: str) -> int:
-    """How many places of `text` could be the middle of an address: reading costs time for each of them."""
+    """Return how many places of `text` could be the middle of an address: each of them costs time."""
     return len(_SIGN.findall(text.translate(_LOOKALIKES)))
 
 
 def sightings(text: str) -> Iterator[tuple[str, str]]:
-    """Local part and domain of everything in `text` that can be read as an address, some of them more than once.
+    """Yield local part and domain of everything in `text` that can be read as an address, possibly more than once.
 
-    user@dom counts, user%dom and dom!user where a dot shows that dom is meant as a domain.  Quotes and comments
-    hide nothing.
+    user@dom counts; user%dom and dom!user count if a dot shows that dom is a domain.  Quotes and comments
+    do not hide an address.
     """
     text = text.translate(_LOOKALIKES)
     # Postfix resolves escapes in a domain more than once.
@@ -58,7 +58,7 @@ def _beside_signs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _joined(backwards: str, found: list[str], *, dotted: bool) -> Iterator[tuple[str, str]]:
-    """user@dom and user%dom: the domains that may have been meant, and what is in front of them."""
+    """Yield user@dom and user%dom for each domain that may be meant."""
     for domain in dict.fromkeys(domain.replace(" ", "").strip(_AROUND_DOMAINS) for domain in found):
         if not domain or (dotted and "." not in domain):
             continue
@@ -67,7 +67,7 @@ def _joined(backwards: str, found: list[str], *, dotted: bool) -> Iterator[tuple
 
 
 def _banged(backwards: str, after: str) -> Iterator[tuple[str, str]]:
-    """dom!user."""
+    """Yield dom!user."""
     domain = _run(_HOST, backwards)[::-1]
     if "." in domain.strip("."):
         for run in (_WORD, _CHAIN):
@@ -80,5 +80,5 @@ def _run(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _bare(local: str) -> dict[str, None]:
-    """The local part without what may only decorate it, and as it is."""
+    """Return the local part without the characters that may only surround it, and as it is."""
     return dict.fromkeys((local.strip(DECORATION), local))

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from turfmilter.core.address.mailbox import Mailbox, fold_domain
 
-_LONGEST = 512  # RFC 5321 §4.5.3.1.4: a whole command line
-_BLANKS = " \t\r\n"  # no others: MTAs take them for part of a name
+_LONGEST_ADDRESS = 512  # characters; RFC 5321 §4.5.3.1.4: a whole command line
+_BLANKS = " \t\r\n"  # no others: to MTAs, other blanks are part of a name
 
 
 class Unreadable(ValueError):
-    """The text is no address: something is not closed, or it names several."""
+    """The text is not one address: something is not closed, or there are several."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """Text without comments; `bare[i]` is False where character i was quoted, escaped or in a domain literal.
+    """Text without comments; `bare[i]` is False if character i was quoted, escaped or in a domain literal.
 
     Only bare characters can be separators: the "@" in "user@dom"@ours is part of a name.
     """
@@ -25,17 +25,17 @@ class Spelling:
     bare: tuple[bool, ...]
 
     def find(self, separators: str, start: int = 0) -> int:
-        """The first bare character out of `separators` from `start` on, or -1."""
+        """Return the place of the first bare character of `separators` from `start` on, or -1."""
         places = range(start, len(self.text))
         return next((i for i in places if self.bare[i] and self.text[i] in separators), -1)
 
     def rfind(self, separators: str) -> int:
-        """The last bare character out of `separators`, or -1."""
+        """Return the place of the last bare character of `separators`, or -1."""
         places = range(len(self.text) - 1, -1, -1)
         return next((i for i in places if self.bare[i] and self.text[i] in separators), -1)
 
     def part(self, start: int, end: int | None = None) -> Spelling:
-        """The characters from `start` up to `end`, without bare blanks around them."""
+        """Return the characters from `start` up to `end`, without bare blanks around them."""
         end = len(self.text) if end is None else end
         while start < end and self.bare[start] and self.text[start] in _BLANKS:
             start += 1
@@ -44,7 +44,7 @@ class Spelling:
         return Spelling(self.text[start:end], self.bare[start:end])
 
     def split(self, separators: str) -> list[Spelling]:
-        """The parts between bare `separators`; those inside <> do not count (RFC 5321 source routes hold commas)."""
+        """Split at bare `separators`, except inside <> (source routes of RFC 5321 contain commas)."""
         parts, start, depth = [], 0, 0
         for i, char in enumerate(self.text):
             if not self.bare[i]:
@@ -57,7 +57,7 @@ class Spelling:
 
 
 def spell(text: str) -> Spelling:
-    """Resolve quotes, escapes and comments.  Raises Unreadable when one of them is not closed."""
+    """Resolve quotes, escapes and comments.  Raises Unreadable if one of them is not closed."""
     spelling, closed = _resolve(text)
     if not closed:
         raise Unreadable("a quote, a literal, a comment or an escape is not closed")
@@ -65,16 +65,16 @@ def spell(text: str) -> Spelling:
 
 
 def spell_open(text: str) -> Spelling:
-    """The same where something may be left open: it reaches to the end."""
+    """Do the same, but let anything that is not closed extend to the end."""
     return _resolve(text)[0]
 
 
 def address_of(spelling: Spelling) -> tuple[str, str]:
-    """Local part and domain of an address without <>; the domain is "" when it has none.
+    """Return local part and domain of an address without <>; the domain is "" if it has none.
 
     A source route is dropped (RFC 5321 §4.1.2, appendix C).  Raises Unreadable.
     """
-    if len(spelling.text) > _LONGEST:
+    if len(spelling.text) > _LONGEST_ADDRESS:
         raise Unreadable("longer than any address")
     while spelling.text.startswith("@") and spelling.bare[0]:
         colon = spelling.find(":")
@@ -96,16 +96,16 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
 
 
 def mailbox_of(local: str, domain: str) -> Mailbox:
-    """Both parts, folded: the local part to lower case and nothing more (RFC 8265 §3.3, straße is not strasse)."""
+    """Return the folded address; the local part is only lower-cased (RFC 8265 §3.3: straße is not strasse)."""
     return Mailbox(local.lower(), fold_domain(domain))
 
 
 def _resolve(text: str) -> tuple[Spelling, bool]:
-    """What quotes, escapes and comments leave of the text, and whether all of them are closed."""
+    """Resolve quotes, escapes and comments; also return whether all of them are closed."""
     chars: list[str] = []
     bare: list[bool] = []
     places = iter(text)
-    inside = ""  # what closes the quoted string or literal that we stand in
+    inside = ""  # the character that closes the current quoted string or literal
     depth = 0  # of comments
     for char in places:
         escaped = char == "\\"
@@ -136,5 +136,5 @@ def _resolve(text: str) -> tuple[Spelling, bool]:
 
 
 def _text(spelling: Spelling) -> str:
-    """The text without its bare blanks, which mean nothing between the words of an address (RFC 5322 §4.4)."""
+    """Return the text without bare blanks, which mean nothing between the words of an address (RFC 5322 §4.4)."""
     return "".join(c for c, bare in zip(spelling.text, spelling.bare, strict=True) if not (bare and c in _BLANKS))

@@ -1,1 +1,1 @@
-"""Tables of entries: patterns, how they are read, and how one is found among millions."""
+"""Tables of entries: patterns, how they are parsed, and how one is found among millions.  README.md explains it."""

@@ -1,4 +1,4 @@
-"""One entry of a table, and how it is read from a line of text."""
+"""One entry of a table, and how it is parsed from a line of text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from typing import TypeGuard
 from turfmilter.core.escape import shortened
 from turfmilter.core.table.pattern import Pattern, PatternError, doubt
 
-_LONGEST_ENTRY = 320  # characters that a sentence shows of it; as many can an address have (RFC 5321 §4.5.3.1)
-_LONGEST_REASON = 400
+# How much of an entry and of a reason a message shows, in characters.  An address has at most 64 + 1 + 255
+# (RFC 5321 §4.5.3.1).
+_SHOWN_OF_ENTRY = 320
+_SHOWN_OF_REASON = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a file ("turf.table", 3) or a key of the configuration ("turf.tables[2]", 0)."""
+    """A line of a file ("turf.table", 3), or a key of the configuration ("turf.tables[2]", 0)."""
 
     source: str
     line: int = 0
@@ -30,32 +32,32 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A pattern with its sign and notes.  `text` is the entry as written, "!" included, notes left out."""
+    """A pattern with its sign and notes.  `text` is the entry as written, with its "!" and without its notes."""
 
     text: str
     pattern: Pattern
     where: Where
     exception: bool = False
-    expires: date | None = None  # the last day on which it matches, UTC
+    expires: date | None = None  # the last day on which it is valid, in UTC
     why: str = ""
     by: str = ""
 
-    def stands(self, today: date) -> bool:
-        """False once the last day is over."""
-        return self.expires is None or today <= self.expires
+    def valid_on(self, day: date) -> bool:
+        """Return True unless the entry has expired before `day`."""
+        return self.expires is None or day <= self.expires
 
     def __str__(self) -> str:
         return f"{self.text} {self.where}"
 
 
 def listed(entry: Entry | None) -> TypeGuard[Entry]:
-    """True when the entry that decides is there and no exception."""
+    """Return True if there is an entry that decides and it is not an exception."""
     return entry is not None and not entry.exception
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one entry, and what was probably meant.  A warning leaves the table usable."""
+    """What is wrong with one entry, and what was probably meant.  With a warning, the table is still usable."""
 
     where: Where
     entry: str
@@ -64,8 +66,8 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        meant = f"; {shortened(self.meant, _LONGEST_REASON)}" if self.meant else ""
-        entry, wrong = shortened(self.entry, _LONGEST_ENTRY), shortened(self.wrong, _LONGEST_REASON)
+        meant = f"; {shortened(self.meant, _SHOWN_OF_REASON)}" if self.meant else ""
+        entry, wrong = shortened(self.entry, _SHOWN_OF_ENTRY), shortened(self.wrong, _SHOWN_OF_REASON)
         return f'{self.where}: "{entry}": {wrong}{meant}'
 
 
@@ -73,15 +75,15 @@ Parse = Callable[[str], Pattern]
 
 _NOTES = ("expires", "why", "by")
 _ALL_NOTES = "expires=, why= and by="
-# Blanks inside quotes separate nothing; a quote that is not closed reaches to the end.
+# Blanks inside quotes do not separate words; a quote that is not closed extends to the end of the line.
 _WORD = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.?)*(?:"|\Z))+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def parse_line(line: str, where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:
-    """The entry in one line of a file, None when there is none, and what is wrong or doubtful with the line.
+    """Parse one line of a file; return its entry, None if it has no valid one, and its errors and warnings.
 
-    The table is usable unless a problem is more than a warning.
+    The table is usable if all problems are warnings.
     """
     text = line.removeprefix("\ufeff").strip()
     if not text:
@@ -92,18 +94,18 @@ def parse_line(line: str, where: Where, parse: Parse) -> tuple[Entry | None, lis
 
 
 def parse_entry(text: str, where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:
-    """One entry that stands in the configuration itself; None when one of the problems is an error."""
+    """Parse one entry in the configuration itself; return None for it if one of the problems is an error."""
     return _read(_WORD.findall(text), where, parse)
 
 
 def _before_comment(text: str) -> list[str]:
-    if len(text.split(None, 1)) == 1:  # the short way: most lines hold one word
+    if len(text.split(None, 1)) == 1:  # the fast path: most lines have one word
         return [text]
     return list(takewhile(lambda word: not word.startswith("#"), _WORD.findall(text)))
 
 
 def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | None, list[Problem]]:
-    """The entry that is the first of the words, with the others as its notes."""
+    """Parse the first of the words as the entry, and the others as its notes."""
     text = words[0] if words else ""
     body = text.removeprefix("!")
     if not body:
@@ -123,7 +125,7 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
 def _read_notes(words: Iterable[str]) -> dict[str, str]:
     notes: dict[str, str] = {}
     for word in words:
-        if word.startswith("#"):  # in a file it is cut off before
+        if word.startswith("#"):  # only in the configuration: comments in files were removed by _before_comment
             raise PatternError("a comment inside an entry", "it stands behind the quotation marks")
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
@@ -155,7 +157,7 @@ def _day(text: str) -> date:
 
 
 def _doubt_comment(text: str, where: Where, parse: Parse) -> list[Problem]:
-    """A warning for Exchange's exact domain ("#@isp.example"), which is a comment here."""
+    """Warn about Exchange's exact domain ("#@isp.example"), which is a comment here."""
     mark, *notes = _WORD.findall(text)
     entry = mark[1:]
     if not entry.startswith("@") or not re.search(r"[.\[]", entry) or not all("=" in note for note in notes):

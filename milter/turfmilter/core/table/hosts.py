@@ -13,20 +13,20 @@ from turfmilter.core.table.index import Keys, PatternIndex, in_order
 from turfmilter.core.table.pattern import Interval, Name
 from turfmilter.core.table.ranges import Intervals, Sweep
 
-_KEPT = 256  # names whose entry is remembered
-# What is more than 10.0.0.0/8 or fc00::/7, the largest networks that one organisation can have for itself.
+_REMEMBERED_NAMES = 256  # by the cache of match_name
+# In addresses: the size of 10.0.0.0/8 and of fc00::/7, the largest networks that one organisation can have for itself.
 _HUGE = {4: 1 << 24, 6: 1 << 121}
 
 
 class HostTable:
     """Entries that name addresses and host or domain names.  The most specific one decides.
 
-    An address comes before a range (smaller first), before a network (longer prefix first);
-    a deeper name before a shorter one, =name before name.
-    On a tie the exception decides if `exception_wins`, else the plain entry.
-    `vast` are those that hold much of the Internet; `names` says that there are names in it.
-    `problems` are errors and doubts in the lines; with an error in it the table must not be used.
-    `warnings` name the entries that are duplicates or make no difference.
+    An address is more specific than a range (smaller first), and a range than a network (longer prefix first);
+    a name with more labels than one with fewer, and =name than name.
+    If an entry and an exception are equally specific, the exception wins if `exception_wins`, else the entry.
+    `vast` are the entries that match a large part of the Internet; `names` is True if any entry is a name.
+    `problems` are errors and warnings about lines; a table with an error must not be used.
+    `warnings` are about entries that are duplicates or make no difference.
     """
 
     def __init__(self, sources: Iterable[Source], *, exception_wins: bool, language: Language = HOSTS) -> None:
@@ -44,8 +44,9 @@ class HostTable:
         self.problems = self._entries.problems
         self._names = PatternIndex(self._entries, names, exception_wins=exception_wins)
         self.names = len(self._names) > 0
-        # Our own domains are looked up for every recipient.  No reference to self: whole tables would wait for the gc.
-        self._by_name = lru_cache(maxsize=_KEPT)(partial(_match_name, self._names))
+        # Our own domains are looked up for every recipient.  The cache does not refer to self: in a reference cycle,
+        # a replaced table would stay in memory until the garbage collector runs.
+        self._by_name = lru_cache(maxsize=_REMEMBERED_NAMES)(partial(_match_name, self._names))
         sweeps = [Sweep(self._entries, intervals[version], exception_wins=exception_wins) for version in (4, 6)]
         self._segments = {version: sweep.segments for version, sweep in zip((4, 6), sweeps, strict=True)}
         found = [problem for sweep in sweeps for problem in (*sweep.duplicates, *sweep.useless)]
@@ -59,30 +60,30 @@ class HostTable:
         return tuple(source.name for source in self._entries.sources if source.comments or source.made)
 
     def match_address(self, address: IPAddress, today: date) -> Entry | None:
-        """The most specific entry that stands, plain or exception; None when none holds `address`."""
+        """Return the most specific entry, plain or exception, valid on `today`; None if none matches `address`."""
         address = unmapped(address)
         rows = self._segments[address.version].at(int(address))
         candidates = map(self._entries.__getitem__, rows)
-        return next((entry for entry in candidates if entry.stands(today)), None) if rows else None
+        return next((entry for entry in candidates if entry.valid_on(today)), None) if rows else None
 
     def match_name(self, domain: str, today: date, *, exception: bool | None = None) -> Entry | None:
-        """The most specific entry that stands for the folded name `domain`; None when there is none.
+        """Return the most specific entry valid on `today` for the folded name `domain`; None if there is none.
 
-        With `exception` only exceptions, or only the others, are looked at.
+        With `exception`, only exceptions (True) or only plain entries (False) are considered.
         """
         return self._by_name(domain, today, exception)
 
     def changes(self, old: HostTable) -> tuple[int, int]:
-        """How many entries this table has that `old` had not, and how many it has no more."""
+        """Return how many entries were added since `old`, and how many were removed."""
         return self._entries.changes(old._entries)
 
     def made_of(self, sources: Sequence[Source]) -> bool:
-        """True when the table was made of just these sources, in this order."""
+        """Return True if the table was built from exactly these sources, in this order."""
         return self._entries.made_of(sources)
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many entries there are in each file, by its name."""
+        """The number of entries in each file, by its name."""
         return self._entries.sizes
 
     def __len__(self) -> int:
@@ -97,11 +98,11 @@ class HostTable:
 
 def _match_name(names: PatternIndex, domain: str, today: date, exception: bool | None) -> Entry | None:
     for entry in (*names.at((Name, domain, True)), *_wider(names, domain, True)):
-        if entry.stands(today) and (exception is None or entry.exception is exception):
+        if entry.valid_on(today) and (exception is None or entry.exception is exception):
             return entry
     return None
 
 
 def _wider(names: PatternIndex, domain: str, exact: bool) -> list[Entry]:
-    """The less specific names' entries that match all that a name matches, the most specific first."""
+    """Return the less specific entries that match everything that a name matches, the most specific first."""
     return names.each(names.around(Name, domain if exact else domain.partition(".")[2]))

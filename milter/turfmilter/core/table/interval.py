@@ -14,7 +14,7 @@ _PART_OF_IPV4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})\.?(?:\.\*)?(?:/(\d{1,2}
 
 
 class Kind(IntEnum):
-    """How an interval was written: the smaller is the more specific, whatever the sizes."""
+    """How an interval was written; the smaller number is the more specific kind, whatever the sizes."""
 
     ADDRESS = 0
     RANGE = 1
@@ -25,7 +25,7 @@ class Kind(IntEnum):
 class Interval:
     """The addresses of one family (4 or 6) from `first` to `last`, both included.
 
-    Whatever holds a single address is an ADDRESS: 192.0.2.1/32 is as specific as 192.0.2.1.
+    An interval of a single address is an ADDRESS: 192.0.2.1/32 is as specific as 192.0.2.1.
     """
 
     version: int
@@ -35,11 +35,11 @@ class Interval:
 
 
 def parse_interval(text: str) -> Interval | None:
-    """The address, network or range written in `text`; None when it is none of them, but may be a name.
+    """Parse an address, network or range; return None if `text` is not one of them and may be a name.
 
-    IPv4-mapped IPv6 addresses are the IPv4 addresses.  Raises PatternError.
+    An IPv4-mapped IPv6 address becomes the IPv4 address.  Raises PatternError.
     """
-    if "%" in text:  # ip_address() takes a zone, but no MTA reports one
+    if "%" in text:  # ip_address() accepts a zone, but no MTA reports one
         raise PatternError("a zone behind an address", f"probably meant {re.sub('%[^/;-]*', '', text)}")
     if "/" in text or ";" in text:
         return _network(text)
@@ -85,7 +85,7 @@ def _mask_length(address: IPAddress, text: str) -> int:
     zeros = ones ^ 0xFFFFFFFF
     if zeros & zeros + 1 == 0:
         return 32 - zeros.bit_length()
-    if ones & ones + 1 == 0:  # the inverted mask of a router's access list
+    if ones & ones + 1 == 0:  # an inverted mask, as in a router's access list
         raise PatternError(f"{text} is an inverted mask", f"probably meant {address}/{32 - ones.bit_length()}")
     raise PatternError(f"the ones in the mask {text} are not contiguous", "a mask is written as 255.255.255.0")
 
@@ -112,7 +112,7 @@ def _address(text: str) -> IPAddress:
 
 
 def _address_hint(text: str) -> str:
-    """What was meant by a port behind the address, leading zeros, or the first numbers of a network."""
+    """Return a suggestion for an address with a port, leading zeros, or only the first numbers of a network."""
     for meant in (text.partition(":")[0], re.sub(r"\b0+(?=\d)", "", text)):
         if parse_address(meant):
             return f"probably meant {meant}"

@@ -30,12 +30,14 @@ __all__ = [
 ]
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)+)"')
-_SPECIAL = re.compile(r'[\s\x00-\x1f\x7f()<>\[\]:;,\\"@]')  # RFC 5322 §3.2.3; dots may stand anywhere, as they do
+_SPECIAL = re.compile(
+    r'[\s\x00-\x1f\x7f()<>\[\]:;,\\"@]'
+)  # RFC 5322 §3.2.3; but dots are allowed anywhere, as in real addresses
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A host or domain name; unless `exact`, every name below it too."""
+    """A host or domain name; unless `exact`, also every name below it."""
 
     domain: str
     exact: bool
@@ -51,13 +53,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """A local part with one or two "*", each standing for any run of characters, at exactly one domain."""
+    """A local part with one or two "*", each for any number of characters, at exactly one domain."""
 
     local: str
     domain: str
 
     def matches(self, local: str) -> bool:
-        """True when `local` is spelled like this."""
+        """Return True if the folded local part `local` matches."""
         head, *middle, tail = self.local.split("*")
         end = len(local) - len(tail)
         fits = end >= len(head) and local.startswith(head) and local.endswith(tail)
@@ -65,7 +67,7 @@ class Glob:
 
     @property
     def literals(self) -> int:
-        """How many characters are written out: the more, the more specific."""
+        """The number of characters other than "*": the more, the more specific."""
         return len(self.local) - self.local.count("*")
 
 
@@ -79,29 +81,30 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """One local part at any domain, or at none."""
+    """One local part at any domain, or without one."""
 
     local: str
 
 
 Pattern = Interval | Name | Address | Glob | Domain | Local
-# A pattern as a tuple, its class first: made and hashed in a fraction of the time, for what is done a million times.
+# A pattern as a tuple of its class and its fields.  Loading makes and hashes one for each entry, and lookups several:
+# a tuple takes a fraction of the time of a dataclass.
 Parts = tuple[Any, ...]
 
 
 def parts_of(pattern: Pattern) -> Parts:
-    """The parts of which `pattern` is made."""
+    """Return the parts of `pattern`."""
     return type(pattern), *(getattr(pattern, name) for name in pattern.__match_args__)
 
 
 def made_of(parts: Parts) -> Pattern:
-    """The pattern that is made of `parts`."""
+    """Return the pattern with these parts."""
     pattern: Pattern = parts[0](*parts[1:])
     return pattern
 
 
 def parse_host(text: str) -> Interval | Name:
-    """The pattern of an entry in a list of clients, local addresses or domains.  Raises PatternError."""
+    """Parse an entry in a list of clients, local addresses or domains.  Raises PatternError."""
     if "@" in text:
         domain = text.rpartition("@")[2]
         raise PatternError("a mail address in a list of hosts", domain and f"probably meant {domain}")
@@ -117,7 +120,7 @@ def parse_host(text: str) -> Interval | Name:
 
 
 def parse_sender(text: str) -> Address | Glob | Domain | Local:
-    """The pattern of an entry in a list of mail addresses.  Raises PatternError."""
+    """Parse an entry in a list of mail addresses.  Raises PatternError."""
     if text in ("<>", "."):  # "." is how Exchange wrote the empty sender
         return Address("", "")
     if text.startswith("#"):
@@ -138,9 +141,9 @@ def parse_sender(text: str) -> Address | Glob | Domain | Local:
 
 
 def exactly(mailbox: Mailbox) -> str:
-    """The entry that matches this address and nothing else.  Raises PatternError when there is none.
+    """Return the text of the entry that matches only this address.  Raises PatternError if there is none.
 
-    Whoever wrote the address may have chosen one that, as it stands, would be another entry, or several words.
+    A sender can choose an address that, without quotes, would be another entry or several words.
     """
     wanted = Address(mailbox.local, mailbox.domain)
     quoted = re.sub(r'(["\\])', r"\\\1", mailbox.local)
@@ -154,7 +157,7 @@ def exactly(mailbox: Mailbox) -> str:
 
 
 def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:
-    """What is odd about a valid entry (without its "!"), and what may have been meant; None if nothing is."""
+    """Return what is doubtful about a valid entry without its "!", and what may have been meant; None if nothing is."""
     if not isinstance(pattern, Domain | Name):
         return None
     at, domain = "@" if isinstance(pattern, Domain) else "", pattern.domain
@@ -166,7 +169,7 @@ def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:
 
 
 def _at_domain(local: str, domain: str, *, quoted: bool) -> Address | Glob | Domain:
-    """Local part and domain, both folded: a quoted "*" is only a character."""
+    """Return the pattern for a folded local part and domain; in a quoted local part, "*" is an ordinary character."""
     if quoted or "*" not in local:
         return Address(local, domain)
     if local.count("*") > 2:
@@ -176,7 +179,7 @@ def _at_domain(local: str, domain: str, *, quoted: bool) -> Address | Glob | Dom
 
 
 def _local(text: str, entry: str) -> str:
-    """A local part, unquoted and folded."""
+    """Return the local part `text` of `entry`, unquoted and folded.  Raises PatternError."""
     quoted = _QUOTED.fullmatch(text)
     if quoted:
         return re.sub(r"\\(.)", r"\1", quoted[1]).lower()
@@ -193,7 +196,7 @@ def _local(text: str, entry: str) -> str:
 
 
 def _domain(text: str, before: str) -> str:
-    """What stands behind the "@", folded: a name or an address literal."""
+    """Return what follows the "@", folded: a name or an address literal.  Raises PatternError."""
     if text.startswith("["):
         if literal_address(text) is None:
             raise PatternError(f"{text} is not an address literal", "such as [192.0.2.1] or [IPv6:2001:db8::1]")
@@ -204,7 +207,7 @@ def _domain(text: str, before: str) -> str:
 
 
 def _meant_by_comment(text: str) -> str:
-    """Exchange wrote an exact domain as #@isp.example or #isp.example."""
+    """Return the suggestion for a "#": Exchange wrote an exact domain as #@isp.example or #isp.example."""
     local, at, domain = text[1:].rpartition("@")
     return f'probably meant "#{local}"{at}{domain}' if local else f"Exchange's exact domain is =@{domain}"
 

@@ -1,4 +1,4 @@
-"""A table of mail addresses: whose mail is put aside, and who is exempt."""
+"""A table of mail addresses: whose mail is held, and who is exempt."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Parts, p
 
 
 class SenderTable:
-    """Entries that name mail addresses.  The most specific one decides, on a tie an exception.
+    """Entries that name mail addresses.  The most specific one decides; if two are equally specific, the exception.
 
-    An exact address comes before a glob (more characters written out first), before =@domain,
-    before @domain (deeper first), before user@.
-    `problems` are errors and doubts in the lines; with an error in it the table must not be used.
-    `warnings` name the entries that are duplicates or make no difference.
+    From the most specific on: an exact address, a glob (more literal characters first), =@domain,
+    @domain (more labels first), user@.
+    `problems` are errors and warnings about lines; a table with an error must not be used.
+    `warnings` are about entries that are duplicates or make no difference.
     """
 
     def __init__(self, sources: Iterable[Source]) -> None:
@@ -36,33 +36,33 @@ class SenderTable:
         self.warnings: tuple[Problem, ...] = in_order([*self._index.duplicates, *self._useless()])
 
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
-        """The most specific entry that stands, plain or exception; None when none matches."""
+        """Return the most specific entry, plain or exception, valid on `today`; None if none matches."""
         address = (Address, mailbox.local, mailbox.domain)
         candidates = [*self._index.at(address), *self._wider(address)]
-        return next((entry for entry in candidates if entry.stands(today)), None) if candidates else None
+        return next((entry for entry in candidates if entry.valid_on(today)), None) if candidates else None
 
     def changes(self, old: SenderTable) -> tuple[int, int]:
-        """How many entries this table has that `old` had not, and how many it has no more."""
+        """Return how many entries were added since `old`, and how many were removed."""
         return self._entries.changes(old._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        """Every entry, in the order of the lines; also what is expired or makes no difference."""
+        """Iterate over every entry in the order of the lines, including those that expired or make no difference."""
         return iter(self._entries)
 
     def holding(self, text: str) -> Iterator[Entry]:
-        """The entries whose text holds `text`, in any case."""
+        """Yield the entries whose text contains `text`, ignoring case."""
         return self._entries.holding(text)
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many entries there are in each file, by its name."""
+        """The number of entries in each file, by its name."""
         return self._entries.sizes
 
     def __len__(self) -> int:
         return len(self._index)
 
     def _wider(self, parts: Parts) -> list[Entry]:
-        """The less specific entries that match all that a pattern matches, the most specific first."""
+        """Return the less specific entries that match everything that a pattern matches, the most specific first."""
         index, kind = self._index, parts[0]
         if kind is Domain:
             _, domain, exact = parts
@@ -81,14 +81,15 @@ class SenderTable:
         return wider + index.each(patterns)
 
     def _useless(self) -> Iterator[Problem]:
-        """Warnings about entries that never decide or change nothing."""
+        """Yield warnings about entries that never decide or change nothing."""
         for row, parts in self._entries.again():
             if parts[0] is not Glob:
                 wider = self._wider(parts)
                 if wider or row in self._index.tied:
                     yield from self._index.useless(row, parts, wider)
         for globs in self._globs.values():
-            # What a glob leaves goes to a less specific glob first, if that happens to match too.
+            # Where a glob does not decide, a less specific one may, and which addresses both match is not worked out.
+            # So a glob is only called useless if all less specific globs have its sign.
             below: set[bool] = set()
             for glob, row in reversed(globs):
                 parts, exception = parts_of(glob), self._entries.exception(row)
@@ -96,7 +97,7 @@ class SenderTable:
                 below.add(exception)
 
     def _by_domain(self, globs: Iterable[tuple[int, Parts]]) -> dict[str, list[tuple[Glob, int]]]:
-        """The globs of each domain, the most specific first; on a tie exceptions before the others."""
+        """Return the globs of each domain, the most specific first; of equally specific ones, exceptions first."""
         by_domain: dict[str, list[tuple[Glob, int]]] = {}
         for row, (_, local, domain) in globs:
             if row not in self._index.left_out:

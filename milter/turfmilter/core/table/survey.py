@@ -1,4 +1,4 @@
-"""One pass over the text of a table, for an edit: only the lines that have to do with one pattern become entries."""
+"""One pass over the text of a table before an edit: only lines that concern one pattern become entries."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from turfmilter.core.table.plain import plain_sender
 
 @dataclass
 class Survey:
-    """What is wrong or doubtful in the lines of a table of senders, and its lines about one pattern.
+    """The errors and warnings about the lines of a sender table, and its lines that concern one pattern.
 
-    `near` are the lines that hold that pattern or one that covers it, as a source of their own with their numbers.
+    `near` are the lines with that pattern or with one that covers it, as a source that keeps their line numbers.
     """
 
     name: str
@@ -25,12 +25,12 @@ class Survey:
 
     @property
     def near(self) -> Source:
-        """The source that consists of the lines."""
+        """The source that consists of these lines."""
         return Source(self.name, "\n".join(self.lines), self.numbers, comments=True)
 
 
 def survey(name: str, text: str, pattern: Pattern) -> Survey:
-    """Look through the table file `name` for what has to do with `pattern`."""
+    """Check the table file `name` with this text, and collect its lines that concern `pattern`."""
     found, is_near = Survey(name), _nearness(parts_of(pattern))
     for number, line in _lines(text):
         parts, problems = _read(line, Where(name, number))
@@ -42,7 +42,7 @@ def survey(name: str, text: str, pattern: Pattern) -> Survey:
 
 
 def twins(name: str, text: str, entry: Entry) -> list[Entry]:
-    """The entries of the table file `name` with the same pattern and sign as `entry`, however they are spelled."""
+    """Return the entries of the table file `name` with the pattern and sign of `entry`, however they are spelled."""
     wanted, found = parts_of(entry.pattern), []
     for number, line in _lines(text):
         parts, _ = _read(line, Where(name, number))
@@ -54,7 +54,7 @@ def twins(name: str, text: str, entry: Entry) -> list[Entry]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines and their numbers, one at a time: a list of all of them would be as large as the text again."""
+    """Yield the lines and their numbers one at a time: a list of all lines would need more memory than the text."""
     number, start = 1, 0
     while (end := text.find("\n", start)) >= 0:
         yield number, text[start:end].removesuffix("\r")
@@ -63,7 +63,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _read(line: str, where: Where) -> tuple[Parts | None, list[Problem]]:
-    """The parts of the pattern in a line; most lines are plain, and need no entry for that."""
+    """Return the parts of the pattern in a line, without building an entry for the many plain lines."""
     parts = plain_sender(line)
     if parts or not line:
         return parts, []
@@ -72,7 +72,7 @@ def _read(line: str, where: Where) -> tuple[Parts | None, list[Problem]]:
 
 
 def _nearness(parts: Parts) -> Callable[[Parts], bool]:
-    """Whether a pattern is that of `parts`, or may cover it."""
+    """Return a function that tells whether a pattern is that of `parts` or may cover it."""
     domain = parts[1] if parts[0] is Domain else "" if parts[0] is Local else parts[2]
     local = parts[1] if parts[0] in (Address, Local) else None
     labels = domain.split(".")
