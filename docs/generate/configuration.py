@@ -117,9 +117,19 @@ def reference() -> str:
 
 def replies() -> str:
     """The page of all replies, in Markdown."""
-    keyed = {this.default: f"`{path}`" for path, this in keys(Config) if path.endswith("reply")}
-    rows = (f"| {name} | `{reply}` | {keyed.get(str(reply), '')} |\n" for name, reply in REPLIES.items())
+    rows = (f"| {name} | `{reply}` | {f'`{key}`' if key else ''} |\n" for name, reply, key in every_reply())
     return _REPLIES_HEAD + "".join(rows)
+
+
+def every_reply() -> Iterator[tuple[str, str, str]]:
+    """When it is given, the reply, and the key that sets another one, "" for none.
+
+    The reply of a rule that has a key for it need not be in REPLIES: its section is named as the rule is.
+    """
+    keyed = {str(this.default): path for path, this in keys(Config) if path.endswith(".reply")}
+    named = {name: str(reply) for name, reply in REPLIES.items()}
+    named |= {path.removesuffix(".reply"): reply for reply, path in keyed.items() if reply not in named.values()}
+    yield from ((name, reply, keyed.get(reply, "")) for name, reply in named.items())
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -170,6 +170,26 @@ def test_a_module_fits_in_the_head(module: Module) -> None:
 
 
 @every_module
+def test_an_object_has_all_its_attributes_from_the_beginning(module: Module) -> None:
+    classes = [node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    assert {one.name: late for one in classes if (late := _set_late(one))} == {}
+
+
+def _set_late(made: ast.ClassDef) -> set[str]:
+    """What methods set on self and neither __init__ nor the class itself does."""
+    methods = [node for node in made.body if isinstance(node, ast.FunctionDef)]
+    fields = [node.target for node in made.body if isinstance(node, ast.AnnAssign)]
+    known = {field.id for field in fields if isinstance(field, ast.Name)}
+    known.update(*(_set_on_self(method) for method in methods if method.name == "__init__"))
+    return set().union(*map(_set_on_self, methods)) - known
+
+
+def _set_on_self(method: ast.FunctionDef) -> set[str]:
+    attributes = [node for node in ast.walk(method) if isinstance(node, ast.Attribute)]
+    return {one.attr for one in attributes if isinstance(one.ctx, ast.Store) and ast.unparse(one.value) == "self"}
+
+
+@every_module
 def test_a_module_begins_with_its_purpose(module: Module) -> None:
     assert ast.get_docstring(module.tree)
 

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.schema import Config
+from turfmilter.config.setting import keys, sections
 
 FOLDER = Path(__file__).parent / "broken"
+# Another section needs no other sentences here.
+WITH_A_REPLY = " or in ".join(f"[{path.removesuffix('.reply')}]" for path, _ in keys(Config) if path.endswith(".reply"))
 
 SENTENCES: dict[str, list[str]] = {
     "authserv_id_of_two_words": [
@@ -162,7 +166,7 @@ SENTENCES: dict[str, list[str]] = {
         "turf.interface: unknown key in [turf]; interfaces stands in [relay]",
     ],
     "key_of_two_sections": [
-        "reply: unknown key at the top level, before the first [section]; reply stands in [connect] or in [reverse_name] or in [relay] or in [turf]",
+        f"reply: unknown key at the top level, before the first [section]; reply stands in {WITH_A_REPLY}",
     ],
     "key_with_a_dash": [
         'socket-mode: unknown key; "socket_mode" was probably meant',
@@ -179,7 +183,7 @@ SENTENCES: dict[str, list[str]] = {
         "limits.messages_per_session: a list is not a whole number",
     ],
     "limits_reply": [
-        "limits.reply: unknown key in [limits]; reply stands in [connect] or in [reverse_name] or in [relay] or in [turf]",
+        f"limits.reply: unknown key in [limits]; reply stands in {WITH_A_REPLY}",
     ],
     "limits_session_below_message": [
         "limits.session_size: less than message_size, so one message could be more than a whole session; write at least as much",
@@ -409,7 +413,7 @@ SENTENCES: dict[str, list[str]] = {
         "relay.office: unknown section; [relay] has no sections",
     ],
     "unknown_section_like_none": [
-        "greylisting: unknown section; known are dns, log, connect, reverse_name, relay, limits, cap, turf, quarantine, release, listener",
+        f"greylisting: unknown section; known are {', '.join(sections(Config))}",
     ],
     "user_and_group_unknown": [
         'user: there is no user "turfmitler" on this machine; systemd-sysusers contrib/systemd/sysusers.conf makes the user turfmilter',

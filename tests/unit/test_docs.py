@@ -7,7 +7,7 @@ import pkgutil
 import re
 import tomllib
 from configparser import ConfigParser
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
 from ipaddress import ip_address
@@ -17,6 +17,7 @@ from typing import Any, cast, get_type_hints
 import click
 import pytest
 
+from generate.configuration import every_reply
 from rig.rules import StoppedClock
 from turfmilter import rules
 from turfmilter.cli.turfctl import main as turfctl
@@ -27,7 +28,6 @@ from turfmilter.config.setting import keys
 from turfmilter.core.address.mailbox import fold_domain, parse_address
 from turfmilter.core.address.readings import read, read_sender
 from turfmilter.core.escape import unescape
-from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import Record
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import ClientNames, Connection, Known
@@ -38,7 +38,6 @@ from turfmilter.importers.words import Of
 from turfmilter.mta.answers import deletable
 from turfmilter.mta.nat import NatAlarm
 from turfmilter.policies import build_policy
-from turfmilter.rules.limits import Limits
 from turfmilter.telemetry.line import text
 
 ROOT = Path(__file__).parents[2]
@@ -254,15 +253,16 @@ def test_every_recipient_is_taken_off_as_the_page_says(row: list[str]) -> None:
     assert deletable(spans(row[0])[0])[:1] == (() if row[1] == "451" else tuple(spans(row[1])))
 
 
-# Which page of the reference is about which rules, and about which sections and keys of the configuration.
+REPLIES = {name: reply for name, reply, _ in every_reply()}
+
+# A page of the reference says in a comment which rules it is about.
+_RULES = re.compile(r"(?m)^<!-- rules: (.+) -->$")
 RULE_PAGES = {
-    "rule-connect.md": ["connect"],
-    "rule-reverse-name.md": ["reverse_name", "remove_forged"],
-    "listeners.md": ["require_auth", "require_tls"],
-    "rule-relay.md": ["recipient", "relay"],
-    "rule-limits.md": [field.name for field in fields(Limits)],
-    "rule-turf.md": ["turf", "unreadable_author"],
+    page.name: names[1].split()
+    for page in PAGES
+    if page.parent.name == "reference" and (names := _RULES.search(page.read_text(encoding="utf-8")))
 }
+# The pages about sections and keys that have one besides that about the configuration.
 KEY_PAGES = {
     "connect": "rule-connect.md",
     "reverse_name": "rule-reverse-name.md",
@@ -285,7 +285,7 @@ def names_of_rules() -> set[str]:
 
 
 def test_every_rule_has_a_page_in_the_reference() -> None:
-    assert {rule for about in RULE_PAGES.values() for rule in about} == names_of_rules()
+    assert sorted(rule for about in RULE_PAGES.values() for rule in about) == sorted(names_of_rules())
     assert {page.name for page in PAGES if page.name.startswith("rule-")} <= RULE_PAGES.keys()
 
 
@@ -293,7 +293,7 @@ def test_every_rule_has_a_page_in_the_reference() -> None:
 def test_a_page_about_rules_has_their_replies_and_all_that_belongs_there(page: str) -> None:
     text = (ROOT / "docs/reference" / page).read_text()
     replies = [REPLIES[key] for rule in RULE_PAGES[page] for key in (rule, f"{rule}-unavailable") if key in REPLIES]
-    assert [str(reply) for reply in replies if f"`{reply}`" not in text] == []
+    assert [reply for reply in replies if f"`{reply}`" not in text] == []
     topics = ["evaluated at", "RFC", "## Keys", "ocal submissions", "trial", "## In the log", "```log"]
     assert [topic for topic in topics if topic not in text] == []
 
@@ -352,7 +352,7 @@ def test_every_log_line_is_one_that_the_program_writes(line: str) -> None:
         return
     record = parsed(line)
     assert text(record) == line
-    assert not record.reply or record.reply in map(str, REPLIES.values())
+    assert not record.reply or record.reply in REPLIES.values()
 
 
 @pytest.mark.parametrize("line", [line for block in in_language("json") for line in block.content.splitlines()])
@@ -401,7 +401,7 @@ def test_what_is_installed_is_all_that_the_program_needs(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_reply_shown_is_one_that_the_program_or_the_mta_gives(page: Path) -> None:
-    ours = {str(reply) for reply in REPLIES.values()}
+    ours = set(REPLIES.values())
     mta = {"451 4.7.1 Service unavailable - try again later", "451 4.3.2 Please try again later"}
     own = {"550 5.7.1 text", "554 5.7.1 no relaying here", "554 5.7.1 refused"}  # examples in the configuration
     shown = {span for span in spans(prose(page)) if re.match(r"[45]\d\d [45]\.\d+\.\d+ ", span)}
