@@ -146,7 +146,7 @@ def test_a_table_counts_its_entries() -> None:
         (["isp.example", "Isp.example"], ['hosts:2: "Isp.example": a duplicate of "isp.example" (hosts:1)']),
         (
             ["::1 expires=2027-01-31", "::1"],
-            ['hosts:2: "::1": a duplicate of "::1" (hosts:1); the one that lasts longer holds'],
+            ['hosts:2: "::1": a duplicate of "::1" (hosts:1); the one that lasts longer applies'],
         ),
         (["::1", "!::1"], ['hosts:2: "!::1": never decides: "::1" (hosts:1) wins the tie']),
         (

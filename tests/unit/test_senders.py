@@ -138,7 +138,7 @@ def test_a_table_counts_its_entries() -> None:
         (["@isp.example", "@.ISP.example"], ['turf:2: "@.ISP.example": a duplicate of "@isp.example" (turf:1)']),
         (
             ["joe@ expires=2027-01-31", "joe@"],
-            ['turf:2: "joe@": a duplicate of "joe@" (turf:1); the one that lasts longer holds'],
+            ['turf:2: "joe@": a duplicate of "joe@" (turf:1); the one that lasts longer applies'],
         ),
         (["!<>", "!."], ['turf:2: "!.": a duplicate of "!<>" (turf:1)']),
         (

@@ -100,17 +100,17 @@ def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
     [
         ("isp.example", "isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
         ("!isp.example", "!isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
-        ("!", "!", 'nothing stands after the "!"'),
-        ("! @isp.example", "!", 'nothing stands after the "!"; probably meant !@isp.example'),
+        ("!", "!", 'nothing follows the "!"'),
+        ("! @isp.example", "!", 'nothing follows the "!"; probably meant !@isp.example'),
         (
             "@isp.example REJECT",
             "@isp.example",
-            'REJECT stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+            'REJECT follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
         ),
         (
             "@isp.example =@isp.example",
             "@isp.example",
-            '=@isp.example stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+            '=@isp.example follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
         ),
         ("@isp.example expire=2027-01-31", "@isp.example", '"expire=" is not a note; probably meant expires='),
         ("@isp.example Why=spam", "@isp.example", '"Why=" is not a note; probably meant why='),
@@ -132,7 +132,7 @@ def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
             "@isp.example",
             'a quotation mark is not closed; it is written as why="several words"',
         ),
-        ("@isp.example by=anna by=ben", "@isp.example", '"by=" stands twice; one of them can go'),
+        ("@isp.example by=anna by=ben", "@isp.example", '"by=" appears twice; remove one of them'),
         ("Joe <joe@isp.example>", "Joe", 'the "@" is missing; Joe@ matches it at every domain'),
     ],
 )
@@ -201,7 +201,7 @@ def test_an_entry_may_stand_in_the_configuration_itself() -> None:
             "192.0.2.1/24",
             "host bits are set in the network; probably meant 192.0.2.0/24 or 192.0.2.1",
         ),
-        ("192.0.2.1 # words", "192.0.2.1", "a comment inside an entry; it stands behind the quotation marks"),
+        ("192.0.2.1 # words", "192.0.2.1", "a comment inside an entry; it belongs after the closing quotation mark"),
     ],
 )
 def test_an_entry_in_the_configuration_has_no_line_and_no_comment(text: str, entry: str, sentence: str) -> None:
