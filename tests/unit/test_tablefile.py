@@ -1,4 +1,4 @@
-"""The lines of a table: entries, signs, comments, notes, and every problem with its line."""
+"""The lines of a table: entries, signs, comments, notes, and problems with their line numbers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_entry_knows_its_line_and_its_text() -> None:
         "\t@isp.example \t",
     ],
 )
-def test_line_ends_blanks_and_a_byte_order_mark_mean_nothing(line: str) -> None:
+def test_line_ends_blanks_and_a_byte_order_mark_are_ignored(line: str) -> None:
     assert only_entry(line).pattern == Domain("isp.example", exact=False)
 
 
@@ -60,11 +60,11 @@ def test_a_line_may_hold_no_entry(line: str) -> None:
     "line",
     ["a#b@isp.example", "a#b@isp.example # words", "a#b@isp.example\t#words", 'a#b@isp.example # he said "no'],
 )
-def test_a_comment_begins_at_the_start_or_behind_a_blank(line: str) -> None:
+def test_a_comment_starts_at_the_start_of_a_line_or_after_a_blank(line: str) -> None:
     assert only_entry(line).pattern == Address("a#b", "isp.example")
 
 
-def test_blanks_in_a_quoted_local_part_separate_nothing() -> None:
+def test_blanks_in_a_quoted_local_part_do_not_separate_words() -> None:
     assert only_entry('"Joe # Smith"@isp.example by=anna').pattern == Address("joe # smith", "isp.example")
 
 
@@ -136,7 +136,7 @@ def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
         ("Joe <joe@isp.example>", "Joe", 'the "@" is missing; Joe@ matches it at every domain'),
     ],
 )
-def test_a_line_with_an_error_holds_no_entry(line: str, entry: str, sentence: str) -> None:
+def test_a_line_with_an_error_has_no_entry(line: str, entry: str, sentence: str) -> None:
     entries, problems = read_entries([line], "turf.table")
     assert not entries
     assert [(str(problem), problem.warning) for problem in problems] == [
@@ -168,7 +168,7 @@ def test_a_table_of_hosts_has_no_such_comments() -> None:
     assert read_entries(["#@isp.example"], "clients.deny", HOSTS) == ([], [])
 
 
-def test_reading_goes_on_behind_an_error() -> None:
+def test_reading_continues_after_an_error() -> None:
     entries, problems = read_entries(["192.0.2.1/24", "192.0.2.1", "192.0.2", "!::1"], "clients.deny", HOSTS)
     assert [str(entry) for entry in entries] == ["192.0.2.1 clients.deny:2", "!::1 clients.deny:4"]
     assert [problem.where.line for problem in problems] == [1, 3]
@@ -183,7 +183,7 @@ def test_a_million_lines_with_one_error_name_that_line() -> None:
     ]
 
 
-def test_an_entry_may_stand_in_the_configuration_itself() -> None:
+def test_an_entry_may_be_in_the_configuration_itself() -> None:
     entry, problems = parse_entry("!192.0.2.0/24 expires=2027-01-31", Where("relay.allow[2]"), parse_host)
     assert not problems
     assert entry is not None
