@@ -1,4 +1,4 @@
-"""The exception for an address: whoever chose the address, no other one passes by it."""
+"""The exception for an address lets no other address pass, whatever text a sender chose as the address."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOMAIN = st.sampled_from(["", "evil.example", "[192.0.2.1]", "com"])
 @given(LOCAL, DOMAIN)
 @example("@com why=", "evil.example")
 @example("*", "evil.example")
-def test_the_line_for_an_address_holds_that_address_and_nothing_else(local: str, domain: str) -> None:
+def test_the_line_for_an_address_matches_only_that_address(local: str, domain: str) -> None:
     try:
         line = entry_line(f"!{exactly(Mailbox(local, domain))}", TODAY, why="released", by="ada")
     except (PatternError, ValueError):

@@ -49,7 +49,7 @@ def table_of(drawn: list[Drawn], exception_wins: bool, leave_out: int = 0) -> Ho
 
 
 @given(DRAWN, NAMES, TODAY, st.booleans(), st.sampled_from([None, False, True]))
-def test_the_table_answers_as_a_naive_loop(
+def test_the_table_answers_as_a_naive_loop_does(
     drawn: list[Drawn], name: str, today: date, exception_wins: bool, only: bool | None
 ) -> None:
     standing = [one for one in drawn if one.matches(name) and (one.expires is None or today <= one.expires)]
@@ -60,7 +60,7 @@ def test_the_table_answers_as_a_naive_loop(
 
 
 @given(DRAWN, NAMES, st.booleans())
-def test_an_entry_that_is_said_to_make_no_difference_makes_none(
+def test_an_entry_that_is_reported_to_make_no_difference_makes_none(
     drawn: list[Drawn], name: str, exception_wins: bool
 ) -> None:
     whole = table_of(drawn, exception_wins)

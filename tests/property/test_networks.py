@@ -108,7 +108,9 @@ def mapped(address: IPAddress) -> IPAddress:
 
 
 @given(st.lists(drawn(), max_size=12), st.lists(addresses(), min_size=1), st.booleans())
-def test_the_table_answers_as_a_naive_loop(tables: list[Drawn], clients: list[IPAddress], exception_wins: bool) -> None:
+def test_the_table_answers_as_a_naive_loop_does(
+    tables: list[Drawn], clients: list[IPAddress], exception_wins: bool
+) -> None:
     table = table_of(tables, exception_wins)
     for today in [*DAYS, DAYS[-1] + timedelta(1)]:
         for client in clients:
@@ -118,7 +120,7 @@ def test_the_table_answers_as_a_naive_loop(tables: list[Drawn], clients: list[IP
 
 
 @given(st.lists(drawn(), max_size=12), st.booleans())
-def test_an_entry_that_is_said_to_make_no_difference_makes_none(tables: list[Drawn], exception_wins: bool) -> None:
+def test_an_entry_that_is_reported_to_make_no_difference_makes_none(tables: list[Drawn], exception_wins: bool) -> None:
     whole = table_of(tables, exception_wins)
     useless = {problem.where.line for problem in whole.warnings if "duplicate" not in problem.wrong}
     everywhere = [base + number for base in BASES for number in range(16)]

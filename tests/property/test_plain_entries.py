@@ -1,4 +1,4 @@
-"""Entries that are recognised at a glance are read as the careful way reads them."""
+"""Plain entries, which are recognised without the careful parser, are read exactly as it reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turfmilter.core.table.pattern import PatternError, made_of, parse_host
 from turfmilter.core.table.plain import plain_interval
 
 WHERE = Where("table", 1)
-# What makes or breaks a name, an address or a mail address, more often than chance would put it together.
+# Text that makes a name, an IP address or a mail address valid or invalid, more often than chance would produce it.
 MARKS = 'aZ09_-.@=!*#/;:[]<>% \t\r\n"\\'
 WORDS = ["..", "--", "xn--", "example", "com", "255", "256", "a" * 62, "::", "ffff", "2001:db8", "/24", "/032"]
 LETTERS = ["ü", "ß", "İ", "\u212a", "²", "\ufeff"]
@@ -41,7 +41,7 @@ LINES = st.one_of(st.lists(PIECES, max_size=12).map("".join), NAMES, ADDRESSES, 
 @example("::/0")
 @example("@0-.A")
 @example("a.b-.c")
-def test_what_is_plain_is_read_as_the_careful_way_reads_it(language: Language, line: str) -> None:
+def test_plain_entries_are_read_as_the_careful_parser_reads_them(language: Language, line: str) -> None:
     parts = language.plain(line)
     if parts is None:
         return
@@ -54,7 +54,7 @@ def test_what_is_plain_is_read_as_the_careful_way_reads_it(language: Language, l
 
 
 @given(st.one_of(ADDRESSES, NETWORKS))
-def test_what_is_a_plain_address_is_one_to_the_careful_way(text: str) -> None:
+def test_plain_addresses_are_read_as_the_careful_parser_reads_them(text: str) -> None:
     parts = plain_interval(text)
     assert parts is None or made_of(parts) == parse_host(text)
 
@@ -68,17 +68,17 @@ def test_what_is_a_plain_address_is_one_to_the_careful_way(text: str) -> None:
         *((HOSTS.plain, line) for line in ("192.0.2.0/24", "2001:db8::/32", "::1", "2001:DB8:1:2:3:4:5:6/128")),
     ],
 )
-def test_what_big_tables_are_made_of_is_plain(plain: Callable[[str], object], line: str) -> None:
+def test_common_entries_of_big_tables_are_plain(plain: Callable[[str], object], line: str) -> None:
     assert plain(line)
 
 
 @pytest.mark.parametrize("line", ["", "# words", "!@isp.example", "@isp.example by=anna", "@com", "*@isp.example"])
-def test_what_needs_care_is_not_plain(line: str) -> None:
+def test_entries_that_need_the_careful_parser_are_not_plain(line: str) -> None:
     assert SENDERS.plain(line) is None
     assert HOSTS.plain(line) is None
 
 
-def test_the_careful_way_would_have_said_no() -> None:
+def test_an_address_that_the_careful_parser_rejects_is_not_plain() -> None:
     with pytest.raises(PatternError):
         parse_host("192.0.2.01")
     assert plain_interval("192.0.2.01") is None

@@ -97,7 +97,7 @@ def holds(table: SenderTable, mailbox: Mailbox, today: date) -> bool:
 
 
 @given(st.lists(drawn(), max_size=15), st.lists(MAILBOXES, min_size=1), TODAY)
-def test_the_table_answers_as_a_naive_loop(tables: list[Drawn], mailboxes: list[Mailbox], today: date) -> None:
+def test_the_table_answers_as_a_naive_loop_does(tables: list[Drawn], mailboxes: list[Mailbox], today: date) -> None:
     table = table_of(tables)
     standing = [one for one in tables if one.expires is None or today <= one.expires]
     for mailbox in mailboxes:
@@ -122,7 +122,7 @@ def test_adding_an_entry_that_is_no_exception_never_lets_more_mail_through(
 
 
 @given(st.lists(drawn(), max_size=15), st.lists(MAILBOXES, min_size=1), TODAY)
-def test_an_entry_that_is_said_to_make_no_difference_makes_none(
+def test_an_entry_that_is_reported_to_make_no_difference_makes_none(
     tables: list[Drawn], mailboxes: list[Mailbox], today: date
 ) -> None:
     whole = table_of(tables)

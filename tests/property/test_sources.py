@@ -25,19 +25,19 @@ NAME = "somewhere"
 
 
 def made(lines: list[str]) -> Source:
-    """A file that is not ours."""
+    """Return the source for a file in a foreign format."""
     found = (parse_entry(line, Where(NAME, number), parse_sender)[0] for number, line in enumerate(lines, 1))
     return made_elsewhere(NAME, [entry for entry in found if entry])
 
 
 def inverted(line: str) -> str:
-    """What the line says in a source whose entries are turned into their opposites."""
+    """Return the line that means the same in a source with inverted entries."""
     return line.removeprefix("!") if line.startswith("!") else f"!{line}"
 
 
 @st.composite
 def drawn(draw: st.DrawFn) -> tuple[Source, list[str]]:
-    """A source, and the entries in it as they are meant."""
+    """A source, and its entries with the sign that they have in it."""
     kind = draw(st.sampled_from(["a file", "a file of others", "the configuration"]))
     if kind == "the configuration":
         lines = [draw(LINES)]
@@ -55,7 +55,7 @@ def drawn(draw: st.DrawFn) -> tuple[Source, list[str]]:
 
 
 @given(st.lists(drawn(), max_size=6))
-def test_it_matters_nothing_where_an_entry_stands(sources: list[tuple[Source, list[str]]]) -> None:
+def test_an_entry_means_the_same_in_every_source(sources: list[tuple[Source, list[str]]]) -> None:
     table = SenderTable([source for source, _ in sources])
     one = SenderTable([table_file(NAME, "\n".join(line for _, lines in sources for line in lines))])
     assert not table.problems and not one.problems
@@ -67,7 +67,7 @@ def test_it_matters_nothing_where_an_entry_stands(sources: list[tuple[Source, li
         assert (found and (found.pattern, found.exception)) == (expected and (expected.pattern, expected.exception))
 
 
-def test_a_file_of_others_in_which_nothing_stands_hides_no_entry_of_the_next_source() -> None:
+def test_an_empty_foreign_file_hides_no_entry_of_the_next_source() -> None:
     table = SenderTable([made([]), Source(NAME, "a@x.test"), made([]), table_file(NAME, "b@x.test\nc@x.test")])
     assert [table.match(Mailbox(local, "x.test"), TODAY) is not None for local in "abc"] == [True] * 3
     entries = Entries([made([]), Source(NAME, "a@x.test")], SENDERS)

@@ -25,9 +25,7 @@ LINES = st.one_of(ENTRIES, st.sampled_from(["", "# comment", "\ufeff@a.test", "#
 
 
 @given(lines=st.lists(LINES, max_size=12), new=ENTRIES, ending=st.sampled_from(["\n", "\r\n"]))
-def test_what_is_found_near_an_entry_is_what_the_whole_table_says_of_it(
-    lines: list[str], new: str, ending: str
-) -> None:
+def test_a_survey_finds_what_the_whole_table_reports_about_an_entry(lines: list[str], new: str, ending: str) -> None:
     text = "".join(f"{line}{ending}" for line in [*lines, new])
     where = Where("turf.table", len(lines) + 1)
     mine, _ = parse_line(new, where, parse_sender)

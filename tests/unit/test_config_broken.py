@@ -84,7 +84,7 @@ SENTENCES: dict[str, list[str]] = {
     ],
     "connect_ranges": [
         'connect.allow[0]: "192.0.2.20-192.0.2.10": the range runs backwards; probably meant 192.0.2.10-192.0.2.20',
-        'connect.allow[1]: "192.0.2.1-2001:db8::1": an IPv4 and an IPv6 address in one range; both ends are of one family',
+        'connect.allow[1]: "192.0.2.1-2001:db8::1": an IPv4 and an IPv6 address in one range; both ends must be of one family',
         'connect.deny[0]: "198.51.100.1-9": "9" is not an address; probably meant 198.51.100.1-198.51.100.9',
     ],
     "connect_words": [
@@ -125,14 +125,14 @@ SENTENCES: dict[str, list[str]] = {
     "entries_of_hosts": [
         'domains[1]: "user@example.net": a mail address in a list of hosts; probably meant example.net',
         'relay.allow[0]: "192.0.2.17/24": host bits are set in the network; probably meant 192.0.2.0/24 or 192.0.2.17',
-        'relay.allow[1]: "!": nothing stands after the "!"',
+        'relay.allow[1]: "!": nothing follows the "!"',
         "relay.allow[2]: 25 is not an entry; an entry is text",
         'relay.allow[3]: "192.0.2": "192.0.2" is not an address; probably meant 192.0.2.0/24',
         'relay.allow[4]: "office.example": "soon" is not a day; a day is written as 2027-01-31',
     ],
     "entries_of_senders": [
         'turf.tables[0]: "spam.example": the "@" is missing; @spam.example (and every subdomain) or =@spam.example',
-        'turf.tables[1]: "@spam.example": REJECT stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+        'turf.tables[1]: "@spam.example": REJECT follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
         'turf.exempt[0]: "postmaster": the "@" is missing; postmaster@ matches it at every domain',
     ],
     "everything_at_once": [

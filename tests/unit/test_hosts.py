@@ -51,7 +51,7 @@ def warnings(*lines: str, exception_wins: bool = False) -> list[str]:
         ("=isp.example", ["isp.example"], ["a.isp.example"]),
     ],
 )
-def test_an_entry_matches_this_and_nothing_beside_it(entry: str, inside: list[str], outside: list[str]) -> None:
+def test_an_entry_matches_this_and_nothing_else(entry: str, inside: list[str], outside: list[str]) -> None:
     assert [client for client in inside + outside if matched(table(entry), client)] == inside
 
 
@@ -89,7 +89,7 @@ def test_on_a_tie_the_exception_wins_or_loses_as_the_table_says(one: str, other:
         assert matched(table(*lines, exception_wins=False), client) == one
 
 
-def test_an_expired_entry_leaves_the_answer_to_the_next_most_specific() -> None:
+def test_after_an_entry_expires_the_next_most_specific_one_decides() -> None:
     lines = [
         "10.0.0.0/8",
         "!10.1.0.0/16 expires=2027-01-31",
@@ -101,7 +101,7 @@ def test_an_expired_entry_leaves_the_answer_to_the_next_most_specific() -> None:
     assert answers == ["10.1.2.3", "10.1.2.0/24", "!10.1.0.0/16", "10.0.0.0/8"]
 
 
-def test_an_expired_name_leaves_the_answer_to_the_next_most_specific() -> None:
+def test_after_a_name_expires_the_next_most_specific_one_decides() -> None:
     hosts = table(
         "isp.example", "!isp.example expires=2027-01-30", "!a.isp.example expires=2027-01-30", exception_wins=True
     )
@@ -111,7 +111,7 @@ def test_an_expired_name_leaves_the_answer_to_the_next_most_specific() -> None:
     assert matched(table("isp.example expires=2027-01-30"), "isp.example") is None
 
 
-def test_of_duplicates_the_one_that_lasts_longer_holds() -> None:
+def test_of_duplicates_the_one_that_lasts_longer_applies() -> None:
     for lines in (("::1 expires=2027-01-30", "::1"), ("::1", "::1 expires=2027-01-30")):
         assert matched(table(*lines), "::1") == "::1"
 
@@ -146,7 +146,7 @@ def test_a_table_counts_its_entries() -> None:
         (["isp.example", "Isp.example"], ['hosts:2: "Isp.example": a duplicate of "isp.example" (hosts:1)']),
         (
             ["::1 expires=2027-01-31", "::1"],
-            ['hosts:2: "::1": a duplicate of "::1" (hosts:1); the one that lasts longer holds'],
+            ['hosts:2: "::1": a duplicate of "::1" (hosts:1); the one that lasts longer applies'],
         ),
         (["::1", "!::1"], ['hosts:2: "!::1": never decides: "::1" (hosts:1) wins the tie']),
         (
@@ -193,7 +193,7 @@ def test_a_table_counts_its_entries() -> None:
         ),
     ],
 )
-def test_entries_that_make_no_difference_are_named(lines: list[str], said: list[str]) -> None:
+def test_entries_that_make_no_difference_are_reported(lines: list[str], said: list[str]) -> None:
     assert warnings(*lines) == said
 
 
@@ -213,7 +213,7 @@ def test_entries_that_make_no_difference_are_named(lines: list[str], said: list[
         ["192.0.2.1", "2001:db8::/32", "isp.example", "=example"],
     ],
 )
-def test_entries_that_make_a_difference_are_not_named(lines: list[str]) -> None:
+def test_entries_that_make_a_difference_are_not_reported(lines: list[str]) -> None:
     assert warnings(*lines) == []
 
 

@@ -57,7 +57,7 @@ def warnings(*lines: str) -> list[str]:
         ("@bücher.example", ["user@Bücher.example", "user@a.xn--bcher-kva.example"], ["user@bucher.example"]),
     ],
 )
-def test_an_entry_matches_this_and_nothing_beside_it(entry: str, inside: list[str], outside: list[str]) -> None:
+def test_an_entry_matches_this_and_nothing_else(entry: str, inside: list[str], outside: list[str]) -> None:
     assert [address for address in inside + outside if matched(table(entry), address)] == inside
 
 
@@ -100,7 +100,7 @@ def test_on_a_tie_the_exception_wins(one: str, other: str, address: str) -> None
         assert matched(table(*lines), address) == f"!{other}"
 
 
-def test_an_expired_entry_leaves_the_answer_to_the_next_most_specific() -> None:
+def test_after_an_entry_expires_the_next_most_specific_one_decides() -> None:
     lines = [
         "joe@",
         "!@isp.example expires=2027-01-31",
@@ -138,7 +138,7 @@ def test_a_table_counts_its_entries() -> None:
         (["@isp.example", "@.ISP.example"], ['turf:2: "@.ISP.example": a duplicate of "@isp.example" (turf:1)']),
         (
             ["joe@ expires=2027-01-31", "joe@"],
-            ['turf:2: "joe@": a duplicate of "joe@" (turf:1); the one that lasts longer holds'],
+            ['turf:2: "joe@": a duplicate of "joe@" (turf:1); the one that lasts longer applies'],
         ),
         (["!<>", "!."], ['turf:2: "!.": a duplicate of "!<>" (turf:1)']),
         (
@@ -190,7 +190,7 @@ def test_a_table_counts_its_entries() -> None:
         ),
     ],
 )
-def test_entries_that_make_no_difference_are_named(lines: list[str], said: list[str]) -> None:
+def test_entries_that_make_no_difference_are_reported(lines: list[str], said: list[str]) -> None:
     assert warnings(*lines) == said
 
 
@@ -209,7 +209,7 @@ def test_entries_that_make_no_difference_are_named(lines: list[str], said: list[
         ["<>", "joe@", "@[192.0.2.1]", "ben@[192.0.2.2]"],
     ],
 )
-def test_entries_that_make_a_difference_are_not_named(lines: list[str]) -> None:
+def test_entries_that_make_a_difference_are_not_reported(lines: list[str]) -> None:
     assert warnings(*lines) == []
 
 

@@ -1,4 +1,4 @@
-"""The lines of a table: entries, signs, comments, notes, and every problem with its line."""
+"""The lines of a table: entries, signs, comments, notes, and problems with their line numbers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_entry_knows_its_line_and_its_text() -> None:
         "\t@isp.example \t",
     ],
 )
-def test_line_ends_blanks_and_a_byte_order_mark_mean_nothing(line: str) -> None:
+def test_line_ends_blanks_and_a_byte_order_mark_are_ignored(line: str) -> None:
     assert only_entry(line).pattern == Domain("isp.example", exact=False)
 
 
@@ -60,11 +60,11 @@ def test_a_line_may_hold_no_entry(line: str) -> None:
     "line",
     ["a#b@isp.example", "a#b@isp.example # words", "a#b@isp.example\t#words", 'a#b@isp.example # he said "no'],
 )
-def test_a_comment_begins_at_the_start_or_behind_a_blank(line: str) -> None:
+def test_a_comment_starts_at_the_start_of_a_line_or_after_a_blank(line: str) -> None:
     assert only_entry(line).pattern == Address("a#b", "isp.example")
 
 
-def test_blanks_in_a_quoted_local_part_separate_nothing() -> None:
+def test_blanks_in_a_quoted_local_part_do_not_separate_words() -> None:
     assert only_entry('"Joe # Smith"@isp.example by=anna').pattern == Address("joe # smith", "isp.example")
 
 
@@ -100,17 +100,17 @@ def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
     [
         ("isp.example", "isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
         ("!isp.example", "!isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
-        ("!", "!", 'nothing stands after the "!"'),
-        ("! @isp.example", "!", 'nothing stands after the "!"; probably meant !@isp.example'),
+        ("!", "!", 'nothing follows the "!"'),
+        ("! @isp.example", "!", 'nothing follows the "!"; probably meant !@isp.example'),
         (
             "@isp.example REJECT",
             "@isp.example",
-            'REJECT stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+            'REJECT follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
         ),
         (
             "@isp.example =@isp.example",
             "@isp.example",
-            '=@isp.example stands behind the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+            '=@isp.example follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
         ),
         ("@isp.example expire=2027-01-31", "@isp.example", '"expire=" is not a note; probably meant expires='),
         ("@isp.example Why=spam", "@isp.example", '"Why=" is not a note; probably meant why='),
@@ -132,11 +132,11 @@ def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
             "@isp.example",
             'a quotation mark is not closed; it is written as why="several words"',
         ),
-        ("@isp.example by=anna by=ben", "@isp.example", '"by=" stands twice; one of them can go'),
+        ("@isp.example by=anna by=ben", "@isp.example", '"by=" appears twice; remove one of them'),
         ("Joe <joe@isp.example>", "Joe", 'the "@" is missing; Joe@ matches it at every domain'),
     ],
 )
-def test_a_line_with_an_error_holds_no_entry(line: str, entry: str, sentence: str) -> None:
+def test_a_line_with_an_error_has_no_entry(line: str, entry: str, sentence: str) -> None:
     entries, problems = read_entries([line], "turf.table")
     assert not entries
     assert [(str(problem), problem.warning) for problem in problems] == [
@@ -168,7 +168,7 @@ def test_a_table_of_hosts_has_no_such_comments() -> None:
     assert read_entries(["#@isp.example"], "clients.deny", HOSTS) == ([], [])
 
 
-def test_reading_goes_on_behind_an_error() -> None:
+def test_reading_continues_after_an_error() -> None:
     entries, problems = read_entries(["192.0.2.1/24", "192.0.2.1", "192.0.2", "!::1"], "clients.deny", HOSTS)
     assert [str(entry) for entry in entries] == ["192.0.2.1 clients.deny:2", "!::1 clients.deny:4"]
     assert [problem.where.line for problem in problems] == [1, 3]
@@ -183,7 +183,7 @@ def test_among_many_lines_the_one_with_an_error_is_named() -> None:
     ]
 
 
-def test_an_entry_may_stand_in_the_configuration_itself() -> None:
+def test_an_entry_may_be_in_the_configuration_itself() -> None:
     entry, problems = parse_entry("!192.0.2.0/24 expires=2027-01-31", Where("relay.allow[2]"), parse_host)
     assert not problems
     assert entry is not None
@@ -201,7 +201,7 @@ def test_an_entry_may_stand_in_the_configuration_itself() -> None:
             "192.0.2.1/24",
             "host bits are set in the network; probably meant 192.0.2.0/24 or 192.0.2.1",
         ),
-        ("192.0.2.1 # words", "192.0.2.1", "a comment inside an entry; it stands behind the quotation marks"),
+        ("192.0.2.1 # words", "192.0.2.1", "a comment inside an entry; it belongs after the closing quotation mark"),
     ],
 )
 def test_an_entry_in_the_configuration_has_no_line_and_no_comment(text: str, entry: str, sentence: str) -> None:

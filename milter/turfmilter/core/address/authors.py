@@ -136,7 +136,7 @@ def _element(part: Spelling, fold: Fold, found: list[Mailbox]) -> None:
     elif opening < 0:
         _address(part, fold, found)
     elif part.text[-1] != ">" or not part.bare[-1]:
-        raise Unreadable("something behind the address")
+        raise Unreadable("text after the address")
     else:
         mailbox = _address(part.part(opening + 1, len(part.text) - 1), fold, found)
         _require_name(part.part(0, opening), fold, mailbox)

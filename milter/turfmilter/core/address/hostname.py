@@ -43,7 +43,7 @@ def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
     tidy = re.sub(r"\.{2,}", ".", name.lstrip("*.")).removesuffix(".")
     meant = f"probably meant {before}{tidy}" if _NAME.fullmatch(tidy) else ""
     if not name:
-        return "nothing stands where a name should", ""
+        return "the name is missing", ""
     if "*" in name:
         at = "@" if "@" in before else ""
         return 'a "*" in a domain', meant and f"probably meant {at}{tidy}, which matches every subdomain"
@@ -52,7 +52,7 @@ def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
     if ".." in f"{name}.":
         return "two dots in a row", meant
     if re.search(r"[\s,;]", name):
-        return "a blank or a comma in the entry", "every entry stands alone"
+        return "a blank or a comma in the entry", "each entry is written separately"
     if not name.isascii():
         return f'"{text}" is not an international domain name (RFC 5891)', ""
     if len(name) > _LONGEST_NAME or max(map(len, name.split("."))) > 63:

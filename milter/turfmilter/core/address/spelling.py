@@ -82,7 +82,7 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
             break
         spelling = spelling.part(colon + 1)
         if not spelling.text:
-            raise Unreadable("nothing behind the source route")
+            raise Unreadable("nothing after the source route")
     if spelling.find(",:;<>") >= 0:
         raise Unreadable("not one address")
     at = spelling.rfind("@")
@@ -91,7 +91,7 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
     domain = spelling.part(at + 1)
     text = _text(domain)
     if not text or not (all(domain.bare) or (text.startswith("[") and domain.bare[0])):
-        raise Unreadable("no domain behind the @")
+        raise Unreadable("no domain after the @")
     return _text(spelling.part(0, at)), text
 
 

@@ -127,7 +127,7 @@ class Entries:
         plain = self._language.plain
         for source, first in zip(self.sources, self._firsts, strict=False):
             lines = source.lines
-            # A line begins behind the line feed that ends the one above.
+            # A line begins after the line feed that ends the previous line.
             self._starts.extend(accumulate(map((1).__add__, map(len, lines[:-1])), initial=0))
             # Nearly all lines are plain, so all are marked so first; _read_carefully corrects the others.
             self._marks.extend(repeat(_mark(None, exception=source.negated, plain=True), len(lines)))

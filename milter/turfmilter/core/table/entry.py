@@ -109,7 +109,7 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     text = words[0] if words else ""
     body = text.removeprefix("!")
     if not body:
-        wrong = 'nothing stands after the "!"' if text else "the entry is empty"
+        wrong = 'nothing follows the "!"' if text else "the entry is empty"
         return None, [Problem(where, text, wrong, f"probably meant !{words[1]}" if len(words) > 1 else "")]
     try:
         pattern = parse(body)
@@ -126,19 +126,17 @@ def _read_notes(words: Iterable[str]) -> dict[str, str]:
     notes: dict[str, str] = {}
     for word in words:
         if word.startswith("#"):  # only in the configuration: comments in files were removed by _before_comment
-            raise PatternError("a comment inside an entry", "it stands behind the quotation marks")
+            raise PatternError("a comment inside an entry", "it belongs after the closing quotation mark")
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            raise PatternError(
-                f"{word} stands behind the entry", f'only {_ALL_NOTES} or a comment ("# ...") may follow'
-            )
+            raise PatternError(f"{word} follows the entry", f'only {_ALL_NOTES} or a comment ("# ...") may follow')
         if name not in _NOTES:
             near = get_close_matches(name.casefold(), _NOTES, n=1)
             raise PatternError(
                 f'"{name}=" is not a note', f"probably meant {near[0]}=" if near else f"{_ALL_NOTES} are"
             )
         if name in notes:
-            raise PatternError(f'"{name}=" stands twice', "one of them can go")
+            raise PatternError(f'"{name}=" appears twice', "remove one of them")
         notes[name] = _unquoted(value, name)
     return notes
 

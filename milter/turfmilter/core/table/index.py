@@ -167,7 +167,7 @@ def covers(after: Entry, entry: Entry) -> bool:
 
 def duplicate(entry: Entry, first: Entry) -> Problem:
     """Return the warning that `entry` only repeats `first`."""
-    meant = "" if entry.expires == first.expires else "the one that lasts longer holds"
+    meant = "" if entry.expires == first.expires else "the one that lasts longer applies"
     return Problem(entry.where, entry.text, f'a duplicate of "{first.text}" ({first.where})', meant, warning=True)
 
 

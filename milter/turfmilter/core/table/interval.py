@@ -40,7 +40,7 @@ def parse_interval(text: str) -> Interval | None:
     An IPv4-mapped IPv6 address becomes the IPv4 address.  Raises PatternError.
     """
     if "%" in text:  # ip_address() accepts a zone, but no MTA reports one
-        raise PatternError("a zone behind an address", f"probably meant {re.sub('%[^/;-]*', '', text)}")
+        raise PatternError("a zone after the address", f"probably meant {re.sub('%[^/;-]*', '', text)}")
     if "/" in text or ";" in text:
         return _network(text)
     first, dash, last = text.partition("-")
@@ -98,7 +98,7 @@ def _range(first: str, last: str) -> Interval:
         raise PatternError(f'"{last}" is not an address', meant)
     high = _address(last)
     if low.version != high.version:
-        raise PatternError("an IPv4 and an IPv6 address in one range", "both ends are of one family")
+        raise PatternError("an IPv4 and an IPv6 address in one range", "both ends must be of one family")
     if int(low) > int(high):
         raise PatternError("the range runs backwards", f"probably meant {last}-{first}")
     return Interval(low.version, int(low), int(high), Kind.ADDRESS if low == high else Kind.RANGE)

@@ -109,13 +109,13 @@ def parse_host(text: str) -> Interval | Name:
         domain = text.rpartition("@")[2]
         raise PatternError("a mail address in a list of hosts", domain and f"probably meant {domain}")
     if text.startswith("["):
-        raise PatternError("brackets belong to mail addresses", f"probably meant {re.sub('[][]', '', text)}")
+        raise PatternError("brackets are only for mail addresses", f"probably meant {re.sub('[][]', '', text)}")
     name = text.removeprefix("=")
     interval = parse_interval(name)
     if interval is None:
         return Name(parse_name(name, text.removesuffix(name)), exact=name != text)
     if name != text:
-        raise PatternError('"=" belongs to names', f"probably meant {name}")
+        raise PatternError('"=" is only for names', f"probably meant {name}")
     return interval
 
 
@@ -124,7 +124,7 @@ def parse_sender(text: str) -> Address | Glob | Domain | Local:
     if text in ("<>", "."):  # "." is how Exchange wrote the empty sender
         return Address("", "")
     if text.startswith("#"):
-        raise PatternError('"#" begins a comment', _meant_by_comment(text))
+        raise PatternError('"#" starts a comment', _meant_by_comment(text))
     if text.startswith("<") and text.endswith(">"):
         raise PatternError("angle brackets around an address", f"probably meant {text[1:-1]}")
     local, at, domain = text.rpartition("@")
@@ -173,7 +173,7 @@ def _at_domain(local: str, domain: str, *, quoted: bool) -> Address | Glob | Dom
     if quoted or "*" not in local:
         return Address(local, domain)
     if local.count("*") > 2:
-        raise PatternError('more than two "*"', "one or two may stand in the local part")
+        raise PatternError('more than two "*"', "the local part may contain one or two")
     spelling = local.replace("**", "*")
     return Domain(domain, exact=True) if spelling == "*" else Glob(spelling, domain)
 
