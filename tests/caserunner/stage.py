@@ -17,6 +17,7 @@ from caserunner.networked import Networked
 from caserunner.postfixmta import PostfixMta
 from caserunner.sendmailmta import SendmailMta
 from e2e.mailhost import Filter
+from rig import wait
 from rig.certificate import make_certificate
 from rig.dnsserver import Conduct, DnsServer
 
@@ -67,9 +68,12 @@ class Stage:
         self.filter.release_all()
 
     def signal_filter(self, number: signal.Signals) -> None:
-        """To the filter and all its workers."""
-        for pid in self.filter.daemon.process.pids():
+        """To the filter and all its workers.  After SIGSTOP none of their threads runs any more."""
+        pids = self.filter.daemon.process.pids()
+        for pid in pids:
             os.kill(pid, number)
+        if number is signal.SIGSTOP:  # one thread after the other notices it
+            wait.until(lambda: all(map(_is_stopped, pids)), "the filter to stop")
 
     def _new_mta(self, name: str) -> Mta:
         if name == "fake":
@@ -81,3 +85,9 @@ class Stage:
         if self._settings is not None:
             self.filter.daemon.kill()
             shutil.rmtree(self._directory / "filter")
+
+
+def _is_stopped(pid: int) -> bool:
+    """True when all threads of the process are (proc_pid_stat(5): the state follows the name)."""
+    states = (path.read_text().rpartition(") ")[2][0] for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(state == "T" for state in states)

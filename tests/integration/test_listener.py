@@ -215,7 +215,7 @@ def test_another_file_of_the_name_stays(place: Path, make: Callable[[Path], None
         ("inet:8895@a..b", r"the host cannot be resolved \(.+\)"),
         (f"inet:8895@{'x' * 64}.test", r"the host cannot be resolved \(.+\)"),
         ("inet:8895@192.0.2.1", "Cannot assign requested address"),
-        ("fd:99", "no such descriptor was handed over: start turfmilter.socket"),
+        ("fd:9999", "no such descriptor was handed over: start turfmilter.socket"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(place: Path, text: str, said: str) -> None:
