@@ -9,52 +9,17 @@ import resource
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rig.maildir import MESSAGE, SLIP, held, made, message
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import read_block
 from turfmilter.stores.maildir import Maildir
-
-SLIP = Slip(
-    sender=Addressed("spam@turf.example"),
-    recipients=(Addressed("anna@example.org"),),
-    client="192.0.2.7",
-    name="",
-    helo="turf",
-    account="",
-    listener="",
-    queue_id="4Xb1cD",
-    time=datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC),
-    rule="turf",
-    entry="@turf.example turf.table:12",
-)
-MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"
-
-
-def made(path: Path) -> Path:
-    for part in ("tmp", "new", "cur"):
-        (path / part).mkdir(parents=True)
-    return path
-
-
-def held(path: Path, part: str = "new") -> list[Path]:
-    return sorted((path / part).iterdir())
-
-
-def message(path: Path) -> bytes:
-    with path.open("rb") as file:
-        block = read_block(file)
-        assert block.sealed
-        assert block.intact(file)
-        assert block.id == path.name
-        file.seek(block.offset)
-        return file.read()
 
 
 @pytest.fixture
