@@ -49,6 +49,18 @@ def _leader_of(path: Path) -> int:
     return min(found, default=0)
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _standard_files(pid: int) -> list[str]:
+    """What a process has as standard input, output and error; nothing when it has ended."""
+    try:
+        return [str(Path(f"/proc/{pid}/fd/{descriptor}").readlink()) for descriptor in "012"]
+    except FileNotFoundError:
+        return []
+
+
 def test_in_the_background_it_returns_when_it_serves(place: Path) -> None:
     path = configured(place, log="syslog")
     with ended(path):
@@ -68,11 +80,12 @@ def test_in_the_background_it_has_no_terminal_and_no_directory(place: Path) -> N
         leader = _leader_of(path)
         assert os.getsid(leader) == leader != os.getsid(0)
         assert Path(f"/proc/{leader}/cwd").readlink() == Path("/")
-        workers = [int(p) for p in Path(f"/proc/{leader}/task/{leader}/children").read_text().split()]
-        assert workers
-        for pid in (leader, *workers):
-            for descriptor in "012":
-                assert Path(f"/proc/{pid}/fd/{descriptor}").readlink() == Path("/dev/null")
+        # A process that looks after the quarantine lives for a moment only: it may end while it is looked at.
+        wait.until(
+            lambda: all(_standard_files(pid) == ["/dev/null"] * 3 for pid in (leader, *_children(leader))),
+            lambda: f"{[(pid, _standard_files(pid)) for pid in (leader, *_children(leader))]}",
+        )
+        assert _children(leader)
 
 
 def test_in_the_background_the_log_may_still_go_to_standard_error(place: Path) -> None:
