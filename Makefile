@@ -2,7 +2,7 @@
 PYTHON = .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MINUTES = 1
-QUICK = $(wildcard tests/unit tests/property tests/golden)
+QUICK = tests/unit tests/property
 
 .DEFAULT_GOAL := help
 .PHONY: help check fast test fuzz demo bench docs clean install static

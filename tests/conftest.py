@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from rig.golden import Golden
 from rig.workplace import workplace
 
 # How long an example takes says nothing about the program.  `make check` tries fewer of them.
@@ -36,6 +37,12 @@ def module_place() -> Iterator[Path]:
     """The same for what a module's tests share."""
     with workplace() as directory:
         yield directory
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares wording with the entries of this test in tests/golden."""
+    return Golden(f"{request.path.stem}::{request.node.name}")
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, path: Path) -> None:
