@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.stores.maildir import Maildir, UnusableMaildir
+from turfmilter.core.held.room import UnusableQuarantine
+from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.name import host_name
 
 NOBODY = pwd.getpwnam("nobody")
@@ -48,7 +49,7 @@ def install(path: Path) -> str:
 
 
 def complaint(path: Path) -> str:
-    with pytest.raises(UnusableMaildir) as refused:
+    with pytest.raises(UnusableQuarantine) as refused:
         Maildir(path).check()
     return str(refused.value)
 

@@ -21,7 +21,7 @@ from rig.filter import USER, give, make_quarantine
 from rig.program import ENVIRONMENT
 from rig.quarantine import MESSAGE, TIME, command, hold, reviewed, turfctl
 from turfmilter.cli.turfctl import main
-from turfmilter.stores.ledger import Line
+from turfmilter.core.held.ledger import Line
 
 NASTY = (
     b"From: evil@x.example\r\nSubject: \x1b]0;owned\x07 =?utf-8?q?=1b[2J=E2=80=AE?=\r\n\r\n"

@@ -21,7 +21,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def wrong(desk: Desk) -> list[tuple[str, str]]:
-    return list(verify(desk.maildir, desk.ledger, lambda files: files))
+    return list(verify(desk.held, lambda files: files))
 
 
 def path(desk: Desk) -> Path:

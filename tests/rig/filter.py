@@ -17,9 +17,9 @@ from rig import wait, wire
 from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
 from rig.wire import Action, Protocol, Text
+from turfmilter.core.held.block import read_block
 from turfmilter.core.report import Slip
 from turfmilter.daemon import mtas
-from turfmilter.stores.block import read_block
 
 USER = "nobody" if os.geteuid() == 0 else ""  # whom the filter becomes: it refuses to be root
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from turfmilter.cli.opened import Recorders, Started, directory_option, opened, watched
+from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
 from turfmilter.cli.options import Choice, choosing, confirmed, counted, decide, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
+from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
+from turfmilter.core.held.message import Flag, State
 from turfmilter.review.expiry import Due, Expiry
-from turfmilter.review.observation import Dates, Observation
+from turfmilter.review.observation import Dates
+from turfmilter.review.quarantines import Place
+from turfmilter.review.recorder import Recorders
 from turfmilter.review.verify import verify
-from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.opened import DELETED, Place, State
-from turfmilter.stores.retention import RetentionState, read_clocks
 
 
 @click.command("delete")
@@ -28,8 +29,8 @@ def delete(started: Started, choice: Choice) -> None:
 
     They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
     """
-    recorders = Recorders(started.by)
-    decide(started, choice, "deleted", lambda place: _mark(recorders, place, "delete", add=DELETED))
+    writing = recorders(started.by)
+    decide(started, choice, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
 
 
 @click.command("undelete")
@@ -37,13 +38,15 @@ def delete(started: Started, choice: Choice) -> None:
 @click.pass_obj
 def undelete(started: Started, choice: Choice) -> None:
     """Take back the mark of deleted messages."""
-    recorders = Recorders(started.by)
-    decide(started, choice, "undeleted", lambda place: _mark(recorders, place, "undelete", remove=DELETED))
+    writing = recorders(started.by)
+    decide(started, choice, "undeleted", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
 
 
-def _mark(recorders: Recorders, place: Place, act: str, *, add: str = "", remove: str = "") -> None:
-    with recorders.of(place.maildir).acting(act, place.file.id):
-        place.maildir.change(place.file, add=add, remove=remove)
+def _mark(
+    writing: Recorders, place: Place, act: str, *, add: Collection[Flag] = (), remove: Collection[Flag] = ()
+) -> None:
+    with writing.of(place.quarantine).acting(act, place.message.id):
+        place.quarantine.mark(place.message, add=add, remove=remove)
 
 
 @click.command("expire")
@@ -64,13 +67,13 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
     """
     config = started.configuration()
     with opened(config, directory) as quarantines:
-        for maildir in quarantines.maildirs:
-            maildir.require_changeable()
-        watch = Dates() if trust_dates else Observation(RetentionState(config.state), read_clocks)
-        recorders = Recorders(started.by)
+        for held in quarantines.each:
+            held.require_changeable()
+        watch = Dates() if trust_dates else build_observation(config)
+        writing = recorders(started.by)
         desks = [
-            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, lambda: datetime.now(UTC))
-            for maildir in quarantines.maildirs
+            Expiry(held, writing.of(held), config.quarantine, watch, lambda: datetime.now(UTC))
+            for held in quarantines.each
         ]
         due = [(desk, desk.due()) for desk in desks]
         number = sum(len(some) for _, some in due)
@@ -90,13 +93,13 @@ def _removed(desk: Expiry, due: Due) -> bool:
     try:
         return desk.remove(due)
     except OSError as error:
-        _warn([f"{due.file.id} cannot be removed: {error.strerror}"])
+        _warn([f"{due.message.id} cannot be removed: {error.strerror}"])
         return False
 
 
 def _preview(due: Sequence[Due]) -> None:
     if due:
-        table([{"id": one.file.id, "why": one.why} for one in due], ("id", "why"), as_json=False)
+        table([{"id": one.message.id, "why": one.why} for one in due], ("id", "why"), as_json=False)
     else:
         click.echo("nothing is due")
 
@@ -117,9 +120,9 @@ def verify_held(started: Started, as_json: bool, directory: Path | None) -> None
     """
     with opened(started.configuration(), directory) as quarantines:
         rows = [
-            {"directory": str(maildir.path), "id": id, "wrong": wrong}
-            for maildir in quarantines.maildirs
-            for id, wrong in verify(maildir, Ledger(maildir.root), lambda files: watched(files, "Verifying"))
+            {"directory": held.name, "id": id, "wrong": wrong}
+            for held in quarantines.each
+            for id, wrong in verify(held, lambda messages: watched(messages, "Verifying"))
         ]
     if rows or as_json:
         table(rows, ("id", "wrong"), as_json=as_json)

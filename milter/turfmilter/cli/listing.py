@@ -18,16 +18,14 @@ from turfmilter.cli.output import document, json_option, table
 from turfmilter.config.sections.quarantine import ReleaseConfig
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.held.message import State
+from turfmilter.core.held.selection import By, Selection
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.quarantines import Quarantines
+from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
-from turfmilter.stores.index import By
-from turfmilter.stores.ledger import LedgerError, Line
-from turfmilter.stores.opened import Place, State
-from turfmilter.stores.rows import Held
-from turfmilter.stores.selection import Selection
 
 _COLUMNS = ("id", "held", "state", "sender", "subject")
 
@@ -64,14 +62,14 @@ def list_held(
         click.echo(f"{len(rows)} of {total}; --limit 0 shows all", err=True)
 
 
-def facts(held: Held, lines: Iterable[Line]) -> dict[str, Any]:
+def facts(found: Found, lines: Iterable[Line]) -> dict[str, Any]:
     """A message as a row of a table, and as JSON; `lines` are those of the ledger about it."""
-    summary, file = held.summary, held.place.file
+    summary, message = found.summary, found.place.message
     return {
-        "id": file.id,
-        "directory": str(held.place.maildir.path),
+        "id": message.id,
+        "directory": message.quarantine,
         "held": summary.time,
-        "state": state(file, summary.recipients, fates(lines)),
+        "state": state(message, summary.recipients, fates(lines)),
         "size": summary.size,
         "sender": summary.sender,
         "authors": summary.authors,
@@ -102,8 +100,8 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 def _messages(quarantines: Quarantines, selection: Selection, limit: int) -> tuple[list[dict[str, Any]], int]:
     found = quarantines.newest(selection, limit)
-    lines = ledger_lines(held.place for held in found)
-    return [facts(held, lines(held.place)) for held in found], quarantines.count(selection)
+    lines = ledger_lines(one.place for one in found)
+    return [facts(one, lines(one.place)) for one in found], quarantines.count(selection)
 
 
 def _groups(quarantines: Quarantines, selection: Selection, by: By, limit: int) -> tuple[list[dict[str, Any]], int]:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import click
 
 from turfmilter.cli.starting import last_good
+from turfmilter.compose import build_recorders, open_quarantines
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
+from turfmilter.core.held.message import Unopenable
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
-from turfmilter.review.recorder import Recorder
-from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.opened import OpenMaildir, Place, Unopenable
-from turfmilter.telemetry.sink import GivingUp, Syslog
+from turfmilter.review.recorder import Recorders
 
 EX_CONFIG = 78
 
@@ -93,11 +90,8 @@ def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
     """The quarantines; root becomes their owner first.  Raises NoOwner and Unopenable."""
     paths = _chosen(config, directory)
     owner = _become_owner(config)
-    with ExitStack() as stack:
-        maildirs = [stack.enter_context(OpenMaildir(path)) for path in paths]
-        if owner:
-            _require_owner(maildirs, owner)
-        yield stack.enter_context(Quarantines(maildirs, lambda files: watched(files, "Reading held messages")))
+    with open_quarantines(paths, lambda files: watched(files, "Reading held messages"), owner=owner) as quarantines:
+        yield quarantines
 
 
 def watched(things: Sequence[T], label: str) -> Iterable[T]:
@@ -109,30 +103,9 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         yield from bar
 
 
-class Recorders:
-    """Who writes down what `who` does: one for each quarantine, for as long as the program runs.
-
-    A syslog that takes nothing is waited for once, whatever is done to how many messages.
-    """
-
-    def __init__(self, who: Administrator) -> None:
-        self._who = who
-        self._syslog = GivingUp(Syslog(), lambda said: click.echo(f"turfctl: warning: {said}", err=True))
-        self._of: dict[OpenMaildir, Recorder] = {}
-
-    def of(self, maildir: OpenMaildir) -> Recorder:
-        """The one of `maildir`."""
-        if maildir not in self._of:
-            self._of[maildir] = Recorder(Ledger(maildir.root), self._syslog, self._who, lambda: datetime.now(UTC))
-        return self._of[maildir]
-
-    def expect(self, places: Iterable[Place]) -> None:
-        """Messages whose lines in the ledgers will be asked for: each ledger is then read once."""
-        ids: dict[OpenMaildir, list[str]] = defaultdict(list)
-        for place in places:
-            ids[place.maildir].append(place.file.id)
-        for maildir, some in ids.items():
-            self.of(maildir).expect(some)
+def recorders(who: Administrator) -> Recorders:
+    """Return what writes down the acts of `who`; a syslog that fails is reported once."""
+    return build_recorders(who, lambda said: click.echo(f"turfctl: warning: {said}", err=True))
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
@@ -154,12 +127,3 @@ def _become_owner(config: Config) -> str:
     owner = quarantine_user(config.user)
     identity.become(owner)
     return owner
-
-
-def _require_owner(maildirs: Iterable[OpenMaildir], owner: str) -> None:
-    """Raises Unopenable for a directory that is not `owner`'s: another was put in its place, or it is misconfigured."""
-    for maildir in maildirs:
-        uid = os.fstat(maildir.root).st_uid
-        if uid != os.geteuid():
-            wrong = f"belongs to the uid {uid}, and not to the filter's user {owner}"
-            raise Unopenable(f"quarantine {maildir.path}: {wrong}; see user in the configuration")

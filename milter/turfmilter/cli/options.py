@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -18,11 +18,11 @@ from turfmilter.cli.output import document
 from turfmilter.config.given import Given, Notes, Wrong
 from turfmilter.config.kinds.numbers import Size
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import NotAMessage, State
+from turfmilter.core.held.selection import NOT_DELETED, Selection
 from turfmilter.core.table.pattern import PatternError, parse_host, parse_sender
-from turfmilter.review.quarantines import NotFound, Quarantines
-from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.opened import NotAFile, Place, State
-from turfmilter.stores.selection import NOT_DELETED, Selection
+from turfmilter.review.quarantines import NotFound, Place, Quarantines
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 dry_run_option = click.option("--dry-run", "-n", is_flag=True, help="Only say what would be done.")
@@ -187,13 +187,13 @@ def decide(started: Started, choice: Choice, what: str, act: Callable[[Place], o
             each(places, what, act)
 
 
-def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | None) -> list[Place]:
+def chosen(quarantines: Quarantines, ids: Sequence[str], selection: Selection | None) -> list[Place]:
     """The messages with these ids, or those that are meant by the conditions.  Raises NotFound and Ambiguous."""
     if bool(ids) == bool(selection):
         raise click.UsageError("name messages by their ids, or select them by conditions such as --sender")
     if selection is None:
         return list(dict.fromkeys(quarantines.find_each(ids)))
-    places = [held.place for held in quarantines.newest(selection)]
+    places = [found.place for found in quarantines.newest(selection)]
     if not places:
         raise NotFound("no message matches")
     return places
@@ -206,11 +206,11 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
         try:
             act(place)
         except FileNotFoundError:
-            click.echo(f"turfctl: {escape(place.file.id)}: gone, somebody has removed it", err=True)
+            click.echo(f"turfctl: {escape(place.message.id)}: gone, somebody has removed it", err=True)
         except BrokenPipeError:
             raise
-        except (NotAFile, LedgerError, OSError) as error:
-            click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
+        except (NotAMessage, LedgerError, OSError) as error:
+            click.echo(f"turfctl: {escape(f'{place.message.id}: {error}')}", err=True)
         else:
             done += 1
     click.echo(f"{counted(done)} {what}", err=True)
@@ -223,13 +223,13 @@ def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = Fa
     messages = counted(len(places))
     if choice.dry_run:
         if as_json:
-            document([{"id": place.file.id} for place in places])
+            document([{"id": place.message.id} for place in places])
         else:
             for place in places:
-                click.echo(escape(place.file.id))
+                click.echo(escape(place.message.id))
         click.echo(f"{messages} would be {what}", err=True)
         return False
-    for maildir in dict.fromkeys(place.maildir for place in places):
-        maildir.require_changeable()
+    for quarantine in dict.fromkeys(place.quarantine for place in places):
+        quarantine.require_changeable()
     confirmed(f"{messages} will be {what}", yes=choice.yes)
     return True

@@ -8,18 +8,19 @@ from datetime import date
 import click
 
 from turfmilter.cli.allowing import Allowing
-from turfmilter.cli.opened import Recorders, Started, opened, watched
+from turfmilter.cli.opened import Started, opened, recorders, watched
 from turfmilter.cli.options import Choice, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, today, until
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
+from turfmilter.core.held.message import NotAMessage, State
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.look import listener_of, message
+from turfmilter.review.quarantines import Place
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
-from turfmilter.stores.opened import NotAFile, Place, State
 
 _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
@@ -67,7 +68,7 @@ def release(
 class _Releasing:
     def __init__(self, config: Config, who: Administrator, only: tuple[str, ...], *, force: bool) -> None:
         self._config = config
-        self._recorders = Recorders(who)
+        self._recorders = recorders(who)
         self._only = only
         self._force = force
         self.failed = False
@@ -83,7 +84,7 @@ class _Releasing:
                 continue
             done.append((place, released))
             if allowing and released.taken:
-                self._allow(place._replace(file=released.file), allowing)
+                self._allow(place._replace(message=released.message), allowing)
         return done
 
     def _allow(self, place: Place, allowing: Allowing) -> None:
@@ -91,12 +92,12 @@ class _Releasing:
             with message(place) as (_, slip):
                 listener = listener_of(slip, self._config) if slip else ""
             entries, doubts = exceptions_for(place, self._config.at(listener).turf.tables, today())
-        except (NotEdited, NotAFile, FileNotFoundError) as error:
+        except (NotEdited, NotAMessage, FileNotFoundError) as error:
             why = str(error) if isinstance(error, NotEdited) else escape(str(error))
             self._fail(place, f"released, but no exception was added: {why}")
             return
         for entry in entries:
-            allowing.allow(listener, entry, f"released {place.file.id}")
+            allowing.allow(listener, entry, f"released {place.message.id}")
         for doubt in doubts:
             self._fail(place, f"released, but no exception was added: {escape(doubt)}")
         if not entries and not doubts:
@@ -104,22 +105,22 @@ class _Releasing:
 
     def _fail(self, place: Place, why: str) -> None:
         self.failed = True
-        click.echo(f"turfctl: {escape(place.file.id)}: {why}", err=True)
+        click.echo(f"turfctl: {escape(place.message.id)}: {why}", err=True)
 
     def _one(self, place: Place) -> Released:
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.maildir, self._recorders.of(place.maildir), hop, xclient=release.xclient)
-        return releaser.release(place.file, self._only, force=self._force)
+        releaser = Releaser(place.quarantine, self._recorders.of(place.quarantine), hop, xclient=release.xclient)
+        return releaser.release(place.message, self._only, force=self._force)
 
 
 def _say(done: list[tuple[Place, Released]], *, as_json: bool) -> None:
     rows = [
-        {"id": place.file.id, "recipient": recipient, "reply": reply}
+        {"id": place.message.id, "recipient": recipient, "reply": reply}
         for place, released in done
         for recipient, reply in released.replies.items()
     ]
     table(rows, ("id", "recipient", "reply"), as_json=as_json)
     for place, released in done:
         for parameter in released.lost:
-            click.echo(f"turfctl: {escape(f'{place.file.id}: the MTA does not take {parameter}')}", err=True)
+            click.echo(f"turfctl: {escape(f'{place.message.id}: the MTA does not take {parameter}')}", err=True)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from turfmilter.cli.listing import facts, ledger_lines
-from turfmilter.cli.opened import Recorders, Started, directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import chosen, each, ids_argument, selecting
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.message import NewerFormat
+from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
 from turfmilter.review.look import Look, header, look, mark_reviewed, message
 from turfmilter.review.mbox import mbox
+from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
-from turfmilter.stores.ledger import Line
-from turfmilter.stores.opened import NewerFormat, Place
-from turfmilter.stores.rows import Held
-from turfmilter.stores.selection import Selection
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
 _LINE_MOST = 65_536  # bytes escaped at once
@@ -64,7 +62,7 @@ def show(
             _print(place, look(place, config), ledger_lines([place])(place))
         if mark:
             try:
-                mark_reviewed(place, Recorders(started.by).of(place.maildir))
+                mark_reviewed(place, recorders(started.by).of(place.quarantine))
             except NewerFormat as error:
                 click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
 
@@ -83,10 +81,10 @@ def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
 
 def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     summary, known = seen.summary, fates(lines)
-    yield "id", place.file.id
-    yield "state", state(place.file, summary.recipients, known)
+    yield "id", place.message.id
+    yield "state", state(place.message, summary.recipients, known)
     yield "held", f"{moment(summary.time)} UTC"
-    yield "in", str(place.maildir.path)
+    yield "in", place.message.quarantine
     yield "size", f"{summary.size} bytes"
     if summary.doubt:
         yield "CAUTION", summary.doubt
@@ -147,7 +145,8 @@ def _headers(place: Place) -> None:
 
 
 def _raw(place: Place) -> None:
-    with message(place) as (file, _):
+    with message(place) as (opened, _):
+        file = opened.file
         if not sys.stdout.isatty():
             shutil.copyfileobj(file, sys.stdout.buffer)
             return
@@ -160,7 +159,7 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
     envelope = (
         {"sender": slip.sender._asdict(), "recipients": [one._asdict() for one in slip.recipients]} if slip else None
     )
-    return facts(Held(place, seen.summary), lines) | {
+    return facts(Found(place, seen.summary), lines) | {
         "envelope": envelope,
         "releases": {recipient: fate.value for recipient, fate in fates(lines).items()},
         "ledger": [asdict(line) for line in lines],
@@ -190,8 +189,8 @@ def export(started: Started, ids: tuple[str, ...], selection: Selection | None, 
 
 
 def _write(place: Place) -> None:
-    with message(place) as (file, slip):
+    with message(place) as (opened, slip):
         sender = slip.sender.address if slip else ""
-        time = slip.time if slip else datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-        for piece in mbox(file, sender, time):
+        time = slip.time if slip else opened.written
+        for piece in mbox(opened.file, sender, time):
             sys.stdout.buffer.write(piece)

@@ -13,6 +13,7 @@ from turfmilter.cli.allowing import Add
 from turfmilter.cli.opened import Started, leave
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
+from turfmilter.compose import build_turf_table
 from turfmilter.config.loader import every_turf_file, turf_files
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
@@ -20,7 +21,7 @@ from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.wrapped import match_sender
-from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, meaning
+from turfmilter.review.turftable import AlreadyThere, NotEdited, doubts, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
 _SPAN = re.compile(r"(\d{1,5})([dw])", re.ASCII)
@@ -68,7 +69,7 @@ def add(
     started: Started, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool
 ) -> None:
     """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
-    edited = TurfTable(_file(started, chosen), started.by.login)
+    edited = build_turf_table(_file(started, chosen), started.by.login)
     try:
         edited.require_addable(entry, today(), expires=expires, why=why)
         for doubt in doubts(entry):
@@ -91,7 +92,7 @@ def add(
 @click.pass_obj
 def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
     """Take ENTRY out of the table."""
-    edited = TurfTable(_file(started, chosen), started.by.login)
+    edited = build_turf_table(_file(started, chosen), started.by.login)
     _ask(f'remove "{entry}" from {edited.path}', yes=yes, dry_run=dry_run)
     try:
         gone = edited.remove(entry)
@@ -132,7 +133,7 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
     """
     _file(started, None)
     files = {name: turf_files(started.path, name) for name in ("", *listeners)}
-    tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
+    tables = {name: build_turf_table(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
         editable.require_writable()
 

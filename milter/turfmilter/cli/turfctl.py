@@ -19,13 +19,13 @@ from turfmilter.cli.status import status
 from turfmilter.cli.turf import turf
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import NewerFormat, NotAMessage, Unopenable
 from turfmilter.daemon.background import occupy_standard_descriptors
 from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
-from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.opened import NewerFormat, NotAFile, Unopenable
 
 _EX_NOT_DONE = 1
 
@@ -38,7 +38,7 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
+        except (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
             leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)

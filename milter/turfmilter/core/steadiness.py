@@ -9,6 +9,17 @@ _HOUR, DAY = 3600.0, 86_400.0
 _LONGEST_REBOOT = 30 * DAY  # further the time of day must not have moved while the host was off
 
 
+class StateError(Exception):
+    """Nothing can be remembered about clock and messages; the text says why.
+
+    `mend` is the command that helps, "" if none does.
+    """
+
+    def __init__(self, why: str, mend: str = "") -> None:
+        super().__init__(why)
+        self.mend = mend
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The clocks of this host at one moment, in seconds.

@@ -12,10 +12,10 @@ from threading import Thread
 from turfmilter.config.changes import difference, shrunken
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Level
 from turfmilter.mta.service import Service
-from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.writer import LogWriter
 
 Say = Callable[[Level, str], None]  # where sentences for the administrator go
@@ -41,8 +41,8 @@ class Loaded:
 class Program:
     """What the processes are made of.
 
-    `load` makes the generation with a number, and raises ConfigError or UnusableMaildir; `service` and `log` are made
-    in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order,
+    `load` makes the generation with a number, and raises ConfigError or UnusableQuarantine; `service` and `log` are
+    made in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order,
     `keep` a copy of the configuration; both give sentences for the administrator.
     """
 
@@ -90,7 +90,7 @@ class Loading:
             self.loaded = loaded
         except ConfigError as error:
             self.problems, self.files = error.problems, error.files
-        except UnusableMaildir as error:
+        except UnusableQuarantine as error:
             self.problems = tuple(str(error).splitlines())
         except Exception as error:  # noqa: BLE001 - whatever it is, the old generation stays
             self.problems = (f"{type(error).__name__}: {error}",)

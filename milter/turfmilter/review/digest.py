@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from turfmilter.core.escape import escape
-from turfmilter.review.quarantines import Quarantines
-from turfmilter.stores.rows import Held
-from turfmilter.stores.selection import Selection
+from turfmilter.core.held.selection import Selection
+from turfmilter.review.quarantines import Found, Quarantines
 
 _MOST = 200  # messages that are named one by one; a longer letter is read by nobody
 
@@ -35,11 +34,11 @@ def digest(quarantines: Quarantines, since: datetime) -> str:
     )
 
 
-def _section(title: str, held: list[Held]) -> Iterator[str]:
+def _section(title: str, held: list[Found]) -> Iterator[str]:
     if not held:
         return
     yield title
-    groups: dict[str, list[Held]] = defaultdict(list)
+    groups: dict[str, list[Found]] = defaultdict(list)
     for one in held[:_MOST]:
         groups[one.summary.entry].append(one)
     for entry, some in sorted(groups.items(), key=lambda group: -len(group[1])):
@@ -51,11 +50,11 @@ def _section(title: str, held: list[Held]) -> Iterator[str]:
     yield ""
 
 
-def _lines(held: Iterable[Held]) -> Iterator[str]:
+def _lines(held: Iterable[Found]) -> Iterator[str]:
     for one in held:
         summary = one.summary
         yield ""
         yield f"    {summary.time:%Y-%m-%d %H:%M}  from <{escape(summary.sender or '')}>"
         yield f"      to       {escape(', '.join(summary.recipients))}"
         yield f"      subject  {escape(summary.subject)}"
-        yield f"      turfctl quarantine release {one.place.file.id}"
+        yield f"      turfctl quarantine release {one.place.message.id}"

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
 
 from turfmilter.config.sections.quarantine import QuarantineConfig
+from turfmilter.core.held.message import Flag, Message, NotAMessage, Sighting, State
+from turfmilter.core.held.summary import believed
+from turfmilter.core.ports import HeldMessages
 from turfmilter.review.observation import Watch
 from turfmilter.review.recorder import Recorder
-from turfmilter.stores.locking import locked
-from turfmilter.stores.maildir import FULL
-from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir, State
-from turfmilter.stores.retention import Sighting
-from turfmilter.stores.summary import believed
 
-_FLAGGED = "F"
-_COMING = f".{FULL}"
 _WARNED = 0.8  # of the room that there is
 _UNIT = 1 << 20  # bytes, for people
 # Of unreviewed messages, so many may go in an hour: whatever goes wrong, people have time to see it.
@@ -33,7 +27,7 @@ _SLOWED = (
 class Due:
     """A file that goes, and why."""
 
-    file: HeldFile
+    message: Message
     size: int
     why: str
 
@@ -45,18 +39,18 @@ class _Kept:
     `seen` is None where that is not known.
     """
 
-    file: HeldFile
+    message: Message
     size: int
     touched: datetime
     seen: timedelta | None = None
 
     @property
     def reviewed(self) -> bool:
-        return self.file.state is not State.UNREVIEWED
+        return self.message.state is not State.UNREVIEWED
 
     @property
     def flagged(self) -> bool:
-        return _FLAGGED in self.file.flags
+        return Flag.FLAGGED in self.message.flags
 
 
 class Expiry:
@@ -64,13 +58,13 @@ class Expiry:
 
     def __init__(
         self,
-        maildir: OpenMaildir,
+        held: HeldMessages,
         recorder: Recorder,
         terms: QuarantineConfig,
         watch: Watch,
         now: Callable[[], datetime],
     ) -> None:
-        self._maildir = maildir
+        self._held = held
         self._recorder = recorder
         self._terms = terms
         self._watch = watch
@@ -95,7 +89,7 @@ class Expiry:
                 if gone:
                     removed += 1
                 else:
-                    stuck.add(due.file.id)
+                    stuck.add(due.message.id)
             if len(stuck) == before:
                 return removed
 
@@ -106,36 +100,36 @@ class Expiry:
         be removed; they take room all the same.  Raises OSError.
         """
         every = self._looked_at()
-        kept = [one for one in every if not one.flagged and one.file.id not in without]
+        kept = [one for one in every if not one.flagged and one.message.id not in without]
         due = self._aged(kept, sum(not one.reviewed for one in every))
-        old = {one.file for one in due}
+        old = {one.message for one in due}
         freed = sum(one.size for one in due)
         missing, inodes = self._missing(sum(one.size for one in every) - freed, freed, len(due))
         # Deleted ones first, then those that were reviewed longest ago.
-        left = [one for one in kept if one.reviewed and one.file not in old]
-        for one in sorted(left, key=lambda one: (one.file.state is not State.DELETED, one.touched)):
+        left = [one for one in kept if one.reviewed and one.message not in old]
+        for one in sorted(left, key=lambda one: (one.message.state is not State.DELETED, one.touched)):
             if missing <= 0 and inodes <= 0:
                 break
-            due.append(Due(one.file, one.size, f"{one.file.state.value}, to make room"))
+            due.append(Due(one.message, one.size, f"{one.message.state.value}, to make room"))
             missing, inodes = missing - one.size, inodes - 1
         return due
 
     def granted(self, due: list[Due]) -> list[Due]:
         """Those of `due` that may go; they count as removed in this hour, even if the program ends before."""
         unreviewed = sum(_is_unreviewed(one) for one in due)
-        room = self._watch.take(self._maildir.path, unreviewed, self._most) if unreviewed else 0
+        room = self._watch.take(self._held.name, unreviewed, self._most) if unreviewed else 0
         return _within(due, room)
 
     def remove(self, due: Due) -> bool:
         """Remove one; False when it is gone, or being released.  Raises LedgerError and OSError."""
         try:
             with (
-                self._maildir.open(due.file) as file,
-                locked(file.fileno(), wait=False),
-                self._recorder.acting("expire", due.file.id, due.why),
+                self._held.open(due.message) as opened,
+                opened.lock(),
+                self._recorder.acting("expire", due.message.id, due.why),
             ):
-                self._maildir.remove(due.file)
-        except NotAFile:
+                self._held.remove(due.message)
+        except NotAMessage:
             return False  # not ours to remove: show says what it is
         except (FileNotFoundError, BlockingIOError):
             return False
@@ -146,43 +140,43 @@ class Expiry:
         most = self._terms.max_size
         held = sum(one.size for one in self._files()) if most else 0
         full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
-        self._mark(full)
+        self._held.room.settle(full)
         advice = "review what is there: turfctl quarantine list --state unreviewed"
         if full:
-            said = f"{self._maildir.path}: {full}: messages that are to be held are answered 452; {advice}"
+            said = f"{self._held.name}: {full}: messages that are to be held are answered 452; {advice}"
             return [*self._problems, said]
         used = [held / most] if most else []
-        used += [self._terms.floor / max(share, 1e-9) for share, _ in self._free() if self._terms.floor]
+        used += [self._terms.floor / max(space.share, 1e-9) for space in self._held.room.free() if self._terms.floor]
         if max(used, default=0) < _WARNED:
             return self._problems
-        said = f"{self._maildir.path}: room is running out, and messages will be answered 452; {advice}"
+        said = f"{self._held.name}: room is running out, and messages will be answered 452; {advice}"
         return [*self._problems, said]
 
     def _cannot_remove(self, due: Due, error: OSError) -> None:
         """Remember what to say; of many messages that are refused for one reason, the first stands for all."""
-        said = f"{self._maildir.path}: {due.file.id} cannot be removed: {error.strerror}"
+        said = f"{self._held.name}: {due.message.id} cannot be removed: {error.strerror}"
         if not any(problem.endswith(f" cannot be removed: {error.strerror}") for problem in self._problems):
             self._problems.append(said)
 
     def _files(self) -> Iterator[_Kept]:
         """Everything that is held and counts, whatever its flags."""
-        for file, _ in self._maildir.files():
+        for message in self._held.every():
             with suppress(FileNotFoundError):
-                status = self._maildir.stat(file)
-                yield _Kept(file, status.st_size, datetime.fromtimestamp(status.st_ctime, UTC))
+                size, touched = self._held.status(message)
+                yield _Kept(message, size, touched)
 
     def _looked_at(self) -> list[_Kept]:
         """The same, and for how long each has been seen as it is."""
         every = list(self._files())
-        seen = self._watch.look(self._maildir.path, {_sighting(one) for one in every})
-        return [_Kept(one.file, one.size, one.touched, seen.get(_sighting(one))) for one in every]
+        seen = self._watch.look(self._held.name, {_sighting(one) for one in every})
+        return [_Kept(one.message, one.size, one.touched, seen.get(_sighting(one))) for one in every]
 
     def _aged(self, kept: list[_Kept], unreviewed: int) -> list[Due]:
         """What goes whatever room there is, of `unreviewed` messages as many as may in this hour."""
         self._most = max(unreviewed // _HOURLY_SHARE, _HOURLY_LEAST)
-        room, slowed = self._watch.left(self._maildir.path, self._most), False
+        room, slowed = self._watch.left(self._held.name, self._most), False
         due = []
-        for one in sorted(kept, key=lambda one: one.file.id):  # ids begin with the time
+        for one in sorted(kept, key=lambda one: one.message.id):  # ids begin with the time
             # Whether one is due is read in its file: not in all of ten thousand each minute, when few may go.
             why = "" if slowed and not one.reviewed else self._too_old(one)
             if not why:
@@ -191,8 +185,8 @@ class Expiry:
                 slowed = room == 0
                 room -= 1
             if one.reviewed or not slowed:
-                due.append(Due(one.file, one.size, why))
-        sentence = f"{self._maildir.path}: {_SLOWED}"
+                due.append(Due(one.message, one.size, why))
+        sentence = f"{self._held.name}: {_SLOWED}"
         if slowed and sentence not in self._problems:
             self._problems.append(sentence)
         return due
@@ -201,7 +195,7 @@ class Expiry:
         """Why it goes whatever room there is; "" when it stays."""
         span = self._terms.keep_reviewed if one.reviewed else self._terms.keep
         age = self._since_review(one) if one.reviewed else self._since_held(one, span)
-        return f"{one.file.state.value}, for {age.days} days" if age is not None and age >= span else ""
+        return f"{one.message.state.value}, for {age.days} days" if age is not None and age >= span else ""
 
     def _since_review(self, one: _Kept) -> timedelta | None:
         """How long ago somebody last set a flag; None where nobody can say."""
@@ -221,17 +215,17 @@ class Expiry:
             return None
         if one.seen is not None and one.seen < span:
             return one.seen
-        held = self._sealed_time(one.file)
+        held = self._sealed_time(one.message)
         ages = [] if held is None else [self._now() - held]
         if one.seen is not None:
             # A time that is yet to come was given by a wrong clock, and says nothing.
             ages = [one.seen, *(age for age in ages if age >= timedelta())]
         return min(ages, default=None)
 
-    def _sealed_time(self, file: HeldFile) -> datetime | None:
+    def _sealed_time(self, message: Message) -> datetime | None:
         """When it was held, as its block says; None where the block cannot be believed or read."""
-        with suppress(NotAFile, OSError), self._maildir.open(file) as opened:
-            block, doubt = believed(opened, file.id)
+        with suppress(NotAMessage, OSError), self._held.open(message) as opened:
+            block, doubt = believed(opened.file, message.id)
             if block and not doubt:
                 return block.slip.time.astimezone(UTC)
         return None
@@ -241,43 +235,17 @@ class Expiry:
 
         By exactly the measure that lets the MTA wait: with max_size bytes held, one byte must go.
         """
-        (_, bytes_missing), (_, inodes_missing) = self._free()
+        bytes_missing, inodes_missing = (space.missing(self._terms.floor) for space in self._held.room.free())
         over = held - self._terms.max_size + 1 if self._terms.max_size else 0
         return max(over, bytes_missing - freed), inodes_missing - files
 
-    def _free(self) -> tuple[tuple[float, int], tuple[float, int]]:
-        """Of bytes and of inodes: the share that is free, and how many are missing to the floor."""
-        disk, floor = os.fstatvfs(self._maildir.root), self._terms.floor
-        share = disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0
-        missing = ceil(floor * disk.f_blocks - disk.f_bavail) * disk.f_frsize
-        # A file system that does not count its inodes (btrfs) says that it has 0 of 0.
-        inodes = disk.f_favail / disk.f_files if disk.f_files else 1.0
-        return (share, missing), (inodes, ceil(floor * disk.f_files - disk.f_favail))
-
-    def _mark(self, full: str) -> None:
-        """The workers look for this file before they hold anything."""
-        if not full:
-            with suppress(FileNotFoundError):
-                os.unlink(FULL, dir_fd=self._maildir.root)
-            return
-        # Whatever somebody has put in its place is replaced, and neither followed nor written to.
-        with suppress(FileNotFoundError):
-            os.unlink(_COMING, dir_fd=self._maildir.root)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(_COMING, flags, 0o640, dir_fd=self._maildir.root)
-        try:
-            os.write(descriptor, f"{full}\n".encode())
-        finally:
-            os.close(descriptor)
-        os.rename(_COMING, FULL, src_dir_fd=self._maildir.root, dst_dir_fd=self._maildir.root)
-
 
 def _sighting(one: _Kept) -> Sighting:
-    return Sighting(one.file.id, one.reviewed)
+    return Sighting(one.message.id, one.reviewed)
 
 
 def _is_unreviewed(due: Due) -> bool:
-    return due.file.state is State.UNREVIEWED
+    return due.message.state is State.UNREVIEWED
 
 
 def _within(due: list[Due], room: int) -> list[Due]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
-from turfmilter.stores.ledger import Line
-from turfmilter.stores.opened import HeldFile, State
+from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.message import Message, State
 
 RELEASE = "release"
 INTENT = "intent"
@@ -65,14 +65,14 @@ def complete(recipients: Iterable[str], known: Mapping[str, Fate]) -> bool:
     return all(known.get(recipient) is Fate.RELEASED for recipient in recipients)
 
 
-def state(file: HeldFile, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
+def state(message: Message, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
     """The state of a message in a word or two: what its flags say, unless the ledger knows more."""
-    flagged: str = file.state.value
-    if file.state is State.DELETED:
+    flagged: str = message.state.value
+    if message.state is State.DELETED:
         return flagged
     about = [known.get(recipient) for recipient in recipients]
     if Fate.UNKNOWN in about:
         return "unknown"
-    if file.state is State.RELEASED or Fate.RELEASED not in about:
+    if message.state is State.RELEASED or Fate.RELEASED not in about:
         return flagged
     return "released" if complete(recipients, known) else "partly released"

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.ports import HeldMessages, Ledger
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME
-from turfmilter.stores.ledger import FollowedLedger, Ledger, LedgerError, Line
-from turfmilter.stores.opened import OpenMaildir, Place
+from turfmilter.review.quarantines import Place
 from turfmilter.telemetry.line import text_notice
 from turfmilter.telemetry.sink import Sink
 
@@ -24,7 +25,6 @@ class Recorder:
 
     def __init__(self, ledger: Ledger, syslog: Sink, administrator: Administrator, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
-        self._followed = FollowedLedger(ledger)
         self._syslog = syslog
         self._administrator = administrator
         self._now = now
@@ -78,11 +78,11 @@ class Recorder:
 
     def expect(self, ids: Iterable[str]) -> None:
         """Messages whose `lines` will be asked for: the ledger is then read once for all of them."""
-        self._followed.expect(ids)
+        self._ledger.expect(ids)
 
     def lines(self, id: str) -> Sequence[Line]:
         """What stands there at this moment about one message.  Raises LedgerError."""
-        return self._followed.about(id)
+        return self._ledger.about(id)
 
     def _conclude(self, act: str, id: str, attempt: str, outcome: str, cause: Exception | None = None) -> None:
         try:
@@ -106,19 +106,43 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
+class Recorders:
+    """The Recorders of what `administrator` does, one for each quarantine, for as long as the program runs."""
+
+    def __init__(self, syslog: Sink, administrator: Administrator, now: Callable[[], datetime]) -> None:
+        self._syslog = syslog
+        self._administrator = administrator
+        self._now = now
+        self._of: dict[HeldMessages, Recorder] = {}
+
+    def of(self, quarantine: HeldMessages) -> Recorder:
+        """Return the one of `quarantine`."""
+        if quarantine not in self._of:
+            self._of[quarantine] = Recorder(quarantine.ledger, self._syslog, self._administrator, self._now)
+        return self._of[quarantine]
+
+    def expect(self, places: Iterable[Place]) -> None:
+        """Announce messages whose lines in the ledgers will be asked for: each ledger is then read once."""
+        ids: dict[HeldMessages, list[str]] = defaultdict(list)
+        for place in places:
+            ids[place.quarantine].append(place.message.id)
+        for quarantine, some in ids.items():
+            self.of(quarantine).expect(some)
+
+
 class Histories:
     """The lines about each of some messages; every ledger is read once, however many they are."""
 
     def __init__(self, places: Iterable[Place]) -> None:
         """Raises LedgerError."""
-        ids: dict[OpenMaildir, set[str]] = defaultdict(set)
+        ids: dict[HeldMessages, set[str]] = defaultdict(set)
         for place in places:
-            ids[place.maildir].add(place.file.id)
-        self._of = {maildir: by_id(Ledger(maildir.root).lines(some)) for maildir, some in ids.items()}
+            ids[place.quarantine].add(place.message.id)
+        self._of = {quarantine: by_id(quarantine.ledger.lines(some)) for quarantine, some in ids.items()}
 
     def of(self, place: Place) -> Sequence[Line]:
         """The lines about the message at `place`, in their order."""
-        return self._of[place.maildir].get(place.file.id, ())
+        return self._of[place.quarantine].get(place.message.id, ())
 
 
 def by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:

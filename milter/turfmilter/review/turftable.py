@@ -14,14 +14,13 @@ from turfmilter.config.descent import open_file
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
+from turfmilter.core.held.summary import summarise
 from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line
 from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly, parse_sender
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.table.survey import survey, twins
 from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
-from turfmilter.stores.opened import Place
-from turfmilter.stores.rewrite import rewrite
-from turfmilter.stores.summary import summarise
+from turfmilter.review.quarantines import Place
 
 
 class AlreadyThere(Exception):
@@ -32,12 +31,21 @@ class NotEdited(Exception):
     """The table is as it was; each line of the text says why.  It is escaped: entries come from anywhere."""
 
 
-class TurfTable:
-    """One table file.  `by` is who edits it."""
+Change = Callable[[str], str]
+Rewrite = Callable[[Path, Change], None]
 
-    def __init__(self, path: Path, by: str) -> None:
+
+class TurfTable:
+    """One table file.  `by` is who edits it.
+
+    `rewrite` replaces the text of a file by what a function makes of it: no edit is lost if two are made at once, and
+    nothing happens if the function raises an exception.
+    """
+
+    def __init__(self, path: Path, by: str, rewrite: Rewrite) -> None:
         self.path = path
         self._by = by
+        self._rewrite = rewrite
 
     def add(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> tuple[Entry, list[str]]:
         """Add `entry` at the end.  It as it stands there now, and what may be odd about it.
@@ -53,7 +61,7 @@ class TurfTable:
             return new
 
         with self._explained():
-            rewrite(self.path, change)
+            self._rewrite(self.path, change)
         return added[0]
 
     def require_addable(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> None:
@@ -80,7 +88,7 @@ class TurfTable:
             return without_lines(text, {found.where.line for found in gone})
 
         with self._explained():
-            rewrite(self.path, change)
+            self._rewrite(self.path, change)
         return gone
 
     def _line(self, entry: str, today: date, expires: date | None, why: str) -> str:
@@ -122,10 +130,10 @@ def exceptions_for(place: Place, table: SenderTable, today: date) -> tuple[list[
     """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
 
     The second list says why there is none for an address that is another one in the next message.
-    Raises NotEdited when there can be none for one of them; NotAFile, FileNotFoundError and OSError.
+    Raises NotEdited when there can be none for one of them; NotAMessage, FileNotFoundError and OSError.
     """
-    with place.maildir.open(place.file) as file:
-        summary = summarise(file, place.file.id)
+    with place.quarantine.open(place.message) as opened:
+        summary = summarise(opened.file, place.message.id, opened.size, opened.written)
     authors = (author.rpartition("@") for author in summary.authors)  # folded already; a local part may hold anything
     writers = [Mailbox(local, domain) for local, _, domain in authors]
     people = dict.fromkeys(listed_ones(table, read_senders(summary.sender or ""), today))
@@ -180,8 +188,6 @@ def _refuse(problems: Iterable[Problem]) -> None:
     if said:
         raise NotEdited(said)
 
-
-Change = Callable[[str], str]
 
 _PLAIN = re.compile(r"[A-Za-z0-9._@:/+-]+")
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from turfmilter.core.held.block import head, render
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, render
 from turfmilter.stores.name import host_name, new_id
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # EFBIG: RLIMIT_FSIZE or a limit of the file system

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir
+from turfmilter.core.held.message import NotAMessage
+from turfmilter.core.held.summary import Summary, summarise
+from turfmilter.stores.opened import HeldFile, OpenMaildir
 from turfmilter.stores.rows import INSERT, SCHEMA, VERSION, mailboxes, marks, row
-from turfmilter.stores.summary import Summary, summarise
 
 Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
 
@@ -134,12 +135,17 @@ def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summ
     """What stands in a file, or why nothing can be read in it.  Raises FileNotFoundError."""
     try:
         with maildir.open(file) as opened:
-            return os.fstat(opened.fileno()), summarise(opened, file.id)
-    except NotAFile as error:
+            status = os.fstat(opened.fileno())
+            return status, summarise(opened, file.id, status.st_size, _written(status))
+    except NotAMessage as error:
         doubt = str(error)
     except FileNotFoundError:
         raise
     except OSError as error:
         doubt = f"it cannot be read: {error.strerror}"
     status = maildir.stat(file)
-    return status, Summary(datetime.fromtimestamp(status.st_mtime, UTC), status.st_size, doubt=doubt)
+    return status, Summary(_written(status), status.st_size, doubt=doubt)
+
+
+def _written(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_mtime, UTC)

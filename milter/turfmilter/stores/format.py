@@ -6,9 +6,9 @@ import os
 from contextlib import suppress
 
 from turfmilter.config.descent import CAREFULLY
+from turfmilter.core.held.block import FORMAT
+from turfmilter.core.held.summary import by_newer
 from turfmilter.stores.whole import write_whole
-
-FORMAT = 2  # 1, which has no mark: envelope addresses in which blanks are not escaped
 
 _NAME = "format"
 _LONGEST = 64  # bytes
@@ -25,13 +25,6 @@ def newer(directory: int) -> str:
     if not (mark.isascii() and mark.isdecimal()):
         return f'its file "{_NAME}" does not hold a number: a newer version of turfmilter may have written it'
     return by_newer(int(mark)) if int(mark) > FORMAT else ""
-
-
-def by_newer(format: int) -> str:
-    """The reason why something of that `format` is not changed."""
-    return (
-        f"a newer version of turfmilter wrote it: it is in format {format}, this version knows formats up to {FORMAT}"
-    )
 
 
 def mark(directory: int) -> None:

@@ -10,17 +10,15 @@ import sqlite3
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from turfmilter.config.descent import CAREFULLY
+from turfmilter.core.held.selection import By, Group, Selection
+from turfmilter.stores.conditions import where
 from turfmilter.stores.follower import Follower, Watch
 from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.rows import STORED, Held, Stored, marks, stored
-from turfmilter.stores.selection import Selection
-
-By = Literal["sender", "entry", "client"]
+from turfmilter.stores.rows import STORED, Stored, marks, stored
 
 _NAME = ".index"
 _PATIENCE = 60.0  # seconds that another turfctl may take to build it; then this one makes an index for itself
@@ -40,15 +38,6 @@ _NOT_TO_BE_KEPT = frozenset(
 _EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """How many messages have `value` in common, and when the last of them was held."""
-
-    value: str
-    count: int
-    last: datetime
-
-
 class Index:
     """The index of one quarantine.  `watch` is shown the files that must be read, and gives them back one by one."""
 
@@ -66,9 +55,9 @@ class Index:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def newest(self, selection: Selection, limit: int) -> list[Held]:
+    def newest(self, selection: Selection, limit: int) -> list[Stored]:
         """The newest of the messages that are meant, at most `limit`, checked against the files; 0 is no limit."""
-        condition, values = selection.where()
+        condition, values = where(selection)
         query = f"SELECT {STORED} FROM held WHERE {condition} ORDER BY time DESC, file DESC LIMIT ?"
         for _ in range(_TRIES):
             found = self._stored(query, (*values, limit or -1))
@@ -77,33 +66,33 @@ class Index:
                 break
             self._follow(self._database, forget=[one.key for one in stale])
             found = [one for one in found if one not in stale]
-        return [one.held for one in found]
+        return found
 
     def count(self, selection: Selection) -> int:
         """How many messages are meant."""
-        condition, values = selection.where()
+        condition, values = where(selection)
         [(number,)] = self._ask(f"SELECT count(*) FROM held WHERE {condition}", values)
         return int(number)
 
     def groups(self, selection: Selection, by: By) -> list[Group]:
         """The messages that are meant, counted by what they have in common."""
-        condition, values = selection.where()
+        condition, values = where(selection)
         column = _COLUMNS[by]
         rows = self._ask(f"SELECT {column}, count(*), max(time) FROM held WHERE {condition} GROUP BY 1", values)
         return [Group(value, number, datetime.fromtimestamp(last, UTC)) for value, number, last in rows]
 
     def days(self, selection: Selection) -> dict[date, int]:
         """How many of the messages that are meant were held on each day, UTC; days without any are left out."""
-        condition, values = selection.where()
+        condition, values = where(selection)
         query = f"SELECT CAST(time / 86400 AS INTEGER), count(*) FROM held WHERE {condition} GROUP BY 1"
         return {_EPOCH + timedelta(days=day): number for day, number in self._ask(query, values)}
 
     def _stored(self, query: str, values: tuple[object, ...]) -> list[Stored]:
         try:
-            return [stored(self._maildir, values) for values in self._ask(query, values)]
+            return [stored(values) for values in self._ask(query, values)]
         except (ValueError, TypeError) as error:  # SQLite has no checksums: such damage is only seen in what it gives
             self._start_again(error)
-            return [stored(self._maildir, values) for values in self._ask(query, values)]
+            return [stored(values) for values in self._ask(query, values)]
 
     def _ask(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
@@ -114,7 +103,7 @@ class Index:
 
     def _is_current(self, one: Stored) -> bool:
         try:
-            return marks(self._maildir.stat(one.held.place.file)) == one.marks
+            return marks(self._maildir.stat(one.file)) == one.marks
         except FileNotFoundError:
             return False
 

@@ -13,19 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.held.message import is_id
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
 from turfmilter.stores.draft import MaildirDraft, refused_by_os
 from turfmilter.stores.format import mark, newer
-from turfmilter.stores.name import host_name, is_id
+from turfmilter.stores.name import host_name
+from turfmilter.stores.room import FULL, spaces
 
 _PARTS = ("tmp", "new", "cur")
-FULL = "full"  # a file of this name says that as much is held as may be
 _ABANDONED = 36 * 3600  # seconds; the time that Maildir gives a delivery
-
-
-class UnusableMaildir(Exception):
-    """No message could be held here.  The text ends with the command that mends it."""
 
 
 class Maildir:
@@ -36,12 +34,12 @@ class Maildir:
         self._floor = floor
 
     def check(self) -> None:
-        """Make sure at start that a message can really be held, and mark the format.  Raises UnusableMaildir."""
+        """Make sure at start that a message can really be held, and mark the format.  Raises UnusableQuarantine."""
         try:
             self._require_directories()
             with self._opened() as directory:
                 if reason := newer(directory):
-                    raise UnusableMaildir(
+                    raise UnusableQuarantine(
                         f"quarantine {self._path}: {reason}; install that version, or name another directory"
                     )
                 self._try_out()
@@ -75,9 +73,8 @@ class Maildir:
             disk = os.statvfs(self._path)
         if full:
             raise QuarantineError(f"{self._path}: max_size is reached", full=True)
-        # A file system that does not count its inodes (btrfs) says that it has 0 of 0: never below the floor.
-        for what, free, total in (("bytes", disk.f_bavail, disk.f_blocks), ("inodes", disk.f_favail, disk.f_files)):
-            if free < self._floor * total:
+        for what, space in zip(("bytes", "inodes"), spaces(disk), strict=True):
+            if space.below(self._floor):
                 raise QuarantineError(f"{self._path}: less than {self._floor:.0%} of the {what} is free", full=True)
 
     @contextmanager
@@ -114,9 +111,9 @@ class Maildir:
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()
 
-    def _unusable(self, wrong: str, mend: str) -> UnusableMaildir:
+    def _unusable(self, wrong: str, mend: str) -> UnusableQuarantine:
         doubt = f"if {self._path} is for the quarantine alone, " if self._may_be_somebody_elses() else ""
-        return UnusableMaildir(f"quarantine {self._path}: {wrong}; {doubt}mend it with: {mend}")
+        return UnusableQuarantine(f"quarantine {self._path}: {wrong}; {doubt}mend it with: {mend}")
 
     def _may_be_somebody_elses(self) -> bool:
         """Whether the path was perhaps mistyped, and the command would give away what others need: /root, /var/mail."""

@@ -7,26 +7,19 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY, open_directory
+from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, State, Unopenable, state_of
 from turfmilter.stores.format import newer
 from turfmilter.stores.links import Links
 
-REVIEWED, RELEASED, DELETED = "S", "P", "T"  # the flags of Maildir that are our states
 _INFO = ":2,"  # before the flags of Maildir
+LETTERS = {Flag.REVIEWED: "S", Flag.RELEASED: "P", Flag.DELETED: "T", Flag.FLAGGED: "F"}  # Maildir's, for our flags
 
-
-class State(Enum):
-    """What has been done with a message; of several, what cannot be overlooked."""
-
-    UNREVIEWED = "unreviewed"
-    REVIEWED = "reviewed"
-    RELEASED = "released"
-    DELETED = "deleted"
+_NONE: frozenset[Flag] = frozenset()
 
 
 class HeldFile(NamedTuple):
@@ -49,12 +42,16 @@ class HeldFile(NamedTuple):
         return frozenset(self.name.partition(_INFO)[2])
 
     @property
+    def noted(self) -> frozenset[Flag]:
+        """Those of the flags that mean something to us."""
+        letters = self.name.partition(_INFO)[2]
+        # Most messages of a long list have none.
+        return frozenset(flag for flag, letter in LETTERS.items() if letter in letters) if letters else _NONE
+
+    @property
     def state(self) -> State:
-        """What the flags say."""
-        for flag, state in ((DELETED, State.DELETED), (RELEASED, State.RELEASED), (REVIEWED, State.REVIEWED)):
-            if flag in self.flags:
-                return state
-        return State.UNREVIEWED
+        """The state that the flags mean."""
+        return state_of(self.noted)
 
     def flagged(self, flags: frozenset[str]) -> HeldFile:
         """The same message with these flags; it then stands in cur, where they belong."""
@@ -66,18 +63,6 @@ _PARTS = ("tmp", "new", "cur")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BUFFER = 16 * 1024  # block and header of most messages in one piece
 _TRIES = 10  # each lost to somebody who changed the flags of the same message in that very moment
-
-
-class Unopenable(Exception):
-    """The quarantine cannot be opened; the text says which and why."""
-
-
-class NotAFile(Exception):
-    """What stands under the name is no file of its own, or cannot be read; the text says what it is instead."""
-
-
-class NewerFormat(Exception):
-    """A newer version of the program has written to the quarantine: this one changes nothing in it."""
 
 
 class OpenMaildir:
@@ -122,19 +107,24 @@ class OpenMaildir:
         return os.stat(file.name, dir_fd=self._parts[file.part], follow_symlinks=False)
 
     def open(self, file: HeldFile) -> BinaryIO:
-        """The file for reading.  Raises FileNotFoundError when it is gone, NotAFile when it is none to be opened."""
+        """The file for reading.  Raises FileNotFoundError when it is gone, NotAMessage when it is none to be opened."""
         try:
             descriptor = os.open(file.name, CAREFULLY, dir_fd=self._parts[file.part])
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise NotAFile(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
+            raise NotAMessage(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
         with ExitStack() as closing:
             closing.callback(os.close, descriptor)
             if strange := _instead(os.fstat(descriptor)) or self._linked_outside(descriptor):
-                raise NotAFile(strange)
+                raise NotAMessage(strange)
             closing.pop_all()
         return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER)
+
+    @property
+    def owner(self) -> int:
+        """The uid to which the directory belongs."""
+        return os.fstat(self.root).st_uid
 
     def require_changeable(self) -> None:
         """Raises NewerFormat."""
@@ -202,20 +192,6 @@ class OpenMaildir:
             if links == before.st_nlink:
                 return f"a file of {links} links: another one is outside the quarantine"
         return "a file whose links change again and again"
-
-
-class Place(NamedTuple):
-    """Where a message is."""
-
-    maildir: OpenMaildir
-    file: HeldFile
-
-    def open(self) -> BinaryIO:
-        """The message for reading, whatever somebody has made of its flags meanwhile.  Raises what OpenMaildir does."""
-        try:
-            return self.maildir.open(self.file)
-        except FileNotFoundError:
-            return self.maildir.open(self.maildir.again(self.file))
 
 
 def _opened(stack: ExitStack, name: str, flags: int, within: int) -> int:

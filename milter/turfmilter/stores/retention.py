@@ -9,10 +9,11 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from turfmilter.config.descent import CAREFULLY
-from turfmilter.core.steadiness import Course, Reading, observe
+from turfmilter.core.held.message import Sighting
+from turfmilter.core.steadiness import Course, Reading, StateError, observe
 from turfmilter.stores.maildir import install_command
 
 _NAME = "retention"
@@ -34,23 +35,8 @@ CREATE TABLE hour (directory TEXT PRIMARY KEY, begun REAL, taken INTEGER) WITHOU
 """
 
 
-class StateError(Exception):
-    """Nothing can be remembered, or nothing is; the text says why, and `mend` the command that helps, if one does."""
-
-    def __init__(self, why: str, mend: str = "") -> None:
-        super().__init__(why)
-        self.mend = mend
-
-
-class Sighting(NamedTuple):
-    """A message as it lies in the quarantine: its id, and whether somebody has reviewed it."""
-
-    id: str
-    reviewed: bool
-
-
 class RetentionState:
-    """The memory of retention in the directory `path`.  Every method is one transaction, and raises StateError."""
+    """Implements ports.RetentionMemory in the directory `path`: each method is a transaction, or raises StateError."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -63,32 +49,32 @@ class RetentionState:
             database.execute("INSERT INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(course))
         return course
 
-    def seen(self, directory: Path, present: Collection[Sighting], watched: float) -> dict[Sighting, float]:
+    def seen(self, store: str, present: Collection[Sighting], watched: float) -> dict[Sighting, float]:
         """For how many seconds each of those that are `present` has been seen; the others are forgotten."""
-        name = str(directory)
         with self._transaction() as database:
             query = "SELECT id, reviewed, since FROM seen WHERE directory = ?"
             known = {
-                Sighting(os.fsdecode(id), bool(flag)): _seconds(at) for id, flag, at in database.execute(query, (name,))
+                Sighting(os.fsdecode(id), bool(flag)): _seconds(at)
+                for id, flag, at in database.execute(query, (store,))
             }
             come = [one for one in present if one not in known]
             gone = known.keys() - set(present)
-            database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", ((*_key(name, one), watched) for one in come))
+            database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", ((*_key(store, one), watched) for one in come))
             forget = "DELETE FROM seen WHERE (directory, id, reviewed) = (?, ?, ?)"
-            database.executemany(forget, (_key(name, one) for one in gone))
+            database.executemany(forget, (_key(store, one) for one in gone))
         return {one: max(watched - known.get(one, watched), 0.0) for one in present}
 
-    def left(self, directory: Path, most: int, watched: float) -> int:
+    def left(self, store: str, most: int, watched: float) -> int:
         """How many more unreviewed messages may be removed in this hour, of `most`."""
         with self._transaction() as database:
-            return max(most - _taken(database, directory, watched)[1], 0)
+            return max(most - _taken(database, store, watched)[1], 0)
 
-    def take(self, directory: Path, wanted: int, most: int, watched: float) -> int:
+    def take(self, store: str, wanted: int, most: int, watched: float) -> int:
         """As `left`, at most as many as are `wanted`; so many count as removed from now on."""
         with self._transaction() as database:
-            begun, taken = _taken(database, directory, watched)
+            begun, taken = _taken(database, store, watched)
             granted = min(wanted, max(most - taken, 0))
-            database.execute("REPLACE INTO hour VALUES (?, ?, ?)", (str(directory), begun, taken + granted))
+            database.execute("REPLACE INTO hour VALUES (?, ?, ?)", (store, begun, taken + granted))
         return granted
 
     @contextmanager
@@ -173,13 +159,13 @@ def _row(course: Course) -> tuple[object, ...]:
     return (*clocks, course.watched, course.steady_from, course.jump)
 
 
-def _key(directory: str, one: Sighting) -> tuple[str, bytes, bool]:
-    return directory, os.fsencode(one.id), one.reviewed
+def _key(store: str, one: Sighting) -> tuple[str, bytes, bool]:
+    return store, os.fsencode(one.id), one.reviewed
 
 
-def _taken(database: sqlite3.Connection, directory: Path, watched: float) -> tuple[float, int]:
+def _taken(database: sqlite3.Connection, store: str, watched: float) -> tuple[float, int]:
     """When the hour began that counts now, and how many have been removed in it."""
-    row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (str(directory),)).fetchone()
+    row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (store,)).fetchone()
     if row is None or not 0 <= watched - row[0] < _HOUR:
         return watched, 0
     return float(row[0]), max(int(_seconds(row[1])), 0)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from turfmilter.core.address.mailbox import parse_address
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.escape import escape
-from turfmilter.stores.opened import HeldFile, OpenMaildir, Place
-from turfmilter.stores.selection import Role, network_key
-from turfmilter.stores.summary import Summary
+from turfmilter.core.held.summary import Summary
+from turfmilter.stores.conditions import Role, network_key
+from turfmilter.stores.opened import HeldFile
 
 VERSION = 2  # of the layout, and of what is read out of a file: an index of another one is made anew
 
@@ -40,14 +40,6 @@ _values = attrgetter(*_FIELDS)
 _encode = json.JSONEncoder(default=datetime.isoformat).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A message of a quarantine, and what it is about."""
-
-    place: Place
-    summary: Summary
-
-
 class Marks(NamedTuple):
     """What tells that a file is another one or has been written to; `changed` also that it was renamed or linked."""
 
@@ -62,7 +54,8 @@ class Stored:
     """A row of the index, and the marks by which it is seen that the file has changed since."""
 
     key: int
-    held: Held
+    file: HeldFile
+    summary: Summary
     marks: Marks
 
 
@@ -106,7 +99,7 @@ def mailboxes(summary: Summary) -> Iterator[tuple[Role, str, str]]:
         yield "author", escape(domain), escape(local)
 
 
-def stored(maildir: OpenMaildir, values: tuple[Any, ...]) -> Stored:
+def stored(values: tuple[Any, ...]) -> Stored:
     """A row as STORED gives it.  Raises ValueError or TypeError when it makes no sense."""
     key, part, name, *known, text = values
     told = dict(zip(_FIELDS, json.loads(text), strict=True))
@@ -118,4 +111,4 @@ def stored(maildir: OpenMaildir, values: tuple[Any, ...]) -> Stored:
             "recipients": tuple(told["recipients"]),
         }
     )
-    return Stored(key, Held(Place(maildir, HeldFile(os.fsdecode(name), part)), summary), Marks(*known))
+    return Stored(key, HeldFile(os.fsdecode(name), part), summary, Marks(*known))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import BinaryIO
+from datetime import datetime
+from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.authors import read_authors
 from turfmilter.core.address.header import decode_words, read_header
-from turfmilter.stores.block import Block, read_block
-from turfmilter.stores.format import FORMAT, by_newer
+from turfmilter.core.held.block import FORMAT, Block, read_block
+from turfmilter.core.held.message import Message
 
 HEADER_MOST = 262_144  # bytes of a header that are read: Postfix takes 102,400, Sendmail 32,768
 _SUBJECT_MOST = 1000  # characters
@@ -39,9 +38,18 @@ class Summary:
     doubt: str = ""
 
 
-def summarise(file: BinaryIO, id: str) -> Summary:
-    """The summary of an open file that is named `id`; it says nothing about the message's digest.  Raises OSError."""
-    status = os.fstat(file.fileno())
+class Held(NamedTuple):
+    """A held message, and its summary."""
+
+    message: Message
+    summary: Summary
+
+
+def summarise(file: BinaryIO, id: str, size: int, written: datetime) -> Summary:
+    """Return the summary of the message `id` in `file`, which has `size` bytes and was `written` then.
+
+    It says nothing about the message's digest.  Raises OSError.
+    """
     block, doubt = believed(file, id)
     offset = block.offset if block else 0
     file.seek(offset)
@@ -49,14 +57,12 @@ def summarise(file: BinaryIO, id: str) -> Summary:
     values = (value.decode("utf-8", "surrogateescape") for value in header.values("from"))
     authors = tuple(map(str, read_authors(values).mailboxes))
     subject = decode_words(header.first("subject"))[:_SUBJECT_MOST]
-    size = status.st_size - offset
     if block is None:
-        time = datetime.fromtimestamp(status.st_mtime, UTC)
-        return Summary(time, size, authors=authors, subject=subject, doubt=doubt)
+        return Summary(written, size - offset, authors=authors, subject=subject, doubt=doubt)
     slip = block.slip
     return Summary(
         time=slip.time,
-        size=size,
+        size=size - offset,
         sender=slip.sender.address,
         authors=authors,
         recipients=tuple(recipient.address for recipient in slip.recipients),
@@ -92,3 +98,10 @@ def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
     if block.id != id:
         return block, f"its block belongs to {block.id}"
     return block, ""
+
+
+def by_newer(format: int) -> str:
+    """Return the reason why something of that `format`, which this version does not know, is not changed."""
+    return (
+        f"a newer version of turfmilter wrote it: it is in format {format}, this version knows formats up to {FORMAT}"
+    )

@@ -12,9 +12,10 @@ from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.addressed import Addressed, parted
 from turfmilter.core.escape import escape, unescape
+from turfmilter.core.held.message import time_of
 from turfmilter.core.report import Slip
-from turfmilter.stores.format import FORMAT
-from turfmilter.stores.name import time_of
+
+FORMAT = 2  # the newest that this version reads and writes; in 1, blanks within addresses are not escaped
 
 _ID = "X-Quarantine-ID"
 _FROM = "X-Envelope-From"
