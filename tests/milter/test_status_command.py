@@ -271,7 +271,7 @@ def test_monitoring_hears_that_it_does_not_run(turf: Filter) -> None:
     code, line = checked(turf)
     assert code == 2
     assert line.startswith("TURFMILTER CRITICAL - ")
-    assert "status.json: turfmilter does not run" in line
+    assert "status.json: no such file: turfmilter is not running" in line
 
 
 def test_monitoring_hears_that_it_does_not_run_and_would_not_start(turf: Filter) -> None:
@@ -279,14 +279,14 @@ def test_monitoring_hears_that_it_does_not_run_and_would_not_start(turf: Filter)
     table_broken(turf)
     code, line = checked(turf)
     assert code == 2
-    assert "turfmilter does not run" in line and "the files are broken: turf.table:2: " in line
+    assert "turfmilter is not running" in line and "the files are broken: turf.table:2: " in line
 
 
 def test_monitoring_hears_that_it_was_killed(turf: Filter) -> None:
     turf.daemon.kill()
     code, line = checked(turf)
     assert code == 2
-    assert line.startswith("TURFMILTER CRITICAL - turfmilter does not run: process ")
+    assert line.startswith("TURFMILTER CRITICAL - turfmilter is not running: process ")
 
 
 def test_monitoring_hears_that_it_runs_from_the_copy(turf: Filter) -> None:
@@ -360,11 +360,11 @@ def unwanted(turf: Filter) -> None:
 @pytest.mark.parametrize(
     ("end", "said"),
     [
-        (stopped, "status.json: turfmilter does not run, or its log says why this cannot be written"),
-        (killed, "turfctl: turfmilter does not run: process "),
-        (forgotten, "turfctl: process 1 has not said anything since 2020-01-01T00:00:00+00:00"),
+        (stopped, "status.json: no such file: turfmilter is not running, or could not write it; see its log"),
+        (killed, "turfctl: turfmilter is not running: process "),
+        (forgotten, "turfctl: process 1 has not reported anything since 2020-01-01T00:00:00+00:00"),
         (garbled, "not what turfmilter writes"),
-        (unwanted, "this daemon does not say what it does"),
+        (unwanted, 'status reporting is disabled (status = "")'),
     ],
 )
 def test_one_that_does_not_run_is_told_by_the_exit_status(

@@ -99,8 +99,8 @@ def _as_earlier_versions_had_it(desk: Desk) -> None:
     desk.recorder.note("expire", "done", desk.file.id, note="unreviewed, for 31 days")
 
 
-GONE = "it is gone, and no line of the ledger says that it expired"
-THERE = "it expired, as the ledger says, but is there"
+GONE = "it is gone, and the ledger has no line about its expiry"
+THERE = "the ledger says that it expired, but it is there"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_nonsense_is_refused_with_the_sentences_of_the_loader(table: TurfTable, 
 
 @pytest.mark.parametrize("entry", ["@spam.example", "@Spam.Example."])
 def test_an_entry_does_not_come_twice(table: TurfTable, entry: str) -> None:
-    with pytest.raises(AlreadyThere, match=r'turf\.table:3: "@spam\.example" stands there already'):
+    with pytest.raises(AlreadyThere, match=r'turf\.table:3: "@spam\.example" is already there'):
         table.add(entry, TODAY)
     assert table.path.read_text() == TABLE
 

@@ -25,9 +25,9 @@ from turfmilter.review.verify import verify
 @choosing()
 @click.pass_obj
 def delete(started: Started, choice: Choice) -> None:
-    """Mark held messages deleted.
+    """Mark held messages as deleted.
 
-    They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
+    Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
     writing = recorders(started.by)
     decide(started, choice, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
@@ -37,9 +37,9 @@ def delete(started: Started, choice: Choice) -> None:
 @choosing(frozenset({State.DELETED}))
 @click.pass_obj
 def undelete(started: Started, choice: Choice) -> None:
-    """Take back the mark of deleted messages."""
+    """Restore deleted messages."""
     writing = recorders(started.by)
-    decide(started, choice, "undeleted", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
+    decide(started, choice, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
 
 
 def _mark(
@@ -53,17 +53,17 @@ def _mark(
 @click.option(
     "--trust-dates",
     is_flag=True,
-    help="Take the clock and the time at which each message was held at their word, and all at once.",
+    help="Trust the clock and the date of each message, and remove everything that is due at once.",
 )
 @yes_option
 @dry_run_option
 @directory_option
 @click.pass_obj
 def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, directory: Path | None) -> None:
-    """Remove the messages that are due, as [quarantine] in the configuration says.
+    """Remove the messages that are due according to [quarantine] in the configuration.
 
-    As in the daemon, what nobody has reviewed goes only when this host itself has seen it for as long, its clock has
-    run evenly for a day, and not too much at once.
+    As in the daemon, an unreviewed message is removed only if this host itself has seen it for that long and its clock
+    has run evenly for a day; the number that is removed in an hour is limited.
     """
     config = started.configuration()
     with opened(config, directory) as quarantines:
@@ -82,7 +82,7 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
             _warn([watch.waiting, *watch.problems])
             return
         if number:
-            confirmed(f"{counted(number)} will be removed for good", yes=yes)
+            confirmed(f"{counted(number)} will be removed permanently", yes=yes)
         granted = [(desk, one) for desk, some in due for one in desk.granted(some)]
         removed = sum(_removed(desk, one) for desk, one in watched(granted, "Removing"))
         _warn([watch.waiting, *watch.problems, *(said for desk in desks for said in desk.settle())])
@@ -116,7 +116,7 @@ def _warn(sentences: Iterable[str]) -> None:
 def verify_held(started: Started, as_json: bool, directory: Path | None) -> None:
     """Check every message against its digest, and its state against the ledger.
 
-    Reads all messages from end to end.  Exit status 1 when something does not agree.
+    Reads every message completely.  Exits 1 if anything does not agree.
     """
     with opened(started.configuration(), directory) as quarantines:
         rows = [

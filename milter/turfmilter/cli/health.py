@@ -1,4 +1,4 @@
-"""Whether all is well with the daemon: by what it says of itself, and by the files that the next start will read."""
+"""Whether the daemon works: judged by its status file, and by the files that the next start will read."""
 
 from __future__ import annotations
 
@@ -61,56 +61,56 @@ def look_at_files(path: Path) -> Files:
 
 
 def findings(said: Mapping[str, Any], files: Files) -> list[Finding]:
-    """What is not as it should be.  Raises what comes of text that turfmilter has not written."""
+    """Return what is wrong.  Raises an exception of any kind if turfmilter did not write `said`."""
     return [*_of_process(said), *_of_files(said, files), *_of_service(said)]
 
 
 def broken(problems: tuple[str, ...]) -> str:
-    """The problems of the files in one sentence: the first of them stands for all."""
+    """Return the problems of the files in one sentence: the first of them, and how many more there are."""
     more = f" (and {len(problems) - 1} more: turfmilter -t)" if len(problems) > 1 else ""
     return f"the files are broken: {problems[0]}{more}"
 
 
 def line(found: list[Finding], said: Mapping[str, Any] | None) -> str:
-    """The line for monitoring, with performance data where there is any."""
+    """Return the line for monitoring, with performance data if there is any."""
     level = worst(found)
     text = "; ".join(one.sentence for one in sorted(found, key=lambda one: -one.level))
     if not text and said:
         text = f"generation {said['generation']}, {said['sessions_open']} connections open"
-    # What stands behind a "|" would be taken for figures.
+    # Text after a "|" would be taken for performance data.
     text = shortened(text, _LONGEST).replace("|", "/")
     figures = [f"{name}={int(said[name])}{unit}" for name, unit in _FIGURES.items()] if said else []
     return f"TURFMILTER {level.name} - {text}" + (f" | {' '.join(figures)}" if figures else "")
 
 
 def worst(found: list[Finding]) -> Level:
-    """How bad all of it is."""
+    """Return the highest level of all findings."""
     return max((one.level for one in found), default=Level.OK)
 
 
 def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
-    """Why what was said is not so any more."""
+    """Yield why the status is out of date."""
     pid, written = int(said["pid"]), datetime.fromisoformat(said["written"])
     if pid <= 0:
         raise ValueError("no process id")
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        last = f"turfmilter does not run: process {pid} has gone, this was its last word"
+        last = f"turfmilter is not running: process {pid} has ended, and this is its last report"
         yield Finding(Level.CRITICAL, last)
         return
     except PermissionError:
-        pass  # it is another user's, so it lives
+        pass  # the process belongs to another user, so it exists
     if datetime.now(UTC) - written > _STALE:
-        yield Finding(Level.CRITICAL, f"process {pid} has not said anything since {said['written']}")
+        yield Finding(Level.CRITICAL, f"process {pid} has not reported anything since {said['written']}")
 
 
 def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Finding]:
-    """What is wrong with the files by our own look, or by the daemon's where we may not look."""
+    """Yield what is wrong with the files, as read here, or as the daemon reports if they cannot be read here."""
     since, by_daemon = str(said.get("copy_since", "")), tuple(map(str, said.get("broken", ())))
     problems = files.problems or by_daemon
     if since:
-        reason = broken(problems) if problems else "the files are being taken now"
+        reason = broken(problems) if problems else "the files are being loaded now"
         yield Finding(Level.CRITICAL, f"runs from the copy of the generation of {since}; {reason}")
     elif problems:
         yield Finding(Level.WARNING, f"{broken(problems)}; generation {said['generation']} stays in force")
@@ -119,16 +119,16 @@ def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Finding]:
 def _of_service(said: Mapping[str, Any]) -> Iterator[Finding]:
     workers = [(one["pid"], one["state"], one["answering"]) for one in said["workers"]]
     if not any(state == "serving" and answering for _, state, answering in workers):
-        yield Finding(Level.CRITICAL, "no worker takes connections")
+        yield Finding(Level.CRITICAL, "no worker accepts connections")
     for pid, state, answering in workers:
         if not answering:
             yield Finding(Level.WARNING, f"worker {pid} does not answer")
         elif state == "full":
-            yield Finding(Level.WARNING, f"worker {pid} has too many files open to take connections")
+            yield Finding(Level.WARNING, f"worker {pid} has too many files open to accept connections")
     for one in said["quarantines"]:
         if "problem" in one:
             yield Finding(Level.CRITICAL, f"quarantine {one['directory']}: {one['problem']}")
-    # An older daemon has neither.
+    # The status of an older daemon has neither key.
     for warning in (*said.get("quarantine_warnings", ()), *said.get("alarms", ())):
         yield Finding(Level.WARNING, str(warning))
 
@@ -139,7 +139,7 @@ def _glimpsed_status(path: Path) -> Path | None:
 
 
 def _closed(path: Path) -> bool:
-    """True when it may well be there, and we may not read it."""
+    """Return whether the file may exist but cannot be read by this user."""
     try:
         path.stat()
     except PermissionError:

@@ -1,4 +1,4 @@
-"""From the configuration to the quarantines, as their owner: what every command about held messages begins with."""
+"""Opening the quarantines in the configuration, as their owner: every command about held messages begins here."""
 
 from __future__ import annotations
 
@@ -36,34 +36,34 @@ config_option = click.option(
 
 
 def leave(program: str, problems: object, code: int) -> NoReturn:
-    """Say each of the problems on a line of its own, and end the program with `code`."""
+    """Print each line of `problems`, and end the program with exit status `code`."""
     for line in str(problems).splitlines():
         click.echo(f"{program}: {line}", err=True)
     sys.exit(code)
 
 
-_FEW = 500  # so many take no time that anybody would notice
+_FEW = 500  # fewer need no progress bar
 
 T = TypeVar("T")
 
 directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    help="One quarantine of several; by default all that the configuration names.",
+    help="Use only this quarantine.  [default: all quarantines in the configuration]",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How turfctl was started: with which configuration, and by whom, which is asked before it becomes the owner."""
+    """How turfctl was started: the path of the configuration, and by whom, determined before it changes its user."""
 
     path: Path
     by: Administrator
 
     def configuration(self) -> Config:
-        """The configuration; while its files are broken the copy of what was in force last, with a warning.
+        """Return the configuration; if its files are broken, the copy of the last good one, after a warning.
 
-        For a copy root becomes the filter's user.  Raises ConfigError when there is none.
+        To read the copy, root switches to the filter's user.  Raises ConfigError if there is no copy.
         """
         try:
             return load(self.path)
@@ -77,7 +77,7 @@ class Started:
             return config
 
     def require_sound_files(self) -> None:
-        """Raises ConfigError when files are broken: then none is edited, because nobody would take the edit."""
+        """Raise ConfigError if files are broken: the daemon would not apply an edit."""
         try:
             load(self.path)
         except ConfigError as broken:
@@ -87,7 +87,7 @@ class Started:
 
 @contextmanager
 def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
-    """The quarantines; root becomes their owner first.  Raises NoOwner and Unopenable."""
+    """Open the quarantines; root switches to their owner first.  Raises NoOwner and Unopenable."""
     paths = _chosen(config, directory)
     owner = _become_owner(config)
     with open_quarantines(paths, lambda files: watched(files, "Reading held messages"), owner=owner) as quarantines:
@@ -95,7 +95,7 @@ def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
 
 
 def watched(things: Sequence[T], label: str) -> Iterable[T]:
-    """The things one by one; a progress bar shows how far it is, where somebody is there to see it."""
+    """Yield the things one by one, with a progress bar on a terminal if there are many."""
     if len(things) < _FEW or sys.stderr is None or not sys.stderr.isatty():
         yield from things
         return
@@ -115,13 +115,13 @@ def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
         return config.directories
     if directory not in config.directories:
         known = ", ".join(map(str, config.directories))
-        wrong = f"{directory} is no quarantine of the configuration; there is {known}"
+        wrong = f"{directory} is not a quarantine in the configuration; choose from {known}"
         raise click.BadParameter(wrong, param_hint="--directory")
     return (directory,)
 
 
 def _become_owner(config: Config) -> str:
-    """Whom root has become; "" when not root.  Nothing that is found in a quarantine says who that is."""
+    """Switch from root to the filter's user and return that name; "" if not root.  The quarantine has no say in it."""
     if os.geteuid() != 0:
         return ""
     owner = quarantine_user(config.user)

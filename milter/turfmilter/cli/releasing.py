@@ -1,4 +1,4 @@
-"""turfctl quarantine release: held messages go on to those from whom they were held."""
+"""turfctl quarantine release: deliver held messages to the recipients from whom they were held."""
 
 from __future__ import annotations
 
@@ -27,10 +27,20 @@ _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
 @click.command("release")
 @choosing(_OPEN)
-@click.option("--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this one of those it is held from.")
-@click.option("--force", is_flag=True, help="Again, or although it is unknown whether it was sent, or was changed.")
-@click.option("--and-allow", is_flag=True, help="Add exceptions for sender and authors to the turf table as well.")
-@click.option("--for", "expires", callback=until, metavar="SPAN", help="How long these stand: 90d; default for ever.")
+@click.option(
+    "--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this recipient; may be given more than once."
+)
+@click.option(
+    "--force", is_flag=True, help="Release even if already sent, in an unknown state, or modified since it was held."
+)
+@click.option("--and-allow", is_flag=True, help="Also add exceptions for the sender and the authors to the turf table.")
+@click.option(
+    "--for",
+    "expires",
+    callback=until,
+    metavar="SPAN",
+    help="How long the exceptions are valid: 90d.  [default: permanently]",
+)
 @json_option
 @click.pass_obj
 def release(
@@ -42,13 +52,13 @@ def release(
     expires: date | None,
     as_json: bool,
 ) -> None:
-    """Give held messages to the MTA, for those from whom they were held.
+    """Deliver held messages to their original recipients.
 
-    They are named by the beginning of their IDs, or selected by conditions.  Sender, recipients and every byte are
-    those that came; To: and Cc: are never read.
+    Name them by the beginning of their IDs, or select them by conditions.  The sender, the recipients and every byte
+    are those that were received; To: and Cc: are not read.
     """
     if expires and not and_allow:
-        raise click.UsageError("--for belongs to --and-allow")
+        raise click.UsageError("--for requires --and-allow")
     config = started.configuration()
     with ExitStack() as stack:
         allowing = None
@@ -123,4 +133,4 @@ def _say(done: list[tuple[Place, Released]], *, as_json: bool) -> None:
     table(rows, ("id", "recipient", "reply"), as_json=as_json)
     for place, released in done:
         for parameter in released.lost:
-            click.echo(f"turfctl: {escape(f'{place.message.id}: the MTA does not take {parameter}')}", err=True)
+            click.echo(f"turfctl: {escape(f'{place.message.id}: the MTA does not accept {parameter}')}", err=True)

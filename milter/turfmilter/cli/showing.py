@@ -34,8 +34,12 @@ _LINE_MOST = 65_536  # bytes escaped at once
 
 @click.command("show")
 @click.argument("id")
-@click.option("--headers", is_flag=True, help="All headers of the message, decoded, and nothing else.")
-@click.option("--raw", is_flag=True, help="The message as it came, byte for byte; on a terminal made harmless.")
+@click.option("--headers", is_flag=True, help="Show only the header of the message, all fields decoded.")
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Show the message as received, byte for byte; on a terminal, control characters are escaped.",
+)
 @click.option("--mark", is_flag=True, help="Mark it reviewed: it is then kept for keep_reviewed instead of keep.")
 @json_option
 @directory_option
@@ -43,12 +47,12 @@ _LINE_MOST = 65_536  # bytes escaped at once
 def show(
     started: Started, id: str, headers: bool, raw: bool, mark: bool, as_json: bool, directory: Path | None
 ) -> None:
-    """Show a held message.  The beginning of its ID is enough, and nothing changes unless --mark is given.
+    """Show a held message.  The beginning of its ID is sufficient.  Nothing is changed unless --mark is given.
 
-    Nothing in it is obeyed: HTML is not rendered, and what would turn, hide or control text is shown as \\x1b, \\u202e.
+    HTML is not rendered, and characters that would reverse, hide or control text are shown as \\x1b, \\u202e.
     """
     if headers + raw + as_json > 1:
-        raise click.UsageError("of --headers, --raw and --json only one is possible")
+        raise click.UsageError("--headers, --raw and --json exclude each other")
     config = started.configuration()
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
@@ -116,7 +120,7 @@ def _party(party: Addressed) -> str:
 
 def _print_text(contents: Contents) -> None:
     if contents.text is None:
-        click.echo("(no part is plain text; HTML is not shown, --raw shows the message as it came)")
+        click.echo("(no part is plain text; HTML is not shown; --raw shows the message as received)")
         return
     for line in contents.text.replace("\r\n", "\n").split("\n"):
         click.echo(escape(line.expandtabs()))
@@ -133,7 +137,9 @@ def _print_parts(contents: Contents) -> None:
     if contents.count > len(rows):
         click.echo(f"({contents.count - len(rows)} more parts)")
     if not contents.understood:
-        click.echo("(too much is said of the parts: what the last ones are was not read; --raw shows all of it)")
+        click.echo(
+            "(the descriptions of the parts are too long: the last ones were not read; --raw shows the whole message)"
+        )
 
 
 def _headers(place: Place) -> None:
@@ -180,7 +186,7 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
 def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
     """Write held messages to standard output as an mbox, without turfmilter's own lines.
 
-    A line that begins with From gets a ">" in front, as mboxrd has it.  Nothing is marked reviewed.
+    Lines that begin with From are quoted with ">" (mboxrd).  No message is marked reviewed.
     """
     if sys.stdout.isatty():
         raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl quarantine export … > FILE")

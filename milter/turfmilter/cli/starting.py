@@ -1,4 +1,4 @@
-"""What the daemon starts from: the files, or when these are broken the copy of the last good generation."""
+"""What the daemon starts from: the files, or if these are broken, the copy of the last good configuration."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from turfmilter.daemon import identity
 from turfmilter.daemon.reload import Loaded
 from turfmilter.review.administrator import NoOwner, quarantine_user
 
-# What root acts on before it becomes the filter's user, to whom the copy belongs.
+# What root uses before it switches to the filter's user, to whom the copy belongs.
 _OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
 
 
 class Start:
     """The configuration in the file `path`, with another `socket` if one is given.
 
-    `config` is what to open the socket with, and whom to become; with broken files, and for root, nothing else of it
-    is to be used.  `load` gives the whole of it, once that is done.  `broken` is what is wrong with the files.
+    `config` tells how to open the socket and which user to switch to; if the files are broken, root must use nothing
+    else of it.  After that, `load` returns the complete configuration.  `broken` is what is wrong with the files.
     """
 
     def __init__(self, path: Path, socket: SocketSpec | None, *, strict: bool) -> None:
-        """Raises ConfigError; with `strict` also when there is a copy."""
+        """Raises ConfigError; with `strict` also if there is a copy."""
         self._path, self._socket = path.absolute(), socket
         self.broken: ConfigError | None = None
         self._since = ""
@@ -39,13 +39,13 @@ class Start:
             self.config = self._without_files(error)
 
     def load(self) -> Loaded:
-        """What to serve with.  Raises ConfigError."""
+        """Return the configuration and generation to serve with.  Raises ConfigError."""
         config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
             copied, self._since = load_copy(self._path, config.state, broken)
             config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
-        if broken:  # any of them may be the one that is fixed
+        if broken:  # fixing any of them may fix the configuration
             config = replace(config, files=(*config.files, *broken.files))
         problems = broken.problems if broken else ()
         return Loaded(config, build_generation(config), copy_since=self._since, broken=problems)
@@ -64,7 +64,7 @@ class Start:
 
 
 def state_directory(path: Path, broken: ConfigError) -> Path | None:
-    """Where the copy of the broken configuration `path` would be, as far as can be told."""
+    """Return where the copy of the broken configuration `path` would be; None if that cannot be read."""
     readable = broken.readable(("state",))
     if readable:
         return readable.state
@@ -73,9 +73,9 @@ def state_directory(path: Path, broken: ConfigError) -> Path | None:
 
 
 def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
-    """The configuration `path`, which is `broken`, as it was in force last, and since when.
+    """Return the configuration `path`, which is `broken`, from its copy, and since when that was in force.
 
-    Root becomes the filter's user first, to whom the copy belongs.  Raises ConfigError.
+    Root switches to the filter's user first, to whom the copy belongs.  Raises ConfigError.
     """
     state = state_directory(path, broken)
     if state is None:

@@ -1,4 +1,4 @@
-"""turfctl status: what the daemon says of itself, for people, for programs and for monitoring."""
+"""turfctl status: the daemon's status for people, for programs and for monitoring."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
 _LONGEST = 16 << 20  # bytes of a status: far more than any has, and few enough to be read
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
-# What comes of JSON that somebody else has written.
+# Raised while reading JSON that turfmilter did not write.
 _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class _Unknown(Exception):
-    """The daemon says nothing that can be understood; the text says why, `level` how bad that is."""
+    """There is no readable status; the text says why, and `level` how serious that is."""
 
     def __init__(self, level: Level, why: str) -> None:
         super().__init__(why)
@@ -35,7 +35,7 @@ class _Unknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the daemon says, None if nothing that can be understood, and what is to be said about it."""
+    """The daemon's status, None if it cannot be read, and what is to be printed about it."""
 
     said: dict[str, Any] | None
     found: list[Finding]
@@ -56,7 +56,7 @@ class _Seen:
 def status(started: Started, as_json: bool, check: bool) -> None:
     """Show what the daemon is doing.
 
-    Exit status 1: it does not run, or something is wrong, such as files with which a start would fail.
+    Exits 1 if it is not running or something is wrong, for example if a start would fail because files are broken.
     """
     files = look_at_files(started.path)
     seen = _seen(files)
@@ -86,15 +86,15 @@ def _seen(files: Files) -> _Seen:
 
 
 def _read(file: Path | None) -> dict[str, Any]:
-    """What the daemon has written.  Raises _Unknown, and of _ABSURD what comes of what is no JSON."""
+    """Return what the daemon has written.  Raises _Unknown, and one of _ABSURD if it is not valid JSON."""
     if file is None:
-        raise _Unknown(Level.UNKNOWN, 'status = "": this daemon does not say what it does')
+        raise _Unknown(Level.UNKNOWN, 'status reporting is disabled (status = "")')
     try:
         return dict(json.loads(read_text(file, _LONGEST)))
     except TextFileError as error:
         with suppress(PermissionError):
             if not file.exists():
-                why = "turfmilter does not run, or its log says why this cannot be written"
+                why = "no such file: turfmilter is not running, or could not write it; see its log"
                 raise _Unknown(Level.CRITICAL, f"{file}: {why}") from None
         raise _Unknown(Level.UNKNOWN, str(error)) from None
 
@@ -150,5 +150,5 @@ def _bytes(number: int) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without what would turn, hide or control text.  It was escaped once, when it was written."""
+    """Replace characters that would reverse, hide or control text.  The text was escaped when it was written."""
     return "".join(char if char.isprintable() else "?" for char in line)

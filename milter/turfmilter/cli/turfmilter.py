@@ -36,20 +36,20 @@ EX_SOFTWARE = 70
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
-@click.option("-s", "--socket", help="The socket, instead of the configuration's.")
+@click.option("-s", "--socket", help="Use this socket instead of the one in the configuration.")
 @click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
-@click.option("--strict", is_flag=True, help="Do not start from the last good configuration when the files are broken.")
+@click.option("--strict", is_flag=True, help="Do not start from the last good configuration if the files are broken.")
 @click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
 def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
-    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is put aside.
+    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is held.
 
-    Exit status: 0 done, 2 usage, 69 the socket cannot be had, 70 no worker can begin,
+    Exit status: 0 done, 2 usage error, 69 cannot bind the socket, 70 no worker process could be started,
     78 configuration or quarantine unusable.
     """
     try:
         begun = time.time()
-        # To load large tables takes a while.  Whatever has changed since `begun` is taken after the start anyway.
+        # Loading large tables takes a while.  Whatever changes after `begun` is loaded after the start anyway.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         spec = _spec(socket)
         start = Start(path, spec, strict=strict or test)
@@ -79,7 +79,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
 
 
 def _further_problems(error: ConfigError) -> Iterator[str]:
-    """What else keeps the filter from starting, as far as the rest of the configuration shows.  We become its user."""
+    """Yield what else would prevent a start, by the rest of the configuration.  Switches to the filter's user."""
     if error.rest is None:
         return
     try:
@@ -94,7 +94,7 @@ def _further_problems(error: ConfigError) -> Iterator[str]:
 
 
 def _missing(config: Config) -> Iterator[str]:
-    """Quarantines that do not exist: more cannot be tried out by root, who writes nothing there."""
+    """Yield quarantines that do not exist.  Root cannot check more, because it writes nothing there."""
     missing = (directory for directory in config.directories if not directory.exists())
     yield from (f"quarantine {directory}: {directory} does not exist" for directory in missing)
 
@@ -132,12 +132,12 @@ def _warn_of_copy(loaded: Loaded) -> None:
 
 
 def _doubts_of_the_user(config: Config) -> list[str]:
-    """Warnings that only whom it becomes can give."""
+    """Return warnings that can only be found as the filter's user."""
     return [*check_quarantines(config), *_closed_to_us(config.files)]
 
 
 def _closed_to_us(files: Iterable[Path]) -> list[str]:
-    """Warnings about what only root could read: it is read again as somebody else."""
+    """Return warnings about files that only root can read: a reload reads them as the filter's user."""
     return [
         f"{path}: cannot be read by {identity.name()}: a reload would fail"
         for path in files
@@ -157,7 +157,7 @@ def _warn_without_syslog(config: Config) -> None:
 
 
 def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
-    """What the log says first: a filter that was forgotten in trial looks like any other."""
+    """Yield the first lines of the log, with the mode: a filter left in trial mode looks like any other."""
     files = f"{descriptors.limit()} files may be open"
     yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
     yield from (("info", line) for line in _how_to_attach(config.socket))
@@ -165,7 +165,7 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
-    """The lines to paste for the MTAs that are installed, where the socket has an address of its own."""
+    """Return the lines to add for each installed MTA, if the socket has an address that can be written down."""
     mta = reach.Postfix.at()
     line = socket.postfix(mta.queue) if mta else socket.postfix()
     lines = [("main.cf", line)] if mtas.postfix_installed() else []

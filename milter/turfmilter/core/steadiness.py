@@ -12,12 +12,12 @@ _LONGEST_REBOOT = 30 * DAY  # further the time of day must not have moved while 
 class StateError(Exception):
     """Nothing can be remembered about clock and messages; the text says why.
 
-    `mend` is the command that helps, "" if none does.
+    `fix` is the command that helps, "" if there is none.
     """
 
-    def __init__(self, why: str, mend: str = "") -> None:
+    def __init__(self, why: str, fix: str = "") -> None:
         super().__init__(why)
-        self.mend = mend
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a message contains, read in one pass and within bounds: its header, its text and a list of its parts."""
+"""What a message contains, read in one pass and within limits: its header, its text and a list of its parts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import BinaryIO
 from turfmilter.core.address.header import Header, decode, decode_words, read_header
 from turfmilter.core.held.summary import HEADER_MOST
 
-_LINE_MOST = 65_536  # bytes read at once: what calls itself a line may be the whole message
+_LINE_MOST = 65_536  # bytes read at once: a "line" may be the whole message
 _TEXT_MOST = 65_536  # bytes of text that are shown, before they are decoded
 _PARTS_MOST = 200  # parts that are listed; the others are counted
-_DEEPEST = 20  # multiparts in multiparts; what lies deeper counts as one part
+_DEEPEST = 20  # multiparts within multiparts; anything deeper counts as one part
 _VALUE_MOST = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
-# Bytes of such values in all parts together; each counts as so many at least.  Parts that come after are counted alone.
+# Bytes of such values in all parts together; each counts as at least _VALUE_LEAST.  Further parts are only counted.
 _VALUES_MOST, _VALUE_LEAST = 32_768, 64
 _NAME_MOST = 255  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part that holds no others; `size` is that of its encoded bytes, `name` "" where it has none."""
+    """One part that contains no others; `size` is in encoded bytes, `name` is "" if it has none."""
 
     type: str
     name: str
@@ -32,11 +32,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to see.  `text` is None when no part is plain text; HTML is no text.
+    """What can be shown.  `text` is None if no part is plain text; HTML does not count as text.
 
-    `text_complete` and the header's `complete` are False where something was left out;
-    `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
-    said of the parts that not all of it was read: what comes after may be of any type.
+    `text_complete` and the header's `complete` are False if something was left out;
+    `count` is the number of all parts, of which the first are listed.  `understood` is False if the descriptions of
+    the parts are so long that not all were read: the parts that follow may be of any type.
     """
 
     header: Header
@@ -48,7 +48,7 @@ class Contents:
 
 
 def read_contents(file: BinaryIO) -> Contents:
-    """The contents of the message that begins where `file` stands."""
+    """Return the contents of the message that begins at the position of `file`."""
     lines = _Lines(file)
     header = read_header(lines.readline, HEADER_MOST)
     parts = _Parts()
@@ -78,7 +78,7 @@ class _Lines:
         self.delimiter: tuple[int, bool] | None = None  # of which boundary, and whether it is the last
 
     def readline(self, most: int) -> bytes:
-        """The next line, at most so many bytes of it; b"" at a delimiter and at the end."""
+        """Return the next line, at most `most` bytes of it; b"" at a delimiter and at the end."""
         if self.delimiter:
             return b""
         line = self._file.readline(min(most, _LINE_MOST))
@@ -88,7 +88,7 @@ class _Lines:
         return b"" if self.delimiter else line
 
     def go_on(self, depth: int) -> None:
-        """Pass the delimiter; so many multiparts are open from here on."""
+        """Pass the delimiter; `depth` multiparts are open from here on."""
         del self.boundaries[depth:]
         self.delimiter = None
 
@@ -103,7 +103,7 @@ class _Lines:
 
 @dataclass
 class _Part:
-    """One part while it is read; by default what stands between parts, and is nobody's."""
+    """One part while it is read; the default is the text between parts, which belongs to none."""
 
     type: str = ""
     name: str = ""
@@ -114,13 +114,13 @@ class _Part:
     kept: bytearray = field(default_factory=bytearray)
 
     def take(self, line: bytes) -> None:
-        """The next bytes."""
+        """Count the next bytes, and keep them if they are text to be shown."""
         self.size += len(line)
         if self.is_text and len(self.kept) < _TEXT_MOST:
             self.kept += line[: _TEXT_MOST - len(self.kept)]
 
     def text(self) -> str:
-        """What was kept, decoded as far as that can be done."""
+        """Return what was kept, decoded as far as possible."""
         return decode(_decoded(bytes(self.kept), self.encoding), self.charset)
 
 
@@ -135,18 +135,18 @@ class _Parts:
 
     @property
     def understood(self) -> bool:
-        """False when the values of the parts were too much to be read."""
+        """False if the descriptions of the parts were too long to be read."""
         return self._room > 0
 
     def next(self, lines: _Lines) -> _Part:
-        """The part that begins behind a delimiter."""
+        """Begin the part after a delimiter."""
         if not self.understood:
             self.count += 1
             return _Part()
         return self.begin(read_header(lines.readline, HEADER_MOST), lines)
 
     def begin(self, header: Header, lines: _Lines) -> _Part:
-        """The part that begins behind `header`; a multipart's own text is nobody's."""
+        """Begin the part after `header`; the text of a multipart itself belongs to no part."""
         type = self._parameters(header, "content-type")
         boundary = type.boundary()
         if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
@@ -156,7 +156,7 @@ class _Parts:
         part = _Part(
             type=type.value(),
             name=disposition.parameter("filename") or type.parameter("name"),
-            charset=type.parameter("charset") or "utf-8",  # nothing is said of most 8-bit mail, and this fits most
+            charset=type.parameter("charset") or "utf-8",  # most 8-bit mail without a charset is UTF-8
             encoding=header.first("content-transfer-encoding").decode("ascii", "replace").strip().lower(),
         )
         attached = disposition.is_attachment()
@@ -180,25 +180,25 @@ class _Parameters:
         self._message = Message()
         self._message[field] = value.decode("utf-8", "replace")
         self._parameters: dict[str, str | tuple[str | None, str | None, str]] = {}
-        # Python's reader falls over some that are broken.  All at once: it reads the whole value for each.
+        # Python's parser raises for some broken values.  All at once: it parses the whole value for each parameter.
         with suppress(TypeError, ValueError, LookupError):
             for name, parameter in self._message.get_params([], field):
                 self._parameters.setdefault(name.lower(), parameter)
 
     def value(self) -> str:
-        """The type; text/plain when there is none or none that can be read (RFC 2045 §5.2)."""
+        """Return the type; text/plain if there is none or it cannot be parsed (RFC 2045 §5.2)."""
         return self._message.get_content_type()
 
     def is_attachment(self) -> bool:
-        """True when it is to be saved, not shown."""
+        """Return whether the part is to be saved, not shown."""
         return self._message.get_content_disposition() == "attachment"
 
     def boundary(self) -> bytes:
-        """What stands behind "--" in the delimiters."""
+        """Return the text that follows "--" in the delimiters."""
         return self.parameter("boundary").rstrip().encode("utf-8", "replace")
 
     def parameter(self, name: str) -> str:
-        """One of the parameters, "" when it is not there or cannot be read."""
+        """Return one of the parameters, "" if it is missing or cannot be parsed."""
         try:
             found = self._parameters.get(name, "")
             text = found if isinstance(found, str) else decode(found[2].encode("latin-1"), found[0] or "ascii")
@@ -208,13 +208,15 @@ class _Parameters:
 
 
 def _decoded(raw: bytes, encoding: str) -> bytes:
-    """Without the transfer encoding; as it is where that cannot be undone."""
+    """Return `raw` without its transfer encoding; unchanged if it cannot be decoded."""
     if encoding == "quoted-printable":
         return binascii.a2b_qp(raw)
     if encoding == "base64":
         digits = b"".join(raw.split())
         try:
-            return binascii.a2b_base64(digits[: len(digits) // 4 * 4])  # what was cut off may have cut the last one
+            return binascii.a2b_base64(
+                digits[: len(digits) // 4 * 4]
+            )  # the text may have been cut within a group of four
         except binascii.Error:
             return raw
     return raw

@@ -1,4 +1,4 @@
-"""Retention: what is due goes, what nobody has reviewed stays, and people hear of it before room runs out."""
+"""Retention: removes messages that are due, keeps unreviewed ones, and warns before room runs out."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from turfmilter.core.ports import HeldMessages
 from turfmilter.review.observation import Watch
 from turfmilter.review.recorder import Recorder
 
-_WARNED = 0.8  # of the room that there is
+_WARNED = 0.8  # share of the room that may be used before a warning
 _UNIT = 1 << 20  # bytes, for people
-# Of unreviewed messages, so many may go in an hour: whatever goes wrong, people have time to see it.
-_HOURLY_SHARE, _HOURLY_LEAST = 10, 100  # one in ten, and so many in any case
+# Unreviewed messages that may be removed in an hour: if anything goes wrong, people have time to notice.
+_HOURLY_SHARE, _HOURLY_LEAST = 10, 100  # one in ten, and this many in any case
 _SLOWED = (
     "more messages are old enough than may be removed in an hour (10 %, or 100 if that is more); the others follow"
 )
@@ -25,7 +25,7 @@ _SLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A file that goes, and why."""
+    """A message that is to be removed, its size in bytes, and why."""
 
     message: Message
     size: int
@@ -34,9 +34,9 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A file in quarantine: its size in bytes, when its name was last changed, and for how long it has been seen so.
+    """A message in quarantine: its size in bytes, when its flags last changed, and for how long it was seen like this.
 
-    `seen` is None where that is not known.
+    `seen` is None if that is not known.
     """
 
     message: Message
@@ -54,7 +54,7 @@ class _Kept:
 
 
 class Expiry:
-    """Removes what is due from one quarantine, each with its lines in the ledger.  `watch` knows how old things are."""
+    """Removes what is due from one quarantine, and records each removal in the ledger.  `watch` knows the ages."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class Expiry:
         self._terms = terms
         self._watch = watch
         self._now = now
-        self._most = 0  # unreviewed messages that may go in an hour
+        self._most = 0  # unreviewed messages that may be removed in an hour
         self._problems: list[str] = []
 
     def run(self) -> int:
-        """Remove what is due, and where something cannot be removed, more to make room.  How many went.
+        """Remove what is due, and more to make room if something cannot be removed.  Return how many were removed.
 
         Raises LedgerError and OSError.
         """
@@ -94,10 +94,10 @@ class Expiry:
                 return removed
 
     def due(self, *, without: Collection[str] = ()) -> list[Due]:
-        """What goes now, in that order: first what is too old, then what makes room.
+        """Return what is to be removed now: first what is too old, then what makes room.
 
-        Of unreviewed messages the oldest, as many as may go in this hour.  `without` are ids of messages that cannot
-        be removed; they take room all the same.  Raises OSError.
+        Of unreviewed messages these are the oldest, as many as may be removed in this hour.  `without` are ids of
+        messages that cannot be removed; they still occupy room.  Raises OSError.
         """
         every = self._looked_at()
         kept = [one for one in every if not one.flagged and one.message.id not in without]
@@ -115,13 +115,13 @@ class Expiry:
         return due
 
     def granted(self, due: list[Due]) -> list[Due]:
-        """Those of `due` that may go; they count as removed in this hour, even if the program ends before."""
+        """Return those of `due` that may be removed; they count as removed even if the program ends now."""
         unreviewed = sum(_is_unreviewed(one) for one in due)
         room = self._watch.take(self._held.name, unreviewed, self._most) if unreviewed else 0
         return _within(due, room)
 
     def remove(self, due: Due) -> bool:
-        """Remove one; False when it is gone, or being released.  Raises LedgerError and OSError."""
+        """Remove one; return False if it is gone or being released.  Raises LedgerError and OSError."""
         try:
             with (
                 self._held.open(due.message) as opened,
@@ -130,13 +130,13 @@ class Expiry:
             ):
                 self._held.remove(due.message)
         except NotAMessage:
-            return False  # not ours to remove: show says what it is
+            return False  # not ours to remove: `turfctl quarantine show` tells what it is
         except (FileNotFoundError, BlockingIOError):
             return False
         return True
 
     def settle(self) -> list[str]:
-        """Let the MTA wait where more is held than may be, and say how things stand.  Raises OSError."""
+        """Make the MTA retry later if more is held than allowed, and return warnings.  Raises OSError."""
         most = self._terms.max_size
         held = sum(one.size for one in self._files()) if most else 0
         full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
@@ -153,31 +153,31 @@ class Expiry:
         return [*self._problems, said]
 
     def _cannot_remove(self, due: Due, error: OSError) -> None:
-        """Remember what to say; of many messages that are refused for one reason, the first stands for all."""
+        """Remember a problem; if many messages cannot be removed for one reason, only the first is reported."""
         said = f"{self._held.name}: {due.message.id} cannot be removed: {error.strerror}"
         if not any(problem.endswith(f" cannot be removed: {error.strerror}") for problem in self._problems):
             self._problems.append(said)
 
     def _files(self) -> Iterator[_Kept]:
-        """Everything that is held and counts, whatever its flags."""
+        """Yield every message, whatever its flags."""
         for message in self._held.every():
             with suppress(FileNotFoundError):
                 size, touched = self._held.status(message)
                 yield _Kept(message, size, touched)
 
     def _looked_at(self) -> list[_Kept]:
-        """The same, and for how long each has been seen as it is."""
+        """Return every message, with how long each has been seen as it is."""
         every = list(self._files())
         seen = self._watch.look(self._held.name, {_sighting(one) for one in every})
         return [_Kept(one.message, one.size, one.touched, seen.get(_sighting(one))) for one in every]
 
     def _aged(self, kept: list[_Kept], unreviewed: int) -> list[Due]:
-        """What goes whatever room there is, of `unreviewed` messages as many as may in this hour."""
+        """Return what is too old, of the `unreviewed` messages as many as may be removed in this hour."""
         self._most = max(unreviewed // _HOURLY_SHARE, _HOURLY_LEAST)
         room, slowed = self._watch.left(self._held.name, self._most), False
         due = []
         for one in sorted(kept, key=lambda one: one.message.id):  # ids begin with the time
-            # Whether one is due is read in its file: not in all of ten thousand each minute, when few may go.
+            # Whether it is due is read in its file: not in all of ten thousand each minute if few may be removed.
             why = "" if slowed and not one.reviewed else self._too_old(one)
             if not why:
                 continue
@@ -192,22 +192,22 @@ class Expiry:
         return due
 
     def _too_old(self, one: _Kept) -> str:
-        """Why it goes whatever room there is; "" when it stays."""
+        """Return why it is too old, "" if it is not."""
         span = self._terms.keep_reviewed if one.reviewed else self._terms.keep
         age = self._since_review(one) if one.reviewed else self._since_held(one, span)
         return f"{one.message.state.value}, for {age.days} days" if age is not None and age >= span else ""
 
     def _since_review(self, one: _Kept) -> timedelta | None:
-        """How long ago somebody last set a flag; None where nobody can say."""
+        """Return how long ago a flag was last set; None if that cannot be known."""
         if self._watch.clock_jumped:
             return None
         age = self._now() - one.touched
         return age if one.seen is None else min(age, one.seen)
 
     def _since_held(self, one: _Kept, span: timedelta) -> timedelta | None:
-        """How long ago it was held, as far as its block and we ourselves know; its mtime is not asked.
+        """Return how long ago it was held, by its block and by what this host has observed, not by its mtime.
 
-        None where nobody can say.  The block is read only when everything else says that it is older than `span`.
+        None if that cannot be known.  The block is read only if the observations show an age of at least `span`.
         """
         if not self._watch.clock_trusted:
             return None
@@ -218,12 +218,12 @@ class Expiry:
         held = self._sealed_time(one.message)
         ages = [] if held is None else [self._now() - held]
         if one.seen is not None:
-            # A time that is yet to come was given by a wrong clock, and says nothing.
+            # A time in the future comes from a wrong clock, and proves nothing.
             ages = [one.seen, *(age for age in ages if age >= timedelta())]
         return min(ages, default=None)
 
     def _sealed_time(self, message: Message) -> datetime | None:
-        """When it was held, as its block says; None where the block cannot be believed or read."""
+        """Return when it was held according to its block; None if the block cannot be read or trusted."""
         with suppress(NotAMessage, OSError), self._held.open(message) as opened:
             block, doubt = believed(opened.file, message.id)
             if block and not doubt:
@@ -231,9 +231,9 @@ class Expiry:
         return None
 
     def _missing(self, held: int, freed: int, files: int) -> tuple[int, int]:
-        """How many bytes and inodes must be made free, when `freed` bytes in `files` files are on their way.
+        """Return how many bytes and inodes must become free, if `freed` bytes in `files` files will be removed anyway.
 
-        By exactly the measure that lets the MTA wait: with max_size bytes held, one byte must go.
+        This is the measure by which messages are answered 452: with max_size bytes held, one byte must be removed.
         """
         bytes_missing, inodes_missing = (space.missing(self._terms.floor) for space in self._held.room.free())
         over = held - self._terms.max_size + 1 if self._terms.max_size else 0
@@ -249,6 +249,6 @@ def _is_unreviewed(due: Due) -> bool:
 
 
 def _within(due: list[Due], room: int) -> list[Due]:
-    """Of the unreviewed ones only the first `room`."""
+    """Return `due` with only the first `room` of the unreviewed messages."""
     allowed = iter(range(room))
     return [one for one in due if not _is_unreviewed(one) or next(allowed, None) is not None]

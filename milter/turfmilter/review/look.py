@@ -1,4 +1,4 @@
-"""One held message, looked at: all that a person needs to decide about it."""
+"""Looking at one held message: everything that a person needs to decide about it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from turfmilter.review.turftable import standing
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is seen of a message.  `slip` is None, and `standing` "", when the file has no block of ours."""
+    """What is shown of a message.  If it has no block of ours, `slip` is None and `standing` is ""."""
 
     summary: Summary
     slip: Slip | None
@@ -30,7 +30,7 @@ class Look:
 
 
 def look(place: Place, config: Config) -> Look:
-    """Read a message.  Raises NotAMessage, FileNotFoundError and OSError."""
+    """Read a message and check it against its digest.  Raises NotAMessage, FileNotFoundError and OSError."""
     with place.open() as opened:
         summary = summarise(opened.file, place.message.id, opened.size, opened.written)
         block, doubt = checked(opened.file, place.message.id)
@@ -42,7 +42,7 @@ def look(place: Place, config: Config) -> Look:
 
 @contextmanager
 def message(place: Place) -> Iterator[tuple[OpenMessage, Slip | None]]:
-    """Open a message; its `file` stands after our block, which is given as the Slip, None if there is none.
+    """Open a message; its `file` is positioned after our block, which is returned as the Slip, None if there is none.
 
     Raises NotAMessage, FileNotFoundError and OSError.
     """
@@ -53,18 +53,18 @@ def message(place: Place) -> Iterator[tuple[OpenMessage, Slip | None]]:
 
 
 def header(place: Place) -> Header:
-    """The header of the message.  Raises what `message` does."""
+    """Return the header of the message.  Raises what `message` does."""
     with message(place) as (opened, _):
         return read_header(opened.file.readline, HEADER_MOST)
 
 
 def listener_of(slip: Slip, config: Config) -> str:
-    """The listener whose rules held the message; "" when that were the general ones, or it is there no more."""
+    """Return the listener whose rules held the message; "" if it was the general rules, or if it no longer exists."""
     return slip.listener if slip.listener in config.listener else ""
 
 
 def mark_reviewed(place: Place, recorder: Recorder) -> Place:
-    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, LedgerError and NewerFormat."""
+    """Mark the message as reviewed.  Raises FileNotFoundError and FileExistsError, LedgerError and NewerFormat."""
     place.quarantine.require_changeable()
     if Flag.REVIEWED in place.message.flags:
         return place

@@ -1,4 +1,4 @@
-"""What an expiry may believe of time: what this host has seen itself, or, where somebody insists, what dates say."""
+"""What expiry may assume about ages: what this host has observed, or the dates if an administrator insists."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _EVENLY = "no message expires by its age until the clock has run evenly for a da
 
 
 class Watch(Protocol):
-    """What is known of the age of messages.  `clock_trusted` is needed before an unreviewed message goes.
+    """What is known about the age of messages.  Unreviewed messages are removed only if `clock_trusted`.
 
-    `clock_jumped` says that the clock was found to be wrong less than a day ago.  `dates_suffice` says that a message
-    need not have been seen for as long as its date tells.  `problems` are sentences for the administrator.
+    `clock_jumped`: the clock was found to be wrong less than a day ago.  `dates_suffice`: a message need not have
+    been observed for as long as its date suggests.  `problems` are sentences for the administrator.
     """
 
     clock_trusted: bool
@@ -27,13 +27,13 @@ class Watch(Protocol):
     problems: list[str]
 
     def look(self, store: str, present: Collection[Sighting], /) -> dict[Sighting, timedelta]:
-        """For how long each of the messages in a quarantine has been seen; {} where that is not known."""
+        """Return for how long each message in a quarantine has been seen; {} if that is not known."""
 
     def left(self, store: str, most: int, /) -> int:
-        """How many unreviewed messages may go, if `most` may go in an hour."""
+        """Return how many more unreviewed messages may be removed, if `most` may be removed in an hour."""
 
     def take(self, store: str, wanted: int, most: int, /) -> int:
-        """How many of those that are `wanted` may go now; they count as gone."""
+        """Return how many of the `wanted` messages may be removed now; they count as removed."""
 
 
 class Observation:
@@ -58,7 +58,7 @@ class Observation:
 
     @property
     def waiting(self) -> str:
-        """Why no unreviewed message expires at present; "" when that is not so, or a problem that says it already."""
+        """Why no unreviewed message expires at present; "" if some may, or if a problem already explains it."""
         return "" if self.clock_trusted or self.problems else f"the clock was not observed for long enough: {_EVENLY}"
 
     def look(self, store: str, present: Collection[Sighting]) -> dict[Sighting, timedelta]:
@@ -87,15 +87,15 @@ class Observation:
             return 0
 
     def _give_up(self, error: StateError) -> None:
-        """Without a memory nothing is known: what nobody has reviewed stays."""
+        """Record that nothing is known without a memory: unreviewed messages are kept."""
         self._course = None
         self.clock_trusted = False
-        mend = f"; fix it with: {error.mend}" if error.mend else ""
-        self.problems.append(f"{error}: unreviewed messages do not expire, because their age cannot be observed{mend}")
+        fix = f"; fix it with: {error.fix}" if error.fix else ""
+        self.problems.append(f"{error}: unreviewed messages do not expire, because their age cannot be observed{fix}")
 
 
 class Dates:
-    """Implements Watch for an administrator who takes the clock and the dates of messages at their word."""
+    """Implements Watch for an administrator who trusts the clock and the dates of messages."""
 
     clock_trusted, clock_jumped, dates_suffice = True, False, True
     waiting = ""

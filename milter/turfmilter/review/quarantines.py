@@ -1,4 +1,4 @@
-"""All quarantines that are reviewed, as one: what is in them, found by condition or by id."""
+"""All quarantines that are reviewed, as one: messages are found by condition or by id."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from turfmilter.core.ports import HeldMessages, OpenMessage
 
 
 class NotFound(Exception):
-    """No message has this id."""
+    """No message has this id, or none was selected."""
 
 
 class Ambiguous(Exception):
-    """Several messages have an id that begins so; the text names them."""
+    """Several messages have ids with this beginning; the text names them."""
 
 
 class Place(NamedTuple):

@@ -1,4 +1,4 @@
-"""Releasing a held message: to the recipients that it was held from, byte for byte, once unless somebody insists."""
+"""Releasing a held message: to the recipients it was held from, unchanged, and once unless forced."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Uncertain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What the next hop said.
+    """What the next hop replied.
 
-    `replies` are its words for each recipient, `lost` the ESMTP parameters that it did not take; `complete` says
-    that nobody waits for the message any more.
+    `replies` are its replies for each recipient, `lost` the ESMTP parameters that it did not accept; `complete` means
+    that no recipient is waiting for the message any more.
     """
 
     message: Message
@@ -43,19 +43,19 @@ class Released:
 
     @property
     def taken(self) -> bool:
-        """True when somebody gets the message."""
+        """True if at least one recipient was accepted."""
         return any(reply.startswith("2") for reply in self.replies.values())
 
     @property
     def clean(self) -> bool:
-        """True when everybody gets it who was to."""
+        """True if every recipient of this attempt was accepted."""
         return all(reply.startswith("2") for reply in self.replies.values())
 
 
 class Releaser:
-    """Gives the messages of one quarantine to `hop`, and writes down what it says.
+    """Sends the messages of one quarantine to `hop`, and records its replies in the ledger.
 
-    With `xclient` a hop that asks for it is told the client that the message came from.
+    With `xclient`, a hop that offers XCLIENT is told from which client the message came.
     """
 
     def __init__(self, held: HeldMessages, recorder: Recorder, hop: NextHop, *, xclient: bool = True) -> None:
@@ -65,9 +65,9 @@ class Releaser:
         self._xclient = xclient
 
     def release(self, message: Message, only: Collection[str] = (), *, force: bool = False) -> Released:
-        """Send `message` to the recipients that it is still held from, or to `only` some of them.
+        """Send `message` to the recipients that it is still held from, or only to those in `only`.
 
-        `force` sends again what was sent, or may have been, and what is no longer as it was held.
+        `force` also sends what was sent already, may have been sent, or was modified since it was held.
         Raises NotReleased and Uncertain.
         """
         with ExitStack() as closing:
@@ -84,7 +84,7 @@ class Releaser:
                 opened.file.seek(block.offset)
                 data = opened.file.read()
             replies, lost = self._send(block, recipients, data)
-            # Nobody else releases it while it is locked: what was known before, and what was said now, is all.
+            # No one else releases it while it is locked: what was known before, and these replies, are everything.
             known |= {address: Fate.RELEASED for address, reply in replies.items() if reply.startswith("2")}
             released = complete((recipient.address for recipient in block.slip.recipients), known)
             return Released(self._marked(message, released=released), replies, lost, released)
@@ -97,7 +97,7 @@ class Releaser:
             raise NotReleased("the message has been released already; --force sends it again")
 
     def _send(self, block: Block, chosen: Sequence[Addressed], data: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
-        """What the next hop said to each, and the parameters that it did not take."""
+        """Return the replies for each recipient, and the parameters that the next hop did not accept."""
         attempt, begun = secrets.token_hex(4), False
 
         def before_data(taken: Iterable[Addressed]) -> None:
@@ -110,13 +110,13 @@ class Releaser:
             sent = send(self._hop, block.slip.sender, chosen, data, before_data, self._client(block))
         except NotSent as error:
             if begun:
-                # No reply of the next hop begins with "not": these are refused, and known to be.
+                # No reply of the next hop begins with "not": these recipients are known not to have the message.
                 self._note(
                     OUTCOME, block.id, attempt, dict.fromkeys((to.address for to in chosen), f"not sent: {error}")
                 )
             raise NotReleased(f"nothing was sent: {error}") from error
         except Unknown as error:
-            raise Uncertain(f"{error}: look into the MTA's log whether it arrived") from error
+            raise Uncertain(f"{error}: check in the MTA's log whether it arrived") from error
         replies = {to.address: reply for to, reply in sent.replies.items()}
         try:
             self._note(OUTCOME, block.id, attempt, replies)
@@ -140,22 +140,22 @@ class Releaser:
 
 
 def _with_envelope(opened: BinaryIO, id: str) -> tuple[Block, str]:
-    """The block, and what speaks against the message.  Without an envelope nothing is sent, not even by force.
+    """Return the block, and the reason to doubt the message.  Without an envelope nothing is sent, even if forced.
 
-    To: and Cc: are the sender's words, and say nothing of the envelope.
+    To: and Cc: were written by the sender, and need not agree with the envelope.
     """
     block, doubt = checked(opened, id)
     if block is None:
-        raise NotReleased(f"{doubt}; nobody can say whom it was held from")
+        raise NotReleased(f"{doubt}; its recipients are unknown")
     if block.format > FORMAT:
         raise NotReleased(doubt)  # its lines may mean something else
     if not block.has_envelope:
-        raise NotReleased(f"{doubt}; nobody can say from whom it came and whom it was held from")
+        raise NotReleased(f"{doubt}; its sender and recipients are unknown")
     return block, doubt
 
 
 def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, force: bool) -> list[Addressed]:
-    """The recipients as the block has them, with their parameters."""
+    """Return the recipients to send to, as the block has them, with their parameters.  Raises NotReleased."""
     held = {recipient.address: recipient for recipient in block.slip.recipients}
     only = [address if address in held else bare(address) for address in only]
     strangers = [address for address in only if address not in held]
@@ -176,7 +176,7 @@ def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, f
 
 @contextmanager
 def _nothing_sent() -> Iterator[None]:
-    """Around what comes before the message: whatever goes wrong, nobody has it."""
+    """Turn errors before the message is sent into NotReleased: no recipient has it."""
     try:
         yield
     except FileNotFoundError:
@@ -186,7 +186,7 @@ def _nothing_sent() -> Iterator[None]:
 
 
 def _lock(opened: OpenMessage, closing: ExitStack) -> None:
-    """For as long as the file is open: of two administrators who release a message at once, one does."""
+    """Lock the message until `closing` ends: if two administrators release it at once, only one does."""
     try:
         closing.enter_context(opened.lock())
     except BlockingIOError:

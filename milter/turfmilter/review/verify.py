@@ -1,4 +1,4 @@
-"""Whether files, flags and ledger of a quarantine agree with each other."""
+"""Checking that files, flags and ledger of a quarantine agree with each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Discord = tuple[str, str]  # an id, or "ledger", and what is wrong with it
 
 
 def verify(held: HeldMessages, progress: Progress) -> Iterator[Discord]:
-    """Everything that does not agree.  Reads every message from end to end.  Raises LedgerError and OSError."""
+    """Yield everything that does not agree.  Reads every message completely.  Raises LedgerError and OSError."""
     yield from (("ledger", f"line {number} is damaged") for number in held.ledger.damaged())
     lines = by_id(held.ledger.lines())
     seen = set()
@@ -27,10 +27,10 @@ def verify(held: HeldMessages, progress: Progress) -> Iterator[Discord]:
         except NotAMessage as strange:
             yield message.id, str(strange)
         except FileNotFoundError:
-            continue  # it changed its name, or expired, while we looked
+            continue  # its flags changed, or it expired, since it was listed
     for id, about in lines.items():
-        if id not in seen and expired(about) is False:  # to expire is the only way to be gone
-            yield id, "it is gone, and no line of the ledger says that it expired"
+        if id not in seen and expired(about) is False:  # nothing but expiry removes messages
+            yield id, "it is gone, and the ledger has no line about its expiry"
 
 
 def _wrong(held: HeldMessages, message: Message, lines: Sequence[Line]) -> Iterator[str]:
@@ -39,7 +39,7 @@ def _wrong(held: HeldMessages, message: Message, lines: Sequence[Line]) -> Itera
     if doubt:
         yield doubt
     if expired(lines):
-        yield "it expired, as the ledger says, but is there"
+        yield "the ledger says that it expired, but it is there"
     if block:
         yield from _wrongly_released(message, block, fates(lines))
 
@@ -48,11 +48,11 @@ def _wrongly_released(message: Message, block: Block, known: dict[str, Fate]) ->
     held = {recipient.address for recipient in block.slip.recipients}
     unknown = sorted(address for address in held if known.get(address) is Fate.UNKNOWN)
     if unknown:
-        yield f"unknown: a release to {', '.join(unknown)} ended without an answer; the MTA's log knows"
+        yield f"unknown: a release to {', '.join(unknown)} ended without an answer; see the MTA's log"
     released = complete(held, known)
     if Flag.RELEASED in message.flags and not released:
         yield "it is marked released, but the ledger knows of no release to all"
     if released and Flag.RELEASED not in message.flags:
-        yield "it was released to all, as the ledger says, but is not marked so"
+        yield "the ledger says that it was released to all, but it is not marked released"
     for address in sorted(known.keys() - held):
-        yield f"the ledger says that it was released to {address}, whom it was not held from"
+        yield f"the ledger says that it was released to {address}, which is not one of its recipients"

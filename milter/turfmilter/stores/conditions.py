@@ -52,12 +52,12 @@ def _conditions(selection: Selection) -> Iterator[Condition]:
 
 
 def network_key(version: int, address: int) -> bytes:
-    """An address so that those of one network follow each other."""
+    """Return a key for an address; the addresses of one network are consecutive."""
     return bytes([version]) + address.to_bytes(16, "big")
 
 
 def like(text: str) -> str:
-    r"""`text` as part of a LIKE pattern with ESCAPE '\'."""
+    r"""Return `text` as part of a LIKE pattern with ESCAPE '\'."""
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 

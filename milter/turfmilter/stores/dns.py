@@ -1,4 +1,4 @@
-"""What DNS says of a client's names: its PTR records, each confirmed by A or AAAA."""
+"""The names of a client in DNS: its PTR records, each confirmed by A or AAAA."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.session import UnderWay
 from turfmilter.stores.names import Gathered, SharedNames
 
-_MOST_NAMES = 10  # RFC 7208 §4.6.4: whoever owns the reverse zone decides how many queries he costs us
-_TRIES = 4  # in the time that there is: a lost packet or a first server that is dead leaves enough for the others
-_QUERIES = 200  # at the same time; each takes a file descriptor
+_MOST_NAMES = 10  # RFC 7208 §4.6.4: the owner of the reverse zone would otherwise decide how many queries we send
+_TRIES = 4  # within the timeout: after a lost packet or a dead first server, enough time is left for the others
+_QUERIES = 200  # at the same time; each uses a file descriptor
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _PORT = 53
 
@@ -51,7 +51,7 @@ class DnsNames:
         return self._shared.begin(address)
 
     def figures(self) -> dict[str, int]:
-        """How often names were known already or being looked up, and how often DNS was asked."""
+        """Return how often names were known or being looked up already, and how often DNS was queried."""
         return {"names_known": self._shared.kept, "names_asked": self._shared.asked}
 
     async def _gather(self, address: IPAddress, gathered: Gathered) -> None:
@@ -67,7 +67,7 @@ class DnsNames:
             gathered.confirmed.add(name)
 
     async def _records(self, name: str, kind: str, gathered: Gathered) -> list[str]:
-        """The records as text, CNAMEs followed; none when there are none or DNS failed, which is noted."""
+        """Return the records as text, following CNAMEs; none if there are none or if DNS failed, which is recorded."""
         question = from_text(name)  # absolute: no search list is tried
         try:
             async with self._turn:
@@ -84,7 +84,7 @@ class DnsNames:
 
 
 def system_nameservers(resolv_conf: Path = _RESOLV_CONF) -> list[tuple[str, int]]:
-    """The name servers in resolv.conf(5); the local host where it names none."""
+    """Return the name servers in resolv.conf(5); the local host if it has none."""
     resolver = Resolver(configure=False)
     try:
         resolver.read_resolv_conf(str(resolv_conf))
@@ -106,12 +106,12 @@ def _resolver(nameservers: Sequence[tuple[str, int]], timeout: float) -> Resolve
 
 
 def _says_how_long(response: QueryMessage) -> bool:
-    """Whether an answer without records may be kept at all (RFC 2308 §5)."""
+    """Return whether an answer without records may be cached (RFC 2308 §5)."""
     return any(rrset.rdtype == SOA for rrset in response.authority)
 
 
 def _host_name(text: str) -> str:
-    """`text` folded, "" when it is no host name; dnspython writes odd bytes as escapes, which none has."""
+    """Return `text` folded, "" if it is not a host name; dnspython escapes odd bytes, which no host name has."""
     try:
         return parse_name(text)
     except PatternError:

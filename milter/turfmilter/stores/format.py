@@ -15,7 +15,7 @@ _LONGEST = 64  # bytes
 
 
 def newer(directory: int) -> str:
-    """Why this version must not write to the quarantine with the descriptor `directory`; "" if it may."""
+    """Return why this version must not write to the quarantine with the descriptor `directory`; "" if it may."""
     try:
         mark = _read(directory)
     except FileNotFoundError:
@@ -28,9 +28,9 @@ def newer(directory: int) -> str:
 
 
 def mark(directory: int) -> None:
-    """Note that files of this version's format may be in the quarantine.  Raises OSError.
+    """Record that the quarantine may contain files in this version's format.  Raises OSError.
 
-    To be called only where `newer` gives no reason against it.
+    To be called only if `newer` returns "".
     """
     with suppress(FileNotFoundError):
         if int(_read(directory)) == FORMAT:

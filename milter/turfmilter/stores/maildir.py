@@ -1,4 +1,4 @@
-"""The quarantine directory: a Maildir with one file a message."""
+"""The quarantine directory: a Maildir with one file for each message."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Maildir:
         self._floor = floor
 
     def check(self) -> None:
-        """Make sure at start that a message can really be held, and mark the format.  Raises UnusableQuarantine."""
+        """Check at start that a message can be held, and mark the format.  Raises UnusableQuarantine."""
         try:
             self._require_directories()
             with self._opened() as directory:
@@ -46,13 +46,13 @@ class Maildir:
                 mark(directory)
         except QuarantineError as error:
             path = shlex.quote(str(self._path))
-            mend = f"df -h {path}; df -i {path}" if error.full else self._install()
-            raise self._unusable(f"no message can be written ({error})", mend) from error
+            fix = f"df -h {path}; df -i {path}" if error.full else self._install()
+            raise self._unusable(f"no message can be written ({error})", fix) from error
         except OSError as error:
             raise self._unusable(f"{error.filename}: {error.strerror}", self._install()) from error
 
     def clean(self) -> None:
-        """Remove what a crash left in tmp: only files of this host, and only after 36 hours."""
+        """Remove files of this host that a crash left in tmp, after 36 hours."""
         oldest = time.time() - _ABANDONED
         for path in (self._path / "tmp").iterdir():
             id, _, host = path.name.partition(".")
@@ -67,7 +67,7 @@ class Maildir:
         return MaildirDraft(self._path, slip)
 
     def require_room(self) -> None:
-        """Raises QuarantineError when as much is held as may be, or less is free than the floor."""
+        """Raise QuarantineError if max_size is reached, or less is free than the floor."""
         with refused_by_os():
             full = os.path.lexists(self._path / FULL)
             disk = os.statvfs(self._path)
@@ -92,8 +92,8 @@ class Maildir:
                 raise self._unusable(f"{path} is a symbolic link", f"{_move_away(path)} && {self._install()}")
             self._require_directory(path)
             if path.stat().st_dev != self._path.stat().st_dev:  # link(2) works within one file system only
-                mend = f"umount {shlex.quote(str(path))} && {self._install()}"
-                raise self._unusable(f"{path} lies on another file system", mend)
+                fix = f"umount {shlex.quote(str(path))} && {self._install()}"
+                raise self._unusable(f"{path} is on another file system", fix)
         if os.statvfs(self._path).f_flag & os.ST_RDONLY:
             raise self._unusable("the file system is read-only", f"mount -o remount,rw {_mount_point(self._path)}")
 
@@ -104,19 +104,19 @@ class Maildir:
             raise self._unusable(f"{path} is not a directory", f"{_move_away(path)} && {self._install()}")
 
     def _try_out(self) -> None:
-        """Hold a message of our own, on the very way that others take, and remove it."""
+        """Hold a message of our own exactly as any other, and remove it."""
         nobody = dict.fromkeys(("client", "name", "helo", "account", "listener", "queue_id", "entry"), "")
         slip = Slip(sender=Addressed(""), recipients=(), time=datetime.now(UTC), rule="start", **nobody)
         draft = MaildirDraft(self._path, slip)
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()
 
-    def _unusable(self, wrong: str, mend: str) -> UnusableQuarantine:
+    def _unusable(self, wrong: str, fix: str) -> UnusableQuarantine:
         doubt = f"if {self._path} is for the quarantine alone, " if self._may_be_somebody_elses() else ""
-        return UnusableQuarantine(f"quarantine {self._path}: {wrong}; {doubt}mend it with: {mend}")
+        return UnusableQuarantine(f"quarantine {self._path}: {wrong}; {doubt}fix it with: {fix}")
 
     def _may_be_somebody_elses(self) -> bool:
-        """Whether the path was perhaps mistyped, and the command would give away what others need: /root, /var/mail."""
+        """Return whether the path may be mistyped: the command would then take a directory from others (/var/mail)."""
         try:
             if not self._path.exists():
                 return False
@@ -131,7 +131,7 @@ class Maildir:
 
 
 def install_command(*directories: Path) -> str:
-    """What makes the directories, for the user that we are."""
+    """Return the command that creates the directories for the user of this process."""
     return f"install -d -m 0750 -o {_user()} -g {_group()} {shlex.join(map(str, directories))}"
 
 

@@ -1,4 +1,4 @@
-"""The names of clients: one look-up for all who ask at the same time, and what it found, for a while."""
+"""The names of clients: one lookup for all sessions that ask at the same time, and a cache of the answers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from turfmilter.core.address.mailbox import IPAddress, unmapped
 from turfmilter.core.session import ClientNames, UnderWay
 
 # Seconds that names are kept, whatever their TTL says.
-_LEAST = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0
-_MOST = 3600.0  # an administrator who mends his DNS need not wait longer
-_FAILURE = 15.0  # a dead server is not asked by every connection, and soon after it came back all is well
-_ROOM = 10_000  # addresses; less than 10 MB a process
+_LEAST = 30.0  # a burst of connections from one client is one lookup, even if the TTL is 0
+_MOST = 3600.0  # administrators who fix their DNS need not wait longer
+_FAILURE = 15.0  # not every connection queries a dead server, and its return is noticed soon
+_ROOM = 10_000  # addresses in the cache; less than 10 MB for each process
 
 
 @dataclass(slots=True)
 class Gathered:
-    """What has been learnt of one address so far.  The look-up's thread writes it, everyone may read it.
+    """What is known about one address so far.  The thread of the lookup writes it, any thread may read it.
 
     `ttl` is the smallest one among the records seen, in seconds.
     """
@@ -36,7 +36,7 @@ class Gathered:
     ttl: float = inf
 
     def names(self, *, failed: bool) -> ClientNames:
-        """As the rules see it; `failed` when more may come."""
+        """Return it as the rules see it; `failed` if more may follow."""
         return ClientNames(tuple(n for n in self.claimed if n in self.confirmed), self.claimed, failed)
 
 
@@ -113,7 +113,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """One look-up, for everyone who waits for it."""
+    """One lookup, for all sessions that wait for it."""
 
     gathered: Gathered
     names: Future[ClientNames]

@@ -1,4 +1,4 @@
-"""What one file of the quarantine is about: its block, author and subject, and whether it can be believed."""
+"""What a held message is about: its envelope, author and subject, and whether its block can be trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turfmilter.core.address.header import decode_words, read_header
 from turfmilter.core.held.block import FORMAT, Block, read_block
 from turfmilter.core.held.message import Message
 
-HEADER_MOST = 262_144  # bytes of a header that are read: Postfix takes 102,400, Sendmail 32,768
+HEADER_MOST = 262_144  # bytes of a header that are read: Postfix accepts 102,400, Sendmail 32,768
 _SUBJECT_MOST = 1000  # characters
 
 BY_HAND = "put in by hand: it has no block of ours"
@@ -19,10 +19,10 @@ BY_HAND = "put in by hand: it has no block of ours"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One message in a few words.  `doubt` says why it is not what was held, "" when nothing speaks against it.
+    """One message in a few words.  `doubt` is the reason why it may not be what was held, "" if there is none.
 
-    `size` is that of the message alone.  `authors` are folded, sender and recipients as they came;
-    without a block nobody knows them.
+    `size` is that of the message alone, in bytes.  `authors` are folded, sender and recipients are as received;
+    without a block, the sender is None and the recipients are unknown.
     """
 
     time: datetime
@@ -76,7 +76,7 @@ def summarise(file: BinaryIO, id: str, size: int, written: datetime) -> Summary:
 
 
 def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
-    """As `believed`, and what speaks against the message itself, of which every byte is read."""
+    """As `believed`, but also check every byte of the message against its digest."""
     block, doubt = believed(file, id)
     if block and not doubt and not block.intact(file):
         doubt = "the message was changed: its digest does not hold"
@@ -84,7 +84,7 @@ def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
 
 
 def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
-    """The block of a file that is named `id`, and what speaks against it."""
+    """Return the block of the message `id`, None if there is none, and the reason to doubt it, "" if none."""
     try:
         block = read_block(file, id)
     except ValueError:
