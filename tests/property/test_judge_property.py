@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rig.rules import StoppedClock, clients, domains, hosts, names, senders
+from rig.rules import StoppedClock, clients, domains, hosts, names, senders, spares
 from turfmilter.core.address.authors import read_authors
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import Action, Finding, Verdict
@@ -76,14 +76,14 @@ def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]
         accounts_need_tls=True,
         default_allows=False,
     )
-    held = [TurfSender(TURF, True), TurfAuthor(TURF, True)]
+    held = [TurfSender(TURF, spares()), TurfAuthor(TURF, spares())]
     return (
         Clause(SuspectAtConnect(), Action.REJECT, REPLIES["connect"], Mode.TRIAL),
         Clause(relay, Action.REJECT, REPLIES["relay"], on_error=REPLIES["relay-unavailable"]),
         Clause(Refused(), Action.REJECT, REPLIES["turf"], refusals),
         Clause(RefusedAtEnd(), Action.REJECT, REPLIES["turf"], refusals, on_error=REPLIES["error"]),
         *(Clause(rule, action, None, turf, exempts=EXEMPT) for rule in held),
-        Clause(UnreadableAuthor(True), action, None, Mode.TRIAL, exempts=EXEMPT),
+        Clause(UnreadableAuthor(spares()), action, None, Mode.TRIAL, exempts=EXEMPT),
     )
 
 
