@@ -24,6 +24,7 @@ from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuth
 CLOCK = StoppedClock()
 TURF = senders("@turf.example")
 EXEMPT = Exempt(senders("postmaster@"))
+SPARES = spares("203.0.113.0/24", "office.example", local=True)
 
 
 class Refused(Rule):
@@ -76,14 +77,14 @@ def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]
         accounts_need_tls=True,
         default_allows=False,
     )
-    held = [TurfSender(TURF, spares()), TurfAuthor(TURF, spares())]
+    held = [TurfSender(TURF, SPARES), TurfAuthor(TURF, SPARES)]
     return (
         Clause(SuspectAtConnect(), Action.REJECT, REPLIES["connect"], Mode.TRIAL),
         Clause(relay, Action.REJECT, REPLIES["relay"], on_error=REPLIES["relay-unavailable"]),
         Clause(Refused(), Action.REJECT, REPLIES["turf"], refusals),
         Clause(RefusedAtEnd(), Action.REJECT, REPLIES["turf"], refusals, on_error=REPLIES["error"]),
-        *(Clause(rule, action, None, turf, exempts=EXEMPT) for rule in held),
-        Clause(UnreadableAuthor(spares()), action, None, Mode.TRIAL, exempts=EXEMPT),
+        *(Clause(rule, action, None, turf, REPLIES["error"], EXEMPT) for rule in held),
+        Clause(UnreadableAuthor(SPARES), action, None, Mode.TRIAL, exempts=EXEMPT),
     )
 
 
@@ -98,6 +99,7 @@ class Truth:
     def __init__(self, *, enforced: bool = True, holds: bool = True) -> None:
         self._enforced = enforced
         self._holds = holds
+        self._trusted = False
         self.forget()
 
     def forget(self) -> None:
@@ -106,6 +108,11 @@ class Truth:
         self._account = ""
         self.fields: list[tuple[str, str]] = []
         self.passed: list[Recipient] = []
+
+    def connect(self, connection: Connection) -> None:
+        confirmed = connection.names.result().confirmed
+        trusted = str(connection.client).startswith("203.0.113.") or "pc.office.example" in confirmed
+        self._trusted = trusted or connection.local
 
     def mail(self, text: str, account: str) -> None:
         self.forget()
@@ -126,7 +133,8 @@ class Truth:
 
     def _look_at(self, domains: set[str]) -> None:
         self._refused |= self._enforced and "refused.example" in domains
-        self._held |= self._holds and not self._account and bool(domains & {"turf.example", "x.turf.example"})
+        spared = self._account or self._trusted
+        self._held |= self._holds and not spared and bool(domains & {"turf.example", "x.turf.example"})
 
     @property
     def may_pass(self) -> bool:
@@ -214,7 +222,10 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
             truth.end_of_headers()
             fields = [(name, value.encode("utf-8", "surrogateescape")) for name, value in truth.fields]
             return judge.end_of_headers(fields)
-        case (("connect" | "helo" | "abort"), *_):
+        case "connect", connection:
+            truth.forget()
+            truth.connect(connection)
+        case (("helo" | "abort"), *_):
             truth.forget()
     kind, *arguments = event
     told: Verdict | None = getattr(judge, kind)(*arguments)
