@@ -16,6 +16,8 @@ from turfmilter.core.table.entry import listed
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.wrapped import match_sender
 
+ORIGINATORS = ("sender", "resent-from")  # the header fields of TurfOriginator, in lower case
+
 
 @dataclass(frozen=True, slots=True)
 class Spares:
@@ -113,11 +115,11 @@ class TurfOriginator(_Turf):
     """
 
     stages = frozenset({Stage.HEADERS})
-    wants = frozenset({"sender", "resent-from"})
+    wants = frozenset(ORIGINATORS)
 
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when for one of the originators the entry that decides is no exception."""
-        values = (value for name in ("sender", "resent-from") for value in session.fields.get(name, ()))
+        values = (value for name in ORIGINATORS for value in session.fields.get(name, ()))
         return self._find_any(session, "originator", read_authors(values))
 
 
