@@ -168,6 +168,10 @@ CONNECTIONS = st.builds(
     names=st.builds(names, NAMES, claimed=st.lists(NAMES, max_size=2), failed=st.booleans()) | st.just(names()),
     local=st.booleans(),
 )
+# It may be one that is spared: DNS has not said whether pc.office.example leads back to it.
+UNSURE = Connection(
+    client=ip_address("198.51.100.7"), names=names("pc.there.example", claimed=["pc.office.example"], failed=True)
+)
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("connect"), CONNECTIONS),
@@ -234,6 +238,18 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
 
 @given(EVENTS | USUAL | st.lists(USUAL, max_size=3).map(lambda messages: list(chain(*messages))), MODES, MODES)
 @example([("connect", Connection()), ("mail", "<a@refused.example>", "", False), ("end",)], Mode.ENFORCE, Mode.ENFORCE)
+@example(
+    [
+        ("connect", UNSURE),
+        ("mail", "<a@turf.example>", "", False),
+        ("rcpt", "<alice@ours.example>", ""),
+        ("data",),
+        ("end_of_headers",),
+        ("end",),
+    ],
+    Mode.ENFORCE,
+    Mode.ENFORCE,
+)
 def test_nothing_that_is_refused_or_held_is_ever_accepted(
     events: list[tuple[Any, ...]], refusals: Mode, turf: Mode
 ) -> None:
