@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from itertools import takewhile
 from pathlib import Path
 
@@ -66,17 +67,19 @@ def load(
     *,
     postfix: Postfix | None = None,
     socket: SocketSpec | None = None,
+    today: date | None = None,
     kept: Mapping[str, str] | None = None,
 ) -> Config:
     """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
     `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
     its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
+    Entries that have expired `today` cause warnings; without it, they cause none.
     `kept` are the `texts` of a configuration that was loaded before: then no file is read, and Postfix is not asked.
     """
     path, texts = path.absolute(), Texts(kept)
     asked = Remembered(postfix, texts) if postfix or kept else None
-    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, texts=texts)
+    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, today=today, texts=texts)
     return replace(config, files=(path, *config.files), texts=texts.used)
 
 
@@ -86,10 +89,11 @@ def configure(
     *,
     postfix: Postfix | None = None,
     socket: SocketSpec | None = None,
+    today: date | None = None,
     texts: Texts | None = None,
 ) -> Config:
     """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
-    notes = Notes(folder, postfix, texts or Texts())
+    notes = Notes(folder, postfix, texts or Texts(), today)
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
