@@ -10,8 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import LogFormat, LogTo
+from turfmilter.config.schema import Config, LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Clock, Log, QuarantineError

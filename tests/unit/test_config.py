@@ -15,20 +15,13 @@ from pathlib import Path
 import pytest
 
 from turfmilter.config.given import Notes, written
+from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import (
-    Answer,
-    Default,
-    LogFormat,
-    LogTo,
-    NameCheck,
-    OnError,
-    OnNameError,
-    Origin,
-    ReplyAt,
-)
+from turfmilter.config.schema import Config, LogFormat, LogTo
+from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.relay import RelayConfig
+from turfmilter.config.sections.reverse_name import NameCheck
+from turfmilter.config.sections.turf import Answer, Origin
 from turfmilter.config.setting import header, keys, sections
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.walker import Walker

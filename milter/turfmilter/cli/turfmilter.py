@@ -15,8 +15,7 @@ from turfmilter.cli.opened import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
 from turfmilter.compose import SystemClock, build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import LogTo
+from turfmilter.config.schema import Config, LogTo
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
