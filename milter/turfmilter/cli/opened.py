@@ -80,10 +80,13 @@ class Started:
                 click.echo(f"turfctl: warning: {sentence}", err=True)
             return config
 
-    def require_sound_files(self) -> None:
-        """Raises ConfigError when files are broken: then none is edited, because nobody would take the edit."""
+    def sound(self) -> Config:
+        """The configuration in the files.  Raises ConfigError when they are broken.
+
+        A table is edited only if this succeeds: the daemon would not load the edit otherwise.
+        """
         try:
-            load(self.path)
+            return load(self.path)
         except ConfigError as broken:
             first = "no table is edited while files are broken; fix this first:"
             raise ConfigError((first, *broken.problems)) from None

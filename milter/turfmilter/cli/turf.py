@@ -131,8 +131,8 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
 
     Where standard output is for JSON alone, it says so on standard error.
     """
-    _file(started, None)
-    files = {name: turf_files(started.path, name) for name in ("", *listeners)}
+    config = _editable(started)
+    files = {name: turf_files(config, name) for name in ("", *listeners)}
     tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
         editable.require_writable()
@@ -181,11 +181,16 @@ def _row(entry: Entry, today: date) -> dict[str, object]:
     }
 
 
-def _file(started: Started, chosen: Path | None) -> Path:
-    started.require_sound_files()
-    files = every_turf_file(started.path)
-    if not files:
+def _editable(started: Started) -> Config:
+    """The configuration, in which a turf table is a file."""
+    config = started.sound()
+    if not every_turf_file(config):
         leave("turfctl", f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
+    return config
+
+
+def _file(started: Started, chosen: Path | None) -> Path:
+    files = every_turf_file(_editable(started))
     if chosen is None:
         return files[0]
     for file in files:
