@@ -51,7 +51,7 @@ def release(
     with ExitStack() as stack:
         allowing = None
         if and_allow:
-            adder = exception_adder(started, config.listener, expires, as_json=as_json)
+            adder = exception_adder(started, expires, as_json=as_json)
             allowing = stack.enter_context(Allowing(adder))
         quarantines = stack.enter_context(opened(config, choice.directory))
         places = chosen(quarantines, choice.ids, choice.selection)

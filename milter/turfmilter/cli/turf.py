@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -126,13 +125,13 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, listeners: Iterable[str], expires: date | None, *, as_json: bool) -> Add:
+def exception_adder(started: Started, expires: date | None, *, as_json: bool) -> Add:
     """What adds an exception to the first turf table of a listener, or to the general one (""), and says so.
 
     Where standard output is for JSON alone, it says so on standard error.
     """
     config = _editable(started)
-    files = {name: turf_files(config, name) for name in ("", *listeners)}
+    files = {name: turf_files(config, name) for name in ("", *config.listener)}
     tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
         editable.require_writable()
