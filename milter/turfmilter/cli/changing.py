@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -29,7 +28,7 @@ def delete(started: Started, choice: Choice) -> None:
 
     Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
-    writing = recorders(started.by)
+    writing = recorders(started)
     decide(started, choice, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
 
 
@@ -38,7 +37,7 @@ def delete(started: Started, choice: Choice) -> None:
 @click.pass_obj
 def undelete(started: Started, choice: Choice) -> None:
     """Restore deleted messages."""
-    writing = recorders(started.by)
+    writing = recorders(started)
     decide(started, choice, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
 
 
@@ -70,10 +69,9 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
         for held in quarantines.each:
             held.require_changeable()
         watch = Dates() if trust_dates else build_observation(config)
-        writing = recorders(started.by)
+        writing = recorders(started)
         desks = [
-            Expiry(held, writing.of(held), config.quarantine, watch, lambda: datetime.now(UTC))
-            for held in quarantines.each
+            Expiry(held, writing.of(held), config.quarantine, watch, started.clock.now) for held in quarantines.each
         ]
         due = [(desk, desk.due()) for desk in desks]
         number = sum(len(some) for _, some in due)

@@ -17,6 +17,7 @@ from turfmilter.compose import build_recorders, open_quarantines
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.core.held.message import Unopenable
+from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
@@ -59,6 +60,7 @@ class Started:
 
     path: Path
     by: Administrator
+    clock: Clock
 
     def configuration(self) -> Config:
         """Return the configuration; if its files are broken, the copy of the last good one, after a warning.
@@ -76,10 +78,13 @@ class Started:
                 click.echo(f"turfctl: warning: {sentence}", err=True)
             return config
 
-    def require_sound_files(self) -> None:
-        """Raise ConfigError if files are broken: the daemon would not apply an edit."""
+    def sound(self) -> Config:
+        """Return the configuration in the files.  Raises ConfigError if they are broken.
+
+        A table is edited only if this succeeds: the daemon would not load the edit otherwise.
+        """
         try:
-            load(self.path)
+            return load(self.path)
         except ConfigError as broken:
             first = "no table is edited while files are broken; fix this first:"
             raise ConfigError((first, *broken.problems)) from None
@@ -103,9 +108,9 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         yield from bar
 
 
-def recorders(who: Administrator) -> Recorders:
-    """Return what writes down the acts of `who`; a syslog that fails is reported once."""
-    return build_recorders(who, lambda said: click.echo(f"turfctl: warning: {said}", err=True))
+def recorders(started: Started) -> Recorders:
+    """Return what records the acts of whoever started the program; a syslog that fails is reported once."""
+    return build_recorders(started.by, lambda said: click.echo(f"turfctl: warning: {said}", err=True))
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:

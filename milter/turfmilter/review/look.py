@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import date
 
 from turfmilter.config.schema import Config
 from turfmilter.core.address.header import Header, read_header
@@ -29,7 +29,7 @@ class Look:
     contents: Contents
 
 
-def look(place: Place, config: Config) -> Look:
+def look(place: Place, config: Config, today: date) -> Look:
     """Read a message and check it against its digest.  Raises NotAMessage, FileNotFoundError and OSError."""
     with place.open() as opened:
         summary = summarise(opened.file, place.message.id, opened.size, opened.written)
@@ -37,7 +37,7 @@ def look(place: Place, config: Config) -> Look:
         opened.file.seek(block.offset if block else 0)
         contents = read_contents(opened.file)
     slip = block.slip if block else None
-    return Look(replace(summary, doubt=doubt), slip, _standing(slip, config), contents)
+    return Look(replace(summary, doubt=doubt), slip, _standing(slip, config, today), contents)
 
 
 @contextmanager
@@ -72,8 +72,8 @@ def mark_reviewed(place: Place, recorder: Recorder) -> Place:
         return place._replace(message=place.quarantine.mark(place.message, add={Flag.REVIEWED}))
 
 
-def _standing(slip: Slip | None, config: Config) -> str:
+def _standing(slip: Slip | None, config: Config, today: date) -> str:
     if slip is None or slip.rule != "turf":
         return ""
     tables = config.at(listener_of(slip, config)).turf.tables
-    return standing(slip.entry, tables, datetime.now(UTC).date())
+    return standing(slip.entry, tables, today)

@@ -14,13 +14,14 @@ from turfmilter.config.descent import open_file
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
-from turfmilter.core.held.summary import summarise
+from turfmilter.core.held.summary import addresses_in, summarise
 from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line
 from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly, parse_sender
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.table.survey import survey, twins
 from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
 from turfmilter.review.quarantines import Place
+from turfmilter.rules.turf import ORIGINATORS
 
 
 class AlreadyThere(Exception):
@@ -126,18 +127,19 @@ class TurfTable:
             raise NotEdited(escape(f"{self.path}: {reason}")) from error
 
 
-def exceptions_for(place: Place, table: SenderTable, today: date) -> tuple[list[str], list[str]]:
+def exceptions_for(
+    place: Place, table: SenderTable, today: date, *, originators: bool = False
+) -> tuple[list[str], list[str]]:
     """Return the exceptions for sender and authors with which the message at `place` would not have been held.
 
+    `originators`: the rule compares those as well.
     The second list says why there is none for an address that changes with each message.
     Raises NotEdited if one of them cannot have an exception; NotAMessage, FileNotFoundError and OSError.
     """
     with place.quarantine.open(place.message) as opened:
         summary = summarise(opened.file, place.message.id, opened.size, opened.written)
-    authors = (
-        author.rpartition("@") for author in summary.authors
-    )  # folded already; a local part may contain anything
-    writers = [Mailbox(local, domain) for local, _, domain in authors]
+        fields = ("from", *(ORIGINATORS if originators else ()))
+        writers = addresses_in(opened.file, place.message.id, fields)
     people = dict.fromkeys(listed_ones(table, read_senders(summary.sender or ""), today))
     people |= dict.fromkeys(who for who in writers if listed(table.match(who, today)))
     changing = {who: pattern for who in people if (pattern := pattern_of(who)) is not None}

@@ -6,10 +6,9 @@ import grp
 import os
 import pwd
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from turfmilter.core.address.addressed import Addressed
@@ -23,7 +22,7 @@ from turfmilter.stores.name import host_name
 from turfmilter.stores.room import FULL, spaces
 
 _PARTS = ("tmp", "new", "cur")
-_ABANDONED = 36 * 3600  # seconds; the time that Maildir gives a delivery
+_ABANDONED = timedelta(hours=36)  # the time that Maildir gives a delivery
 
 
 class Maildir:
@@ -33,7 +32,7 @@ class Maildir:
         self._path = path
         self._floor = floor
 
-    def check(self) -> None:
+    def check(self, now: datetime) -> None:
         """Check at start that a message can be held, and mark the format.  Raises UnusableQuarantine."""
         try:
             self._require_directories()
@@ -42,7 +41,7 @@ class Maildir:
                     raise UnusableQuarantine(
                         f"quarantine {self._path}: {reason}; install that version, or name another directory"
                     )
-                self._try_out()
+                self._try_out(now)
                 mark(directory)
         except QuarantineError as error:
             path = shlex.quote(str(self._path))
@@ -51,9 +50,9 @@ class Maildir:
         except OSError as error:
             raise self._unusable(f"{error.filename}: {error.strerror}", self._install()) from error
 
-    def clean(self) -> None:
+    def clean(self, now: datetime) -> None:
         """Remove files of this host that a crash left in tmp, after 36 hours."""
-        oldest = time.time() - _ABANDONED
+        oldest = (now - _ABANDONED).timestamp()
         for path in (self._path / "tmp").iterdir():
             id, _, host = path.name.partition(".")
             if is_id(id) and host == host_name():
@@ -103,10 +102,10 @@ class Maildir:
         if not path.is_dir():
             raise self._unusable(f"{path} is not a directory", f"{_move_away(path)} && {self._install()}")
 
-    def _try_out(self) -> None:
+    def _try_out(self, now: datetime) -> None:
         """Hold a message of our own exactly as any other, and remove it."""
         nobody = dict.fromkeys(("client", "name", "helo", "account", "listener", "queue_id", "entry"), "")
-        slip = Slip(sender=Addressed(""), recipients=(), time=datetime.now(UTC), rule="start", **nobody)
+        slip = Slip(sender=Addressed(""), recipients=(), time=now, rule="start", **nobody)
         draft = MaildirDraft(self._path, slip)
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()

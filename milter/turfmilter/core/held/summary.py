@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.authors import read_authors
-from turfmilter.core.address.header import decode_words, read_header
+from turfmilter.core.address.header import Header, decode_words, read_header
+from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.held.block import FORMAT, Block, read_block
 from turfmilter.core.held.message import Message
 
@@ -51,18 +53,16 @@ def summarise(file: BinaryIO, id: str, size: int, written: datetime) -> Summary:
     It says nothing about the message's digest.  Raises OSError.
     """
     block, doubt = believed(file, id)
-    offset = block.offset if block else 0
-    file.seek(offset)
-    header = read_header(file.readline, HEADER_MOST)
-    values = (value.decode("utf-8", "surrogateescape") for value in header.values("from"))
-    authors = tuple(map(str, read_authors(values).mailboxes))
+    header = _header(file, block)
+    authors = tuple(map(str, _addresses(header, ("from",))))
     subject = decode_words(header.first("subject"))[:_SUBJECT_MOST]
+    size -= block.offset if block else 0
     if block is None:
-        return Summary(written, size - offset, authors=authors, subject=subject, doubt=doubt)
+        return Summary(written, size, authors=authors, subject=subject, doubt=doubt)
     slip = block.slip
     return Summary(
         time=slip.time,
-        size=size - offset,
+        size=size,
         sender=slip.sender.address,
         authors=authors,
         recipients=tuple(recipient.address for recipient in slip.recipients),
@@ -73,6 +73,23 @@ def summarise(file: BinaryIO, id: str, size: int, written: datetime) -> Summary:
         subject=subject,
         doubt=doubt,
     )
+
+
+def addresses_in(file: BinaryIO, id: str, fields: Iterable[str]) -> tuple[Mailbox, ...]:
+    """Return the addresses in some header `fields` of an open file that is named `id`, folded.  Raises OSError."""
+    file.seek(0)
+    block, _ = believed(file, id)
+    return _addresses(_header(file, block), fields)
+
+
+def _header(file: BinaryIO, block: Block | None) -> Header:
+    file.seek(block.offset if block else 0)
+    return read_header(file.readline, HEADER_MOST)
+
+
+def _addresses(header: Header, fields: Iterable[str]) -> tuple[Mailbox, ...]:
+    values = (value.decode("utf-8", "surrogateescape") for name in fields for value in header.values(name))
+    return read_authors(values).mailboxes
 
 
 def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
