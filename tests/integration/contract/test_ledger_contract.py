@@ -110,6 +110,13 @@ def test_a_damaged_line_is_reported_and_spoils_no_other(store: Store, ledger: Le
     assert list(ledger.damaged()) == ([2] if data else [])
 
 
+def test_a_line_with_two_ids_is_about_none_of_the_messages_that_are_asked_for(store: Store, ledger: Ledger) -> None:
+    """Somebody wrote it: whatever reads ids quickly and whatever parses the line must not disagree about it."""
+    whole = json.dumps(asdict(line("b")))
+    store.add_to_ledger(f'{{"id": "a", {whole[1:]}\n'.encode())
+    assert [one.id for one in ledger.lines(["a"])] == [one.id for one in ledger.about("a")] == []
+
+
 def test_half_a_line_that_a_crash_left_is_not_joined_to_the_next(store: Store, ledger: Ledger) -> None:
     store.add_to_ledger(json.dumps(asdict(line("a"))).encode()[:40])
     ledger.append(line("a"))
