@@ -91,7 +91,7 @@ def test_an_empty_text_is_none() -> None:
 
 @pytest.mark.parametrize("enhanced", ["", "5", "5.7", "5.7.1 ", "5.7.\u0661", "2.7.1", "5.7.1\n"])
 def test_an_enhanced_code_is_checked_however_the_reply_is_made(enhanced: str) -> None:
-    with pytest.raises(ValueError, match=f'^"{re.escape(enhanced)}" is no enhanced code such as "5\\.7\\.1"'):
+    with pytest.raises(ValueError, match=f'^"{re.escape(enhanced)}" is not an enhanced code such as "5\\.7\\.1"'):
         Reply(550, enhanced, "text")
 
 
