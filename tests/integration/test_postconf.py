@@ -244,4 +244,4 @@ def test_an_exclusion_that_postfix_does_not_reach_is_an_error(etc: Path, tmp_pat
     configure_main(etc, "relay_domains = b.test, !x.b.test\n")
     with pytest.raises(ConfigError) as caught:
         configure({"domains": [f"postfix:{etc}/main.cf"]}, tmp_path, postfix=Postconf())
-    assert "decides before it in Postfix" in caught.value.problems[0]
+    assert "decides first in Postfix" in caught.value.problems[0]

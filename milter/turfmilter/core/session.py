@@ -50,7 +50,7 @@ class UnderWay(Protocol):
     """A lookup that has been started, or will be when its result is needed."""
 
     def result(self) -> ClientNames:
-        """Return the names; waits no longer than the connection's deadline, then sets `failed` and returns what is known."""
+        """Return the names; waits until the connection's deadline at most, then returns what is known."""
 
 
 class Lookup(UnderWay, Protocol):

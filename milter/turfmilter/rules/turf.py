@@ -1,4 +1,4 @@
-"""Whose mail is put aside: Exchange's turf table (Q155683, Q193437), on the sender and on the author."""
+"""Whose mail is held: Exchange's turf table (Q155683, Q193437), compared with the sender and with the authors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TurfSender(_Turf):
     stages = frozenset({Stage.MAIL})
 
     def at_mail(self, session: Session) -> Finding | None:
-        """A finding when the entry that decides is no exception."""
+        """Return a finding if the sender is listed."""
         if session.envelope is None or self._spares(session):
             return None
         entry = match_sender(self.table, read_senders(session.envelope.sender.text), session.today)
@@ -40,13 +40,13 @@ class TurfSender(_Turf):
 
 
 class TurfAuthor(_Turf):
-    """Finds authors (From:) that the turf table lists; of several, any match counts."""
+    """Finds authors (From:) that the turf table lists; one listed author is enough."""
 
     stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when for one of the authors the entry that decides is no exception."""
+        """Return a finding if one of the authors is listed, or if there are too many to be read."""
         if session.authors is None or self._spares(session):
             return None
         entries = (self.table.match(mailbox, session.today) for mailbox in session.authors.mailboxes)
@@ -58,7 +58,7 @@ class TurfAuthor(_Turf):
 
 @dataclass(frozen=True)
 class UnreadableAuthor(Rule):
-    """Finds messages whose From: is not plainly a list of addresses: others may see another author in it."""
+    """Finds messages whose From: is not plainly a list of addresses: other programs may see another author in it."""
 
     name = "unreadable_author"
     stages = frozenset({Stage.HEADERS})
@@ -67,7 +67,7 @@ class UnreadableAuthor(Rule):
     spare_authenticated: bool
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when a From: field is not plainly a list of addresses, or when there is none."""
+        """Return a finding if a From: field is not plainly a list of addresses, or if there is no such field."""
         if session.authors is None or session.authors.readable or (self.spare_authenticated and session.account):
             return None
         return Finding(self.name)
@@ -75,9 +75,10 @@ class UnreadableAuthor(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """Recipients from whom nothing is held, such as postmaster@.
+    """Recipients from whom no mail is withheld, such as postmaster@.
 
-    Where a text may mean several addresses, the MTA knows best to which of them it delivers: it must be exempt too.
+    If a recipient may be read as several addresses, all of them must be exempt, and so must the one to which the MTA
+    resolves it.
     """
 
     table: SenderTable
