@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.golden import Golden, report
 from turfmilter.config.given import Notes, written
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
@@ -504,67 +505,42 @@ def test_settings_are_frozen() -> None:
     assert {f.name for f in fields(Config)} >= {"warnings", "files"}
 
 
-WARNINGS = {
-    'mode = "off"': 'mode: "off": no rule is asked, every message passes',
-    'socket = "inet:8895@0.0.0.0"': "socket: other machines may reach it, and a milter knows no passwords;"
-    " use a unix socket or a loopback address",
-    'socket = "inet:8895"': "socket: other machines may reach it, and a milter knows no passwords;"
-    " use a unix socket or a loopback address",
-    'socket_mode = "0666"': "socket_mode: every user of this machine may talk to the filter;"
-    " socket_group and 0660 let the MTA in",
-    'socket = "fd:3"\nsocket_mode = "0600"': "socket_mode: does nothing, because the socket is no unix socket",
-    f'socket = "fd:3"\nsocket_group = "{GROUP}"': "socket_group: does nothing, because the socket is no unix socket",
-    '[relay]\ndefault = "allow"': 'relay.default: "allow" makes this an OPEN RELAY, unless the MTA itself refuses:'
-    " any client may send to any recipient",
-    '[relay]\nallow = ["0.0.0.0/0"]': 'relay.allow[0]: "0.0.0.0/0": holds much of the Internet: an OPEN RELAY,'
-    " unless the MTA itself refuses",
-    '[relay]\nallow = ["10.0.0.0/8", "2000::/3"]': 'relay.allow[1]: "2000::/3": holds much of the Internet:'
-    " an OPEN RELAY, unless the MTA itself refuses",
-    '[relay]\nallow = ["8.0.0.0/7"]': 'relay.allow[0]: "8.0.0.0/7": holds much of the Internet: an OPEN RELAY,'
-    " unless the MTA itself refuses",
-    '[relay]\ninterfaces = ["0.0.0.0-255.255.255.255"]': 'relay.interfaces[0]: "0.0.0.0-255.255.255.255": holds much'
-    " of the Internet: an OPEN RELAY, unless the MTA itself refuses",
-    '[relay]\nrouting = false\nalways = ["customer.example"]': "relay.routing: false, so nobody relays, and deny,"
-    " allow, interfaces, authenticated, default and always do nothing",
-    '[connect]\nreply_at = "connect"\nspare_authenticated = true': "connect.spare_authenticated: does nothing, because"
-    ' connect.reply_at is "connect", and at connect nobody has authenticated yet',
-    '[connect]\nallow = ["192.0.2.1"]\ndeny = ["192.0.2.1"]': 'connect.allow[0]: "192.0.2.1": never decides:'
-    ' "192.0.2.1" (connect.deny[0]) wins the tie',
-    '[connect]\ndeny = ["192.0.2.0/24", "192.0.2.1"]': 'connect.deny[1]: "192.0.2.1": changes nothing:'
-    ' "192.0.2.0/24" (connect.deny[0]) gives the same answer',
-    '[connect]\nallow = ["!192.0.2.1"]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26': "connect.deny[0]:"
-    ' "192.0.2.1": a duplicate of "!192.0.2.1" (connect.allow[0])',
-    '[listener.office]\nport = 26\n[listener.office.relay]\ndefault = "allow"': "listener.office.relay.default:"
-    ' "allow" makes this an OPEN RELAY, unless the MTA itself refuses: any client may send to any recipient',
+DOUBTFUL = [
+    'mode = "off"',
+    'socket = "inet:8895@0.0.0.0"',
+    'socket = "inet:8895"',
+    'socket_mode = "0666"',
+    'socket = "fd:3"\nsocket_mode = "0600"',
+    'socket = "fd:3"\nsocket_group = "GROUP"',
+    '[relay]\ndefault = "allow"',
+    '[relay]\nallow = ["0.0.0.0/0"]',
+    '[relay]\nallow = ["10.0.0.0/8", "2000::/3"]',
+    '[relay]\nallow = ["8.0.0.0/7"]',
+    '[relay]\ninterfaces = ["0.0.0.0-255.255.255.255"]',
+    '[relay]\nrouting = false\nalways = ["customer.example"]',
+    '[connect]\nreply_at = "connect"\nspare_authenticated = true',
+    '[connect]\nallow = ["192.0.2.1"]\ndeny = ["192.0.2.1"]',
+    '[connect]\ndeny = ["192.0.2.0/24", "192.0.2.1"]',
+    '[connect]\nallow = ["!192.0.2.1"]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26',
+    '[listener.office]\nport = 26\n[listener.office.relay]\ndefault = "allow"',
     '[connect]\nreply_at = "connect"\n[listener.office]\nport = 26\n[listener.office.connect]\n'
-    "spare_authenticated = true": "listener.office.connect.spare_authenticated: does nothing, because"
-    ' connect.reply_at is "connect", and at connect nobody has authenticated yet',
+    "spare_authenticated = true",
     '[connect]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26\n[listener.office.connect]\n'
-    'deny = ["192.0.2.1", "192.0.2.1"]': 'listener.office.connect.deny[1]: "192.0.2.1": a duplicate of "192.0.2.1"'
-    " (listener.office.connect.deny[0])",
-    '[turf]\nreply = "554 5.7.1 refused"': 'turf.reply: never heard, because turf.answer is "accept"',
-    '[relay]\nauthenticated = ["alice", "@corp"]': 'relay.authenticated[1]: "@corp": never matches: accounts are whole'
-    ' names, without patterns; list them, "alice@corp"',
-    '[relay]\nauthenticated = ["*@staff"]': 'relay.authenticated[0]: "*@staff": never matches: accounts are whole'
-    ' names, without patterns; list them, "alice@staff"',
-    '[relay]\nauthenticated = ["news*"]': 'relay.authenticated[0]: "news*": never matches: accounts are whole names,'
-    ' without patterns; list them, "alice"',
-    '[relay]\nauthenticated = ["alice@"]': 'relay.authenticated[0]: "alice@": never matches: a realm must follow the @;'
-    ' "alice" is that account in every realm',
-    '[relay]\nauthenticated = ["!alice"]': 'relay.authenticated[0]: "!alice": never matches: an account has no'
-    " exception; list those that are meant",
-    '[relay]\nauthenticated = ["file:accounts"]': 'relay.authenticated[0]: "file:accounts": never matches: accounts'
-    " come from no file; list their names here",
-    '[[cap]]\nauthenticated = ["@corp"]\nmessage_size = 9': 'cap[0].authenticated[0]: "@corp": never matches: accounts'
-    ' are whole names, without patterns; list them, "alice@corp"',
-    '[relay]\nalways = ["com"]': 'relay.always[0]: "com": a single label: everything below ".com" matches;'
-    " =com matches that name alone",
-}
+    'deny = ["192.0.2.1", "192.0.2.1"]',
+    '[turf]\nreply = "554 5.7.1 refused"',
+    '[relay]\nauthenticated = ["alice", "@corp"]',
+    '[relay]\nauthenticated = ["*@staff"]',
+    '[relay]\nauthenticated = ["news*"]',
+    '[relay]\nauthenticated = ["alice@"]',
+    '[relay]\nauthenticated = ["!alice"]',
+    '[relay]\nauthenticated = ["file:accounts"]',
+    '[[cap]]\nauthenticated = ["@corp"]\nmessage_size = 9',
+    '[relay]\nalways = ["com"]',
+]
 
 
-@pytest.mark.parametrize("text", WARNINGS)
-def test_a_doubtful_configuration_is_loaded_with_one_warning(text: str, configured: Callable[[str], Config]) -> None:
-    assert configured(text).warnings == (WARNINGS[text],)
+def test_a_doubtful_configuration_is_loaded_with_a_warning(golden: Golden, configured: Callable[[str], Config]) -> None:
+    golden("config", report(DOUBTFUL, lambda text: configured(text.replace("GROUP", GROUP)).warnings))
 
 
 @pytest.mark.parametrize(
@@ -589,17 +565,14 @@ def test_a_sound_configuration_is_not_warned_about(text: str, configured: Callab
 def test_a_warning_of_a_table_names_file_and_line(configured: Callable[[str], Config], tmp_path: Path) -> None:
     (tmp_path / "turf.table").write_text("@spam.example\n#@ads.example\n")
     config = configured('[turf]\ndiscard = true\ntables = ["file:turf.table"]')
-    assert config.warnings == (
-        'turf.table:2: "#@ads.example": this is a comment; Exchange\'s exact domain is =@ads.example',
-    )
+    assert [warning.partition(": ")[0] for warning in config.warnings] == ["turf.table:2"]
 
 
-def test_a_name_that_is_also_a_file_is_warned_about(configured: Callable[[str], Config], tmp_path: Path) -> None:
+def test_a_name_that_is_also_a_file_is_warned_about(
+    golden: Golden, configured: Callable[[str], Config], tmp_path: Path
+) -> None:
     (tmp_path / "relay.deny").write_text("192.0.2.1\n")
-    config = configured('[relay]\ndeny = ["relay.deny"]')
-    assert config.warnings == (
-        'relay.deny[0]: "relay.deny": a file, taken for an entry; probably meant "file:relay.deny"',
-    )
+    golden("config", "\n".join(configured('[relay]\ndeny = ["relay.deny"]').warnings))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import pytest
 
-from rig.golden import Golden
+from rig.golden import Golden, report
 from turfmilter.core.table.entry import Entry, Problem
 from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.importers.postfix import read_postfix
@@ -20,11 +18,6 @@ def postfix(text: str, name: str = "relay_domains", of: Of = Of.DOMAINS) -> tupl
 
 def sendmail(text: str, name: str = "relay-domains", of: Of = Of.DOMAINS) -> tuple[list[Entry], list[Problem]]:
     return read_sendmail(text.split("\n"), name, parse_sender if of is Of.SENDERS else parse_host, of)
-
-
-def report(texts: Sequence[str], read: Callable[[str, str], tuple[list[Entry], list[Problem]]]) -> str:
-    """Return each text on a line, and below it the problems that are found when it is read as the file `list`."""
-    return "".join("\n    ".join([repr(text), *map(str, read(text, "list")[1])]) + "\n" for text in texts)
 
 
 def shown(entries: list[Entry]) -> list[str]:
@@ -96,7 +89,7 @@ UNUSABLE_IN_POSTFIX = [
 
 
 def test_what_a_file_of_postfix_cannot_express_here_is_reported(golden: Golden) -> None:
-    golden("config", report(UNUSABLE_IN_POSTFIX, postfix))
+    golden("config", report(UNUSABLE_IN_POSTFIX, lambda text: postfix(text, "list")[1]))
 
 
 @pytest.mark.parametrize(
@@ -146,4 +139,4 @@ UNUSABLE_IN_SENDMAIL = [
 
 
 def test_what_a_class_file_cannot_contain_is_reported(golden: Golden) -> None:
-    golden("config", report(UNUSABLE_IN_SENDMAIL, sendmail))
+    golden("config", report(UNUSABLE_IN_SENDMAIL, lambda text: sendmail(text, "list")[1]))
