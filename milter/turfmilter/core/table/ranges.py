@@ -110,7 +110,7 @@ class Sweep:
         # The intervals that contain the current point: their ranks in order, and a heap of (last address, rank).
         self._active: list[int] = []
         self._ends: list[tuple[int, int]] = []
-        # For each place: the row that would decide everywhere in its stead, or one of the two constants above.
+        # For each place: the row that would decide everywhere without it, or one of the two constants above.
         self._instead = array("q", [_NEVER_DECIDES]) * len(intervals.rows)
         self.duplicates: list[Problem] = []
         self.segments = Segments(intervals.bits, *self._walk())
