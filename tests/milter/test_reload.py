@@ -145,7 +145,7 @@ def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(ow
     table.write_text("@old.test\n@other.test\n")
     turf = own_filter(TURF)
     rewrite(table, "# nothing\n")
-    said = "turf.tables: turf.table is empty now: 2 entries are gone; is that meant?"
+    said = "turf.tables: turf.table is now empty: 2 entries are gone; is this intended?"
     turf.daemon.wait_for_log(re.escape(said))
     assert turf.wait_for_status(lambda seen: seen["generation"] == 2)["alarms"] == [said]
     assert not holds(turf, "old.test")

@@ -1,4 +1,4 @@
-"""From a file to the Config, or to all of its problems at once."""
+"""Loads the configuration from a file, and reports all of its problems together."""
 
 from __future__ import annotations
 
@@ -21,26 +21,24 @@ from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.config.walker import Walker
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-# Where tomllib's sentence can be bettered, by its beginning.
+# By the beginning of tomllib's message, a clearer one.
 _BETTER = {
     "Illegal character '\\n'": "the text does not end on this line; a quotation mark is missing",
     "Invalid statement": 'neither key = value nor [section]; a comment begins with "#"',
-    "Invalid value": "no value; text stands in quotes, true and false in lower case",
-    "Cannot overwrite a value": "this stands twice; take one of the two out",
-    "Cannot declare": "this section stands twice; put its keys together",
+    "Invalid value": "not a value; write text in quotes, and true and false in lower case",
+    "Cannot overwrite a value": "this key appears twice; remove one of them",
+    "Cannot declare": "this section appears twice; put all of its keys in one place",
     "Unclosed array": 'a list is not closed; a "]" or a comma is missing',
-    "Expected newline": (
-        'the line goes on behind the value; sizes, modes and addresses stand in quotes, such as "10 MiB"'
-    ),
+    "Expected newline": ('something follows the value; write sizes, modes and addresses in quotes, such as "10 MiB"'),
     "Expected '=' after a key": 'no "=" after the key; write key = value, or [section], or "#" before a comment',
 }
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used.  `problems` are sentences, in the order of the file.
+    """The configuration cannot be used.  `problems` are messages, in the order of the file.
 
-    `files` are those that it names: mending one of them can mend it.  `rest` is what it says apart from the problems:
-    keys that are wrong have their defaults there.  None if it is not even TOML.
+    `files` are those that it names: fixing one of them may fix the configuration.  `rest` is the configuration with
+    the defaults for keys that are wrong, or None if the file is not even TOML.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class ConfigError(Exception):
         self._unusable = unusable
 
     def readable(self, keys: Iterable[str]) -> Config | None:
-        """The rest, if all of these top-level keys could be read; other keys may have their defaults there."""
+        """Return `rest` if all of these top-level keys are valid, else None; other keys may have their defaults."""
         return None if any(map(self._unusable, keys)) else self.rest
 
 
@@ -88,7 +86,7 @@ def configure(
     socket: SocketSpec | None = None,
     texts: Texts | None = None,
 ) -> Config:
-    """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
+    """Return the configuration in a TOML table; paths are relative to `folder`.  Raises ConfigError."""
     notes = Notes(folder, postfix, texts or Texts())
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
@@ -99,7 +97,7 @@ def configure(
 
 
 def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
-    """The TOML in the file `path`, whatever it means.  Raises ConfigError."""
+    """Parse the TOML in the file `path`, without checking its keys.  Raises ConfigError."""
     try:
         text = (texts or Texts()).file(path).removeprefix("\ufeff")  # as some editors save UTF-8
         return tomllib.loads(text)
@@ -107,12 +105,12 @@ def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
         raise ConfigError((in_short(error),)) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError((in_short(_syntax(path, text, str(error))),)) from None
-    except (ValueError, RecursionError):  # what tomllib lets through of Python's own limits
-        raise ConfigError((f"{path}: a number is far too long, or lists are nested far too deeply",)) from None
+    except (ValueError, RecursionError):  # tomllib does not catch these, which come from limits of Python
+        raise ConfigError((f"{path}: a number is too long, or lists are nested too deeply",)) from None
 
 
 def glimpsed(path: Path) -> dict[str, object]:
-    """The top-level keys that stand on a line of their own in the file `path`, which may be no TOML as a whole."""
+    """Return the top-level keys that have a line of their own in the file `path`, which need not be valid TOML."""
     found: dict[str, object] = {}
     try:
         with os.fdopen(open_file(path), "rb") as file:
@@ -126,7 +124,7 @@ def glimpsed(path: Path) -> dict[str, object]:
 
 
 def _syntax(path: Path, text: str, said: str) -> str:
-    """What tomllib said, with the place in front as editors and compilers have it."""
+    """Return tomllib's message with the place in front of it, as editors and compilers write it."""
     place = _PLACE.search(said)
     said = _PLACE.sub("", said)
     what = next((better for beginning, better in _BETTER.items() if said.startswith(beginning)), said)
@@ -139,9 +137,9 @@ _FILE = "file:"
 
 
 def every_turf_file(path: Path) -> tuple[Path, ...]:
-    """The files that `tables` of [turf] names in the configuration `path`, and of every listener after that.
+    """Return the files that `tables` in [turf] of the configuration `path` names, followed by those of listeners.
 
-    Raises ConfigError when it is no TOML; what else may be wrong in it is not looked at.
+    Raises ConfigError if it is not TOML; other problems are ignored.
     """
     listeners = parsed(path).get("listener")
     names = listeners if isinstance(listeners, dict) else ()
@@ -149,7 +147,7 @@ def every_turf_file(path: Path) -> tuple[Path, ...]:
 
 
 def turf_files(path: Path, listener: str) -> tuple[Path, ...]:
-    """The files of the tables that a message at `listener` is looked up in; "" is no listener.  Raises ConfigError."""
+    """Return the files with which a message at `listener` ("" for none) is compared.  Raises ConfigError."""
     table = parsed(path)
     listeners = table.get("listener")
     own = _tables(listeners.get(listener)) if isinstance(listeners, dict) else None
@@ -160,6 +158,6 @@ def turf_files(path: Path, listener: str) -> tuple[Path, ...]:
 
 
 def _tables(section: object) -> object:
-    """What is written there; None where a listener has none of its own, and shares the general ones."""
+    """Return the value of `tables`; None if a listener has none of its own, and uses the general ones."""
     turf = section.get("turf") if isinstance(section, dict) else None
     return turf.get("tables") if isinstance(turf, dict) else None

@@ -16,25 +16,25 @@ from turfmilter.core.table.senders import SenderTable
 
 @dataclass(frozen=True, slots=True)
 class TurfConfig:
-    """Whose mail is put aside in a quarantine directory for you to review."""
+    """Whose mail is held in a quarantine directory, for you to review."""
 
     mode: Mode = setting(
         Choice(Mode), "enforce", "Enforce the rule, try it (log what it would hold), or turn it off.", example="trial"
     )
     reply: Reply = setting(
-        ReplyLine(), str(REPLIES["turf"]), 'What the sender hears when answer is "reject".', example="554 5.7.1 refused"
+        ReplyLine(), str(REPLIES["turf"]), 'The reply to the client if answer is "reject".', example="554 5.7.1 refused"
     )
     tables: SenderTable = setting(
         Senders(),
         [],
-        "Senders and authors whose mail is put aside.",
+        "Senders and authors whose mail is held.",
         example=["@spam.example", "!friend@spam.example", "file:turf.table"],
         sample=[],
     )
     match: tuple[Origin, ...] = setting(
         Each(Choice(Origin)),
         ["sender", "author"],
-        "What is looked up in the tables: the sender of the envelope (MAIL FROM), the author (From:), or both.",
+        "What is compared with the tables: the sender of the envelope (MAIL FROM), the authors (From:), or both.",
         example=["sender"],
     )
     directory: Path | None = setting(
@@ -45,28 +45,28 @@ class TurfConfig:
         sample="/var/lib/turfmilter/quarantine",
     )
     discard: bool = setting(
-        Flag(), False, "True: messages are lost instead of held. Only without a directory.", example=True
+        Flag(), False, "True: messages are discarded, not held. Requires that no directory is set.", example=True
     )
     answer: Answer = setting(
         Choice(Answer),
         "accept",
-        "What the sender hears: that the message was accepted, or the reply above. The message is held all the same.",
+        "The answer to the client: that the message is accepted, or the reply above. The message is held either way.",
         example="reject",
     )
     exempt: SenderTable = setting(
         Senders(),
         ["postmaster@", "abuse@"],
-        "Recipients who get their mail whoever sent it. The others of the same message do not,"
-        " and its sender hears that it was accepted.",
+        "Recipients from whom no mail is withheld. The other recipients of the same message do not receive it,"
+        " and the client is told that it was accepted.",
         example=["postmaster@", "abuse@", "security@example.org"],
     )
     spare_authenticated: bool = setting(
-        Flag(), True, "True: mail of authenticated clients is never put aside.", example=False
+        Flag(), True, "True: mail from authenticated clients is never held.", example=False
     )
     unreadable_author: Mode = setting(
         Choice(Mode),
         "trial",
-        "What happens to a message whose From: is not plainly a list of addresses: some programs may show"
-        " another author than those that were compared.",
+        "What is done with a message whose From: is not plainly a list of addresses: some programs may show"
+        " an author that was not compared.",
         example="enforce",
     )
