@@ -71,7 +71,7 @@ mode = "trial"
 
 
 def of_files(folder: Path, *, first: int = 100, second: int = 100, clients: int = 100, text: str = FILES) -> Config:
-    """The configuration when the files hold so many entries."""
+    """The configuration with files of this number of entries."""
     for name, number, entry in (("first", first, "@f{}.test"), ("second", second, "@s{}.test")):
         (folder / name).write_text("# ours\n" + "".join(f"{entry.format(one)}\n" for one in range(number)))
     (folder / "clients").write_text("".join(f"192.0.2.{one}\n" for one in range(clients)))
@@ -79,7 +79,7 @@ def of_files(folder: Path, *, first: int = 100, second: int = 100, clients: int 
     return load(folder / "turfmilter.toml")
 
 
-# What the files hold before and after, as arguments of `of_files`.
+# The arguments of `of_files` before and after.
 SHRUNKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nothing changes": ({}, {}),
     "half of the entries": ({}, {"first": 50}),

@@ -1,4 +1,4 @@
-"""A configuration that is right: defaults, every key, files, and what is warned about."""
+"""A valid configuration: defaults, every key, files, and warnings."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ GROUP = grp.getgrall()[-1].gr_name
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Callable[[str], Config]:
-    """Loads the text as /…/turfmilter.toml; domains are given unless the text does it."""
+    """Loads the text as /…/turfmilter.toml; `domains` is added unless the text sets it."""
 
     def load_text(text: str) -> Config:
         path = tmp_path / "turfmilter.toml"
@@ -103,7 +103,7 @@ def test_the_defaults_are_those_of_an_empty_file(configured: Callable[[str], Con
     assert (config.cap, config.listener, config.warnings) == ((), {}, ())
 
 
-def test_the_default_of_connect_lets_everybody_in(configured: Callable[[str], Config]) -> None:
+def test_by_default_every_client_may_connect(configured: Callable[[str], Config]) -> None:
     connect = configured("").connect
     assert (connect.mode, connect.on_error, connect.reply) == (Mode.ENFORCE, OnNameError.AUTO, REPLIES["connect"])
     assert (connect.default, connect.allow, connect.deny, len(connect.clients)) == (Default.ALLOW, (), (), 0)
@@ -239,7 +239,7 @@ TABLES: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-# What a key needs beside it.
+# Other keys that a key requires.
 BESIDE = {
     "connect.default": 'allow = ["192.0.2.1"]',
     "limits.session_size": "message_size = 4000",
@@ -294,7 +294,7 @@ def test_the_example_of_a_section_loads_without_a_warning(name: str, configured:
 
 
 @pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ([], frozenset())])
-def test_authenticated_is_everybody_nobody_or_a_list(
+def test_authenticated_is_true_false_or_a_list(
     value: object, expected: object, configured: Callable[[str], Config]
 ) -> None:
     assert configured(in_section("relay.authenticated", value)).relay.authenticated == expected
@@ -311,7 +311,7 @@ def test_an_entry_knows_its_place(configured: Callable[[str], Config], tmp_path:
     assert places == {"192.0.2.1": "192.0.2.1 relay.deny[0]", "192.0.2.7": "192.0.2.7 clients.deny:3"}
 
 
-def test_an_ipv6_address_is_no_source(configured: Callable[[str], Config]) -> None:
+def test_an_ipv6_address_is_not_taken_for_a_source(configured: Callable[[str], Config]) -> None:
     allow = configured('[relay]\nallow = ["fe80::1", "!dead:beef::/32", "2001:db8::1-2001:db8::5"]').relay.allow
     assert decides(allow, "2001:db8::3") == "2001:db8::1-2001:db8::5"
     assert decides(allow, "dead:beef::1") == "!dead:beef::/32"
@@ -376,7 +376,7 @@ def test_what_dns_does_not_tell_opens_only_where_all_are_allowed(
     assert configured(f"[connect]\n{text}").connect.may_open is opens
 
 
-# Who may connect when both lists say something: the client, whether it is refused, and the place of the entry.
+# Who may connect if both lists have entries: the client, whether it is refused, and the entry with its place.
 BOTH_LISTS = [
     ("192.0.2.1", False, "192.0.2.1 connect.allow[1]"),
     ("192.0.2.2", True, "192.0.2.0/24 connect.deny[0]"),
@@ -454,7 +454,7 @@ check = "stamp"
 """
 
 
-def test_a_listener_overrides_key_by_key_wherever_it_stands(configured: Callable[[str], Config]) -> None:
+def test_a_listener_overrides_key_by_key_wherever_its_section_is(configured: Callable[[str], Config]) -> None:
     config = configured(LISTENERS)
     office = config.at("office")
     assert (office.connect.reply, office.connect.reply_at) == (Reply(554, "5.7.1", "not here"), ReplyAt.CONNECT)
@@ -473,7 +473,7 @@ def test_what_a_listener_does_not_override_is_the_general_section(configured: Ca
         assert getattr(home, name) is getattr(config, name)
 
 
-def test_a_list_of_a_listener_goes_together_with_the_general_other_list(configured: Callable[[str], Config]) -> None:
+def test_a_listener_with_one_list_uses_the_general_other_list(configured: Callable[[str], Config]) -> None:
     office = configured(LISTENERS).at("office").connect
     assert str(office.clients.find(client("192.0.2.7"), DAY).entry) == "192.0.2.7 connect.allow[0]"
     assert office.clients.find(client("192.0.2.8"), DAY).entry is None
@@ -595,11 +595,11 @@ def test_a_name_that_is_also_a_file_is_warned_about(
         "[listener.a]\nport = 25\n[listener.a.limits]\nmessage_size = 4",
     ],
 )
-def test_what_is_off_or_said_on_purpose_is_no_contradiction(text: str, configured: Callable[[str], Config]) -> None:
+def test_what_is_off_or_intended_is_not_a_contradiction(text: str, configured: Callable[[str], Config]) -> None:
     configured(text)
 
 
-def test_a_key_with_a_wrong_value_is_not_spoken_about_twice(configured: Callable[[str], Config]) -> None:
+def test_a_key_with_a_wrong_value_causes_only_one_message(configured: Callable[[str], Config]) -> None:
     with pytest.raises(ConfigError) as caught:
         configured('domains = ["example.org/24"]\n[turf]\ntables = ["@spam.example"]\ndirectory = "spool"')
     assert [said.partition(":")[0] for said in caught.value.problems] == ["domains[0]", "turf.directory"]

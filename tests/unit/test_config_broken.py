@@ -79,7 +79,7 @@ DISCARD = 'domains = ["example.org"]\n[turf]\ntables = ["file:turf.table"]\ndisc
     ],
     ids=lambda line: line[:20].replace("\0", "NUL"),
 )
-def test_a_long_line_in_a_table_is_said_in_a_short_sentence(tmp_path: Path, line: str) -> None:
+def test_the_message_about_a_long_line_is_short(tmp_path: Path, line: str) -> None:
     (tmp_path / "turf.table").write_text(f"{line}\nbad\n")
     (tmp_path / "turfmilter.toml").write_text(DISCARD)
     with pytest.raises(ConfigError) as caught:
@@ -102,7 +102,7 @@ def test_a_long_line_in_a_table_is_said_in_a_short_sentence(tmp_path: Path, line
     ],
     ids=lambda settings: settings[:20],
 )
-def test_a_long_value_is_said_in_a_short_sentence(tmp_path: Path, settings: str) -> None:
+def test_the_message_about_a_long_value_is_short(tmp_path: Path, settings: str) -> None:
     path = tmp_path / "turfmilter.toml"
     path.write_text(f"{settings}\n")
     with pytest.raises(ConfigError) as caught:
@@ -110,7 +110,7 @@ def test_a_long_value_is_said_in_a_short_sentence(tmp_path: Path, settings: str)
     assert all(len(said) < 5000 for said in caught.value.problems)
 
 
-def test_a_file_whose_name_is_too_long_is_said_with_the_reason(tmp_path: Path) -> None:
+def test_a_file_name_that_is_too_long_is_reported_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "turfmilter.toml"
     path.write_text(DISCARD.replace("turf.table", "x" * 5000))
     with pytest.raises(ConfigError) as caught:
@@ -119,7 +119,7 @@ def test_a_file_whose_name_is_too_long_is_said_with_the_reason(tmp_path: Path) -
     assert said.startswith("turf.tables[0]: ") and said.endswith("xxx: cannot be read: File name too long")
 
 
-def test_long_entries_are_warned_about_in_short_sentences(tmp_path: Path) -> None:
+def test_the_warnings_about_long_entries_are_short(tmp_path: Path) -> None:
     local = "x" * LONG
     (tmp_path / "turf.table").write_text(f"{local}@spam.example\n{local}@spam.example\n@spam.example\n")
     (tmp_path / "turfmilter.toml").write_text(DISCARD)

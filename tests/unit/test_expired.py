@@ -1,4 +1,4 @@
-"""Entries whose last day is over are warned about, once for each file."""
+"""Expired entries cause a warning, one for each file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reply is one valid value, or there is none."""
+"""A reply is valid, or it cannot be made."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_enhanced_code_is_checked_however_the_reply_is_made(enhanced: str) ->
 
 
 def test_the_longest_text_fits_a_line_of_smtp() -> None:
-    """RFC 5321 §4.5.3.1.5: 512 octets with the CRLF; Sendmail puts the recipient in front."""
+    """RFC 5321 §4.5.3.1.5: 512 octets with the CRLF; Sendmail adds the recipient in front of it."""
     assert len(str(Reply(550, "5.7.1", "x" * 480))) + len("\r\n") < 512
 
 

@@ -1,4 +1,4 @@
-"""Whose mail is put aside: the turf table on the sender and on the author, and who is exempt."""
+"""Whose mail is held: the turf table, compared with sender and authors, and who is exempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuth
 
 
 def message(sender: str = "<news@fine.example>", *froms: str, account: str = "", today: date = TODAY) -> Session:
-    """A session whose header has been seen."""
+    """A session whose header has been received."""
     envelope = Envelope(Sender(sender, (), read_sender(sender)))
     return Session(Connection(), account=account, envelope=envelope, authors=read_authors(froms), today=today)
 
@@ -254,7 +254,7 @@ def test_before_the_header_was_seen_there_is_no_finding() -> None:
 
 
 def test_before_mail_there_is_no_sender() -> None:
-    """In particular not the empty one."""
+    """In particular, it does not read it as the empty sender."""
     assert TurfSender(senders("<>"), True).at_mail(Session(Connection())) is None
 
 
@@ -353,6 +353,6 @@ def test_a_listed_author_is_found_before_the_others_are_too_many() -> None:
     assert of_author(["news@bad.example", FLOOD, FLOOD, FLOOD], "@bad.example") == "@bad.example"
 
 
-def test_of_an_authenticated_client_too_many_authors_are_nobodys_business() -> None:
+def test_too_many_authors_of_an_authenticated_client_are_ignored() -> None:
     rule = TurfAuthor(senders("@bad.example"), True)
     assert rule.at_headers(message("<a@fine.example>", FLOOD, FLOOD, FLOOD, account="anna")) is None
