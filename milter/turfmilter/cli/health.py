@@ -15,7 +15,7 @@ from turfmilter.core.escape import shortened
 from turfmilter.daemon import identity
 
 _STALE = timedelta(seconds=60)  # it is written every few seconds
-_LONGEST = 1000  # characters of the line for monitoring
+_MAX_LINE_CHARACTERS = 1000  # characters of the line for monitoring
 # Said of the daemon in the line for monitoring, as performance data; those with "c" only ever grow.
 _FIGURES = {"sessions_open": "", "sessions_served": "c", "sessions_last_minute": "", "reloads_failed": "c"}
 
@@ -78,7 +78,7 @@ def line(found: list[Finding], said: Mapping[str, Any] | None) -> str:
     if not text and said:
         text = f"generation {said['generation']}, {said['sessions_open']} connections open"
     # What stands behind a "|" would be taken for figures.
-    text = shortened(text, _LONGEST).replace("|", "/")
+    text = shortened(text, _MAX_LINE_CHARACTERS).replace("|", "/")
     figures = [f"{name}={int(said[name])}{unit}" for name, unit in _FIGURES.items()] if said else []
     return f"TURFMILTER {level.name} - {text}" + (f" | {' '.join(figures)}" if figures else "")
 

@@ -19,7 +19,7 @@ from turfmilter.config.textfile import TextFileError, read_text
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
-_LONGEST = 16 << 20  # bytes of a status: far more than any has, and few enough to be read
+_MAX_STATUS_BYTES = 16 << 20  # bytes of a status: far more than any has, and few enough to be read
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 # What comes of JSON that somebody else has written.
 _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -90,7 +90,7 @@ def _read(file: Path | None) -> dict[str, Any]:
     if file is None:
         raise _Unknown(Level.UNKNOWN, 'status = "": this daemon does not say what it does')
     try:
-        return dict(json.loads(read_text(file, _LONGEST)))
+        return dict(json.loads(read_text(file, _MAX_STATUS_BYTES)))
     except TextFileError as error:
         with suppress(PermissionError):
             if not file.exists():

@@ -13,7 +13,7 @@ from turfmilter.config.textfile import Texts
 from turfmilter.core.escape import escape, shortened
 from turfmilter.core.table.entry import Problem
 
-_LONGEST_SENTENCE = 1000  # characters of one sentence
+_MAX_SENTENCE_CHARACTERS = 1000  # characters of one sentence
 
 
 class Wrong(Exception):
@@ -92,7 +92,7 @@ class Given:
 
 def in_short(said: object) -> str:
     """What is said, on one line and short: keys, paths and entries may hold anything and be of any length."""
-    return escape(shortened(str(said), _LONGEST_SENTENCE))
+    return escape(shortened(str(said), _MAX_SENTENCE_CHARACTERS))
 
 
 def probably(word: str, known: Iterable[str]) -> str:
@@ -112,7 +112,7 @@ def fold(word: str) -> str:
     return word.casefold().replace("-", "_")
 
 
-_LONGEST_VALUE = 80
+_MAX_VALUE_CHARACTERS = 80
 
 
 def written(value: object) -> str:
@@ -140,7 +140,7 @@ def described(value: object) -> str:
 
 def quoted(text: str) -> str:
     """`text` in quotes for a sentence, cut when it is long."""
-    return f'"{text}"' if len(text) <= _LONGEST_VALUE else f'"{text[:_LONGEST_VALUE]}..."'
+    return f'"{text}"' if len(text) <= _MAX_VALUE_CHARACTERS else f'"{text[:_MAX_VALUE_CHARACTERS]}..."'
 
 
 def _escaped(character: str) -> str:

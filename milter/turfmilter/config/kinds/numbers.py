@@ -10,9 +10,9 @@ from turfmilter.config.setting import Kind
 from turfmilter.core.measure import MAX_NUMBER_BITS, MeasureError, parse_size, parse_span
 
 _SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
-_MOST_PERCENT = 90
-_MOST_PROCESSES = 512
-_LEAST_SPAN = timedelta(hours=1)
+_MAX_PERCENT = 90
+_MAX_PROCESSES = 512
+_MIN_SPAN = timedelta(hours=1)
 
 
 class Count(Kind[int]):
@@ -27,12 +27,12 @@ class Count(Kind[int]):
 class Processes(Kind[int]):
     """How many processes, 0 for one a core."""
 
-    words = f"a number, at most {_MOST_PROCESSES}; `0` is one for each core"
+    words = f"a number, at most {_MAX_PROCESSES}; `0` is one for each core"
 
     def read(self, given: Given) -> int:
         number = _whole(given, zero="one for each core")
-        if number > _MOST_PROCESSES:
-            raise Wrong(f"{described(number)} is more than {_MOST_PROCESSES}; one for each core, which is 0, is enough")
+        if number > _MAX_PROCESSES:
+            raise Wrong(f"{described(number)} is more than {_MAX_PROCESSES}; one for each core, which is 0, is enough")
         return number
 
 
@@ -81,7 +81,7 @@ class Span(Kind[timedelta]):
             span = parse_span(given.text)
         except MeasureError as error:
             raise Wrong(f"{quoted(given.text)} {error}") from None
-        if span < _LEAST_SPAN:  # "6m" is hardly six minutes
+        if span < _MIN_SPAN:  # "6m" is hardly six minutes
             raise Wrong(f'{quoted(given.text)} is less than an hour; m is minutes, and a month is "30d"')
         return span
 
@@ -93,8 +93,8 @@ class Share(Kind[float]):
 
     def read(self, given: Given) -> float:
         share = _SHARE.fullmatch(given.text)
-        if share is None or float(share["number"]) > _MOST_PERCENT:
-            raise Wrong(f'{quoted(given.text)} is not a percentage from 0% to {_MOST_PERCENT}%; write such as "5%"')
+        if share is None or float(share["number"]) > _MAX_PERCENT:
+            raise Wrong(f'{quoted(given.text)} is not a percentage from 0% to {_MAX_PERCENT}%; write such as "5%"')
         return float(share["number"]) / 100
 
 
