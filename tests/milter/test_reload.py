@@ -23,7 +23,7 @@ from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -371,7 +371,7 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
             lambda _: [],
             SystemClock(),
         )
-        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{path}"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     def log() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from turfmilter.core.table.pattern import Address, Domain, Interval, Kind, Name, Parts
+from turfmilter.core.table.pattern import Address, Domain, Interval, IntervalKind, Name, Parts
 
 # With at most 63 characters in the line, no label in it is too long, and neither is the name (RFC 1035 §2.3.4),
 # so the expressions below need not count.
@@ -27,7 +27,7 @@ _A, _B, _C, _D = ({str(byte): byte << shift for byte in range(256)} for shift in
 _HOST_BITS_4 = {str(length): (1 << 32 - length) - 1 for length in range(33)}
 _HOST_BITS_6 = {str(length): (1 << 128 - length) - 1 for length in range(129)}
 _MAPPED_PREFIX = 0xFFFF  # ::ffff:0:0/96: the upper 96 bits of an IPv4-mapped address (RFC 4291 §2.5.5.2)
-_ADDRESS, _NETWORK = Kind.ADDRESS, Kind.NETWORK  # an attribute of an Enum is slow to reach
+_ADDRESS, _NETWORK = IntervalKind.ADDRESS, IntervalKind.NETWORK  # an attribute of an Enum is slow to reach
 
 
 def plain_sender(line: str) -> Parts | None:
