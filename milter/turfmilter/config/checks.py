@@ -8,10 +8,12 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 from turfmilter.config.given import Notes, probably
+from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import Answer, Default, OnError, OnNameError, ReplyAt
+from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.limits import CapConfig
 from turfmilter.config.sections.listener import ListenerConfig
+from turfmilter.config.sections.turf import Answer
 from turfmilter.config.setting import sections
 from turfmilter.core.policy import Listener, Mode
 from turfmilter.rules.limits import Limits

@@ -21,7 +21,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 CAREFULLY = _FILE | os.O_NOFOLLOW  # for opening a file that another user may have created, in an open directory
 _LINK = "a symbolic link in a directory that other users can change; name the real path"
-_MOST_LINKS = 40  # the limit of the kernel: path_resolution(7)
+_MAX_LINKS = 40  # the limit of the kernel: path_resolution(7)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # if there is an ACL, the group bits are its mask: acl(5)
 
 
@@ -110,7 +110,7 @@ def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict:
             raise _changeable(_place(here), name, directory, trusted) if strict else Strange(errno.ELOOP, _LINK)
         if is_link:
             links += 1
-            if links > _MOST_LINKS:
+            if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             # No other user can have changed it since it was checked.
             names.extendleft(reversed(PurePath(os.readlink(name, dir_fd=here)).parts))

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from itertools import takewhile
 from pathlib import Path
 
@@ -64,17 +65,19 @@ def load(
     *,
     postfix: Postfix | None = None,
     socket: SocketSpec | None = None,
+    today: date | None = None,
     kept: Mapping[str, str] | None = None,
 ) -> Config:
-    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
+    """Return the configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
-    `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
-    its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
-    `kept` are the `texts` of a configuration that was loaded before: then no file is read, and Postfix is not asked.
+    `postfix` is queried for "postfix:main.cf".  Without it, `domains` lacks those domains; a caller that needs only
+    other keys need not wait for Postfix.  `socket` replaces the socket in the file.  Entries that have expired on
+    `today` cause warnings; without it, they cause none.  `kept` are the `texts` of a configuration that was loaded
+    earlier: then no file is read, and Postfix is not queried.
     """
     path, texts = path.absolute(), Texts(kept)
     asked = Remembered(postfix, texts) if postfix or kept else None
-    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, texts=texts)
+    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, today=today, texts=texts)
     return replace(config, files=(path, *config.files), texts=texts.used)
 
 
@@ -84,10 +87,11 @@ def configure(
     *,
     postfix: Postfix | None = None,
     socket: SocketSpec | None = None,
+    today: date | None = None,
     texts: Texts | None = None,
 ) -> Config:
     """Return the configuration in a TOML table; paths are relative to `folder`.  Raises ConfigError."""
-    notes = Notes(folder, postfix, texts or Texts())
+    notes = Notes(folder, postfix, texts or Texts(), today)
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
@@ -133,31 +137,12 @@ def _syntax(path: Path, text: str, said: str) -> str:
     return f"{path}:{len(text.splitlines())}: {what}"
 
 
-_FILE = "file:"
+def every_turf_file(config: Config) -> tuple[Path, ...]:
+    """Return the files that `tables` in [turf] names, followed by those of every listener, without duplicates."""
+    return tuple(dict.fromkeys(file for name in ("", *config.listener) for file in turf_files(config, name)))
 
 
-def every_turf_file(path: Path) -> tuple[Path, ...]:
-    """Return the files that `tables` in [turf] of the configuration `path` names, followed by those of listeners.
-
-    Raises ConfigError if it is not TOML; other problems are ignored.
-    """
-    listeners = parsed(path).get("listener")
-    names = listeners if isinstance(listeners, dict) else ()
-    return tuple(dict.fromkeys(file for name in ("", *names) for file in turf_files(path, name)))
-
-
-def turf_files(path: Path, listener: str) -> tuple[Path, ...]:
-    """Return the files with which a message at `listener` ("" for none) is compared.  Raises ConfigError."""
-    table = parsed(path)
-    listeners = table.get("listener")
-    own = _tables(listeners.get(listener)) if isinstance(listeners, dict) else None
-    items = _tables(table) if own is None else own
-    names = (item.strip() for item in items if isinstance(item, str)) if isinstance(items, list) else ()
-    folder = path.absolute().parent
-    return tuple(folder / name[len(_FILE) :].strip() for name in names if name.lower().startswith(_FILE))
-
-
-def _tables(section: object) -> object:
-    """Return the value of `tables`; None if a listener has none of its own, and uses the general ones."""
-    turf = section.get("turf") if isinstance(section, dict) else None
-    return turf.get("tables") if isinstance(turf, dict) else None
+def turf_files(config: Config, listener: str) -> tuple[Path, ...]:
+    """Return the table files with which a message at `listener` ("" for none) is compared, in the order of `tables`."""
+    folder = config.files[0].parent
+    return tuple(folder / name for name in config.at(listener).turf.tables.table_files)

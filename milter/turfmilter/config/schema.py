@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
 from turfmilter.config.kinds.addresses import NameServers
 from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
 from turfmilter.config.kinds.tables import Hosts
-from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
-from turfmilter.config.sections.choices import LogFormat, LogTo
+from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, GroupName, Permissions, Socket, UserName
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
@@ -68,6 +68,20 @@ class DnsConfig:
     )
 
 
+class LogTo(Enum):
+    """Where the log goes."""
+
+    SYSLOG = "syslog"
+    STDERR = "stderr"
+
+
+class LogFormat(Enum):
+    """The format of a line in the log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """The log, which has one line for each message and each refusal."""
@@ -105,9 +119,11 @@ class Config:
     )
     socket_mode: int = setting(Permissions(), "0660", "Permissions of a unix socket.", example="0600")
     socket_group: str = setting(
-        Group(), "", "Group of a unix socket: the MTA's group, so that the MTA can connect.", example="postfix"
+        GroupName(), "", "Group of a unix socket: the MTA's group, so that the MTA can connect.", example="postfix"
     )
-    user: str = setting(User(), "", "User to switch to when started as root. Must not be root.", example="turfmilter")
+    user: str = setting(
+        UserName(), "", "User to switch to when started as root. Must not be root.", example="turfmilter"
+    )
     workers: int = setting(
         Processes(), 0, "How many worker processes serve the MTA. They share the tables in memory.", example=2
     )

@@ -23,8 +23,8 @@ _NUMBER = r"\d{5,}|(?=[a-z0-9]{10})[a-z]*\d+[a-z]+\d[a-z0-9]*"  # of a message: 
 _NUMBERED = re.compile(rf"(?:^|[-+.=_/])({_NUMBER})(?![a-z0-9])")
 _RECIPIENT = re.compile(r"[^=]*[-+][^=]*=[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _HEAD = re.compile(r"(?:.*?(?:bounces?|returns?|errors?|owner)|[^-+]*)[-+]+")
-_LONGEST_LOCAL = 512  # characters of a local part; RFC 5321 §4.5.3.1.4: the limit of a whole command line
-_MOST_LAYERS = 8  # more than any mail passes: SRS1 keeps the number of layers at two
+_MAX_LOCAL_PART_CHARACTERS = 512  # characters of a local part; RFC 5321 §4.5.3.1.4: the limit of a whole command line
+_MAX_LAYERS = 8  # more than any mail passes: SRS1 keeps the number of layers at two
 _RANKS = {Address: 0, Glob: 1, Domain: 2, Local: 3}  # the order of SenderTable: the most specific first
 
 
@@ -48,7 +48,7 @@ def listed_ones(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -
 
 def layers(mailbox: Mailbox) -> Iterator[Mailbox]:
     """Yield `mailbox` and the addresses that SRS wrapped in it, from the outermost to the innermost."""
-    for _ in range(_MOST_LAYERS):
+    for _ in range(_MAX_LAYERS):
         yield mailbox
         inner = _forwarded(untagged(mailbox) or mailbox)
         if inner is None:
@@ -69,7 +69,7 @@ def pattern_of(mailbox: Mailbox) -> str | None:
     nothing else would remain.
     """
     local = (untagged(mailbox) or mailbox).local
-    if len(local) > _LONGEST_LOCAL:
+    if len(local) > _MAX_LOCAL_PART_CHARACTERS:
         return None
     if inner := _SRS0.fullmatch(local):
         return f"srs0=*={inner[1]}={inner[2]}@{mailbox.domain}"

@@ -8,7 +8,6 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +15,13 @@ from typing import NamedTuple
 from turfmilter import __version__
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import shortened
+from turfmilter.core.ports import Clock
 from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 
-_PROBLEMS = 10  # the last ones
-_LONGEST = 2000  # characters of one of them
+_MAX_PROBLEMS = 10  # the last ones
+_MAX_PROBLEM_CHARACTERS = 2000  # characters of one of them
 _MINUTE = 60.0
 # Figures of a worker that are counted on when it has ended.
 _SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
@@ -36,13 +36,14 @@ class _Problem(NamedTuple):
 class Status:
     """Remembers what a running process does not: the totals of those that have ended, and the last problems."""
 
-    def __init__(self) -> None:
-        self._started = _now()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started = self._now()
         self._generation = ""
         self.failures = 0
         self._broken: tuple[str, ...] = ()
         self._alarms: tuple[str, ...] = ()
-        self._problems: deque[_Problem] = deque(maxlen=_PROBLEMS)
+        self._problems: deque[_Problem] = deque(maxlen=_MAX_PROBLEMS)
         self._ended: Counter[str] = Counter()
         self._minute: deque[tuple[float, int]] = deque()
         self.quarantine_warnings: tuple[str, ...] = ()  # what was last found when the quarantines were looked after
@@ -52,10 +53,10 @@ class Status:
 
         What was wrong with the files is no more, unless it comes from a copy because of that.
         """
-        self._generation = _now()
+        self._generation = self._now()
         self._alarms = _in_short(alarms)
         self._broken = _in_short(loaded.broken)
-        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_PROBLEMS)
+        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_MAX_PROBLEMS)
 
     def failed(self, problems: Iterable[str]) -> None:
         """There is none, for these reasons."""
@@ -67,10 +68,10 @@ class Status:
 
         With `of_files` it is what was wrong with files: it is shown until a new generation is made of them.
         """
-        problem = shortened(problem, _LONGEST)
+        problem = shortened(problem, _MAX_PROBLEM_CHARACTERS)
         if self._problems and self._problems[-1].sentence == problem:
             self._problems.pop()
-        self._problems.append(_Problem(_now(), problem, of_files))
+        self._problems.append(_Problem(self._now(), problem, of_files))
 
     def ended(self, process: Process) -> None:
         """A worker is no more; what it did still counts."""
@@ -85,7 +86,7 @@ class Status:
             "version": __version__,
             "pid": os.getpid(),
             "started": self._started,
-            "written": _now(),
+            "written": self._now(),
             "mode": loaded.config.mode.value,
             "socket": str(loaded.config.socket),
             "generation": loaded.generation.number,
@@ -113,9 +114,12 @@ class Status:
             self._minute.popleft()
         return served - self._minute[0][1]
 
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="seconds")
+
 
 def _in_short(sentences: Iterable[str]) -> tuple[str, ...]:
-    return tuple(shortened(one, _LONGEST) for one in islice(sentences, _PROBLEMS))
+    return tuple(shortened(one, _MAX_PROBLEM_CHARACTERS) for one in islice(sentences, _MAX_PROBLEMS))
 
 
 def _sums(process: Process) -> dict[str, int]:
@@ -150,10 +154,6 @@ def _quarantines(config: Config) -> Iterator[dict[str, object]]:
             yield {"directory": str(directory), "problem": error.strerror}
         else:
             yield {"directory": str(directory), "free_bytes": disk.free, "total_bytes": disk.total}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_status(path: Path, status: Mapping[str, object]) -> None:

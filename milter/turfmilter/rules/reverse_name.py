@@ -142,8 +142,8 @@ class StampName(_NeedsNames):
 
 # The limits of what RemoveForged reads.  For each field that is to be removed, Postfix reads the header from its
 # beginning: 200 fields take less than a second in the longest header that it accepts, and 14,000 take 16 seconds.
-_MOST_FIELDS = 200
-_MOST_CHARACTERS = 131_072  # of all these fields together, because they are parsed character by character
+_MAX_FIELDS = 200
+_MAX_CHARACTERS = 131_072  # of all these fields together, because they are parsed character by character
 
 
 @dataclass(frozen=True)
@@ -161,11 +161,11 @@ class TooManyResults(Rule):
     def at_headers(self, session: Session) -> Finding | None:
         """Return a finding if there are more fields, or more characters in them, than the limits above."""
         values = _results(session)
-        if len(values) > _MOST_FIELDS:
-            return Finding(self.name, f"{len(values)} fields of {_MOST_FIELDS}")
+        if len(values) > _MAX_FIELDS:
+            return Finding(self.name, f"{len(values)} fields of {_MAX_FIELDS}")
         characters = sum(map(len, values))
-        beyond = characters > _MOST_CHARACTERS
-        return Finding(self.name, f"{characters} characters of {_MOST_CHARACTERS}") if beyond else None
+        beyond = characters > _MAX_CHARACTERS
+        return Finding(self.name, f"{characters} characters of {_MAX_CHARACTERS}") if beyond else None
 
 
 @dataclass(frozen=True)

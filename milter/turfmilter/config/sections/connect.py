@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from turfmilter.config.kinds.tables import ClientEntries
-from turfmilter.config.kinds.words import Choice, Flag, ReplyLine
-from turfmilter.config.sections.choices import Default, OnNameError, ReplyAt
+from turfmilter.config.kinds.words import Choice, Default, Flag, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
@@ -14,7 +14,22 @@ from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.table.entries import Source
 
 
-def _nobody() -> ClientTable:
+class OnNameError(Enum):
+    """As OnError, for connect: whether "continue" would open anything depends on the default."""
+
+    AUTO = "auto"
+    TEMPFAIL = "tempfail"
+    CONTINUE = "continue"
+
+
+class ReplyAt(Enum):
+    """When a client that may not connect receives the reply."""
+
+    RCPT = "rcpt"
+    CONNECT = "connect"
+
+
+def _no_clients() -> ClientTable:
     return ClientTable((), exception_refuses=True)
 
 
@@ -70,7 +85,7 @@ class ConnectConfig:
     spare_authenticated: bool = setting(
         Flag(), True, "True: authenticated clients may connect from anywhere.", example=False
     )
-    clients: ClientTable = field(default_factory=_nobody, repr=False, compare=False)
+    clients: ClientTable = field(default_factory=_no_clients, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make one table of both lists: a denied client is an exception from those that may connect.

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from turfmilter.config.kinds.tables import Senders
 from turfmilter.config.kinds.words import AbsolutePath, Choice, Each, Flag, ReplyLine
-from turfmilter.config.sections.choices import Answer, Origin
 from turfmilter.config.setting import setting
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.table.senders import SenderTable
+
+
+class Origin(Enum):
+    """Which addresses are compared with the tables: the sender (MAIL FROM) or the authors (From:)."""
+
+    SENDER = "sender"
+    AUTHOR = "author"
+
+
+class Answer(Enum):
+    """What the client that sends a turf message receives."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
