@@ -31,6 +31,7 @@ class Check(Generic[S]):
     warning: bool = False
 
 
+# The keys that have no effect with routing = false.
 _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authenticated", "default", "always")}
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")

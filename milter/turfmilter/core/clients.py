@@ -93,13 +93,15 @@ class ClientTable:
 
     def _most_specific(self, confirmed: Iterable[str], claimed: Iterable[str], today: date) -> Entry | None:
         found = [self._all.match_name(name, today) for name in confirmed]
+        # Unconfirmed names are compared only with entries that refuse: a forged name must not make a client trusted.
         refuses = self._exception_refuses
-        found += [self._all.match_name(name, today, exception=refuses) for name in claimed]  # only those that refuse
+        found += [self._all.match_name(name, today, exception=refuses) for name in claimed]
         return max(filter(None, found), key=self._specificity, default=None)
 
     def _specificity(self, entry: Entry) -> tuple[int, bool, bool]:
         assert isinstance(entry.pattern, Name)
         refuses = entry.exception is self._exception_refuses
+        # More labels, then =name in front of name, then the entry that refuses: as in HostTable.
         return entry.pattern.domain.count("."), entry.pattern.exact, refuses
 
 

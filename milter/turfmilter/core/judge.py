@@ -141,6 +141,7 @@ class Judge:
 
     def end(self) -> Verdict:
         """Judge the complete message.  The verdict is final, unless the message cannot be stored in the quarantine."""
+        # An MTA that skipped MAIL or the header did not follow the protocol: nothing can be decided about its message.
         unread = self._session.authors is None and bool(self.policy.at_headers)
         if self._session.envelope is None or unread:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])

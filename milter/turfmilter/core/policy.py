@@ -175,6 +175,7 @@ class Generation:
     @cached_property
     def facts(self) -> frozenset[Fact]:
         """The optional values that can change a result; the others are not requested from the MTA."""
+        # The macro for `daemon` is always requested, because it names the listener in the log.
         listeners = [listener for listener, _ in self.listeners]
         wanted = {
             Fact.PORT: any(listener.ports for listener in listeners),

@@ -55,7 +55,7 @@ def observe(before: Course | None, now: Reading) -> Course:
     if not (abs(step) <= _HOUR if same_boot else 0 <= step <= _MAX_REBOOT_SECONDS):
         return replace(course, anchor=now, steady_from=course.watched, jump=_said(step, now, same_boot=same_boot))
     if same_boot:
-        if now.boottime - before.anchor.boottime > DAY:
+        if now.boottime - before.anchor.boottime > DAY:  # so that small corrections do not add up to a step
             course = replace(course, anchor=now)
     else:
         # No clock can be compared while the host was off: a step of more than a day may be real, but is not trusted

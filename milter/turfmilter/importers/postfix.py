@@ -135,7 +135,7 @@ def never_reached(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Yield errors about entries whose result differs: in Postfix the first match decides, here the most specific."""
     if not any(entry.exception for entry in entries):
         return
-    for sign in (False, True):
+    for sign in (False, True):  # entries of the same sign give the same answer, whichever is found first
         earlier: list[Entry] = []
         for entry in entries:
             if entry.exception is sign:
@@ -155,6 +155,6 @@ def _decides_before(first: Entry, second: Entry) -> bool:
             return one.version == other.version and one.first <= other.first and other.last <= one.last
         case Name() as one, Name() as other:
             return one.domain == other.domain or (not one.exact and other.domain.endswith(f".{one.domain}"))
-        case Name(), Interval():
+        case Name(), Interval():  # Postfix compares both the name and the address of a client with each entry
             return True
     return False

@@ -107,7 +107,7 @@ def _read_class(line: str, members: list[tuple[str, str]], files: list[tuple[str
     if line[0] == "C":
         members.extend((name, word) for word in rest.split())
     elif rest:
-        path = rest.removeprefix("-o").split()
+        path = rest.removeprefix("-o").split()  # -o: the file is optional
         files.append((name, path[0] if path else ""))
 
 

@@ -34,7 +34,7 @@ class _Connect(Rule):
 
     def _find(self, session: Session) -> Finding | None:
         match = self.clients.find(session.connection, session.today)
-        if match.entry:
+        if match.entry:  # an exception is an entry of the deny list
             return Finding(self.name, matched=match.entry) if match.entry.exception else None
         if match.unsure:
             return Finding(self.name, "client name unknown", unavailable=True)
@@ -63,6 +63,7 @@ class ConnectAtRcpt(_Connect):
             return False  # with several readings, the text may hide the real recipient
         if readings.plain or bare(recipient.text).lower() == "postmaster":
             return True
+        # An odd spelling can lead to another mailbox, so the MTA must resolve it to postmaster as well.
         resolved = read_resolved(recipient.resolved)
         return resolved is not None and self._is_ours(resolved, session.today)
 

@@ -39,6 +39,7 @@ class Cap:
 
     def applies(self, session: Session, listener: str) -> bool:
         """Return True if these limits apply to the message of `session`, which came in through `listener`."""
+        # The cheapest comparisons come first, because every cap is evaluated at every recipient.
         return (
             (self.authenticated is None or session.account in self.authenticated)
             and (self.listener is None or listener in self.listener)
@@ -67,7 +68,7 @@ class LimitTable:
 
     def of(self, session: Session) -> Limits:
         """Return the limits for the message of `session`."""
-        for cap in self.caps:
+        for cap in self.caps:  # in the order of the configuration
             if cap.applies(session, self.listener):
                 return cap.limits
         return self.general
@@ -153,6 +154,7 @@ class MessageSize(_Limit):
 
         The declared size is only an estimate, so `at_end` checks the real one.
         """
+        # If SIZE= is repeated, the largest value counts.
         declared = (_SIZE.fullmatch(param) for param in (session.envelope.sender.params if session.envelope else ()))
         return self._beyond(session, max((int(size[1]) for size in declared if size), default=0))
 
@@ -175,6 +177,7 @@ class SessionSize(_Limit):
 
     def at_end(self, session: Session) -> Finding | None:
         """Return a finding if this message and those accepted earlier exceed the limit together."""
+        # Without the exception for the first message, no connection could ever deliver one that is larger by itself.
         return self._beyond(session, session.octets + session.size) if session.messages else None
 
 

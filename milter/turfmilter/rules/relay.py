@@ -65,7 +65,7 @@ class Relay(Rule):
         readings = read(recipient.text)
         if self._everywhere(readings, recipient, partial(self._is_ours, session.today)):
             return None
-        if not self.routing:
+        if not self.routing:  # checked in front of `always`, which it turns off as well
             return Finding(self.name, "routing off")
         if self._everywhere(readings, recipient, partial(self._is_ours_or_always, session.today)):
             return None
@@ -84,6 +84,7 @@ class Relay(Rule):
         return bool(resolved) and all(map(fits, resolved))
 
     def _is_ours(self, today: date, mailbox: Mailbox) -> bool:
+        # Both MTAs add their own domain to a recipient without one.
         return not mailbox.domain or self.domains.hold(mailbox, today)
 
     def _is_ours_or_always(self, today: date, mailbox: Mailbox) -> bool:
@@ -97,6 +98,7 @@ class Relay(Rule):
         granted = self._granted(session)
         if granted is False:
             return Finding(self.name)
+        # An unknown name that might be on the deny list must not relay, even if a later step would allow the client.
         unsure = granted is None or denied.unsure
         return Finding(self.name, "client name unknown", unavailable=True) if unsure else None
 

@@ -57,9 +57,9 @@ def iprev(names: ClientNames) -> str:
     """Return the result for these names, in the words of RFC 8601 §2.7.3."""
     if names.confirmed:
         return "pass"
-    if names.failed:
+    if names.failed:  # in front of the next two: a name that is missing now may still be found
         return "temperror"
-    return "fail" if names.claimed else "permerror"
+    return "fail" if names.claimed else "permerror"  # permerror: there is no PTR record
 
 
 class _NeedsNames(Rule):
@@ -91,7 +91,7 @@ class RequireName(_NeedsNames):
         if session.account or session.connection.client is None or self._is_trusted(session):
             return None
         sender = session.envelope.sender.mailbox if session.envelope else Mailbox("", "")
-        if self.match_sender and not (sender.local or sender.domain):
+        if self.match_sender and not (sender.local or sender.domain):  # a bounce (RFC 5321 §4.5.5)
             return None
         names = session.connection.names.result()
         if any(not self.match_sender or _is_in(name, sender.domain) for name in names.confirmed):

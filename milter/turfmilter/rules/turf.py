@@ -35,6 +35,7 @@ class TurfSender(_Turf):
         """Return a finding if the sender is listed."""
         if session.envelope is None or self._spares(session):
             return None
+        # All readings of the text, because the MTAs may show the recipient any of them as the sender.
         entry = match_sender(self.table, read_senders(session.envelope.sender.text), session.today)
         return Finding(self.name, "sender", entry) if listed(entry) else None
 
