@@ -36,6 +36,15 @@ _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authentic
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _NUMBERS = tuple(field.name for field in fields(Limits))
+_UNLISTED = "has no effect, because turf.tables has no entries"
+
+
+def _unlisted(config: Config) -> bool:
+    """Return True for the general configuration if no listener has a turf table: such a listener inherits its keys."""
+    tables = (config.turf.tables, *(listener.turf.tables for listener in config.listener.values()))
+    return config.here.conditions.conditions == 0 and not any(tables)
+
+
 CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("domains", "relay.mode"),
@@ -94,12 +103,7 @@ CHECKS: tuple[Check[Config], ...] = (
         lambda c: c.turf.answer is Answer.REJECT and not c.turf.reply.permanent,
         "a 4xx reply makes the client try again, and each attempt would be held; write a 5xx reply",
     ),
-    Check(
-        ("mode",),
-        lambda c: c.mode is Mode.OFF,
-        '"off": no rule is applied, and every message passes',
-        warning=True,
-    ),
+    Check(("mode",), lambda c: c.mode is Mode.OFF, '"off": no rule is applied, and every message passes', warning=True),
     Check(
         ("socket",),
         lambda c: not c.socket.loopback,
@@ -165,6 +169,26 @@ CHECKS: tuple[Check[Config], ...] = (
         'has no effect, because turf.answer is "accept"',
         warning=True,
     ),
+    Check(
+        ("turf.spare_clients", "turf.tables"),
+        lambda c: bool(c.turf.spare_clients) and _unlisted(c),
+        _UNLISTED,
+        warning=True,
+    ),
+    Check(("turf.spare_local", "turf.tables"), lambda c: c.turf.spare_local and _unlisted(c), _UNLISTED, warning=True),
+    Check(
+        ("turf.spare_clients",),
+        lambda c: bool(c.turf.spare_clients) and c.here.require_auth and c.turf.spare_authenticated,
+        "has no effect, because require_auth admits only authenticated clients, which spare_authenticated spares",
+        warning=True,
+    ),
+    Check(
+        ("turf.spare_local",),
+        lambda c: c.turf.spare_local and bool(c.here.port or c.here.address),
+        "has no effect, because local submissions have no port and no address, so they never match this listener;"
+        " set it in [turf]",
+        warning=True,
+    ),
 )
 # In the following two, the key "" is the section itself.
 LISTENER_CHECKS: tuple[Check[ListenerConfig], ...] = (
@@ -197,8 +221,6 @@ CAP_CHECKS: tuple[Check[CapConfig], ...] = (
     ),
 )
 
-
-Subject = TypeVar("Subject")
 
 TIE = (
     "matches connections that [listener.{other}] also matches, and has the same number of conditions;"
@@ -266,7 +288,7 @@ def _say_of_own(view: Config, notes: Notes, path: Callable[[str], str]) -> None:
     _say((one for one in own if not any(map(notes.unusable, one.keys))), view, notes, path)
 
 
-def _say(checks: Iterable[Check[Subject]], subject: Subject, notes: Notes, path: Callable[[str], str] = str) -> None:
+def _say(checks: Iterable[Check[S]], subject: S, notes: Notes, path: Callable[[str], str] = str) -> None:
     """Report the checks that apply to `subject`; `path` returns the path of a key in the configuration."""
     applying = [c for c in checks if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
     for one in applying:

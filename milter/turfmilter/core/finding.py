@@ -30,6 +30,7 @@ class Finding:
     rule and entry do not tell ("routing off"), else "".  It contains nothing that a sender wrote.
 
     `unavailable` is True if the rule could not decide, for example after a DNS timeout; its `on_error` then applies.
+    `spared` is True if the rule applies, but the key named in `what` exempts the whole message from it.
     `changes` are the changes that the rule makes to the header.
     """
 
@@ -38,6 +39,7 @@ class Finding:
     matched: Entry | None = None
     unavailable: bool = False
     changes: tuple[Change, ...] = ()
+    spared: bool = False
 
 
 class Action(Enum):

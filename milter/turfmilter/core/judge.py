@@ -31,7 +31,8 @@ class _Message:
 
     `refusal` is the answer to each further event, CONTINUE for none.  `trials` describes what rules in trial mode
     would have done.  `held` is the first clause that holds or discards the message, with its verdict; it takes effect
-    only if no later rule refuses the message.
+    only if no later rule refuses the message.  `spared` is the first finding from which a key exempts the message;
+    the log names both.
     """
 
     refusal: Verdict
@@ -42,6 +43,7 @@ class _Message:
     size: int = 0  # bytes received
     changes: tuple[Change, ...] = ()
     held: tuple[Clause, Verdict] | None = None
+    spared: Finding | None = None
 
 
 class Judge:
@@ -164,7 +166,8 @@ class Judge:
         If there are exempt recipients, it is delivered to them, and the client receives the MTA's own 250.
         """
         if self._message.held is None:
-            return Verdict(Action.ACCEPT, changes=self._message.changes) if self._message.changes else ACCEPT
+            changes, spared = self._message.changes, self._message.spared
+            return Verdict(Action.ACCEPT, spared, changes=changes) if changes or spared else ACCEPT
         clause, verdict = self._message.held
         recipients = tuple(self._message.recipients)
         taken = tuple(r for r in recipients if not clause.exempts(r, self._session.today))
@@ -250,6 +253,8 @@ class Judge:
                 return verdict
             elif verdict.action is Action.CHANGE:
                 self._message.changes += finding.changes
+            elif verdict.action is Action.ACCEPT:
+                self._message.spared = self._message.spared or finding
             elif self._message.held is None:
                 self._message.held = clause, verdict
         return CONTINUE
@@ -257,7 +262,8 @@ class Judge:
     def _note(self, finding: Finding, verdict: Verdict, *event: Recipient) -> None:
         """Record for the log what a rule in trial mode would have done, or that a rule could not decide."""
         done = "unavailable" if finding.unavailable else verdict.action.value
-        words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
+        spared = finding.what if finding.spared else ""
+        words = (finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
         said = " ".join(w for w in words if w)
         if said not in self._message.trials:
             self._message.trials += (said,)

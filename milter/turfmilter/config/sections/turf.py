@@ -6,19 +6,24 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from turfmilter.config.kinds.tables import Senders
+from turfmilter.config.kinds.tables import Clients, Senders
 from turfmilter.config.kinds.words import AbsolutePath, Choice, Each, Flag, ReplyLine
 from turfmilter.config.setting import setting
+from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.table.senders import SenderTable
 
 
 class Origin(Enum):
-    """Which addresses are compared with the tables: the sender (MAIL FROM) or the authors (From:)."""
+    """Which addresses are compared with the tables: sender (MAIL FROM), author (From:) or originator.
+
+    The originators are those in Sender: and Resent-From: (RFC 5322 §3.6.2, §3.6.6).
+    """
 
     SENDER = "sender"
     AUTHOR = "author"
+    ORIGINATOR = "originator"
 
 
 class Answer(Enum):
@@ -48,8 +53,9 @@ class TurfConfig:
     match: tuple[Origin, ...] = setting(
         Each(Choice(Origin)),
         ["sender", "author"],
-        "What is compared with the tables: the sender of the envelope (MAIL FROM), the authors (From:), or both.",
-        example=["sender"],
+        "What is compared with the tables: the sender of the envelope (MAIL FROM), the authors (From:), the originators"
+        " (Sender: and Resent-From:). If any of them is listed, the message is held.",
+        example=["sender", "author", "originator"],
     )
     directory: Path | None = setting(
         AbsolutePath("/var/lib/turfmilter/quarantine"),
@@ -76,6 +82,20 @@ class TurfConfig:
     )
     spare_authenticated: bool = setting(
         Flag(), True, "True: mail from authenticated clients is never held.", example=False
+    )
+    spare_clients: ClientTable = setting(
+        Clients(refused=False, vast="hardly any mail from a listed sender would be held"),
+        [],
+        "Clients whose mail is never held, such as printers that send from a listed domain. A name matches only if DNS"
+        " confirms it in both directions. Local submissions have no client: see spare_local.",
+        example=["192.168.1.0/24", "!192.168.1.66", "scanner.example.org"],
+    )
+    spare_local: bool = setting(
+        Flag(),
+        False,
+        "True: mail that programs on this host submit without SMTP (cron, sendmail) is never held. Sendmail's own"
+        " programs use SMTP: for them, list 127.0.0.1 and ::1 in spare_clients.",
+        example=True,
     )
     unreadable_author: Mode = setting(
         Choice(Mode),
