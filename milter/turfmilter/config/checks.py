@@ -292,7 +292,5 @@ def _say(checks: Iterable[Check[S]], subject: S, notes: Notes, path: Callable[[s
     """Report the checks that apply to `subject`; `path` returns the path of a key in the configuration."""
     applying = [c for c in checks if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
     for one in applying:
-        if one.warning:
-            notes.warning(f"{path(one.keys[0])}: {one.sentence}")
-        else:
-            notes.problem(path(one.keys[0]), one.sentence)
+        key = path(one.keys[0])
+        notes.warning(f"{key}: {one.sentence}") if one.warning else notes.problem(key, one.sentence)
