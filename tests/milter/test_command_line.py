@@ -111,7 +111,7 @@ def test_a_socket_that_others_may_reach_is_warned_about_wherever_it_is_given(pla
     given = run("-t", "-c", configured(place), "-s", spec)
     written = run("-t", "-c", configured(place, socket=spec))
     assert given.returncode == written.returncode == 0
-    assert "turfmilter: warning: socket: other machines may reach it" in given.stderr
+    assert "turfmilter: warning: socket: other hosts can reach it" in given.stderr
     assert given.stderr == written.stderr
 
 
@@ -127,9 +127,9 @@ def test_what_will_do_harm_later_is_warned_about(place: Path) -> None:
     done = run("-t", "-c", configured(place, settings))
     assert done.returncode == 0
     said = [line.removeprefix("turfmilter: warning: ") for line in done.stderr.splitlines()]
-    expired = 'turf.table:1: "@a.test": expired after 2020-01-31; take it out, or write a later day (and 1 more)'
+    expired = 'turf.table:1: "@a.test": expired after 2020-01-31; remove it, or write a later day (and 1 more)'
     assert expired in said
-    assert 'turf.tables[1]: "@d.test": expired after 2022-02-02; take it out, or write a later day' in said
+    assert 'turf.tables[1]: "@d.test": expired after 2022-02-02; remove it, or write a later day' in said
     for key in ("quarantine.keep_reviewed: ", "release.port: 25 is "):
         assert sum(line.startswith(key) for line in said) == 1
     assert len(said) == 4
@@ -161,11 +161,11 @@ def test_a_wrong_command_line_is_a_matter_of_usage(place: Path, arguments: list[
     ("spec", "said"),
     [
         ("inet:99999", "port 99999 is out of range; ports are 1 to 65535"),
-        ("inet:smtp@localhost", '"smtp" is no port number'),
+        ("inet:smtp@localhost", '"smtp" is not a port number'),
         ("inet:8895@", 'no host after "@"'),
-        ("relative/path", "no kind of socket"),
+        ("relative/path", "not a socket"),
         ("unix:relative/path", "the path is relative"),
-        ("inet:127.0.0.1:8895", "that is Postfix's spelling"),
+        ("inet:127.0.0.1:8895", "that is how Postfix writes it"),
     ],
 )
 def test_a_socket_that_cannot_be_is_refused(place: Path, spec: str, said: str) -> None:

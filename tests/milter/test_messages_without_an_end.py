@@ -15,7 +15,7 @@ ON_TRIAL = 'mode = "trial"\n' + RULES
 RELAY_ON_TRIAL = RULES.replace("allow", 'mode = "trial"\nallow')
 TURF, RELAY = "turf hold @turf.test turf.tables[0]", "relay reject x@far.test"
 B, FAR = "<b@rig.test>", "<x@far.test>"
-BROKE_OFF = "the MTA broke off in the header, fields seen: "
+BROKE_OFF = "the MTA aborted the message in its header, fields received: "
 
 Step = Callable[[MilterClient], object]
 

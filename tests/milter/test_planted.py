@@ -21,7 +21,7 @@ from rig.program import ENVIRONMENT, run, running
 from rig.quarantine import ends, hold
 
 SECRET = "@secret.example"
-STRANGE = ("a symbolic link in a directory that other users", "a file with a second name", "not a file")
+STRANGE = ("a symbolic link in a directory that other users", "a file with a second name", "not a regular file")
 every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 

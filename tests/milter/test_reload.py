@@ -23,7 +23,7 @@ from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -122,7 +122,7 @@ def no_quarantine(turf: Filter) -> None:
         (lambda turf: rewrite(turf.socket.parent / "turf.table", BROKEN_TABLE), "turf.table:2: "),
         (lambda turf: (turf.socket.parent / "turf.table").unlink(), "turf.table: cannot be read: No such file"),
         (lambda turf: turf.configure(TURF + "directori = 1"), "turf.directori: unknown key"),
-        (lambda turf: turf.configure("domains ="), "no value"),
+        (lambda turf: turf.configure("domains ="), "not a value"),
         (no_quarantine, "does not exist"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(ow
     table.write_text("@old.test\n@other.test\n")
     turf = own_filter(TURF)
     rewrite(table, "# nothing\n")
-    said = "turf.tables: turf.table is empty now: 2 entries are gone; is that meant?"
+    said = "turf.tables: turf.table is now empty: 2 entries are gone; is this intended?"
     turf.daemon.wait_for_log(re.escape(said))
     assert turf.wait_for_status(lambda seen: seen["generation"] == 2)["alarms"] == [said]
     assert not holds(turf, "old.test")
@@ -371,7 +371,7 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
             lambda _: [],
             SystemClock(),
         )
-        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{path}"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     def log() -> str:

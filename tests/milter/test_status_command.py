@@ -149,7 +149,7 @@ def test_a_status_that_is_a_pipe_is_not_waited_for(turf: Filter, place: Path) ->
     (place / "status.json").unlink()
     os.mkfifo(place / "status.json")
     done = run(turf, "--check")
-    assert (done.returncode, done.stdout) == (3, f"TURFMILTER UNKNOWN - {place}/status.json: not a file\n")
+    assert (done.returncode, done.stdout) == (3, f"TURFMILTER UNKNOWN - {place}/status.json: not a regular file\n")
 
 
 @pytest.fixture

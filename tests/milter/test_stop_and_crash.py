@@ -27,7 +27,7 @@ from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.generations import WorkerFailed
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -306,7 +306,7 @@ def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_alon
     )
 
     def serve() -> None:
-        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{path}"))
         try:
             Supervisor(listener, program, loaded, 0.0, caller=Caller(), notify=Notify({})).run([])
         except WorkerFailed as error:
@@ -361,7 +361,7 @@ def test_who_waits_for_a_disk_when_all_others_have_ended_does_not_keep_the_port(
             lambda _: [],
             SystemClock(),
         )
-        listener = Listener(spec)
+        listener = MilterSocket(spec)
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:
@@ -370,6 +370,6 @@ def test_who_waits_for_a_disk_when_all_others_have_ended_does_not_keep_the_port(
         assert os.read(begun, 1) == b"!"
         os.kill(pid, signal.SIGTERM)
         assert status(pid) == 0
-    Listener(spec).close()
+    MilterSocket(spec).close()
     for end in (waiting, enough, begun, telling):
         os.close(end)

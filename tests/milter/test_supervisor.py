@@ -20,7 +20,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import supervisor
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -49,7 +49,7 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
             lambda _: [],
             SystemClock(),
         )
-        listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{place}/s"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:

@@ -1,4 +1,4 @@
-"""Listeners: each connection is judged by the policy of the one with the most conditions that takes it."""
+"""Listeners: each connection is judged by the policy of the one with the most conditions that it meets."""
 
 from __future__ import annotations
 

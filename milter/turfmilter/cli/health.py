@@ -15,12 +15,12 @@ from turfmilter.core.escape import shortened
 from turfmilter.daemon import identity
 
 _STALE = timedelta(seconds=60)  # it is written every few seconds
-_LONGEST = 1000  # characters of the line for monitoring
+_MAX_LINE_CHARACTERS = 1000  # characters of the line for monitoring
 # Said of the daemon in the line for monitoring, as performance data; those with "c" only ever grow.
 _FIGURES = {"sessions_open": "", "sessions_served": "c", "sessions_last_minute": "", "reloads_failed": "c"}
 
 
-class Level(IntEnum):
+class Severity(IntEnum):
     """How bad it is; the values are the exit statuses that Nagios and its like expect."""
 
     OK = 0
@@ -29,10 +29,10 @@ class Level(IntEnum):
     UNKNOWN = 3
 
 
-class Finding(NamedTuple):
+class Trouble(NamedTuple):
     """One sentence for the administrator."""
 
-    level: Level
+    level: Severity
     sentence: str
 
 
@@ -60,7 +60,7 @@ def look_at_files(path: Path) -> Files:
         return Files(error.problems, status)
 
 
-def findings(said: Mapping[str, Any], files: Files, now: datetime) -> list[Finding]:
+def findings(said: Mapping[str, Any], files: Files, now: datetime) -> list[Trouble]:
     """What is not as it should be.  Raises what comes of text that turfmilter has not written."""
     return [*_of_process(said, now), *_of_files(said, files), *_of_service(said)]
 
@@ -71,24 +71,24 @@ def broken(problems: tuple[str, ...]) -> str:
     return f"the files are broken: {problems[0]}{more}"
 
 
-def line(found: list[Finding], said: Mapping[str, Any] | None) -> str:
+def line(found: list[Trouble], said: Mapping[str, Any] | None) -> str:
     """The line for monitoring, with performance data where there is any."""
     level = worst(found)
     text = "; ".join(one.sentence for one in sorted(found, key=lambda one: -one.level))
     if not text and said:
         text = f"generation {said['generation']}, {said['sessions_open']} connections open"
     # What stands behind a "|" would be taken for figures.
-    text = shortened(text, _LONGEST).replace("|", "/")
+    text = shortened(text, _MAX_LINE_CHARACTERS).replace("|", "/")
     figures = [f"{name}={int(said[name])}{unit}" for name, unit in _FIGURES.items()] if said else []
     return f"TURFMILTER {level.name} - {text}" + (f" | {' '.join(figures)}" if figures else "")
 
 
-def worst(found: list[Finding]) -> Level:
+def worst(found: list[Trouble]) -> Severity:
     """How bad all of it is."""
-    return max((one.level for one in found), default=Level.OK)
+    return max((one.level for one in found), default=Severity.OK)
 
 
-def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
+def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
     """Why what was said is not so any more."""
     pid, written = int(said["pid"]), datetime.fromisoformat(said["written"])
     if pid <= 0:
@@ -97,40 +97,40 @@ def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
         os.kill(pid, 0)
     except ProcessLookupError:
         last = f"turfmilter does not run: process {pid} has gone, this was its last word"
-        yield Finding(Level.CRITICAL, last)
+        yield Trouble(Severity.CRITICAL, last)
         return
     except PermissionError:
         pass  # it is another user's, so it lives
     if now - written > _STALE:
-        yield Finding(Level.CRITICAL, f"process {pid} has not said anything since {said['written']}")
+        yield Trouble(Severity.CRITICAL, f"process {pid} has not said anything since {said['written']}")
 
 
-def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Finding]:
+def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Trouble]:
     """What is wrong with the files by our own look, or by the daemon's where we may not look."""
     since, by_daemon = str(said.get("copy_since", "")), tuple(map(str, said.get("broken", ())))
     problems = files.problems or by_daemon
     if since:
         reason = broken(problems) if problems else "the files are being taken now"
-        yield Finding(Level.CRITICAL, f"runs from the copy of the generation of {since}; {reason}")
+        yield Trouble(Severity.CRITICAL, f"runs from the copy of the generation of {since}; {reason}")
     elif problems:
-        yield Finding(Level.WARNING, f"{broken(problems)}; generation {said['generation']} stays in force")
+        yield Trouble(Severity.WARNING, f"{broken(problems)}; generation {said['generation']} stays in force")
 
 
-def _of_service(said: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_service(said: Mapping[str, Any]) -> Iterator[Trouble]:
     workers = [(one["pid"], one["state"], one["answering"]) for one in said["workers"]]
     if not any(state == "serving" and answering for _, state, answering in workers):
-        yield Finding(Level.CRITICAL, "no worker takes connections")
+        yield Trouble(Severity.CRITICAL, "no worker takes connections")
     for pid, state, answering in workers:
         if not answering:
-            yield Finding(Level.WARNING, f"worker {pid} does not answer")
+            yield Trouble(Severity.WARNING, f"worker {pid} does not answer")
         elif state == "full":
-            yield Finding(Level.WARNING, f"worker {pid} has too many files open to take connections")
+            yield Trouble(Severity.WARNING, f"worker {pid} has too many files open to take connections")
     for one in said["quarantines"]:
         if "problem" in one:
-            yield Finding(Level.CRITICAL, f"quarantine {one['directory']}: {one['problem']}")
+            yield Trouble(Severity.CRITICAL, f"quarantine {one['directory']}: {one['problem']}")
     # An older daemon has neither.
     for warning in (*said.get("quarantine_warnings", ()), *said.get("alarms", ())):
-        yield Finding(Level.WARNING, str(warning))
+        yield Trouble(Severity.WARNING, str(warning))
 
 
 def _glimpsed_status(path: Path) -> Path | None:

@@ -137,7 +137,7 @@ ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Request:
     """The messages that somebody named, and how he wants to be asked."""
 
     ids: tuple[str, ...]
@@ -148,7 +148,7 @@ class Choice:
 
 
 def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command that changes something its arguments and options, and their values as its argument `choice`.
+    """Give a command that changes something its arguments and options, and their values as its argument `request`.
 
     Conditions mean messages in these `states`, unless others are asked for.
     """
@@ -156,8 +156,8 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def run(*args: Any, **given: Any) -> Any:
-            choice = Choice(**{field.name: given.pop(field.name) for field in fields(Choice)})
-            return command(*args, choice=choice, **given)
+            request = Request(**{field.name: given.pop(field.name) for field in fields(Request)})
+            return command(*args, request=request, **given)
 
         given: Callable[..., Any] = run
         for option in (
@@ -173,11 +173,11 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
     return decorate
 
 
-def decide(started: Started, choice: Choice, what: str, act: Callable[[Place], object]) -> None:
+def decide(started: Started, request: Request, what: str, act: Callable[[Place], object]) -> None:
     """Do it to each of the messages that are meant, once that is agreed."""
-    with opened(started.configuration(), choice.directory) as quarantines:
-        places = chosen(quarantines, choice.ids, choice.selection)
-        if agreed(places, what, choice):
+    with opened(started.configuration(), request.directory) as quarantines:
+        places = chosen(quarantines, request.ids, request.selection)
+        if agreed(places, what, request):
             each(places, what, act)
 
 
@@ -212,10 +212,10 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
         raise click.exceptions.Exit(1)
 
 
-def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = False) -> bool:
+def agreed(places: list[Place], what: str, request: Request, *, as_json: bool = False) -> bool:
     """True when it is to be done; the answer to the question may be no, and ends the program.  Raises NewerFormat."""
     messages = counted(len(places))
-    if choice.dry_run:
+    if request.dry_run:
         if as_json:
             document([{"id": place.file.id} for place in places])
         else:
@@ -225,5 +225,5 @@ def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = Fa
         return False
     for maildir in dict.fromkeys(place.maildir for place in places):
         maildir.require_changeable()
-    confirmed(f"{messages} will be {what}", yes=choice.yes)
+    confirmed(f"{messages} will be {what}", yes=request.yes)
     return True

@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
-from turfmilter.cli.health import Files, Finding, Level, broken, findings, line, look_at_files, worst
+from turfmilter.cli.health import Files, Severity, Trouble, broken, findings, line, look_at_files, worst
 from turfmilter.cli.opened import Started, leave
 from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.config.textfile import TextFileError, read_text
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
-_LONGEST = 16 << 20  # bytes of a status: far more than any has, and few enough to be read
+_MAX_STATUS_BYTES = 16 << 20  # bytes of a status: far more than any has, and few enough to be read
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 # What comes of JSON that somebody else has written.
 _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -28,7 +28,7 @@ _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 class _Unknown(Exception):
     """The daemon says nothing that can be understood; the text says why, `level` how bad that is."""
 
-    def __init__(self, level: Level, why: str) -> None:
+    def __init__(self, level: Severity, why: str) -> None:
         super().__init__(why)
         self.level = level
 
@@ -38,7 +38,7 @@ class _Seen:
     """What the daemon says, None if nothing that can be understood, and what is to be said about it."""
 
     said: dict[str, Any] | None
-    found: list[Finding]
+    found: list[Trouble]
     line: str
     above: Sequence[str] = ()
     workers: Sequence[Row] = ()
@@ -77,26 +77,26 @@ def _seen(files: Files, now: datetime) -> _Seen:
         found, workers = findings(said, files, now), [_worker(one) for one in said["workers"]]
         return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)])
     except _Unknown as unknown:
-        found = [Finding(unknown.level, str(unknown))]
+        found = [Trouble(unknown.level, str(unknown))]
     except _ABSURD:
-        found = [Finding(Level.UNKNOWN, f"{files.status}: not what turfmilter writes")]
+        found = [Trouble(Severity.UNKNOWN, f"{files.status}: not what turfmilter writes")]
     if files.problems:
-        found.append(Finding(Level.WARNING, broken(files.problems)))
+        found.append(Trouble(Severity.WARNING, broken(files.problems)))
     return _Seen(None, found, line(found, None))
 
 
 def _read(file: Path | None) -> dict[str, Any]:
     """What the daemon has written.  Raises _Unknown, and of _ABSURD what comes of what is no JSON."""
     if file is None:
-        raise _Unknown(Level.UNKNOWN, 'status = "": this daemon does not say what it does')
+        raise _Unknown(Severity.UNKNOWN, 'status = "": this daemon does not say what it does')
     try:
-        return dict(json.loads(read_text(file, _LONGEST)))
+        return dict(json.loads(read_text(file, _MAX_STATUS_BYTES)))
     except TextFileError as error:
         with suppress(PermissionError):
             if not file.exists():
                 why = "turfmilter does not run, or its log says why this cannot be written"
-                raise _Unknown(Level.CRITICAL, f"{file}: {why}") from None
-        raise _Unknown(Level.UNKNOWN, str(error)) from None
+                raise _Unknown(Severity.CRITICAL, f"{file}: {why}") from None
+        raise _Unknown(Severity.UNKNOWN, str(error)) from None
 
 
 def _show(seen: _Seen) -> None:

@@ -20,7 +20,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
 from turfmilter.daemon.generations import WorkerFailed
-from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.listener import MilterSocket, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -108,7 +108,7 @@ def _serve(start: Start, program: Program, foreground: bool, begun: float) -> No
     require_pymilter()
     background.occupy_standard_descriptors()
     few, config = descriptors.raise_limit(), start.config
-    listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
+    listener = MilterSocket(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
         loaded = start.load()
@@ -144,7 +144,7 @@ def _closed_to_us(files: Iterable[Path]) -> list[str]:
 
 
 def _say_who_cannot_reach(config: Config) -> None:
-    mta = reach.Postfix.at()
+    mta = reach.LocalPostfix.at()
     _warn(reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta))
 
 
@@ -164,7 +164,7 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
     """The lines to paste for the MTAs that are installed, where the socket has an address of its own."""
-    mta = reach.Postfix.at()
+    mta = reach.LocalPostfix.at()
     line = socket.postfix(mta.queue) if mta else socket.postfix()
     lines = [("main.cf", line)] if mtas.postfix_installed() else []
     lines += [("sendmail.mc", socket.sendmail())] if mtas.sendmail_installed() else []

@@ -1,4 +1,4 @@
-"""What the pure floor needs from outside, as Protocols."""
+"""The interfaces, as Protocols, that core needs and the adapters implement."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from turfmilter.core.session import UnderWay
 
 
 class Clock(Protocol):
-    """The day and the time, UTC."""
+    """The current day and time, in UTC."""
 
     def today(self) -> date:
-        """The day on which entries expire."""
+        """Return the current day, by which entries expire."""
 
     def now(self) -> datetime:
-        """The time that a held message bears."""
+        """Return the current time, which is recorded in a held message."""
 
 
 class Names(Protocol):
-    """Who looks names up."""
+    """Looks up names in DNS."""
 
     def begin(self, address: IPAddress) -> UnderWay:
-        """Start to look up the names of `address`; returns at once."""
+        """Start a lookup of the names of `address`; returns immediately."""
 
 
 Level = Literal["error", "warning", "info"]  # syslog's words
 
 
 class Log(Protocol):
-    """Where Records go."""
+    """The log of the program."""
 
     def write(self, record: Record) -> None:
-        """Queue one line; never blocks and never raises."""
+        """Queue the line for one record.  Never blocks and never raises."""
 
     def say(self, level: Level, text: str) -> None:
-        """Queue a sentence of the program's own; never blocks and never raises."""
+        """Queue a message of the program itself.  Never blocks and never raises."""
 
 
 class QuarantineError(Exception):
-    """The message could not be taken.  `full` says that there is no room (452), else it is trouble (451)."""
+    """The message could not be stored.  `full` is True if there is no room (452), False after any other error (451)."""
 
     def __init__(self, why: str, *, full: bool) -> None:
         super().__init__(why)
@@ -49,20 +49,20 @@ class QuarantineError(Exception):
 
 
 class Draft(Protocol):
-    """A message on its way into quarantine.  Nothing of it is visible before `commit` returns."""
+    """A message that is being written to the quarantine.  Nothing of it is visible before `commit` returns."""
 
     def write(self, data: bytes) -> None:
-        """Append bytes of the message.  Raises QuarantineError."""
+        """Append bytes to the message.  Raises QuarantineError."""
 
     def commit(self) -> str:
-        """Make the message durable and visible, and return its id.  Raises QuarantineError."""
+        """Make the message durable and visible; return its id.  Raises QuarantineError."""
 
     def abandon(self) -> None:
-        """Remove what was written.  Never raises."""
+        """Remove everything that was written.  Never raises."""
 
 
 class Quarantine(Protocol):
-    """Where messages are held."""
+    """The place where messages are held."""
 
     def open(self, slip: Slip) -> Draft:
-        """Begin a message.  Raises QuarantineError."""
+        """Begin a message, and return its draft.  Raises QuarantineError."""

@@ -16,7 +16,7 @@ DRAIN_SECONDS = 3600.0  # a connection of the MTA lasts as long as its client's:
 _BOOT_SECONDS = 60.0  # until a worker serves, on a machine that is very busy
 _PATIENCE = 15  # probes without an answer: half a minute; a service manager would end all workers for one
 _SHORT_LIFE = 10.0  # a worker that dies younger than this is not restarted at once
-_LONGEST_PAUSE = 60.0
+_MAX_PAUSE_SECONDS = 60.0
 _NO_PROCESS_PAUSE = 5.0
 
 
@@ -78,7 +78,7 @@ class Fleet:
             return
         young = now - process.begun < _SHORT_LIFE
         self._died_young = self._died_young + 1 if young else 0
-        pause = min(2.0 ** (self._died_young - 1), _LONGEST_PAUSE) if young else 0.0
+        pause = min(2.0 ** (self._died_young - 1), _MAX_PAUSE_SECONDS) if young else 0.0
         self._pause_until = now + pause
         again = f" in {pause:g} s" if pause else ""
         self._say("error", f"worker {process.pid} ended ({how}){reason}, starting another{again}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from turfmilter.core.ports import Level
 from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet, Process
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.reload import Loaded, Loading, Program, State, Watch, cannot_change, state
+from turfmilter.daemon.reload import FileStates, Loaded, Loading, Program, WatchedFiles, cannot_change, file_states
 from turfmilter.daemon.status import Status
 
 
@@ -41,8 +41,8 @@ class Generations:
         self._notify = notify
         self._log = program.log(loaded.config)
         self._number = loaded.generation.number  # of the latest generation, even when it cannot serve
-        self._before: State = {}  # of the files, when the load that is under way began
-        self._watch = Watch(loaded.config.files, self._before, begun)
+        self._before: FileStates = {}  # of the files, when the load that is under way began
+        self._watch = WatchedFiles(loaded.config.files, self._before, begun)
         self._coming: Fleet | None = Fleet(loaded, fork, self.say)
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
@@ -83,7 +83,7 @@ class Generations:
             return
         self._again = False
         self._notify.reloading()
-        self._before = state(self._watch.files)
+        self._before = file_states(self._watch.files)
         number = self._number + 1
         begun = self._program.clock.now().timestamp()
         self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, begun, self._wake)
@@ -144,12 +144,12 @@ class Generations:
             self._difference, self._shrunken = loading.difference, loading.shrunken
             self._introduce(loading.loaded, loading.begun)
         else:
-            self._watch = Watch((*self._before, *loading.files), self._before, loading.begun)
+            self._watch = WatchedFiles((*self._before, *loading.files), self._before, loading.begun)
             self._refuse(loading.problems)
 
     def _introduce(self, loaded: Loaded, begun: float) -> None:
         """Let a generation's workers begin."""
-        self._watch = Watch(loaded.config.files, self._before, begun)
+        self._watch = WatchedFiles(loaded.config.files, self._before, begun)
         self._number = loaded.generation.number
         self._coming = Fleet(loaded, self._fork, self.say)
 

@@ -23,7 +23,7 @@ class SocketError(Exception):
     """The socket cannot be had; the text says which and why."""
 
 
-class Listener:
+class MilterSocket:
     """One listening socket.  A unix socket's path is ours alone to unlink."""
 
     def __init__(self, spec: SocketSpec, mode: int = 0o660, group: str = "", owner: str = "") -> None:

@@ -12,7 +12,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Mode
 from turfmilter.daemon.sparing import sparing_local, sparing_loopback
 from turfmilter.importers.maincf import words
-from turfmilter.importers.mastercf import Service
+from turfmilter.importers.mastercf import MasterService
 
 # What is to be known of main.cf.
 PARAMETERS = (
@@ -61,7 +61,7 @@ def milters(value: str) -> list[Milter]:
     return found
 
 
-def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service], today: date) -> list[str]:
+def warnings(config: Config, main: Mapping[str, str], services: Iterable[MasterService], today: date) -> list[str]:
     """One sentence for each doubt about how Postfix uses the filter; none while it is not attached.
 
     `main` are the PARAMETERS of main.cf, expanded; `services` are those of master.cf; entries are judged by `today`.
@@ -84,21 +84,21 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
     return said
 
 
-def _takes_back(service: Service) -> bool:
+def _takes_back(service: MasterService) -> bool:
     """True for the service through which a content filter gives mail back: it must not be filtered once more."""
     own = service.options
     unfiltered = any(own.get(name) == "" for name in ("content_filter", "smtpd_proxy_filter"))
     return service.loopback and (unfiltered or "smtpd_authorized_xforward_hosts" in own)
 
 
-def _piped(main: Mapping[str, str], services: Iterable[Service]) -> bool:
+def _piped(main: Mapping[str, str], services: Iterable[MasterService]) -> bool:
     """True when a content filter is a program that pipe(8) runs: what it hands back looks like local mail."""
     pipes = {service.name for service in services if service.program == "pipe"}
     filters = [main["content_filter"], *(service.options.get("content_filter", "") for service in services)]
     return any(one.partition(":")[0] in pipes for one in filters)
 
 
-def _has_own(service: Service) -> bool:
+def _has_own(service: MasterService) -> bool:
     return not {"smtpd_milters", "milter_default_action"}.isdisjoint(service.options)
 
 
@@ -133,7 +133,7 @@ class _Found:
                 f" which other filters share; write {ours.line}"
             )
 
-    def left_out(self, services: Iterable[Service], *, handed_back_as_local: bool) -> Iterator[str]:
+    def left_out(self, services: Iterable[MasterService], *, handed_back_as_local: bool) -> Iterator[str]:
         """Mail that Postfix takes without asking us.  A service for this host alone is meant to do so.
 
         Local mail is left out on purpose where a content filter hands mail back that way.
@@ -152,7 +152,7 @@ class _Found:
                     " take that line out, unless it is meant"
                 )
 
-    def second_passes(self, services: Iterable[Service]) -> Iterator[str]:
+    def second_passes(self, services: Iterable[MasterService]) -> Iterator[str]:
         """Services through which a content filter gives mail back, which we have seen already.
 
         In front of a before-queue proxy Postfix shows a filter no message: what the proxy gives back is the first look.
@@ -177,19 +177,19 @@ class _Found:
         """True if Postfix shows us mail from programs on this host."""
         return self.ours(self.main["non_smtpd_milters"]) is not None
 
-    def sees_proxied(self, services: Iterable[Service]) -> bool:
+    def sees_proxied(self, services: Iterable[MasterService]) -> bool:
         """True if a before-queue proxy gives mail back through us: its client is then this host."""
         services = list(services)
         proxied = any(self._own(service, "smtpd_proxy_filter") for service in services)
         return proxied and any(_takes_back(service) and self._asked(service) for service in services)
 
-    def _asked(self, service: Service) -> bool:
+    def _asked(self, service: MasterService) -> bool:
         return self.ours(self._own(service, "smtpd_milters")) is not None and not self._unseen(service)
 
-    def _unseen(self, service: Service) -> bool:
+    def _unseen(self, service: MasterService) -> bool:
         return "no_milters" in words(self._own(service, "receive_override_options"))
 
-    def _own(self, service: Service, parameter: str) -> str:
+    def _own(self, service: MasterService, parameter: str) -> str:
         return service.options.get(parameter, self.main[parameter])
 
     def _is_ours(self, where: str) -> bool:
@@ -216,7 +216,7 @@ def _copies(config: Config, main: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _spared(config: Config, found: _Found, services: Iterable[Service], today: date) -> Iterator[str]:
+def _spared(config: Config, found: _Found, services: Iterable[MasterService], today: date) -> Iterator[str]:
     """Keys of [turf] that spare nothing, or everything."""
     if sparing_local(config) and not found.sees_local():
         yield (

@@ -56,7 +56,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Postfix:
+class LocalPostfix:
     """What Postfix's own two files in `directory` say about its processes."""
 
     directory: Path
@@ -107,7 +107,7 @@ def warnings(
     group: str,
     user: str,
     *,
-    postfix: Postfix | None,
+    postfix: LocalPostfix | None,
     sendmail: Path = Path("/etc/mail/sendmail.cf"),
 ) -> list[str]:
     """What keeps the MTA of this machine from the socket, one sentence each.

@@ -105,23 +105,23 @@ def cannot_change(old: Config, new: Config) -> list[str]:
     return [f"{key}: takes effect at the next start only" for key in FIXED if getattr(old, key) != getattr(new, key)]
 
 
-State = dict[Path, tuple[int, int, int] | None]
+FileStates = dict[Path, tuple[int, int, int] | None]
 
 
-def state(files: Iterable[Path]) -> State:
+def file_states(files: Iterable[Path]) -> FileStates:
     """By which a changed file is known: time of change, size and inode; None for one that is not there."""
     return {path: _state(path) for path in files}
 
 
-class Watch:
+class WatchedFiles:
     """The files of a generation, as they were when they were read.
 
     `before` is the state of some of them from before `begun`, the time (seconds since the epoch) when that began.
     """
 
-    def __init__(self, files: Iterable[Path], before: State, begun: float) -> None:
+    def __init__(self, files: Iterable[Path], before: FileStates, begun: float) -> None:
         self._used = {path: before[path] if path in before else _older(_state(path), begun) for path in files}
-        self._seen: State = {}
+        self._seen: FileStates = {}
 
     @property
     def files(self) -> Iterable[Path]:
@@ -133,7 +133,7 @@ class Watch:
 
         A file is often not written at once: half a table is not to be taken for the whole.
         """
-        before, self._seen = self._seen, state(self._used)
+        before, self._seen = self._seen, file_states(self._used)
         if self._seen == self._used or self._seen != before:
             return False
         self._used = self._seen

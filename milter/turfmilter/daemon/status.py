@@ -20,8 +20,8 @@ from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 
-_PROBLEMS = 10  # the last ones
-_LONGEST = 2000  # characters of one of them
+_MAX_PROBLEMS = 10  # the last ones
+_MAX_PROBLEM_CHARACTERS = 2000  # characters of one of them
 _MINUTE = 60.0
 # Figures of a worker that are counted on when it has ended.
 _SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
@@ -43,7 +43,7 @@ class Status:
         self.failures = 0
         self._broken: tuple[str, ...] = ()
         self._alarms: tuple[str, ...] = ()
-        self._problems: deque[_Problem] = deque(maxlen=_PROBLEMS)
+        self._problems: deque[_Problem] = deque(maxlen=_MAX_PROBLEMS)
         self._ended: Counter[str] = Counter()
         self._minute: deque[tuple[float, int]] = deque()
         self.quarantine_warnings: tuple[str, ...] = ()  # what was last found when the quarantines were looked after
@@ -56,7 +56,7 @@ class Status:
         self._generation = self._now()
         self._alarms = _in_short(alarms)
         self._broken = _in_short(loaded.broken)
-        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_PROBLEMS)
+        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_MAX_PROBLEMS)
 
     def failed(self, problems: Iterable[str]) -> None:
         """There is none, for these reasons."""
@@ -68,7 +68,7 @@ class Status:
 
         With `of_files` it is what was wrong with files: it is shown until a new generation is made of them.
         """
-        problem = shortened(problem, _LONGEST)
+        problem = shortened(problem, _MAX_PROBLEM_CHARACTERS)
         if self._problems and self._problems[-1].sentence == problem:
             self._problems.pop()
         self._problems.append(_Problem(self._now(), problem, of_files))
@@ -119,7 +119,7 @@ class Status:
 
 
 def _in_short(sentences: Iterable[str]) -> tuple[str, ...]:
-    return tuple(shortened(one, _LONGEST) for one in islice(sentences, _PROBLEMS))
+    return tuple(shortened(one, _MAX_PROBLEM_CHARACTERS) for one in islice(sentences, _MAX_PROBLEMS))
 
 
 def _sums(process: Process) -> dict[str, int]:

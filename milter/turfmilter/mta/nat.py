@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from turfmilter.core.address.mailbox import IPAddress
 
-_ENOUGH = 200  # connections before shares mean anything
-_MOST = 10_000  # addresses that are counted; then it begins anew
+_MIN_CONNECTIONS = 200  # connections before shares mean anything
+_MAX_ADDRESSES = 10_000  # addresses that are counted; then it begins anew
 
 
 class NatAlarm:
@@ -27,12 +27,12 @@ class NatAlarm:
         `trusted` is asked only when most connections come from it.
         """
         packed = key(client)
-        if len(self._counts) >= _MOST:
+        if len(self._counts) >= _MAX_ADDRESSES:
             self._counts.clear()
             self._total = 0
         count = self._counts[packed] = self._counts.get(packed, 0) + 1
         self._total += 1
-        most = self._total >= _ENOUGH and count * 2 > self._total
+        most = self._total >= _MIN_CONNECTIONS and count * 2 > self._total
         if not most or client.is_loopback or client in self._told or not trusted():
             return None
         self._told.add(client)

@@ -20,7 +20,7 @@ from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.session import UnderWay
 from turfmilter.stores.names import Gathered, SharedNames
 
-_MOST_NAMES = 10  # RFC 7208 §4.6.4: whoever owns the reverse zone decides how many queries he costs us
+_MAX_NAMES = 10  # RFC 7208 §4.6.4: whoever owns the reverse zone decides how many queries he costs us
 _TRIES = 4  # in the time that there is: a lost packet or a first server that is dead leaves enough for the others
 _QUERIES = 200  # at the same time; each takes a file descriptor
 _RESOLV_CONF = Path("/etc/resolv.conf")
@@ -56,7 +56,7 @@ class DnsNames:
 
     async def _gather(self, address: IPAddress, gathered: Gathered) -> None:
         targets = await self._records(address.reverse_pointer, "PTR", gathered)
-        names = map(_host_name, targets[:_MOST_NAMES])
+        names = map(_host_name, targets[:_MAX_NAMES])
         gathered.claimed = tuple(dict.fromkeys(filter(None, names)))
         # All at once: a name whose servers are dead must not use up the time of the others.
         await asyncio.gather(*(self._confirm(name, address, gathered) for name in gathered.claimed))

@@ -17,8 +17,8 @@ from turfmilter.core.address.mailbox import IPAddress, unmapped
 from turfmilter.core.session import ClientNames, UnderWay
 
 # Seconds that names are kept, whatever their TTL says.
-_LEAST = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0
-_MOST = 3600.0  # an administrator who mends his DNS need not wait longer
+_MIN_CACHE_SECONDS = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0
+_MAX_CACHE_SECONDS = 3600.0  # an administrator who mends his DNS need not wait longer
 _FAILURE = 15.0  # a dead server is not asked by every connection, and soon after it came back all is well
 _ROOM = 10_000  # addresses; less than 10 MB a process
 
@@ -84,7 +84,7 @@ class SharedNames:
         try:
             await self._gather_in_time(address, gathered)
             names = gathered.names(failed=gathered.failed)
-            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _LEAST), _MOST)
+            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _MIN_CACHE_SECONDS), _MAX_CACHE_SECONDS)
             with self._lock:
                 self._kept[address] = _Known(names, seconds)
             return names

@@ -14,9 +14,9 @@ from turfmilter.core.report import Record
 # The keys of policy.md in their order, each with the value that means absent; the queue id stands before them.
 _KEYS = tuple(Record._field_defaults.items())[1:]
 _PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
-_MOST = 10  # items of a list; nrcpt says how many recipients there are
-_LONGEST = 224  # octets of one value: the 32 values that there can be then fit into 8 KiB
-_LONGEST_NOTICE = 4096
+_MAX_LIST_ITEMS = 10  # items of a list; nrcpt says how many recipients there are
+_MAX_VALUE_OCTETS = 224  # octets of one value: the 32 values that there can be then fit into 8 KiB
+_MAX_NOTICE_OCTETS = 4096
 _CUT = r"\..."  # no escaped text holds this: a backslash of its own is doubled
 
 
@@ -41,12 +41,12 @@ def json(record: Record) -> str:
 
 def text_notice(level: Level, said: str) -> str:
     """A sentence of the program's own, e.g. "info: generation 42: turf +3 -1"."""
-    return f"{level}: {_fitted(said, _LONGEST_NOTICE)}"
+    return f"{level}: {_fitted(said, _MAX_NOTICE_OCTETS)}"
 
 
 def json_notice(level: Level, said: str) -> str:
     """The same as a JSON object."""
-    return _object({"level": level, "text": _fitted(said, _LONGEST_NOTICE)})
+    return _object({"level": level, "text": _fitted(said, _MAX_NOTICE_OCTETS)})
 
 
 TEXT = Form(text, text_notice)
@@ -61,18 +61,18 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value) if value else "<>"  # only the sender can be empty and yet be there
     if isinstance(value, tuple):
-        return ",".join([_quoted(item) for item in value[:_MOST]])
+        return ",".join([_quoted(item) for item in value[:_MAX_LIST_ITEMS]])
     return str(value)
 
 
 def _json(value: object) -> object:
     if isinstance(value, tuple):
-        return [_fitted(item) for item in value[:_MOST]]
+        return [_fitted(item) for item in value[:_MAX_LIST_ITEMS]]
     return _fitted(value) if isinstance(value, str) else value
 
 
 def _quoted(value: str) -> str:
-    if len(value) <= _LONGEST and _PLAIN.fullmatch(value):  # nearly all: nothing to escape and nothing to cut
+    if len(value) <= _MAX_VALUE_OCTETS and _PLAIN.fullmatch(value):  # nearly all: nothing to escape and nothing to cut
         return value
     shown = _fitted(value)
     if _PLAIN.fullmatch(shown):
@@ -80,7 +80,7 @@ def _quoted(value: str) -> str:
     return '"' + shown.replace('"', '\\"') + '"'
 
 
-def _fitted(value: str, room: int = _LONGEST) -> str:
+def _fitted(value: str, room: int = _MAX_VALUE_OCTETS) -> str:
     """`value` escaped, and cut with a mark where it needs more than `room` octets."""
     if len(value) <= room and _octets(escape(value)) <= room:
         return escape(value)
