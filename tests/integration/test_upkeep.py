@@ -1,4 +1,4 @@
-"""When the quarantines are looked after, and what is said about it."""
+"""The upkeep of the quarantines: when it runs, and what it logs."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_process_for_it_that_dies_is_said_and_the_next_one_finishes(place: Pat
     upkeep = Upkeep(dies_once, log.say)
     finish(upkeep)
     finish(upkeep)
-    assert log.said == ["the quarantines were not looked after: the process for it died (signal 9)", "done"]
+    assert log.said == ["the upkeep of the quarantines failed: its process died (signal 9)", "done"]
 
 
 def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
@@ -115,7 +115,7 @@ def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
     assert upkeep.due(CONFIG) == 60.0
     finish(upkeep)
     assert log.said == [
-        "the quarantines were not looked after: no process can be had: Resource temporarily unavailable",
+        "the upkeep of the quarantines failed: cannot start a process: Resource temporarily unavailable",
         "done",
     ]
 
@@ -126,7 +126,7 @@ def test_without_a_descriptor_it_is_not_done_and_that_is_said() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
         upkeep = Upkeep(lambda _: [], log.say)
         upkeep.begin(CONFIG, fork, 0.0)
-        assert log.said == ["the quarantines were not looked after: no process can be had: Too many open files"]
+        assert log.said == ["the upkeep of the quarantines failed: cannot start a process: Too many open files"]
         assert upkeep.due(CONFIG) == 60
 
     in_child(check)
@@ -150,7 +150,7 @@ def test_why_it_failed_is_said(error: Exception, said: str) -> None:
 
     finish(Upkeep(fails, log.say))
     (sentence,) = log.said
-    assert sentence.startswith(f"the quarantines were not looked after: {said}")
+    assert sentence.startswith(f"the upkeep of the quarantines failed: {said}")
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16, 1 << 20, 5 << 20])

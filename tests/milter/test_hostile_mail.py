@@ -116,7 +116,9 @@ def test_it_leaves_as_it_came_or_is_refused_for_a_reason(reviewed: Reviewed, nam
     message = HOSTILE[name]
     if name in UNSPEAKABLE:
         assert name not in reviewed.delivered
-        assert f"{reviewed.ids[name]}: nothing was sent: the message holds line ends that are no CRLF" in reviewed.said
+        assert (
+            f"{reviewed.ids[name]}: nothing was sent: the message contains line ends other than CRLF" in reviewed.said
+        )
         return
     # RFC 5321 §4.1.1.4: the dot that ends a message stands on a line of its own.
     ended = message if message.endswith(b"\r\n") or not message else message + b"\r\n"

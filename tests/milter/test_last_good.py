@@ -131,7 +131,7 @@ def test_files_that_are_still_broken_leave_it_with_the_copy(turf: Filter, place:
     before = turf.kept.read_bytes()
     with turf:
         rewrite(place / "turf.table", "other nonsense\n")
-        turf.daemon.wait_for_log("generation 1 stays: turf.table:1: ")
+        turf.daemon.wait_for_log("generation 1 stays in force: turf.table:1: ")
         seen = turf.wait_for_status(lambda seen: seen["reloads_failed"])
         assert seen["copy_since"]
         assert ["turf.table:1" in problem for problem in seen["broken"]] == [True]
@@ -270,7 +270,10 @@ def test_without_a_place_for_the_copy_it_serves_and_warns(place: Path, prepare: 
     path = configured(place)
     prepare(place / "state")
     with running(place, "-c", path, user=USER or None):
-        wait.until(lambda: "no copy can be kept: " in (place / "log").read_text(), "the warning")
+        wait.until(
+            lambda: "cannot save a copy, so a start with broken files would fail: " in (place / "log").read_text(),
+            "the warning",
+        )
         assert serves(place / "s")
 
 
@@ -298,5 +301,5 @@ def test_a_generation_that_never_served_is_not_kept(turf: Filter, place: Path) -
     with turf:
         before = turf.kept.read_bytes()
         rewrite(place / "turf.table", BROKEN)
-        turf.daemon.wait_for_log("generation 1 stays: ")
+        turf.daemon.wait_for_log("generation 1 stays in force: ")
         assert turf.kept.read_bytes() == before

@@ -147,7 +147,7 @@ def test_what_an_mta_does_not_send_and_we_need_is_said_once(
     for _ in range(3):
         with turf.session("client.out.test", address, port, macros=macros):
             pass
-    assert_warned(turf, [f"the MTA sends no {name}: " for name in said])
+    assert_warned(turf, [f"the MTA does not send {name}: " for name in said])
 
 
 def assert_warned(turf: Filter, said: list[str]) -> None:

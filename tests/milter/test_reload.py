@@ -132,7 +132,7 @@ def test_what_is_broken_changes_nothing_and_is_said_and_counted(
     workers = set(turf.daemon.workers())
     spoil(turf)
     turf.reload()
-    turf.daemon.wait_for_log(f"generation 1 stays: .*{said}")
+    turf.daemon.wait_for_log(f"generation 1 stays in force: .*{said}")
     seen = turf.wait_for_status(lambda seen: seen["reloads_failed"])
     assert seen["generation"] == 1
     assert any(said in problem["problem"] for problem in seen["problems"])
@@ -171,17 +171,17 @@ def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_i
 def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     rewrite(table, BROKEN_TABLE)
-    turf.daemon.wait_for_log("generation 1 stays: ")
+    turf.daemon.wait_for_log("generation 1 stays in force: ")
     rewrite(table, "@old.test\n@sense.test\n")
     assert turf.wait_for_generation(2) == "turf +1 -0"
-    assert turf.daemon.log().count("generation 1 stays: ") == 1
+    assert turf.daemon.log().count("generation 1 stays in force: ") == 1
 
 
 @pytest.mark.usefixtures("table")
 def test_a_table_that_comes_after_the_configuration_that_names_it_is_taken(own_filter: Filters, place: Path) -> None:
     turf = own_filter(TURF)
     turf.configure(TURF.replace('"file:turf.table"', '"file:turf.table", "file:late.table"'))
-    turf.daemon.wait_for_log("generation 1 stays: .*late.table: cannot be read")
+    turf.daemon.wait_for_log("generation 1 stays in force: .*late.table: cannot be read")
     rewrite(place / "late.table", "@late.test\n")
     assert turf.wait_for_generation(2) == "turf +1 -0"
 
@@ -191,7 +191,7 @@ def test_what_only_a_restart_changes_is_named(own_filter: Filters) -> None:
     turf = own_filter(TURF)
     turf.configure('socket_mode = "0600"\n' + TURF)
     turf.reload()
-    turf.daemon.wait_for_log("socket_mode: takes effect at the next start only")
+    turf.daemon.wait_for_log("socket_mode: takes effect only after a restart")
     assert turf.wait_for_generation(2) == "socket_mode"
     assert turf.socket.stat().st_mode & 0o777 == 0o660
 
@@ -215,7 +215,7 @@ def test_a_file_that_only_root_can_read_is_warned_about_at_the_start(own_filter:
     assert f"{table}: cannot be read by {USER}: a reload would fail" in turf.daemon.log()
     assert holds(turf, "old.test")
     turf.reload()
-    turf.daemon.wait_for_log("generation 1 stays: .*turf.table: cannot be read: Permission denied")
+    turf.daemon.wait_for_log("generation 1 stays in force: .*turf.table: cannot be read: Permission denied")
     assert holds(turf, "old.test")
 
 
@@ -340,9 +340,9 @@ def test_three_rolling_restarts_and_three_reloads_fail_no_session(own_filter: Fi
             rewrite(table, f"@old.test\n@new{number}.test\n")
             turf.reload()
             turf.wait_for_generation(number)
-            replaced = turf.daemon.log().count("is replaced: it has served")
+            replaced = turf.daemon.log().count("is being replaced: it has served")
             wait.until(
-                lambda seen=replaced: turf.daemon.log().count("is replaced: it has served") > seen,
+                lambda seen=replaced: turf.daemon.log().count("is being replaced: it has served") > seen,
                 "a worker that is replaced",
             )
     assert senders.failures == []
@@ -374,7 +374,13 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
     with forked(serve) as pid:
         wait.until(lambda: "serving" in log(), log)
         os.kill(pid, signal.SIGHUP)
-        wait.until(lambda: "generation 1 stays: its workers cannot begin: LookupError: no second" in log(), log)
+        wait.until(
+            lambda: (
+                "generation 1 stays in force: the workers of the new one could not be started: LookupError: no second"
+                in log()
+            ),
+            log,
+        )
         with MilterClient(path) as client:
             client.greet()
             assert verdict(client, "old.test") == "accept"

@@ -85,4 +85,4 @@ def test_it_hears_why_the_quarantines_could_not_be_looked_after(place: Path) -> 
     with serving(place, look_after) as pid:
         said(place, "serving")
         os.kill(pid, signal.SIGHUP)
-        said(place, f"the quarantines were not looked after: LookupError: no such thing in {place}/quarantine\n")
+        said(place, f"the upkeep of the quarantines failed: LookupError: no such thing in {place}/quarantine\n")

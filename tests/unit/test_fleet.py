@@ -101,7 +101,7 @@ def test_a_worn_one_drains_when_another_serves_in_its_place(workers: Workers, wo
     workers.tell(3)
     assert workers.draining == [1]
     assert workers.ends[1].recv(100) == b"drain 3600\n"
-    assert workers.said == [("info", f"worker 1 is replaced: {why}")]
+    assert workers.said == [("info", f"worker 1 is being replaced: {why}")]
 
 
 @pytest.mark.parametrize("worn", [{"served": 99}, {"rss": 30 * MIB + 64 * MIB}])
@@ -185,7 +185,7 @@ def test_one_that_does_not_answer_any_more_is_killed_even_when_it_leaves(
     assert killed == [1]
     workers.die(1, after=11)
     again = "" if leaving else ", starting another"
-    assert workers.said == [("error", f"worker 1 ended (signal 9): it did not answer any more{again}")]
+    assert workers.said == [("error", f"worker 1 ended (signal 9): it stopped answering{again}")]
 
 
 @pytest.mark.parametrize("leaving", [False, True])
@@ -244,7 +244,7 @@ def test_that_no_process_can_be_had_is_said_and_tried_again(workers: Workers) ->
     workers.refused = True
     workers.die(1, after=11)
     assert workers.pids == [2]
-    assert workers.said[-1] == ("error", "no process can be had: Resource temporarily unavailable")
+    assert workers.said[-1] == ("error", "cannot start a worker process: Resource temporarily unavailable")
     workers.refused = False
     workers.fleet.settle(workers.now + 4.9)
     assert workers.pids == [2]

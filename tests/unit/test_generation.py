@@ -71,7 +71,7 @@ def test_the_nat_alarm_goes_off_once_for_a_trusted_client_that_stands_for_most()
     assert said == [None] * 199
     alert = alarm.seen(bridge, lambda: True)
     assert alert is not None
-    assert alert.startswith("172.17.0.1 may relay and 100% of the connections come from it")
+    assert alert.startswith("172.17.0.1 may relay, and 100% of the connections come from it")
     assert alarm.seen(bridge, lambda: True) is None
     assert alarm.seen(other, lambda: True) is None
 
