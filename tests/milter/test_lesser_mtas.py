@@ -1,4 +1,4 @@
-"""MTAs that can do less than current ones: nothing is decided otherwise for it, and what it costs is said once."""
+"""MTAs with fewer features than current ones: the verdicts are the same, and the consequences are logged once."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_mta_gets_the_same_verdicts(filters: Filters, settings: str, actio
         (wire.ALL_PROTOCOL & ~Protocol.HDR_LEADSPC, b"A: x\r\nB: y\r\nC:  z\r\nD: \tt\r\n\te\r\nE: \r\n\r\n"),
     ],
 )
-def test_the_blanks_behind_the_colon_are_kept_where_the_mta_shows_them(
+def test_the_blanks_after_the_colon_are_kept_if_the_mta_sends_them(
     filters: Filters, protocol: Protocol, message: bytes
 ) -> None:
     turf = filters(HELD)
@@ -63,7 +63,7 @@ def test_the_blanks_behind_the_colon_are_kept_where_the_mta_shows_them(
     assert held.message == message
 
 
-def test_an_mta_that_cannot_skip_shows_the_rest_of_a_body_that_nobody_wants(own_filter: Filters) -> None:
+def test_an_mta_that_cannot_skip_sends_the_rest_of_an_unwanted_body(own_filter: Filters) -> None:
     turf = own_filter(HELD)
     (turf.quarantine / "tmp").rmdir()
     for protocol, answers in ((wire.ALL_PROTOCOL, ["skip"]), (wire.ALL_PROTOCOL & ~Protocol.SKIP, ["continue"] * 2)):
@@ -107,7 +107,7 @@ def test_connect_helo_mail_and_headers_are_answered_where_the_mta_waits(filters:
         (HELD, LEAST_ACTIONS, LEAST_PROTOCOL, ["SMFIF_SETSYMLIST", "SMFIF_DELRCPT", "SMFIP_HDR_LEADSPC"]),
     ],
 )
-def test_what_an_mta_lacks_and_we_need_is_said_once(
+def test_a_feature_that_the_mta_lacks_and_we_need_is_reported_once(
     own_filter: Filters, settings: str, actions: Action, protocol: Protocol, said: list[str]
 ) -> None:
     turf = own_filter(settings, log="text")
@@ -140,7 +140,7 @@ ON_ALL_ADDRESSES = {"daemon_addr": "0.0.0.0"}
         (BY_NAME, "127.0.0.1", 0, {"client_resolve": None}, []),
     ],
 )
-def test_what_an_mta_does_not_send_and_we_need_is_said_once(
+def test_a_macro_that_the_mta_does_not_send_and_we_need_is_reported_once(
     own_filter: Filters, settings: str, address: str, port: int, macros: dict[str, str | None], said: list[str]
 ) -> None:
     turf = own_filter(settings, log="text")
@@ -159,7 +159,7 @@ def assert_warned(turf: Filter, said: list[str]) -> None:
 @pytest.mark.parametrize(
     ("protocol", "blank"), [(wire.ALL_PROTOCOL, " "), (wire.ALL_PROTOCOL & ~Protocol.HDR_LEADSPC, "")]
 )
-def test_a_header_of_ours_has_one_blank_behind_its_colon_whoever_writes_it(
+def test_a_header_field_that_we_add_has_one_blank_after_its_colon_with_any_mta(
     filters: Filters, protocol: Protocol, blank: str
 ) -> None:
     turf = filters(HELD + '[reverse_name]\ncheck = "stamp"\n')

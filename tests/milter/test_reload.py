@@ -42,7 +42,7 @@ MANY = 150_000  # entries, which take a while to load
 
 @pytest.fixture
 def table(place: Path) -> Path:
-    """The turf table, in which old.test stands."""
+    """The turf table, which lists old.test."""
     path = place / "turf.table"
     path.write_text("@old.test\n")
     return path
@@ -57,7 +57,7 @@ def holds(turf: Filter, domain: str) -> bool:
         return verdict(client, domain) == "discard"
 
 
-def test_hup_takes_the_tables_anew_and_says_what_has_changed(own_filter: Filters, table: Path) -> None:
+def test_hup_reloads_the_tables_and_logs_what_has_changed(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     rewrite(table, "@new.test\n@other.test\n")
     turf.reload()
@@ -67,7 +67,7 @@ def test_hup_takes_the_tables_anew_and_says_what_has_changed(own_filter: Filters
 
 
 @pytest.mark.usefixtures("table")
-def test_hup_takes_the_configuration_anew(own_filter: Filters) -> None:
+def test_hup_reloads_the_configuration(own_filter: Filters) -> None:
     turf = own_filter(TURF)
     turf.configure('mode = "trial"\n' + TURF.replace("workers = 2", "workers = 3"))
     turf.reload()
@@ -78,7 +78,7 @@ def test_hup_takes_the_configuration_anew(own_filter: Filters) -> None:
 
 
 @pytest.mark.parametrize("change", [rewrite, Path.write_text])
-def test_a_file_that_changes_is_taken_anew_without_being_told(
+def test_a_changed_file_is_reloaded_without_a_signal(
     own_filter: Filters, table: Path, change: Callable[[Path, str], object]
 ) -> None:
     turf = own_filter(TURF)
@@ -125,7 +125,7 @@ def no_quarantine(turf: Filter) -> None:
         (no_quarantine, "does not exist"),
     ],
 )
-def test_what_is_broken_changes_nothing_and_is_said_and_counted(
+def test_a_broken_file_changes_nothing_and_is_reported_and_counted(
     own_filter: Filters, spoil: Callable[[Filter], object], said: str
 ) -> None:
     turf = own_filter(TURF)
@@ -154,7 +154,7 @@ def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(ow
     assert turf.wait_for_status(lambda seen: seen["generation"] == 3)["alarms"] == []
 
 
-def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_it_is_gone(
+def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_it_is_removed(
     own_filter: Filters, table: Path, place: Path
 ) -> None:
     turf = own_filter(TURF)
@@ -168,7 +168,7 @@ def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_i
     assert (seen["problems"], seen["broken"]) == ([], [])
 
 
-def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None:
+def test_a_fixed_file_is_loaded(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     rewrite(table, BROKEN_TABLE)
     turf.daemon.wait_for_log("generation 1 stays in force: ")
@@ -178,7 +178,7 @@ def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None
 
 
 @pytest.mark.usefixtures("table")
-def test_a_table_that_comes_after_the_configuration_that_names_it_is_taken(own_filter: Filters, place: Path) -> None:
+def test_a_table_created_after_the_configuration_that_names_it_is_loaded(own_filter: Filters, place: Path) -> None:
     turf = own_filter(TURF)
     turf.configure(TURF.replace('"file:turf.table"', '"file:turf.table", "file:late.table"'))
     turf.daemon.wait_for_log("generation 1 stays in force: .*late.table: cannot be read")
@@ -220,7 +220,7 @@ def test_a_file_that_only_root_can_read_is_warned_about_at_the_start(own_filter:
 
 
 def minds_no_hup(pid: int) -> bool:
-    """True when the process ignores HUP; until then nobody can send it one in peace."""
+    """True if the process ignores HUP; before that, HUP would end it."""
     status = Path(f"/proc/{pid}/status").read_text()
     ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
     return bool(ignored >> (signal.SIGHUP - 1) & 1)
@@ -257,7 +257,7 @@ def test_of_two_reloads_at_once_the_last_word_is_the_last_content(own_filter: Fi
 
 @pytest.fixture
 def reloading(own_filter: Filters, table: Path) -> Iterator[Filter]:
-    """One that is about to load a large table, and does not hear that for a while."""
+    """A filter that is about to load a large table, but has not received the signal yet."""
     turf = own_filter(TURF)
     rewrite(table, "".join(f"@d{number}.test\n" for number in range(MANY)))
     turf.daemon.manager.forget()
@@ -267,7 +267,7 @@ def reloading(own_filter: Filters, table: Path) -> Iterator[Filter]:
     yield turf
 
 
-def test_mail_is_taken_while_a_table_is_loaded(reloading: Filter) -> None:
+def test_mail_is_accepted_while_a_table_is_loaded(reloading: Filter) -> None:
     assert holds(reloading, "old.test")
     assert reloading.wait_for_generation(2) == f"turf +{MANY} -1"
     assert holds(reloading, f"d{MANY - 1}.test")
@@ -280,7 +280,7 @@ def test_a_reload_that_is_asked_for_while_a_table_is_loaded_follows(reloading: F
     assert reloading.wait_for_generation(3) == "no change"
 
 
-def test_a_worker_that_dies_while_a_table_is_loaded_is_missed_by_nobody(reloading: Filter) -> None:
+def test_a_worker_that_dies_while_a_table_is_loaded_is_noticed_and_replaced(reloading: Filter) -> None:
     os.kill(reloading.daemon.workers()[0], signal.SIGKILL)
     reloading.wait_for_generation(2)
     seen = reloading.wait_for_status(lambda seen: [one["generation"] for one in seen["workers"]] == [2, 2])
@@ -355,7 +355,7 @@ def refusing_the_second(loaded: Loaded, log: LogWriter) -> Service:
     return service(log, lambda: loaded.generation)
 
 
-def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> None:
+def test_a_generation_whose_workers_cannot_start_does_not_come_into_force(place: Path) -> None:
     path, log_file = place / "s", place / "log"
 
     def load(number: int) -> Loaded:

@@ -1,4 +1,4 @@
-"""The socket that the daemon serves, and who the daemon is while it does."""
+"""The socket that the daemon serves, and the user that it runs as."""
 
 from __future__ import annotations
 

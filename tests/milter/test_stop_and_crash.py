@@ -1,4 +1,4 @@
-"""The end of the daemon and of its processes, polite or not: messages are finished, or stay with the MTA."""
+"""Stops and crashes of the daemon and its processes: messages are finished, or stay with the MTA."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_second_signal_stops_it_at_once_and_the_message_stays_with_the_mta(
     assert turf.held() == []
 
 
-def test_a_stopping_daemon_takes_no_new_connection(own_filter: Filters) -> None:
+def test_a_stopping_daemon_accepts_no_new_connection(own_filter: Filters) -> None:
     turf = own_filter(HELD)
     with turf.client() as client:
         client.greet()
@@ -124,7 +124,7 @@ def open_files(pid: int) -> int:
 
 @contextmanager
 def taken_by(turf: Filter, pid: int) -> Iterator[MilterClient]:
-    """A connection that this worker has taken, and on which nothing has been said."""
+    """A connection that this worker has accepted and on which nothing was sent."""
     while True:
         before = {one: open_files(one) for one in turf.daemon.workers()}
         with turf.client() as client:
