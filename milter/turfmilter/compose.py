@@ -70,7 +70,7 @@ def build_quarantines(config: Config) -> dict[Path, Maildir]:
 
 
 def build_log(config: Config) -> LogWriter:
-    """The log as configured; the caller starts its thread, after the last fork."""
+    """The log as configured; the caller starts its thread."""
     return LogWriter(_sink(config), JSON if config.log.format is LogFormat.JSON else TEXT)
 
 

@@ -22,13 +22,13 @@ _OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
 class Start:
     """Loads the configuration in the file `path`; `socket`, if given, replaces the configured one.
 
-    Use `config` to bind the socket and to become the user; if root and the files are broken, nothing else in it is
-    valid.  Then call `load` for the whole configuration.  `broken` has the problems of the files, None if there are
-    none.
+    Use `config` to bind the socket and to become the user; if root starts the program and the files are broken,
+    nothing else in it is valid.  Then call `load` for the whole configuration.  `broken` has the problems of the
+    files, None if there are none.
     """
 
     def __init__(self, path: Path, socket: SocketSpec | None, *, strict: bool) -> None:
-        """Raises ConfigError if the files are broken and there is no usable copy, or if `strict` forbids to use it."""
+        """Raises ConfigError if the files are broken and there is no usable copy, or if `strict` forbids its use."""
         self._path, self._socket = path.absolute(), socket
         self.broken: ConfigError | None = None
         self._since = ""

@@ -71,7 +71,7 @@ class Errand:
         self._pid = 0
         if self.waiting >= 0:
             self.read()
-        if self.waiting >= 0:  # a child of the child still holds the writing end
+        if self.waiting >= 0:  # another process still holds the writing end
             self._close()
         said, self._said = self._said, b""
         self._find(self._understood(os.waitstatus_to_exitcode(status), said))

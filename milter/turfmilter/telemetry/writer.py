@@ -31,7 +31,7 @@ class LogWriter:
         self._thread = Thread(target=self._run, name="log", daemon=True)
 
     def start(self) -> None:
-        """Start the thread.  Call it after the last fork, because threads do not survive a fork."""
+        """Start the thread.  A forked child must call this itself, because threads do not survive a fork."""
         self._thread.start()
 
     def stop(self, within: float = 5.0) -> None:
