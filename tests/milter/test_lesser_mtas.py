@@ -6,6 +6,7 @@ import pytest
 
 from rig import wire
 from rig.filter import Filter, Filters
+from rig.golden import Golden
 from rig.wire import Action, Protocol
 
 RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
@@ -108,13 +109,13 @@ def test_connect_helo_mail_and_headers_are_answered_where_the_mta_waits(filters:
     ],
 )
 def test_a_feature_that_the_mta_lacks_and_we_need_is_reported_once(
-    own_filter: Filters, settings: str, actions: Action, protocol: Protocol, said: list[str]
+    own_filter: Filters, settings: str, actions: Action, protocol: Protocol, said: list[str], golden: Golden
 ) -> None:
     turf = own_filter(settings, log="text")
     for _ in range(3):
         with turf.session(actions=actions, protocol=protocol):
             pass
-    assert_warned(turf, said)
+    assert_warned(turf, said, golden)
 
 
 BY_PORT = RELAY + "[listener.inner]\nport = 2525\n"
@@ -141,19 +142,28 @@ ON_ALL_ADDRESSES = {"daemon_addr": "0.0.0.0"}
     ],
 )
 def test_a_macro_that_the_mta_does_not_send_and_we_need_is_reported_once(
-    own_filter: Filters, settings: str, address: str, port: int, macros: dict[str, str | None], said: list[str]
+    own_filter: Filters,
+    settings: str,
+    address: str,
+    port: int,
+    macros: dict[str, str | None],
+    said: list[str],
+    golden: Golden,
 ) -> None:
     turf = own_filter(settings, log="text")
     for _ in range(3):
         with turf.session("client.out.test", address, port, macros=macros):
             pass
-    assert_warned(turf, [f"the MTA does not send {name}: " for name in said])
+    assert_warned(turf, said, golden)
 
 
-def assert_warned(turf: Filter, said: list[str]) -> None:
+def assert_warned(turf: Filter, said: list[str], golden: Golden) -> None:
+    """Fail unless the log has one warning for each of `said`, in this order and in the expected words."""
     warnings = [line for line in turf.lines() if line.startswith("warning: ")]
     assert len(warnings) == len(said)
     assert all(word in line for word, line in zip(said, warnings, strict=True))
+    if warnings:
+        golden("log", "\n".join(warnings))
 
 
 @pytest.mark.parametrize(
