@@ -76,7 +76,7 @@ def rcpt(recipient: Addressed, extensions: Container[str]) -> str:
 
 
 def lost(parties: Iterable[Addressed], extensions: Container[str]) -> list[str]:
-    """The parameters that this next hop does not accept and without which the message is sent all the same."""
+    """The parameters that this next hop does not accept and without which the message is sent nevertheless."""
     return [
         parameter
         for party in parties
