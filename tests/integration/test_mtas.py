@@ -184,6 +184,51 @@ def test_a_content_filter_of_one_service_is_found_as_well(said: Said) -> None:
 
 
 TURF = {"tables": ["@spam.test"], "discard": True}
+SPARES_LOCAL = TURF | {"spare_local": True}
+
+
+@pytest.mark.parametrize(
+    ("sections", "does_nothing"),
+    [
+        ({"turf": SPARES_LOCAL}, True),
+        ({"turf": TURF, "listener": {"a": {"daemon": "mx", "turf": {"spare_local": True}}}}, True),
+        ({"turf": SPARES_LOCAL | {"mode": "off"}}, False),
+        ({"turf": SPARES_LOCAL, "mode": "off"}, False),
+        ({"turf": TURF}, False),
+    ],
+)
+def test_sparing_local_mail_that_is_not_filtered_causes_a_warning(
+    said: Said, sections: dict[str, object], does_nothing: bool, golden: Golden
+) -> None:
+    omitted, *more = said(f"smtpd_milters = {OURS}\n", **sections)
+    assert omitted.startswith("main.cf: non_smtpd_milters: ")
+    assert len(more) == does_nothing
+    if more:
+        golden("check", more[0])
+    assert said(ATTACHED, **sections) == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "named"),
+    [
+        (["192.0.2.0/24", "127.0.0.0/8"], "127.0.0.0/8 turf.spare_clients[1]"),
+        (["::1"], "::1 turf.spare_clients[0]"),
+        (["127.0.0.0/8", "!127.0.0.1"], ""),
+        (["127.0.0.1 expires=2026-06-14"], ""),
+        (["localhost"], ""),
+    ],
+)
+def test_a_proxy_that_returns_mail_must_not_be_spared(
+    said: Said, entries: list[str], named: str, golden: Golden
+) -> None:
+    turf = TURF | {"spare_clients": entries}
+    proxied = STOCK.replace("smtpd\n", "smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n")
+    back = AMAVIS.replace("content_filter", "smtpd_proxy_filter")
+    found = said(ATTACHED, proxied + back, turf=turf)
+    assert [one.startswith(f"turf.spare_clients: {named} ") for one in found] == [True] * bool(named)
+    if found:
+        golden("check", found[0])
+    assert said(ATTACHED, STOCK, turf=turf) == []
 
 
 PROXIED = "smtp inet n - n - - smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\npickup unix n - n 60 1 pickup\n"
@@ -371,6 +416,27 @@ def test_the_order_of_sendmails_filters_is_checked(of_sendmail: Said, golden: Go
     assert of_sendmail(f"{line}\n{other}", socket=socket) == []
     (found,) = of_sendmail(line.replace("INPUT_MAIL_FILTER", "MAIL_FILTER"), socket=socket)
     golden("check", found)
+
+
+@pytest.mark.parametrize(
+    ("turf", "said"),
+    [
+        ({"spare_local": True}, True),
+        ({"spare_local": True, "spare_clients": ["192.0.2.0/24", "!127.0.0.1"]}, True),
+        ({"spare_local": True, "spare_clients": ["127.0.0.0/8"]}, False),
+        ({"spare_local": True, "spare_clients": ["::1"]}, False),
+        ({"spare_local": True, "mode": "off"}, False),
+        ({"spare_clients": ["192.0.2.0/24"]}, False),
+    ],
+)
+def test_sendmails_own_programs_are_not_local_submissions(
+    of_sendmail: Said, turf: dict[str, object], said: bool, golden: Golden
+) -> None:
+    found = of_sendmail(FEATURES, turf={**TURF, **turf})
+    assert [one.startswith("turf.spare_local: Sendmail") for one in found] == [True] * said
+    if found:
+        golden("check", found[0])
+    assert of_sendmail("", turf={**TURF, **turf}) == []  # not attached
 
 
 @pytest.mark.parametrize(

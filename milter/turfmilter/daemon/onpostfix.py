@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Mode
+from turfmilter.daemon.sparing import sparing_local, sparing_loopback
 from turfmilter.importers.maincf import words
 from turfmilter.importers.mastercf import Service
 
@@ -59,10 +61,11 @@ def milters(value: str) -> list[Milter]:
     return found
 
 
-def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service]) -> list[str]:
+def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service], today: date) -> list[str]:
     """Warnings about how Postfix uses the filter; none if the filter is not attached.
 
-    `main` has the PARAMETERS of main.cf, expanded; `services` are those in master.cf.
+    `main` has the PARAMETERS of main.cf, expanded; `services` are those in master.cf.  Entries that have expired
+    before `today` are ignored.
     """
     found, services = _Found(config.socket, main), list(services)
     taking = [service for service in services if service.takes_mail]
@@ -78,6 +81,7 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
     said += found.left_out(taking, handed_back_as_local=_piped(main, services))
     said += found.second_passes(taking)
     said += _copies(config, main)
+    said += _spared(config, found, services, today)
     return said
 
 
@@ -173,6 +177,16 @@ class _Found:
                 " if any"
             )
 
+    def sees_local(self) -> bool:
+        """True if Postfix passes mail from programs on this host through the filter."""
+        return self.ours(self.main["non_smtpd_milters"]) is not None
+
+    def sees_proxied(self, services: Iterable[Service]) -> bool:
+        """True if mail that a before-queue proxy returns passes the filter; its client is then this host."""
+        services = list(services)
+        proxied = any(self._own(service, "smtpd_proxy_filter") for service in services)
+        return proxied and any(_takes_back(service) and self._asked(service) for service in services)
+
     def _asked(self, service: Service) -> bool:
         return self.ours(self._own(service, "smtpd_milters")) is not None and not self._unseen(service)
 
@@ -204,3 +218,18 @@ def _copies(config: Config, main: Mapping[str, str]) -> Iterator[str]:
                 f"main.cf: {name}: if another recipient is exempt, a copy is delivered although the message is held"
                 " from its recipient; set exempt = [] in [turf], or make the copies elsewhere"
             )
+
+
+def _spared(config: Config, found: _Found, services: Iterable[Service], today: date) -> Iterator[str]:
+    """Warnings about keys of [turf] that, with this configuration of Postfix, spare no mail or all mail."""
+    if sparing_local(config) and not found.sees_local():
+        yield (
+            "turf.spare_local: does nothing, because turfmilter is not listed in non_smtpd_milters and does not receive"
+            " mail from programs on this host; add turfmilter there, or remove this key"
+        )
+    loopback = sparing_loopback(config, today)
+    if loopback and found.sees_proxied(services):
+        yield (
+            f"turf.spare_clients: {loopback} also matches the before-queue proxy (smtpd_proxy_filter), which returns"
+            " all mail from this host, so no mail is held; remove that entry"
+        )
