@@ -13,7 +13,7 @@ import pytest
 from rig.child import in_child
 from rig.golden import Golden
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.daemon.reach import Postfix, warnings
+from turfmilter.daemon.reach import LocalPostfix, warnings
 
 USER, MTA = "nobody", "postfix"
 SMTPD = "smtp inet n - {} - - smtpd\npickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\n"
@@ -39,7 +39,7 @@ def below(directory: Path, owner: str = USER, group: str | None = None, mode: in
 
 def said(path: Path, mode: int = 0o660, group: str = "", **mtas: Path) -> str:
     """The one warning, or none, without the socket that it is about."""
-    mta = Postfix.at(mtas.get("postfix", Path("/nonexistent")))
+    mta = LocalPostfix.at(mtas.get("postfix", Path("/nonexistent")))
     spec = SocketSpec.parse(f"unix:{path}")
     found = warnings(spec, mode, group, USER, postfix=mta, sendmail=mtas.get("sendmail", Path("/nonexistent")))
     assert len(found) <= 1
@@ -57,7 +57,7 @@ def test_an_mta_that_is_not_installed_causes_no_warning(place: Path) -> None:
 
 @pytest.mark.parametrize("spec", ["inet:8895@127.0.0.1", "inet6:8895@::1", "fd:3"])
 def test_of_what_is_no_unix_socket_nothing_is_said(place: Path, spec: str) -> None:
-    mta = Postfix.at(configured(place))
+    mta = LocalPostfix.at(configured(place))
     assert warnings(SocketSpec.parse(spec), 0o600, "", USER, postfix=mta) == []
 
 
@@ -223,4 +223,4 @@ def test_started_by_its_own_user_it_gives_the_same_warnings(place: Path) -> None
 def test_a_postfix_that_is_not_configured_is_none(place: Path, missing: str) -> None:
     directory = configured(place)
     (directory / missing).unlink()
-    assert Postfix.at(directory) is None
+    assert LocalPostfix.at(directory) is None

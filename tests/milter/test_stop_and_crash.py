@@ -21,13 +21,14 @@ from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.ownworker import service
 from rig.ports import free_port
+from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.generations import WorkerFailed
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -303,10 +304,11 @@ def test_a_program_whose_workers_cannot_start_reports_why_and_removes_its_socket
         lambda _config: LogWriter(Stream((place / "log").open("a"))),
         lambda _: [],
         lambda _: [],
+        SystemClock(),
     )
 
     def serve() -> None:
-        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{path}"))
         try:
             Supervisor(listener, program, loaded, 0.0, caller=Caller(), notify=Notify({})).run([])
         except WorkerFailed as error:
@@ -359,8 +361,9 @@ def test_a_process_that_waits_for_a_disk_does_not_keep_the_port_after_the_others
             lambda _config: LogWriter(Stream(log_file.open("a"))),
             look_after,
             lambda _: [],
+            SystemClock(),
         )
-        listener = Listener(spec)
+        listener = MilterSocket(spec)
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:
@@ -369,6 +372,6 @@ def test_a_process_that_waits_for_a_disk_does_not_keep_the_port_after_the_others
         assert os.read(begun, 1) == b"!"
         os.kill(pid, signal.SIGTERM)
         assert status(pid) == 0
-    Listener(spec).close()
+    MilterSocket(spec).close()
     for end in (waiting, enough, begun, telling):
         os.close(end)

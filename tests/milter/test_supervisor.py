@@ -14,12 +14,13 @@ import pytest
 from rig import wait
 from rig.child import forked, status
 from rig.ownworker import service
+from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import supervisor
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -46,8 +47,9 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
             lambda _config: LogWriter(Stream((place / "log").open("a"))),
             look_after,
             lambda _: [],
+            SystemClock(),
         )
-        listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{place}/s"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:

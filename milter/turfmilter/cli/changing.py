@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from turfmilter.cli.opened import Recorders, Started, directory_option, opened, watched
-from turfmilter.cli.options import Choice, choosing, confirmed, counted, decide, dry_run_option, yes_option
+from turfmilter.cli.options import Request, choosing, confirmed, counted, decide, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.core.escape import escape
 from turfmilter.review.expiry import Due, Expiry
@@ -23,22 +22,22 @@ from turfmilter.stores.retention import RetentionState, read_clocks
 @click.command("delete")
 @choosing()
 @click.pass_obj
-def delete(started: Started, choice: Choice) -> None:
+def delete(started: Started, request: Request) -> None:
     """Mark held messages deleted.
 
     They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
     """
-    recorders = Recorders(started.by)
-    decide(started, choice, "deleted", lambda place: _mark(recorders, place, "delete", add=DELETED))
+    recorders = Recorders(started)
+    decide(started, request, "deleted", lambda place: _mark(recorders, place, "delete", add=DELETED))
 
 
 @click.command("undelete")
 @choosing(frozenset({State.DELETED}))
 @click.pass_obj
-def undelete(started: Started, choice: Choice) -> None:
+def undelete(started: Started, request: Request) -> None:
     """Take back the mark of deleted messages."""
-    recorders = Recorders(started.by)
-    decide(started, choice, "undeleted", lambda place: _mark(recorders, place, "undelete", remove=DELETED))
+    recorders = Recorders(started)
+    decide(started, request, "undeleted", lambda place: _mark(recorders, place, "undelete", remove=DELETED))
 
 
 def _mark(recorders: Recorders, place: Place, act: str, *, add: str = "", remove: str = "") -> None:
@@ -67,9 +66,9 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
         for maildir in quarantines.maildirs:
             maildir.require_changeable()
         watch = Dates() if trust_dates else Observation(RetentionState(config.state), read_clocks)
-        recorders = Recorders(started.by)
+        recorders = Recorders(started)
         desks = [
-            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, lambda: datetime.now(UTC))
+            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, started.clock.now)
             for maildir in quarantines.maildirs
         ]
         due = [(desk, desk.due()) for desk in desks]

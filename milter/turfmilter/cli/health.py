@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ from turfmilter.core.escape import shortened
 from turfmilter.daemon import identity
 
 _STALE = timedelta(seconds=60)  # the status is written every two seconds
-_LONGEST = 1000  # characters of the line for monitoring
+_MAX_LINE_CHARACTERS = 1000  # characters of the line for monitoring
 # Performance data in the line for monitoring; "c" marks counters, which only grow (Nagios plugin guidelines).
 _FIGURES = {"sessions_open": "", "sessions_served": "c", "sessions_last_minute": "", "reloads_failed": "c"}
 
 
-class Level(IntEnum):
+class Severity(IntEnum):
     """Severity of a finding; the values are the exit statuses that Nagios and compatible monitors expect."""
 
     OK = 0
@@ -29,10 +29,10 @@ class Level(IntEnum):
     UNKNOWN = 3
 
 
-class Finding(NamedTuple):
+class Trouble(NamedTuple):
     """One problem, as a sentence for the administrator with its severity."""
 
-    level: Level
+    level: Severity
     sentence: str
 
 
@@ -61,12 +61,12 @@ def look_at_files(path: Path) -> Files:
         return Files(error.problems, status)
 
 
-def findings(said: Mapping[str, Any], files: Files) -> list[Finding]:
-    """The problems shown by the status `said` and by `files`.
+def findings(said: Mapping[str, Any], files: Files, now: datetime) -> list[Trouble]:
+    """The problems shown by the status `said` and by `files` at the time `now`.
 
     Raises LookupError, TypeError, ValueError and others if `said` was not written by turfmilter.
     """
-    return [*_of_process(said), *_of_files(said, files), *_of_service(said)]
+    return [*_of_process(said, now), *_of_files(said, files), *_of_service(said)]
 
 
 def broken(problems: tuple[str, ...]) -> str:
@@ -75,24 +75,24 @@ def broken(problems: tuple[str, ...]) -> str:
     return f"the files are broken: {problems[0]}{more}"
 
 
-def line(found: list[Finding], said: Mapping[str, Any] | None) -> str:
+def line(found: list[Trouble], said: Mapping[str, Any] | None) -> str:
     """The line for monitoring, with performance data if the daemon's status could be read."""
     level = worst(found)
     text = "; ".join(one.sentence for one in sorted(found, key=lambda one: -one.level))
     if not text and said:
         text = f"generation {said['generation']}, {said['sessions_open']} connections open"
     # Monitors parse everything after a "|" as performance data.
-    text = shortened(text, _LONGEST).replace("|", "/")
+    text = shortened(text, _MAX_LINE_CHARACTERS).replace("|", "/")
     figures = [f"{name}={int(said[name])}{unit}" for name, unit in _FIGURES.items()] if said else []
     return f"TURFMILTER {level.name} - {text}" + (f" | {' '.join(figures)}" if figures else "")
 
 
-def worst(found: list[Finding]) -> Level:
+def worst(found: list[Trouble]) -> Severity:
     """The highest severity among the findings; OK if there are none."""
-    return max((one.level for one in found), default=Level.OK)
+    return max((one.level for one in found), default=Severity.OK)
 
 
-def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
     """Problems that make the status outdated: its process has ended, or no longer writes it."""
     pid, written = int(said["pid"]), datetime.fromisoformat(said["written"])
     if pid <= 0:  # kill() would address process groups
@@ -101,40 +101,40 @@ def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
         os.kill(pid, 0)  # signal 0 only checks that the process exists (kill(2))
     except ProcessLookupError:
         last = f"turfmilter is not running: process {pid} has ended; this is its last report"
-        yield Finding(Level.CRITICAL, last)
+        yield Trouble(Severity.CRITICAL, last)
         return
     except PermissionError:
         pass  # the process exists, but belongs to another user
-    if datetime.now(UTC) - written > _STALE:
-        yield Finding(Level.CRITICAL, f"process {pid} has not reported since {said['written']}")
+    if now - written > _STALE:
+        yield Trouble(Severity.CRITICAL, f"process {pid} has not reported since {said['written']}")
 
 
-def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Finding]:
+def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Trouble]:
     """Problems of the files, as found by this process or else, if it cannot read them, by the daemon."""
     since, by_daemon = str(said.get("copy_since", "")), tuple(map(str, said.get("broken", ())))
     problems = files.problems or by_daemon
     if since:
         reason = broken(problems) if problems else "the files are fixed and are being loaded"
-        yield Finding(Level.CRITICAL, f"running from the copy of the generation of {since}; {reason}")
+        yield Trouble(Severity.CRITICAL, f"running from the copy of the generation of {since}; {reason}")
     elif problems:
-        yield Finding(Level.WARNING, f"{broken(problems)}; generation {said['generation']} stays in force")
+        yield Trouble(Severity.WARNING, f"{broken(problems)}; generation {said['generation']} stays in force")
 
 
-def _of_service(said: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_service(said: Mapping[str, Any]) -> Iterator[Trouble]:
     workers = [(one["pid"], one["state"], one["answering"]) for one in said["workers"]]
     if not any(state == "serving" and answering for _, state, answering in workers):
-        yield Finding(Level.CRITICAL, "no worker accepts connections")
+        yield Trouble(Severity.CRITICAL, "no worker accepts connections")
     for pid, state, answering in workers:
         if not answering:
-            yield Finding(Level.WARNING, f"worker {pid} does not answer")
+            yield Trouble(Severity.WARNING, f"worker {pid} does not answer")
         elif state == "full":
-            yield Finding(Level.WARNING, f"worker {pid} has too many open files to accept connections")
+            yield Trouble(Severity.WARNING, f"worker {pid} has too many open files to accept connections")
     for one in said["quarantines"]:
         if "problem" in one:
-            yield Finding(Level.CRITICAL, f"quarantine {one['directory']}: {one['problem']}")
+            yield Trouble(Severity.CRITICAL, f"quarantine {one['directory']}: {one['problem']}")
     # An older daemon, still running after an upgrade, writes neither.
     for warning in (*said.get("quarantine_warnings", ()), *said.get("alarms", ())):
-        yield Finding(Level.WARNING, str(warning))
+        yield Trouble(Severity.WARNING, str(warning))
 
 
 def _glimpsed_status(path: Path) -> Path | None:

@@ -31,7 +31,7 @@ from turfmilter.stores.rows import Held
 from turfmilter.stores.selection import Selection
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
-_LINE_MOST = 65_536  # bytes escaped at once
+_MAX_LINE_BYTES = 65_536  # bytes escaped at once
 
 
 @click.command("show")
@@ -59,12 +59,12 @@ def show(
         elif headers:
             _headers(place)
         elif as_json:
-            document(_facts(place, look(place, config), ledger_lines([place])(place)))
+            document(_facts(place, look(place, config, started.clock.today()), ledger_lines([place])(place)))
         else:
-            _print(place, look(place, config), ledger_lines([place])(place))
+            _print(place, look(place, config, started.clock.today()), ledger_lines([place])(place))
         if mark:
             try:
-                mark_reviewed(place, Recorders(started.by).of(place.maildir))
+                mark_reviewed(place, Recorders(started).of(place.maildir))
             except NewerFormat as error:
                 click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
 
@@ -151,7 +151,7 @@ def _raw(place: Place) -> None:
         if not sys.stdout.isatty():
             shutil.copyfileobj(file, sys.stdout.buffer)
             return
-        while line := file.readline(_LINE_MOST):
+        while line := file.readline(_MAX_LINE_BYTES):
             click.echo(escape(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")))
 
 

@@ -6,20 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from turfmilter.cli.health import Files, Finding, Level, broken, findings, line, look_at_files, worst
+from turfmilter.cli.health import Files, Severity, Trouble, broken, findings, line, look_at_files, worst
 from turfmilter.cli.opened import Started, leave
 from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.config.textfile import TextFileError, read_text
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
-_LONGEST = 16 << 20  # bytes of a status file: 16 MiB, far more than any has, but small enough to read into memory
+_MAX_STATUS_BYTES = 16 << 20  # 16 MiB: far more than any status has, but small enough to read into memory
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 # The exceptions that occur if the status was not written by turfmilter.
 _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -28,7 +28,7 @@ _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 class _Unknown(Exception):
     """There is no usable status; the text says why, `level` how severe that is."""
 
-    def __init__(self, level: Level, why: str) -> None:
+    def __init__(self, level: Severity, why: str) -> None:
         super().__init__(why)
         self.level = level
 
@@ -38,7 +38,7 @@ class _Seen:
     """The daemon's status (None if there is no usable one), the problems found, and the text to show."""
 
     said: dict[str, Any] | None
-    found: list[Finding]
+    found: list[Trouble]
     line: str
     above: Sequence[str] = ()
     workers: Sequence[Row] = ()
@@ -60,7 +60,7 @@ def status(started: Started, as_json: bool, check: bool) -> None:
     the configuration or a table that would make the next start fail.
     """
     files = look_at_files(started.path)
-    seen = _seen(files)
+    seen = _seen(files, started.clock.now())
     if check:
         click.echo(_printable(seen.line))
         raise click.exceptions.Exit(int(worst(seen.found)))
@@ -72,32 +72,32 @@ def status(started: Started, as_json: bool, check: bool) -> None:
         leave(_PROGRAM, "\n".join(_printable(one.sentence) for one in seen.found), _EX_TROUBLE)
 
 
-def _seen(files: Files) -> _Seen:
+def _seen(files: Files, now: datetime) -> _Seen:
     try:
         said = _read(files.status)
-        found, workers = findings(said, files), [_worker(one) for one in said["workers"]]
+        found, workers = findings(said, files, now), [_worker(one) for one in said["workers"]]
         return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)])
     except _Unknown as unknown:
-        found = [Finding(unknown.level, str(unknown))]
+        found = [Trouble(unknown.level, str(unknown))]
     except _ABSURD:
-        found = [Finding(Level.UNKNOWN, f"{files.status}: not a status file of turfmilter")]
+        found = [Trouble(Severity.UNKNOWN, f"{files.status}: not a status file of turfmilter")]
     if files.problems:
-        found.append(Finding(Level.WARNING, broken(files.problems)))
+        found.append(Trouble(Severity.WARNING, broken(files.problems)))
     return _Seen(None, found, line(found, None))
 
 
 def _read(file: Path | None) -> dict[str, Any]:
     """The status in `file`.  Raises _Unknown if there is none, and one of _ABSURD if it is not a JSON object."""
     if file is None:
-        raise _Unknown(Level.UNKNOWN, 'status reporting is disabled (status = "")')
+        raise _Unknown(Severity.UNKNOWN, 'status reporting is disabled (status = "")')
     try:
-        return dict(json.loads(read_text(file, _LONGEST)))
+        return dict(json.loads(read_text(file, _MAX_STATUS_BYTES)))
     except TextFileError as error:
         with suppress(PermissionError):
             if not file.exists():
                 why = "no status file: either turfmilter is not running, or it could not write the file; see its log"
-                raise _Unknown(Level.CRITICAL, f"{file}: {why}") from None
-        raise _Unknown(Level.UNKNOWN, str(error)) from None
+                raise _Unknown(Severity.CRITICAL, f"{file}: {why}") from None
+        raise _Unknown(Severity.UNKNOWN, str(error)) from None
 
 
 def _show(seen: _Seen) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,15 +13,14 @@ import click
 from turfmilter import __version__
 from turfmilter.cli.opened import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
-from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
+from turfmilter.compose import SystemClock, build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import LogTo
+from turfmilter.config.schema import Config, LogTo
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
 from turfmilter.daemon.generations import WorkerFailed
-from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.listener import MilterSocket, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -52,7 +50,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
     78 configuration or quarantine unusable.
     """
     try:
-        begun = time.time()
+        begun = SystemClock().now().timestamp()
         # Loading large tables takes a while, and HUP would end the program until the supervisor handles it.  No
         # reload is lost: files that have changed since `begun` are loaded again after the start.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -125,7 +123,7 @@ def _serve(start: Start, program: Program, foreground: bool, begun: float) -> No
     require_pymilter()
     background.occupy_standard_descriptors()
     few, config = descriptors.raise_limit(), start.config
-    listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
+    listener = MilterSocket(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
         loaded = start.load()
@@ -161,7 +159,7 @@ def _closed_to_us(files: Iterable[Path]) -> list[str]:
 
 
 def _say_who_cannot_reach(config: Config) -> None:
-    mta = reach.Postfix.at()
+    mta = reach.LocalPostfix.at()
     _warn(reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta))
 
 
@@ -184,7 +182,7 @@ def _how_to_attach(socket: SocketSpec) -> list[str]:
 
     Empty for a socket without an address of its own, such as an inherited descriptor.
     """
-    mta = reach.Postfix.at()
+    mta = reach.LocalPostfix.at()
     line = socket.postfix(mta.queue) if mta else socket.postfix()
     lines = [("main.cf", line)] if mtas.postfix_installed() else []
     lines += [("sendmail.mc", socket.sendmail())] if mtas.sendmail_installed() else []

@@ -21,7 +21,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 CAREFULLY = _FILE | os.O_NOFOLLOW  # flags for opening, in a directory that is open, what others may have put there
 _LINK = "a symbolic link in a directory that other users can change; name the real path"
-_MOST_LINKS = 40  # the kernel follows as many: path_resolution(7)
+_MAX_LINKS = 40  # the kernel follows as many: path_resolution(7)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # where there is an ACL the group's bits are its mask
 
 
@@ -110,7 +110,7 @@ def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict:
             raise _changeable(_place(here), name, directory, trusted) if strict else Strange(errno.ELOOP, _LINK)
         if is_link:
             links += 1
-            if links > _MOST_LINKS:
+            if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             # Nobody else can have changed it since it was looked at.
             names.extendleft(reversed(PurePath(os.readlink(name, dir_fd=here)).parts))

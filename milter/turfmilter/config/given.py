@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from turfmilter.config.textfile import Texts
 from turfmilter.core.escape import escape, shortened
 from turfmilter.core.table.entry import Problem
 
-_LONGEST_SENTENCE = 1000  # characters of one sentence
+_MAX_SENTENCE_CHARACTERS = 1000  # characters of one sentence
 
 
 class Wrong(Exception):
@@ -25,13 +26,14 @@ class Notes:
 
     Sentences are escaped here, because entries come from anywhere and a terminal obeys what it is shown.
     `folder` is where relative paths begin, `texts` gives what files hold.  `postfix` is asked for what main.cf says;
-    without it, nothing is known of that.  `broken` are the keys whose values could not be used,
-    `written` those that the file gives at all.
+    without it, nothing is known of that.  Entries that have expired `today` are reported; without it, none are.
+    `broken` are the keys whose values could not be used, `written` those that the file gives at all.
     """
 
     folder: Path
     postfix: Postfix | None = None
     texts: Texts = field(default_factory=Texts)
+    today: date | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -90,7 +92,7 @@ class Given:
 
 def in_short(said: object) -> str:
     """What is said, on one line and short: keys, paths and entries may hold anything and be of any length."""
-    return escape(shortened(str(said), _LONGEST_SENTENCE))
+    return escape(shortened(str(said), _MAX_SENTENCE_CHARACTERS))
 
 
 def probably(word: str, known: Iterable[str]) -> str:
@@ -110,7 +112,7 @@ def fold(word: str) -> str:
     return word.casefold().replace("-", "_")
 
 
-_LONGEST_VALUE = 80
+_MAX_VALUE_CHARACTERS = 80
 
 
 def written(value: object) -> str:
@@ -138,7 +140,7 @@ def described(value: object) -> str:
 
 def quoted(text: str) -> str:
     """`text` in quotes for a sentence, cut when it is long."""
-    return f'"{text}"' if len(text) <= _LONGEST_VALUE else f'"{text[:_LONGEST_VALUE]}..."'
+    return f'"{text}"' if len(text) <= _MAX_VALUE_CHARACTERS else f'"{text[:_MAX_VALUE_CHARACTERS]}..."'
 
 
 def _escaped(character: str) -> str:

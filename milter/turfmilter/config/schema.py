@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
 from turfmilter.config.kinds.addresses import NameServers
 from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
 from turfmilter.config.kinds.tables import Hosts
-from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
-from turfmilter.config.sections.choices import LogFormat, LogTo
+from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, GroupName, Permissions, Socket, UserName
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
@@ -67,6 +67,20 @@ class DnsConfig:
     )
 
 
+class LogTo(Enum):
+    """Where the log goes."""
+
+    SYSLOG = "syslog"
+    STDERR = "stderr"
+
+
+class LogFormat(Enum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is said, and where: one line a message and one a refusal."""
@@ -101,10 +115,10 @@ class Config:
     )
     socket_mode: int = setting(Permissions(), "0660", "Permissions of a unix socket.", example="0600")
     socket_group: str = setting(
-        Group(), "", "Group of a unix socket: the MTA's, so that it may connect.", example="postfix"
+        GroupName(), "", "Group of a unix socket: the MTA's, so that it may connect.", example="postfix"
     )
     user: str = setting(
-        User(), "", "Whom to become when started by root. Root itself is refused.", example="turfmilter"
+        UserName(), "", "Whom to become when started by root. Root itself is refused.", example="turfmilter"
     )
     workers: int = setting(
         Processes(), 0, "How many processes serve the MTA. They share the tables in memory.", example=2

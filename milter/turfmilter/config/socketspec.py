@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import PurePath, PurePosixPath
 
-_LONGEST_PATH = 107  # sun_path of unix(7) has room for 108 bytes, the last one is NUL
+_MAX_PATH_BYTES = 107  # sun_path of unix(7) has room for 108 bytes, the last one is NUL
 _QUEUE_DIRECTORY = PurePosixPath("/var/spool/postfix")
 _NEITHER_CAN_SAY = re.compile(r"[^!-~]|[,'`{}]")  # main.cf splits at blanks, commas and braces, m4 at its quotes
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}")
@@ -58,8 +58,8 @@ class SocketSpec:
         odd = _NEITHER_CAN_SAY.search(path)
         if odd:
             raise ValueError(f"the path contains {odd[0]!a}, which the MTA's configuration cannot hold")
-        if len(path) > _LONGEST_PATH:
-            raise ValueError(f"the path has {len(path)} bytes, a unix socket's at most {_LONGEST_PATH}")
+        if len(path) > _MAX_PATH_BYTES:
+            raise ValueError(f"the path has {len(path)} bytes, a unix socket's at most {_MAX_PATH_BYTES}")
         return cls("unix", path=path)
 
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _ENHANCED = r"[45]\.\d{1,3}\.\d{1,3}"
 _SHAPE = re.compile(rf"(?P<code>[45][0-5]\d) +(?P<enhanced>{_ENHANCED}) +(?P<text>\S.*)", re.ASCII)
-_LONGEST = 480  # RFC 5321 §4.5.3.1.5: 512 octets for the whole line
+_MAX_TEXT_CHARACTERS = 480  # RFC 5321 §4.5.3.1.5: 512 octets for the whole line
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Reply:
             raise ValueError("the text must be one line of printable ASCII")
         if "%" in self.text:
             raise ValueError('the text must not contain "%"')
-        if len(self.text) > _LONGEST:
-            raise ValueError(f"the text is longer than {_LONGEST} characters (RFC 5321 §4.5.3.1.5)")
+        if len(self.text) > _MAX_TEXT_CHARACTERS:
+            raise ValueError(f"the text is longer than {_MAX_TEXT_CHARACTERS} characters (RFC 5321 §4.5.3.1.5)")
 
     @property
     def permanent(self) -> bool:

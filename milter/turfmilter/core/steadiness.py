@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 _HOUR, DAY = 3600.0, 86_400.0
-_LONGEST_REBOOT = 30 * DAY  # further the time of day must not have moved while the host was off
+_MAX_REBOOT_SECONDS = 30 * DAY  # further the time of day must not have moved while the host was off
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def observe(before: Course | None, now: Reading) -> Course:
     ran = now.boottime - before.last.boottime if same_boot else now.boottime
     course = replace(before, last=now, watched=before.watched + max(ran, 0.0))
     step = _step(before.anchor, now) if same_boot else now.wall - before.last.wall
-    if not (abs(step) <= _HOUR if same_boot else 0 <= step <= _LONGEST_REBOOT):
+    if not (abs(step) <= _HOUR if same_boot else 0 <= step <= _MAX_REBOOT_SECONDS):
         return replace(course, anchor=now, steady_from=course.watched, jump=_said(step, now, same_boot=same_boot))
     if same_boot:
         if now.boottime - before.anchor.boottime > DAY:

@@ -23,8 +23,8 @@ _NUMBER = r"\d{5,}|(?=[a-z0-9]{10})[a-z]*\d+[a-z]+\d[a-z0-9]*"  # of a message: 
 _NUMBERED = re.compile(rf"(?:^|[-+.=_/])({_NUMBER})(?![a-z0-9])")
 _RECIPIENT = re.compile(r"[^=]*[-+][^=]*=[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _HEAD = re.compile(r"(?:.*?(?:bounces?|returns?|errors?|owner)|[^-+]*)[-+]+")
-_LONGEST = 512  # characters of a local part: RFC 5321 §4.5.3.1.4 has that many for a whole command
-_MOST = 8  # layers: more than any mail has gone through
+_MAX_LOCAL_PART_CHARACTERS = 512  # characters of a local part: RFC 5321 §4.5.3.1.4 has that many for a whole command
+_MAX_LAYERS = 8  # layers: more than any mail has gone through
 _RANKS = {Address: 0, Glob: 1, Domain: 2, Local: 3}
 
 
@@ -48,7 +48,7 @@ def listed_ones(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -
 
 def layers(mailbox: Mailbox) -> Iterator[Mailbox]:
     """`mailbox`, and the addresses that SRS has wrapped in it, from the outermost on."""
-    for _ in range(_MOST):
+    for _ in range(_MAX_LAYERS):
         yield mailbox
         inner = _forwarded(untagged(mailbox) or mailbox)
         if inner is None:
@@ -68,7 +68,7 @@ def pattern_of(mailbox: Mailbox) -> str | None:
     None where nothing in it looks as if it were another one in the next message, "" where nothing else would be left.
     """
     local = (untagged(mailbox) or mailbox).local
-    if len(local) > _LONGEST:
+    if len(local) > _MAX_LOCAL_PART_CHARACTERS:
         return None
     if inner := _SRS0.fullmatch(local):
         return f"srs0=*={inner[1]}={inner[2]}@{mailbox.domain}"

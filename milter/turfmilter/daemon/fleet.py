@@ -20,7 +20,7 @@ _BOOT_SECONDS = 60.0  # seconds until a worker must serve, on a very busy machin
 # watchdog, which would end all workers because of one.
 _PATIENCE = 15
 _SHORT_LIFE = 10.0  # seconds; a worker that dies younger is restarted after a pause, not at once
-_LONGEST_PAUSE = 60.0  # seconds; the pause doubles with each worker that dies young
+_MAX_PAUSE_SECONDS = 60.0  # seconds; the pause doubles with each worker that dies young
 _NO_PROCESS_PAUSE = 5.0  # seconds until the next attempt if fork fails
 
 
@@ -82,7 +82,7 @@ class Fleet:
             return
         young = now - process.begun < _SHORT_LIFE
         self._died_young = self._died_young + 1 if young else 0
-        pause = min(2.0 ** (self._died_young - 1), _LONGEST_PAUSE) if young else 0.0
+        pause = min(2.0 ** (self._died_young - 1), _MAX_PAUSE_SECONDS) if young else 0.0
         self._pause_until = now + pause
         again = f" in {pause:g} s" if pause else ""
         self._say("error", f"worker {process.pid} ended ({how}){reason}, starting another{again}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from turfmilter.core.ports import Level
 from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet, Process
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.reload import Loaded, Loading, Program, State, Watch, cannot_change, state
+from turfmilter.daemon.reload import FileStates, Loaded, Loading, Program, WatchedFiles, cannot_change, file_states
 from turfmilter.daemon.status import Status
 
 
@@ -35,7 +35,7 @@ class Generations:
         wake: Callable[[], None],
         notify: Notify,
     ) -> None:
-        self.status = Status()
+        self.status = Status(program.clock)
         self.serving: Fleet | None = None
         self._program = program
         self._fork = fork
@@ -43,8 +43,8 @@ class Generations:
         self._notify = notify
         self._log = program.log(loaded.config)
         self._number = loaded.generation.number  # of the latest generation, even if it could not serve
-        self._before: State = {}  # of the files, when the current load began
-        self._watch = Watch(loaded.config.files, self._before, begun)
+        self._before: FileStates = {}  # of the files, when the current load began
+        self._watch = WatchedFiles(loaded.config.files, self._before, begun)
         self._coming: Fleet | None = Fleet(loaded, fork, self.say)
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
@@ -91,9 +91,10 @@ class Generations:
             return
         self._again = False
         self._notify.reloading()
-        self._before = state(self._watch.files)
+        self._before = file_states(self._watch.files)
         number = self._number + 1
-        self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, self._wake)
+        begun = self._program.clock.now().timestamp()
+        self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, begun, self._wake)
 
     def look_at_files(self) -> None:
         """Reload if a file in use has changed."""
@@ -152,12 +153,12 @@ class Generations:
             self._introduce(loading.loaded, loading.begun)
         else:
             # Also watch the files with the problems, which may not be in use yet: a fix must cause a reload.
-            self._watch = Watch((*self._before, *loading.files), self._before, loading.begun)
+            self._watch = WatchedFiles((*self._before, *loading.files), self._before, loading.begun)
             self._refuse(loading.problems)
 
     def _introduce(self, loaded: Loaded, begun: float) -> None:
         """Start the workers of a loaded generation."""
-        self._watch = Watch(loaded.config.files, self._before, begun)
+        self._watch = WatchedFiles(loaded.config.files, self._before, begun)
         self._number = loaded.generation.number
         self._coming = Fleet(loaded, self._fork, self.say)
 

@@ -23,7 +23,7 @@ class SocketError(Exception):
     """The socket cannot be bound; the text says which one and why."""
 
 
-class Listener:
+class MilterSocket:
     """The daemon's listening socket; the path of a unix socket is removed only if it is still this socket."""
 
     def __init__(self, spec: SocketSpec, mode: int = 0o660, group: str = "", owner: str = "") -> None:

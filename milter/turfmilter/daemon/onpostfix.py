@@ -12,7 +12,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Mode
 from turfmilter.daemon.sparing import sparing_local, sparing_loopback
 from turfmilter.importers.maincf import words
-from turfmilter.importers.mastercf import Service
+from turfmilter.importers.mastercf import MasterService
 
 # The parameters of main.cf that the checks need.
 PARAMETERS = (
@@ -61,7 +61,7 @@ def milters(value: str) -> list[Milter]:
     return found
 
 
-def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service], today: date) -> list[str]:
+def warnings(config: Config, main: Mapping[str, str], services: Iterable[MasterService], today: date) -> list[str]:
     """Warnings about how Postfix uses the filter; none if the filter is not attached.
 
     `main` has the PARAMETERS of main.cf, expanded; `services` are those in master.cf.  Entries that have expired
@@ -85,21 +85,21 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
     return said
 
 
-def _takes_back(service: Service) -> bool:
+def _takes_back(service: MasterService) -> bool:
     """True if a content filter returns mail through `service`, so that it must not be filtered a second time."""
     own = service.options
     unfiltered = any(own.get(name) == "" for name in ("content_filter", "smtpd_proxy_filter"))
     return service.loopback and (unfiltered or "smtpd_authorized_xforward_hosts" in own)
 
 
-def _piped(main: Mapping[str, str], services: Iterable[Service]) -> bool:
+def _piped(main: Mapping[str, str], services: Iterable[MasterService]) -> bool:
     """True if a content filter is a program run by pipe(8): mail that it returns looks like local mail."""
     pipes = {service.name for service in services if service.program == "pipe"}
     filters = [main["content_filter"], *(service.options.get("content_filter", "") for service in services)]
     return any(one.partition(":")[0] in pipes for one in filters)
 
 
-def _has_own(service: Service) -> bool:
+def _has_own(service: MasterService) -> bool:
     return not {"smtpd_milters", "milter_default_action"}.isdisjoint(service.options)
 
 
@@ -134,7 +134,7 @@ class _Found:
                 f" which other filters share; write {ours.line}"
             )
 
-    def left_out(self, services: Iterable[Service], *, handed_back_as_local: bool) -> Iterator[str]:
+    def left_out(self, services: Iterable[MasterService], *, handed_back_as_local: bool) -> Iterator[str]:
         """Warnings about mail that Postfix accepts without asking the filter.
 
         Services on loopback are assumed to do so on purpose, and so is local mail if a content filter returns mail
@@ -154,7 +154,7 @@ class _Found:
                     " remove that line, unless this is intended"
                 )
 
-    def second_passes(self, services: Iterable[Service]) -> Iterator[str]:
+    def second_passes(self, services: Iterable[MasterService]) -> Iterator[str]:
         """Warnings about services through which a content filter returns mail that has passed the filter before.
 
         For a service with a before-queue proxy, Postfix does not send the message to filters, so it must be filtered
@@ -181,19 +181,19 @@ class _Found:
         """True if Postfix passes mail from programs on this host through the filter."""
         return self.ours(self.main["non_smtpd_milters"]) is not None
 
-    def sees_proxied(self, services: Iterable[Service]) -> bool:
+    def sees_proxied(self, services: Iterable[MasterService]) -> bool:
         """True if mail that a before-queue proxy returns passes the filter; its client is then this host."""
         services = list(services)
         proxied = any(self._own(service, "smtpd_proxy_filter") for service in services)
         return proxied and any(_takes_back(service) and self._asked(service) for service in services)
 
-    def _asked(self, service: Service) -> bool:
+    def _asked(self, service: MasterService) -> bool:
         return self.ours(self._own(service, "smtpd_milters")) is not None and not self._unseen(service)
 
-    def _unseen(self, service: Service) -> bool:
+    def _unseen(self, service: MasterService) -> bool:
         return "no_milters" in words(self._own(service, "receive_override_options"))
 
-    def _own(self, service: Service, parameter: str) -> str:
+    def _own(self, service: MasterService, parameter: str) -> str:
         return service.options.get(parameter, self.main[parameter])
 
     def _is_ours(self, where: str) -> bool:
@@ -220,7 +220,7 @@ def _copies(config: Config, main: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _spared(config: Config, found: _Found, services: Iterable[Service], today: date) -> Iterator[str]:
+def _spared(config: Config, found: _Found, services: Iterable[MasterService], today: date) -> Iterator[str]:
     """Warnings about keys of [turf] that, with this configuration of Postfix, spare no mail or all mail."""
     if sparing_local(config) and not found.sees_local():
         yield (

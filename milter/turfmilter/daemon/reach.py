@@ -56,7 +56,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Postfix:
+class LocalPostfix:
     """What main.cf and master.cf in `directory` tell about Postfix's processes."""
 
     directory: Path
@@ -108,7 +108,7 @@ def warnings(
     group: str,
     user: str,
     *,
-    postfix: Postfix | None,
+    postfix: LocalPostfix | None,
     sendmail: Path = Path("/etc/mail/sendmail.cf"),
 ) -> list[str]:
     """Warnings about what keeps the MTAs of this host from connecting to the socket `spec`.

@@ -8,7 +8,6 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +15,13 @@ from typing import NamedTuple
 from turfmilter import __version__
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import shortened
+from turfmilter.core.ports import Clock
 from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 
-_PROBLEMS = 10  # the most recent problems are kept
-_LONGEST = 2000  # characters of one sentence
+_MAX_PROBLEMS = 10  # the most recent problems are kept
+_MAX_PROBLEM_CHARACTERS = 2000  # characters of one sentence
 _MINUTE = 60.0  # seconds
 # Figures of a worker that remain in the totals after it has ended.
 _SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
@@ -36,13 +36,14 @@ class _Problem(NamedTuple):
 class Status:
     """Keeps what no running worker reports: the totals of ended workers, and the latest problems."""
 
-    def __init__(self) -> None:
-        self._started = _now()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started = self._now()
         self._generation = ""
         self.failures = 0
         self._broken: tuple[str, ...] = ()
         self._alarms: tuple[str, ...] = ()
-        self._problems: deque[_Problem] = deque(maxlen=_PROBLEMS)
+        self._problems: deque[_Problem] = deque(maxlen=_MAX_PROBLEMS)
         self._ended: Counter[str] = Counter()
         self._minute: deque[tuple[float, int]] = deque()
         self.quarantine_warnings: tuple[str, ...] = ()  # of the last upkeep of the quarantines
@@ -52,10 +53,10 @@ class Status:
 
         Earlier problems of files are dropped; if it was loaded from the copy, those of the files remain.
         """
-        self._generation = _now()
+        self._generation = self._now()
         self._alarms = _in_short(alarms)
         self._broken = _in_short(loaded.broken)
-        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_PROBLEMS)
+        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_MAX_PROBLEMS)
 
     def failed(self, problems: Iterable[str]) -> None:
         """Record that no generation could be loaded, for the reasons `problems`."""
@@ -67,10 +68,10 @@ class Status:
 
         A problem `of_files` is shown until a new generation has been loaded from the files.
         """
-        problem = shortened(problem, _LONGEST)
+        problem = shortened(problem, _MAX_PROBLEM_CHARACTERS)
         if self._problems and self._problems[-1].sentence == problem:
             self._problems.pop()
-        self._problems.append(_Problem(_now(), problem, of_files))
+        self._problems.append(_Problem(self._now(), problem, of_files))
 
     def ended(self, process: Process) -> None:
         """Add the counts of a worker that has ended to the totals."""
@@ -85,7 +86,7 @@ class Status:
             "version": __version__,
             "pid": os.getpid(),
             "started": self._started,
-            "written": _now(),
+            "written": self._now(),
             "mode": loaded.config.mode.value,
             "socket": str(loaded.config.socket),
             "generation": loaded.generation.number,
@@ -113,9 +114,12 @@ class Status:
             self._minute.popleft()
         return served - self._minute[0][1]
 
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="seconds")
+
 
 def _in_short(sentences: Iterable[str]) -> tuple[str, ...]:
-    return tuple(shortened(one, _LONGEST) for one in islice(sentences, _PROBLEMS))
+    return tuple(shortened(one, _MAX_PROBLEM_CHARACTERS) for one in islice(sentences, _MAX_PROBLEMS))
 
 
 def _sums(process: Process) -> dict[str, int]:
@@ -150,10 +154,6 @@ def _quarantines(config: Config) -> Iterator[dict[str, object]]:
             yield {"directory": str(directory), "problem": error.strerror}
         else:
             yield {"directory": str(directory), "free_bytes": disk.free, "total_bytes": disk.total}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_status(path: Path, status: Mapping[str, object]) -> None:

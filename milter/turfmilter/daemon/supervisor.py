@@ -21,7 +21,7 @@ from turfmilter.daemon.background import Caller
 from turfmilter.daemon.fleet import Process
 from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.keeper import Keeper
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
@@ -41,7 +41,7 @@ class Supervisor:
     """
 
     def __init__(
-        self, listener: Listener, program: Program, loaded: Loaded, begun: float, *, caller: Caller, notify: Notify
+        self, listener: MilterSocket, program: Program, loaded: Loaded, begun: float, *, caller: Caller, notify: Notify
     ) -> None:
         self._listener = listener
         self._program = program

@@ -13,7 +13,7 @@ _OPTION = re.compile(r"(?P<service>.+)/(?P<kind>\w+(?:-\w+)?)/(?P<parameter>\w+)
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class MasterService:
     """One service: its name (`submission`, `127.0.0.1:10025`), type, program, and its `-o` parameters."""
 
     name: str
@@ -35,9 +35,9 @@ class Service:
         return f"master.cf: {self.name}/{self.kind}"
 
 
-def read_services(services: Iterable[str], options: Iterable[str]) -> list[Service]:
+def read_services(services: Iterable[str], options: Iterable[str]) -> list[MasterService]:
     """The services in the lines of `postconf -M`, with their options from those of `postconf -P`."""
-    found: list[Service] = []
+    found: list[MasterService] = []
     own: dict[tuple[str, str], dict[str, str]] = {}
     for option in filter(None, map(_OPTION.fullmatch, options)):
         own.setdefault((option["service"], option["kind"]), {})[option["parameter"]] = option["value"]
@@ -45,5 +45,5 @@ def read_services(services: Iterable[str], options: Iterable[str]) -> list[Servi
         fields = line.split()
         if len(fields) >= 8:
             name, kind, program = fields[0], fields[1], fields[7]
-            found.append(Service(name, kind, program, own.get((name, kind), {})))
+            found.append(MasterService(name, kind, program, own.get((name, kind), {})))
     return found

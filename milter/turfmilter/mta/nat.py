@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from turfmilter.core.address.mailbox import IPAddress
 
-_ENOUGH = 200  # connections that must have been counted before a share is meaningful
-_MOST = 10_000  # addresses that are counted at most, less than 1 MB; then counting starts again
+_MIN_CONNECTIONS = 200  # connections that must have been counted before a share is meaningful
+_MAX_ADDRESSES = 10_000  # addresses that are counted at most, less than 1 MB; then counting starts again
 
 
 class NatAlarm:
@@ -27,12 +27,12 @@ class NatAlarm:
         `trusted` is called only if most connections come from `client`, because it costs a lookup.
         """
         packed = key(client)
-        if len(self._counts) >= _MOST:
+        if len(self._counts) >= _MAX_ADDRESSES:
             self._counts.clear()
             self._total = 0
         count = self._counts[packed] = self._counts.get(packed, 0) + 1
         self._total += 1
-        most = self._total >= _ENOUGH and count * 2 > self._total
+        most = self._total >= _MIN_CONNECTIONS and count * 2 > self._total
         if not most or client.is_loopback or client in self._told or not trusted():
             return None
         self._told.add(client)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from turfmilter.config.descent import Strange, require_changed_by
 from turfmilter.config.received import MAIN_CF, PostfixError
-from turfmilter.importers.mastercf import Service, read_services
+from turfmilter.importers.mastercf import MasterService, read_services
 
 _DIRECTORIES = (Path("/usr/sbin"), Path("/usr/local/sbin"), Path("/opt/postfix/sbin"))
 # Not the caller's environment: MAIL_CONFIG, for example, would make Postfix's programs read another main.cf.
@@ -39,7 +39,7 @@ class Postconf:
         pairs = (line.partition("=") for line in lines)
         return dict.fromkeys(wanted, "") | {name.strip(): value.strip() for name, _, value in pairs}
 
-    def services(self, directory: Path | None = None) -> list[Service]:
+    def services(self, directory: Path | None = None) -> list[MasterService]:
         """The services in master.cf, variables in their options expanded.  Raises PostfixError."""
         return read_services(self._ask("postconf", directory, "-M"), self._ask("postconf", directory, "-Px"))
 

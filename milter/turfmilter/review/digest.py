@@ -11,7 +11,7 @@ from turfmilter.review.quarantines import Quarantines
 from turfmilter.stores.rows import Held
 from turfmilter.stores.selection import Selection
 
-_MOST = 200  # messages that are named one by one; a longer letter is read by nobody
+_MAX_LISTED_MESSAGES = 200  # messages that are named one by one; a longer letter is read by nobody
 
 
 def digest(quarantines: Quarantines, since: datetime) -> str:
@@ -40,14 +40,14 @@ def _section(title: str, held: list[Held]) -> Iterator[str]:
         return
     yield title
     groups: dict[str, list[Held]] = defaultdict(list)
-    for one in held[:_MOST]:
+    for one in held[:_MAX_LISTED_MESSAGES]:
         groups[one.summary.entry].append(one)
     for entry, some in sorted(groups.items(), key=lambda group: -len(group[1])):
         yield ""
         yield f"  {escape(entry) or 'no entry'} ({len(some)})"
         yield from _lines(some)
-    if len(held) > _MOST:
-        yield f"  … and {len(held) - _MOST} more: turfctl quarantine list"
+    if len(held) > _MAX_LISTED_MESSAGES:
+        yield f"  … and {len(held) - _MAX_LISTED_MESSAGES} more: turfctl quarantine list"
     yield ""
 
 

@@ -141,8 +141,8 @@ class StampName(_NeedsNames):
 
 # What RemoveForged reads.  For each field that is to be removed Postfix reads the header from its beginning: 200 of
 # them cost it less than a second, in the longest header that is taken, and 14,000 cost 16 seconds.
-_MOST_FIELDS = 200
-_MOST_CHARACTERS = 131_072  # of all the fields together, which are read character by character
+_MAX_FIELDS = 200
+_MAX_CHARACTERS = 131_072  # of all the fields together, which are read character by character
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,11 @@ class TooManyResults(Rule):
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when there are more fields, or more characters in them, than are read."""
         values = _results(session)
-        if len(values) > _MOST_FIELDS:
-            return Finding(self.name, f"{len(values)} fields of {_MOST_FIELDS}")
+        if len(values) > _MAX_FIELDS:
+            return Finding(self.name, f"{len(values)} fields of {_MAX_FIELDS}")
         characters = sum(map(len, values))
-        beyond = characters > _MOST_CHARACTERS
-        return Finding(self.name, f"{characters} characters of {_MOST_CHARACTERS}") if beyond else None
+        beyond = characters > _MAX_CHARACTERS
+        return Finding(self.name, f"{characters} characters of {_MAX_CHARACTERS}") if beyond else None
 
 
 @dataclass(frozen=True)

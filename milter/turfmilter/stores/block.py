@@ -42,7 +42,7 @@ _OURS = re.compile(r"(X-(?:Quarantine|Envelope)-[A-Za-z0-9-]+)[ \t]*:?[ ]?(.*?)\
 _SEALED = re.compile(r"(?:([1-9][0-9]{0,8}):)?([0-9a-f]{64})")  # format 1 has no number
 _BLANK = r"\x20"  # a blank within an address or parameter: `unescape` reads it, `escape` never writes it
 
-_LONGEST_LINE = 1 << 20  # more than any of ours: the MTA shows 64 kB at most, and escapes make four of one
+_MAX_LINE_BYTES = 1 << 20  # more than any of ours: the MTA shows 64 kB at most, and escapes make four of one
 _CHUNK = 256 * 1024
 
 
@@ -171,7 +171,7 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
     strange: list[_Line] = []
     sealed = False
     for number in count(1):
-        raw = file.readline(_LONGEST_LINE)
+        raw = file.readline(_MAX_LINE_BYTES)
         found = _OURS.fullmatch(raw.decode(errors="surrogateescape"))
         line = _Line(number, raw, *(found.groups() if found else ("", "")))
         # What follows the seal and is not the digest is the message, whatever that begins with.

@@ -20,7 +20,7 @@ from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.session import UnderWay
 from turfmilter.stores.names import Gathered, SharedNames
 
-_MOST_NAMES = 10  # RFC 7208 §4.6.4: otherwise the owner of the reverse zone would decide how many queries we send
+_MAX_NAMES = 10  # RFC 7208 §4.6.4: otherwise the owner of the reverse zone would decide how many queries we send
 _TRIES = 4  # attempts within the timeout, so that time is left after a lost packet or a dead first server
 _QUERIES = 200  # queries at the same time; each needs a file descriptor
 _RESOLV_CONF = Path("/etc/resolv.conf")
@@ -56,7 +56,7 @@ class DnsNames:
 
     async def _gather(self, address: IPAddress, gathered: Gathered) -> None:
         targets = await self._records(address.reverse_pointer, "PTR", gathered)
-        names = map(_host_name, targets[:_MOST_NAMES])
+        names = map(_host_name, targets[:_MAX_NAMES])
         gathered.claimed = tuple(dict.fromkeys(filter(None, names)))
         # In parallel: a name with unreachable servers must not use up the time of the others.
         await asyncio.gather(*(self._confirm(name, address, gathered) for name in gathered.claimed))

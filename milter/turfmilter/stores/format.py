@@ -11,7 +11,7 @@ from turfmilter.stores.whole import write_whole
 FORMAT = 2  # 1, which has no mark: envelope addresses in which blanks are not escaped
 
 _NAME = "format"
-_LONGEST = 64  # bytes
+_MAX_MARK_BYTES = 64  # bytes
 
 
 def newer(directory: int) -> str:
@@ -48,6 +48,6 @@ def mark(directory: int) -> None:
 def _read(directory: int) -> str:
     descriptor = os.open(_NAME, CAREFULLY, dir_fd=directory)
     try:
-        return os.read(descriptor, _LONGEST).decode(errors="replace").strip()
+        return os.read(descriptor, _MAX_MARK_BYTES).decode(errors="replace").strip()
     finally:
         os.close(descriptor)

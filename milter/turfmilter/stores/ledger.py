@@ -16,7 +16,7 @@ from turfmilter.stores.format import newer
 from turfmilter.stores.locking import locked
 
 _ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')  # no text holds it: in there every quote is escaped
-_LONGEST = 16 << 20  # bytes of a line: ten thousand recipients with their replies; a longer one is not ours
+_MAX_LINE_BYTES = 16 << 20  # bytes of a line: ten thousand recipients with their replies; a longer one is not ours
 _UNREADABLE = b"?\n"
 
 
@@ -68,7 +68,7 @@ class Ledger:
         if reason := newer(self._directory):
             raise LedgerError(f"{reason}; nothing was changed")
         data = dumps(asdict(line)).encode() + b"\n"
-        if len(data) > _LONGEST:
+        if len(data) > _MAX_LINE_BYTES:
             raise LedgerError("the ledger cannot be written: the line would be too long")
         with self._locked(), self._open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640) as file:
             # A crash may have left half a line behind: it stays, and spoils no other.
@@ -175,10 +175,10 @@ def _require_own(file: int) -> None:
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """The lines with their lengths; in the place of one that is far too long stands one that nobody can read."""
-    while data := stream.readline(_LONGEST):
+    while data := stream.readline(_MAX_LINE_BYTES):
         length, piece = len(data), data
-        while len(piece) == _LONGEST and not piece.endswith(b"\n"):
-            piece = stream.readline(_LONGEST)
+        while len(piece) == _MAX_LINE_BYTES and not piece.endswith(b"\n"):
+            piece = stream.readline(_MAX_LINE_BYTES)
             length += len(piece)
         yield length, data if length == len(data) else _UNREADABLE
 

@@ -17,8 +17,8 @@ from turfmilter.core.address.mailbox import IPAddress, unmapped
 from turfmilter.core.session import ClientNames, UnderWay
 
 # Limits, in seconds, on how long names are cached, whatever their TTL.
-_LEAST = 30.0  # so that a burst of connections of one client causes one lookup, even with a TTL of 0
-_MOST = 3600.0  # so that a corrected DNS record takes effect within an hour
+_MIN_CACHE_SECONDS = 30.0  # so that a burst of connections of one client causes one lookup, even with a TTL of 0
+_MAX_CACHE_SECONDS = 3600.0  # so that a corrected DNS record takes effect within an hour
 _FAILURE = 15.0  # so that connections do not all query a dead server, and recover soon after it answers again
 _ROOM = 10_000  # addresses in the cache; less than 10 MB per process
 
@@ -84,7 +84,7 @@ class SharedNames:
         try:
             await self._gather_in_time(address, gathered)
             names = gathered.names(failed=gathered.failed)
-            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _LEAST), _MOST)
+            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _MIN_CACHE_SECONDS), _MAX_CACHE_SECONDS)
             with self._lock:
                 self._kept[address] = _Known(names, seconds)
             return names

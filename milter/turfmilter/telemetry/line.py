@@ -14,9 +14,9 @@ from turfmilter.core.report import Record
 # The keys of a line in their order, each with the value that means absent; the queue id precedes them.
 _KEYS = tuple(Record._field_defaults.items())[1:]
 _PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
-_MOST = 10  # items of a list that are shown; nrcpt has the number of recipients
-_LONGEST = 224  # octets of one value, so that all 32 possible values fit into 8 KiB
-_LONGEST_NOTICE = 4096  # octets
+_MAX_LIST_ITEMS = 10  # items of a list that are shown; nrcpt has the number of recipients
+_MAX_VALUE_OCTETS = 224  # octets of one value, so that all 32 possible values fit into 8 KiB
+_MAX_NOTICE_OCTETS = 4096  # octets
 _CUT = r"\..."  # marks a cut; unambiguous, because escaped text has every backslash of its own doubled
 
 
@@ -41,12 +41,12 @@ def json(record: Record) -> str:
 
 def text_notice(level: Level, said: str) -> str:
     """A notice of the program itself, for example "info: generation 42: turf +3 -1"."""
-    return f"{level}: {_fitted(said, _LONGEST_NOTICE)}"
+    return f"{level}: {_fitted(said, _MAX_NOTICE_OCTETS)}"
 
 
 def json_notice(level: Level, said: str) -> str:
     """A notice of the program itself as a JSON object."""
-    return _object({"level": level, "text": _fitted(said, _LONGEST_NOTICE)})
+    return _object({"level": level, "text": _fitted(said, _MAX_NOTICE_OCTETS)})
 
 
 TEXT = Form(text, text_notice)
@@ -61,18 +61,18 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value) if value else "<>"  # only a sender can be present and empty (RFC 5321 §4.5.5)
     if isinstance(value, tuple):
-        return ",".join([_quoted(item) for item in value[:_MOST]])
+        return ",".join([_quoted(item) for item in value[:_MAX_LIST_ITEMS]])
     return str(value)
 
 
 def _json(value: object) -> object:
     if isinstance(value, tuple):
-        return [_fitted(item) for item in value[:_MOST]]
+        return [_fitted(item) for item in value[:_MAX_LIST_ITEMS]]
     return _fitted(value) if isinstance(value, str) else value
 
 
 def _quoted(value: str) -> str:
-    if len(value) <= _LONGEST and _PLAIN.fullmatch(value):  # almost always: nothing to escape or cut
+    if len(value) <= _MAX_VALUE_OCTETS and _PLAIN.fullmatch(value):  # almost always: nothing to escape or cut
         return value
     shown = _fitted(value)
     if _PLAIN.fullmatch(shown):
@@ -80,7 +80,7 @@ def _quoted(value: str) -> str:
     return '"' + shown.replace('"', '\\"') + '"'
 
 
-def _fitted(value: str, room: int = _LONGEST) -> str:
+def _fitted(value: str, room: int = _MAX_VALUE_OCTETS) -> str:
     """`value` escaped; if that takes more than `room` octets, cut and marked."""
     if len(value) <= room and _octets(escape(value)) <= room:
         return escape(value)

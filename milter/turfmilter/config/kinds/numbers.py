@@ -7,22 +7,12 @@ from datetime import timedelta
 
 from turfmilter.config.given import Given, Wrong, described, quoted
 from turfmilter.config.setting import Kind
+from turfmilter.core.measure import MAX_NUMBER_BITS, MeasureError, parse_size, parse_span
 
-_UNITS = {
-    "kib": 1 << 10,
-    "mib": 1 << 20,
-    "gib": 1 << 30,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-}
-_SIZE = re.compile(r"(?P<number>\d{1,15}) ?(?P<unit>[A-Za-z]+)", re.ASCII)
-_SPAN = re.compile(r"(?P<number>\d{1,5})(?P<unit>[hdw])", re.ASCII)
-_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
-_MOST_PERCENT = 90
-_SHORT = re.compile(r"(?P<number>\d{1,15}) ?(?P<letter>[KMGkmg])", re.ASCII)
-_MOST_PROCESSES = 512
+_MAX_PERCENT = 90
+_MAX_PROCESSES = 512
+_MIN_SPAN = timedelta(hours=1)
 
 
 class Count(Kind[int]):
@@ -37,29 +27,30 @@ class Count(Kind[int]):
 class Processes(Kind[int]):
     """How many processes, 0 for one a core."""
 
-    words = f"a number, at most {_MOST_PROCESSES}; `0` is one for each core"
+    words = f"a number, at most {_MAX_PROCESSES}; `0` is one for each core"
 
     def read(self, given: Given) -> int:
         number = _whole(given, zero="one for each core")
-        if number > _MOST_PROCESSES:
-            raise Wrong(f"{described(number)} is more than {_MOST_PROCESSES}; one for each core, which is 0, is enough")
+        if number > _MAX_PROCESSES:
+            raise Wrong(f"{described(number)} is more than {_MAX_PROCESSES}; one for each core, which is 0, is enough")
         return number
 
 
 class Size(Kind[int]):
     """A size in bytes, 0 for no limit."""
 
-    words = 'a number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB, such as `"10 MiB"`; `0` is no limit'
+    words = (
+        "a number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB (K, M and G are KiB, MiB and GiB), such as"
+        ' `"10 MiB"`; `0` is no limit'
+    )
 
     def read(self, given: Given) -> int:
-        if not isinstance(given.value, str) or given.value.isdecimal():
+        if not isinstance(given.value, str):
             return _whole(given)
-        size = _SIZE.fullmatch(given.value)
-        if size and size["unit"].lower() in _UNITS:
-            return int(size["number"]) * _UNITS[size["unit"].lower()]
-        short = _SHORT.fullmatch(given.value)
-        meant = f"{short['number']} {short['letter'].upper()}iB" if short else "10 MiB"
-        raise Wrong(f'{quoted(given.value)} is not a size; write bytes as a number, or text such as "{meant}"')
+        try:
+            return parse_size(given.value)
+        except MeasureError as error:
+            raise Wrong(f"{quoted(given.value)} {error}") from None
 
 
 class Seconds(Kind[float]):
@@ -81,15 +72,18 @@ class Seconds(Kind[float]):
 
 
 class Span(Kind[timedelta]):
-    """A time that people wait: hours, days or weeks."""
+    """A span of time that is at least an hour."""
 
-    words = 'a number with h, d or w, such as `"30d"`'
+    words = 'a number with m (minutes), h, d or w, such as `"30d"`; at least `"1h"`'
 
     def read(self, given: Given) -> timedelta:
-        span = _SPAN.fullmatch(given.text)
-        if span is None or int(span["number"]) == 0:
-            raise Wrong(f'{quoted(given.text)} is not a time; write a number with h, d or w, such as "30d"')
-        return int(span["number"]) * _SPANS[span["unit"]]
+        try:
+            span = parse_span(given.text)
+        except MeasureError as error:
+            raise Wrong(f"{quoted(given.text)} {error}") from None
+        if span < _MIN_SPAN:  # "6m" is hardly six minutes
+            raise Wrong(f'{quoted(given.text)} is less than an hour; m is minutes, and a month is "30d"')
+        return span
 
 
 class Share(Kind[float]):
@@ -99,8 +93,8 @@ class Share(Kind[float]):
 
     def read(self, given: Given) -> float:
         share = _SHARE.fullmatch(given.text)
-        if share is None or float(share["number"]) > _MOST_PERCENT:
-            raise Wrong(f'{quoted(given.text)} is not a percentage from 0% to {_MOST_PERCENT}%; write such as "5%"')
+        if share is None or float(share["number"]) > _MAX_PERCENT:
+            raise Wrong(f'{quoted(given.text)} is not a percentage from 0% to {_MAX_PERCENT}%; write such as "5%"')
         return float(share["number"]) / 100
 
 
@@ -112,6 +106,6 @@ def _whole(given: Given, zero: str = "no limit") -> int:
         raise Wrong(f"{described(value)} is not a whole number")
     if value < 0:
         raise Wrong(f"{described(value)} is less than 0; 0 is {zero}")
-    if value.bit_length() > 63:  # more than TOML has
+    if value.bit_length() > MAX_NUMBER_BITS:
         raise Wrong(f"{described(value)} is far too much; 0 is {zero}")
     return value

@@ -60,6 +60,20 @@ class Choice(Kind[E]):
         raise Wrong(f"{described(word)} is none of {known}{meant}")
 
 
+class OnError(Enum):
+    """What is done when a rule cannot find something out."""
+
+    TEMPFAIL = "tempfail"
+    CONTINUE = "continue"
+
+
+class Default(Enum):
+    """What holds for a client that no list and no step decides about."""
+
+    DENY = "deny"
+    ALLOW = "allow"
+
+
 class Each(Kind[tuple[T, ...]]):
     """A list of values of one kind, in their order and each once."""
 
@@ -88,7 +102,7 @@ class Several(Each[T]):
         return super().read(given) if isinstance(given.value, list) else (self._kind.read(given),)
 
 
-class Accounts(Kind[bool | frozenset[str]]):
+class AccountNames(Kind[bool | frozenset[str]]):
     """Which authenticated clients: all, none or those listed, in lower case (RFC 8265 §3.3)."""
 
     words = '`true`, `false` or a list of accounts, such as `["alice", "bob@example.org"]`'
@@ -126,7 +140,7 @@ def _means_a_flag(value: object) -> bool:
     return not isinstance(value, str) or value.lower() in _SPELLINGS
 
 
-class Word(Kind[str]):
+class FreeText(Kind[str]):
     """A name of somebody else's choice, such as that of a daemon."""
 
     def __init__(self, what: str) -> None:
@@ -185,7 +199,7 @@ class Permissions(Kind[int]):
         return int(given.text, 8)
 
 
-class User(Kind[str]):
+class UserName(Kind[str]):
     """A user of this machine, "" for none."""
 
     words = 'a user of this machine, or `""`'
@@ -198,7 +212,7 @@ class User(Kind[str]):
         return given.text
 
 
-class Group(Kind[str]):
+class GroupName(Kind[str]):
     """A group of this machine, "" for none."""
 
     words = 'a group of this machine, or `""`'

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from turfmilter.config.kinds.numbers import Count, Size
 from turfmilter.config.kinds.tables import Hosts, Senders
-from turfmilter.config.kinds.words import Accounts, Choice, Several, Word
+from turfmilter.config.kinds.words import AccountNames, Choice, FreeText, Several
 from turfmilter.config.setting import optional, setting
 from turfmilter.core.policy import Mode
 from turfmilter.core.table.hosts import HostTable
@@ -74,7 +74,7 @@ class CapConfig:
     """
 
     authenticated: bool | frozenset[str] | None = optional(
-        Accounts(), "For all authenticated clients, or for these accounts.", example=["newsletter"]
+        AccountNames(), "For all authenticated clients, or for these accounts.", example=["newsletter"]
     )
     client: HostTable | None = optional(
         Hosts("addresses, networks and ranges", exception_wins=True, addresses_only=True),
@@ -85,7 +85,7 @@ class CapConfig:
         Senders(), "For these senders (MAIL FROM).", example=["@lists.example.org", "<>"]
     )
     listener: tuple[str, ...] | None = optional(
-        Several(Word("the name of a listener")), "For these listeners.", example="submission"
+        Several(FreeText("the name of a listener")), "For these listeners.", example="submission"
     )
     recipients_per_message: int | None = optional(Count(), "As in [limits].", example=5000)
     recipients_per_bounce: int | None = optional(Count(), "As in [limits].", example=1)

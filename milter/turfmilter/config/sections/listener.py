@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.config.kinds.addresses import LocalAddress, Port
-from turfmilter.config.kinds.words import Flag, Several, Word
+from turfmilter.config.kinds.words import Flag, FreeText, Several
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import LimitsConfig
 from turfmilter.config.sections.relay import RelayConfig
@@ -34,7 +34,7 @@ class ListenerConfig:
         Several(LocalAddress()), [], "Condition: the address that the client connected to.", example="192.0.2.25"
     )
     daemon: tuple[str, ...] = setting(
-        Several(Word("the name of a daemon")),
+        Several(FreeText("the name of a daemon")),
         [],
         "Condition: what the MTA calls the service: Name= of Sendmail's DaemonPortOptions,"
         " milter_macro_daemon_name of a service in Postfix's master.cf.",

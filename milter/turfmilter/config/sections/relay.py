@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.config.kinds.tables import OPEN_RELAY, Clients, Hosts
-from turfmilter.config.kinds.words import Accounts, Choice, Flag, ReplyLine
-from turfmilter.config.sections.choices import Default, OnError
+from turfmilter.config.kinds.words import AccountNames, Choice, Default, Flag, OnError, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
@@ -68,7 +67,7 @@ class RelayConfig:
         example=["10.0.0.25"],
     )
     authenticated: bool | frozenset[str] = setting(
-        Accounts(),
+        AccountNames(),
         True,
         "Whether authenticated clients may relay: all, none, or these accounts."
         ' "alice" is alice in every realm, "alice@example.org" only in that one.',
