@@ -13,7 +13,7 @@ from rig.child import in_child
 from rig.filter import USER
 from rig.golden import Golden
 from rig.sendmailcf import make_cf
-from turfmilter.config.loader import configure
+from turfmilter.config.loader import configure, load
 from turfmilter.config.schema import Config
 from turfmilter.daemon import mtas
 from turfmilter.mta.postconf import Postconf
@@ -298,6 +298,19 @@ def test_a_domain_that_is_not_refused_is_not_named(said: Said, sections: dict[st
 @pytest.mark.parametrize("mode", ["enforce", "trial"])
 def test_the_warning_says_whether_its_mail_is_rejected_or_would_be(said: Said, mode: str, golden: Golden) -> None:
     golden("check", "\n".join(said("relay_domains = b.test\n", relay={"mode": mode})))
+
+
+def test_postfix_is_queried_once_for_a_source(place: Path, tmp_path: Path) -> None:
+    etc = place / "postfix"
+    etc.mkdir()
+    written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = a.test\n")
+    written(etc / "master.cf", STOCK)
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'socket = "{SOCKET}"\ndomains = ["postfix:{etc}/main.cf"]\n')
+    loaded = load(path, postfix=Postconf())
+    written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = b.test\n")
+    assert mtas.warnings(loaded, TODAY, postfix=NOWHERE, sendmail=NOWHERE) == []
+    assert len(mtas.warnings(configured(tmp_path), TODAY, postfix=etc, sendmail=NOWHERE)) == 1
 
 
 def test_an_entry_for_the_domain_alone_does_not_cover_its_subdomains(said: Said) -> None:

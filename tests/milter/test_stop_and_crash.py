@@ -21,6 +21,7 @@ from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.ownworker import service
 from rig.ports import free_port
+from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -303,6 +304,7 @@ def test_a_program_whose_workers_cannot_start_reports_why_and_removes_its_socket
         lambda _config: LogWriter(Stream((place / "log").open("a"))),
         lambda _: [],
         lambda _: [],
+        SystemClock(),
     )
 
     def serve() -> None:
@@ -359,6 +361,7 @@ def test_a_process_that_waits_for_a_disk_does_not_keep_the_port_after_the_others
             lambda _config: LogWriter(Stream(log_file.open("a"))),
             look_after,
             lambda _: [],
+            SystemClock(),
         )
         listener = Listener(spec)
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,12 +61,12 @@ def look_at_files(path: Path) -> Files:
         return Files(error.problems, status)
 
 
-def findings(said: Mapping[str, Any], files: Files) -> list[Finding]:
-    """The problems shown by the status `said` and by `files`.
+def findings(said: Mapping[str, Any], files: Files, now: datetime) -> list[Finding]:
+    """The problems shown by the status `said` and by `files` at the time `now`.
 
     Raises LookupError, TypeError, ValueError and others if `said` was not written by turfmilter.
     """
-    return [*_of_process(said), *_of_files(said, files), *_of_service(said)]
+    return [*_of_process(said, now), *_of_files(said, files), *_of_service(said)]
 
 
 def broken(problems: tuple[str, ...]) -> str:
@@ -92,7 +92,7 @@ def worst(found: list[Finding]) -> Level:
     return max((one.level for one in found), default=Level.OK)
 
 
-def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
     """Problems that make the status outdated: its process has ended, or no longer writes it."""
     pid, written = int(said["pid"]), datetime.fromisoformat(said["written"])
     if pid <= 0:  # kill() would address process groups
@@ -105,7 +105,7 @@ def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
         return
     except PermissionError:
         pass  # the process exists, but belongs to another user
-    if datetime.now(UTC) - written > _STALE:
+    if now - written > _STALE:
         yield Finding(Level.CRITICAL, f"process {pid} has not reported since {said['written']}")
 
 
