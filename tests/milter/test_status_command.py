@@ -144,7 +144,8 @@ def test_files_that_would_make_the_next_start_fail_are_reported(
     assert f"process {turf.daemon.process.pid}, started " in done.stdout
     checked = run(turf, "--check")
     assert checked.returncode == 1
-    golden("status", steady(done.stderr + checked.stdout))
+    # Without the figures: whether the daemon has tried to reload by now is a matter of time.
+    golden("status", steady(done.stderr + checked.stdout.partition(" | ")[0]))
 
 
 @pytest.mark.parametrize("spoil", [configuration_gone, configuration_a_pipe])
