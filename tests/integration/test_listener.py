@@ -178,7 +178,7 @@ def test_a_stale_socket_is_replaced(place: Path) -> None:
 
 def test_a_socket_that_is_served_is_not_taken_away(place: Path) -> None:
     listener = MilterSocket(spec(place / "s"))
-    with pytest.raises(SocketError, match=r"^unix:/.*/s: in use: another filter serves this socket"):
+    with pytest.raises(SocketError, match=r"^unix:/.*/s: in use: another filter listens on this socket"):
         MilterSocket(spec(place / "s"))
     assert connects(str(place / "s"))
     listener.close()
@@ -210,12 +210,12 @@ def test_another_file_of_the_name_stays(place: Path, make: Callable[[Path], None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("unix:{place}/missing/s", "its directory does not exist: make it, writable for the filter's user"),
+        ("unix:{place}/missing/s", "its directory does not exist: create it, writable by the filter's user"),
         ("unix:{place}/file/s", "Not a directory"),
         ("inet:8895@a..b", r"the host cannot be resolved \(.+\)"),
         (f"inet:8895@{'x' * 64}.test", r"the host cannot be resolved \(.+\)"),
         ("inet:8895@192.0.2.1", "Cannot assign requested address"),
-        ("fd:9999", "no such descriptor was handed over: start turfmilter.socket"),
+        ("fd:9999", "no such descriptor was passed: start turfmilter.socket"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(place: Path, text: str, said: str) -> None:
@@ -251,7 +251,7 @@ def test_an_inherited_socket_is_used_as_it_is(place: Path) -> None:
 def test_an_inherited_socket_must_listen(kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_UNIX, kind) as deaf:
         number = os.dup(deaf.fileno())
-        with pytest.raises(SocketError, match=rf"^fd:{number}: the descriptor is no listening socket$"):
+        with pytest.raises(SocketError, match=rf"^fd:{number}: the descriptor is not a listening socket$"):
             MilterSocket(spec(f"fd:{number}"))
 
 

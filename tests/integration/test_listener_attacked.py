@@ -109,7 +109,9 @@ def test_what_is_planted_in_the_sockets_place_is_refused(
 ) -> None:
     plant(theirs / "s", roots)
     before = state(roots), state(theirs)
-    with pytest.raises(SocketError, match=r"in use: another filter serves this socket, or another file has this name$"):
+    with pytest.raises(
+        SocketError, match=r"in use: another filter listens on this socket, or another file has this name$"
+    ):
         start(theirs / "s")
     assert (state(roots), state(theirs)) == before
 
@@ -158,7 +160,7 @@ def test_in_the_directory_of_a_third_user_root_makes_nothing(place: Path) -> Non
     daemon = pwd.getpwnam("daemon")
     (place / "other").mkdir()
     os.chown(place / "other", daemon.pw_uid, daemon.pw_gid)
-    with pytest.raises(SocketError, match=r"/other/s: Permission denied for the filter's user, as whom root makes it"):
+    with pytest.raises(SocketError, match=r"/other/s: Permission denied: root creates it as the filter's user"):
         start(place / "other" / "s")
     assert list((place / "other").iterdir()) == []
 

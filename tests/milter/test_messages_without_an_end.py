@@ -1,4 +1,4 @@
-"""Messages that end before the filter's last word on them: what the log must say of them, and says once."""
+"""Messages that end before the filter's final answer: each is logged once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quit_(client: MilterClient) -> None:
 
 
 def vanish(client: MilterClient) -> None:
-    """The MTA is gone, or was made to close the connection."""
+    """The MTA has ended, or was made to close the connection."""
     client.hang_up()
 
 
