@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows every concrete class."""
+"""The composition root: builds all objects, and is the only module that knows every concrete class."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
 
-_DISK_THREADS = 32  # messages written to disk at the same time
+_DISK_THREADS = 32  # messages that are written to disk at the same time, per worker
 
 
 class SystemClock:
-    """The computer's clock."""
+    """Implements ports.Clock with the system's clock, in UTC."""
 
     def today(self) -> date:
-        """The day, UTC."""
+        """The current date in UTC."""
         return datetime.now(UTC).date()
 
     def now(self) -> datetime:
-        """The time, UTC."""
+        """The current time in UTC, with its time zone."""
         return datetime.now(UTC)
 
 
 def build_generation(config: Config, number: int = 1) -> Generation:
-    """The policy of every listener."""
+    """The generation `number` of `config`: the default policy, and the policy of each listener."""
     quarantines = build_quarantines(config)
 
     def policy(view: Config, name: str) -> Policy:
@@ -71,23 +71,26 @@ def build_generation(config: Config, number: int = 1) -> Generation:
 
 
 def build_quarantines(config: Config) -> dict[Path, Maildir]:
-    """Every quarantine in which a message can be held."""
+    """Every quarantine in which a message can be held, by its directory."""
     return {directory: Maildir(directory, floor=config.quarantine.floor) for directory in config.directories}
 
 
 def build_log(config: Config) -> LogWriter:
-    """The log; its thread is started by whoever uses it."""
+    """The log as configured; the caller starts its thread."""
     return LogWriter(_sink(config), JSON if config.log.format is LogFormat.JSON else TEXT)
 
 
 def _sink(config: Config) -> Sink:
-    # A stream of its own: a lock of sys.stderr may be held by another thread when a process is forked.
+    # A separate stream: another thread may hold the lock of sys.stderr while this process is forked.
     stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115 - open as long as the process is
     return Stream(stderr) if config.log.to is LogTo.STDERR else Syslog()
 
 
 def build_program(path: Path, socket: SocketSpec | None) -> Program:
-    """What the processes of the daemon are made of, with the configuration in the file `path`."""
+    """The functions from which the daemon's processes are built; `path` is the file of the configuration.
+
+    `socket`, if given, replaces the configured one.
+    """
 
     def load_generation(number: int) -> Loaded:
         try:
@@ -101,12 +104,12 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
 
 
 def keep_copy(config: Config) -> list[str]:
-    """Keep what `config` was made of for a start with broken files; sentences for the administrator."""
+    """Save the texts that `config` was loaded from, for a start with broken files; return warnings if that fails."""
     assert config.state
     try:
         LastGood(config.state).keep(config.files[0], Copy(SystemClock().now(), config.texts))
     except OSError as error:
-        return [f"state: {config.state}: a start with broken files would fail: no copy can be kept: {error.strerror}"]
+        return [f"state: {config.state}: cannot save a copy, so a start with broken files would fail: {error.strerror}"]
     return []
 
 
@@ -129,17 +132,17 @@ def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
-    """The configuration, with another `socket` than the file's if there is one.  Raises ConfigError."""
+    """Load the configuration; `socket`, if given, replaces the configured one.  Raises ConfigError."""
     return load(path, postfix=Postconf(), socket=socket, today=SystemClock().today())
 
 
 def check_mtas(config: Config) -> list[str]:
-    """Warnings about what does not go together with the configuration of the MTA; it takes 5 seconds at most."""
+    """Warnings about inconsistencies with the MTA's configuration; takes 5 seconds at most."""
     return mtas.warnings(config, SystemClock().today())
 
 
 def every_problem(error: ConfigError) -> tuple[str, ...]:
-    """The problems of a configuration, and those of the quarantines that it names all the same."""
+    """The problems of a configuration, and those of the quarantines named in the part that could be read."""
     try:
         if error.rest:
             check_quarantines(error.rest)
@@ -149,24 +152,24 @@ def every_problem(error: ConfigError) -> tuple[str, ...]:
 
 
 def check_quarantines(config: Config) -> list[str]:
-    """Warnings about the quarantines.  Raises UnusableQuarantine, with a line for each that cannot be used."""
+    """Check and clean up the quarantines; return warnings.  Raises UnusableQuarantine, one line per unusable one."""
     warnings, unusable, now = [], [], SystemClock().now()
     for quarantine in build_quarantines(config).values():
         try:
             quarantine.check(now)
-            quarantine.clean(now)
+            quarantine.clean(now)  # before the room is measured: what a crash left behind is removed first
             quarantine.require_room()
         except UnusableQuarantine as error:
             unusable.append(str(error))
         except QuarantineError as error:
-            warnings.append(f"{error}: messages that are to be held are answered 452 until there is room")
+            warnings.append(f"{error}: mail that must be held is answered 452 until there is room")
     if unusable:
         raise UnusableQuarantine("\n".join(unusable))
     return warnings
 
 
 def look_after_quarantines(config: Config) -> list[str]:
-    """Remove what is due, and let the MTA wait where there is no room; sentences for the administrator."""
+    """Remove expired messages, and mark full quarantines so that mail is answered 452; return warnings."""
     sentences: list[str] = []
     clock, watch = SystemClock(), build_observation(config)
     recorders = Recorders(
@@ -180,7 +183,7 @@ def look_after_quarantines(config: Config) -> list[str]:
                 expiry = Expiry(held, recorders.of(held), config.quarantine, watch, clock.now)
                 try:
                     expiry.run()
-                finally:  # whatever becomes of it, the MTA is to wait exactly where there is no room
+                finally:  # even if expiry fails, mail must be answered 452 exactly where there is no room
                     sentences += expiry.settle()
         except NewerFormat as error:
             sentences.append(str(error))
@@ -221,11 +224,11 @@ def build_turf_table(path: Path, by: str) -> TurfTable:
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:
-    """What the connections of one process share."""
+    """The services that all connections of one worker share."""
     config, generation, clock = loaded.config, loaded.generation, SystemClock()
     names = DnsNames(config.dns.nameservers, timeout=config.dns.timeout)
     return Service(
-        generation=lambda: generation,
+        generation=lambda: generation,  # a worker serves one generation for all of its life
         names=names,
         log=log,
         clock=clock,
@@ -238,17 +241,17 @@ def build_service(loaded: Loaded, log: Log) -> Service:
 
 
 def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Callable[[Connection], None]:
-    """Shows the NAT alarm every client, and logs what it says."""
+    """A function that passes each connection to the NAT alarm and logs the warning that it returns."""
     trusted = {"": config.relay.allow} | {name: listener.relay.allow for name, listener in config.listener.items()}
     alarm, lock = NatAlarm(), Lock()
 
     def is_trusted(connection: Connection) -> bool:
-        # Only addresses can be those of many: a name is not waited for.
+        # Only an address entry can match many clients behind NAT, so no lookup of names is needed.
         match = trusted[generation.policy(connection).listener].find(connection._replace(names=Known()), clock.today())
         return listed(match.entry)
 
     def watch(connection: Connection) -> None:
-        # What this host gives to itself has nobody behind it, and would only dilute the share of the others.
+        # Connections of this host to itself have no clients behind them, and would only dilute the other shares.
         if connection.client is None or connection.local or connection.from_itself:
             return
         with lock:

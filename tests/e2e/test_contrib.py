@@ -143,7 +143,7 @@ def test_what_turfctl_releases_is_not_caught_again(host: StockHost) -> None:
             "unix:/run/turfmilter/s",
             "/etc/postfix/master.cf runs smtpd in the chroot /var/spool/postfix, where there is",
         ),
-        ("unix:/var/spool/postfix/closed/s", 'Postfix\'s user "postfix" may not enter /var/spool/postfix/closed; '),
+        ("unix:/var/spool/postfix/closed/s", 'Postfix\'s user "postfix" cannot enter /var/spool/postfix/closed; '),
     ],
 )
 @pytest.mark.parametrize("given", ["in the configuration", "on the command line"])

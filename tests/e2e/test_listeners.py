@@ -87,7 +87,7 @@ def test_postfix_sends_every_macro_that_listeners_need(host: Mailhost) -> None:
     for name, running in host.filters.items():
         reply(host, "<last@rig.test>", listener=name)
         running.said("rcpt=last@rig.test")
-        assert "the MTA sends no" not in running.daemon.log()
+        assert "the MTA does not send" not in running.daemon.log()
 
 
 def test_a_listener_may_relay_what_another_may_not(host: Mailhost) -> None:

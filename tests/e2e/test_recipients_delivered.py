@@ -17,7 +17,7 @@ from fuzz.recipients import DENIED, HOSTS, ORDINARY, RELAYING, Comparison, Messa
 
 LISTED, OTHER, BOUNCE = "<x@listed.test>", "<a@out.test>", "<>"
 POSTMASTER = "<postmaster@rig.test>"
-CLOSED = "421 4.7.0 cannot answer for this recipient alone, closing the connection"
+CLOSED = "421 4.7.0 cannot refuse this recipient alone, closing the connection"
 UNCLEAR = "451 4.3.0 cannot handle these recipients together, send them one by one"
 
 # What is held from some recipients must not reach them.

@@ -133,8 +133,8 @@ def test_a_field_that_does_not_fit_into_the_milter_protocol_is_put_off_and_logge
         assert replies[-1][:3] == code
     host.filter.said(
         # libmilter does not show the field before it when Sendmail has closed the connection by then.
-        r"^(?:error: \w+: the MTA broke off in the header, fields seen: 1|info: \w+: .* seen: 0) .client=127.0.0.2 "
-        "sender=anna@out.test.: .*if the MTA's log says that a length is out of range"
+        r"^(?:error: \w+: the MTA aborted the message in its header, fields received: 1|info: \w+: .* received: 0) "
+        ".client=127.0.0.2 sender=anna@out.test.: .*if the MTA's log reports a length that is out of range"
     )
     assert host.reached() == ["alice"]
 

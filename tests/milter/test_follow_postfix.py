@@ -92,7 +92,7 @@ def test_what_cannot_be_followed_keeps_the_old_domains(
 ) -> None:
     running = own_filter(main_cf.settings)
     main_cf.write(broken)
-    running.daemon.wait_for_log(f"generation 1 stays: domains\\[0\\]: .*{reason}")
+    running.daemon.wait_for_log(f"generation 1 stays in force: domains\\[0\\]: .*{reason}")
     assert accepts(running, "rig.test")
     main_cf.write("mydestination = rig.test, fixed.test\n")
     running.wait_for_generation(2)
@@ -104,5 +104,7 @@ def test_a_postfix_that_does_not_answer_keeps_the_old_domains(own_filter: Filter
     main_cf.path.unlink()
     os.mkfifo(main_cf.path, 0o644)  # opening it blocks, as a file on a dead server does
     running.reload()
-    running.daemon.wait_for_log(r"generation 1 stays: domains\[0\]: .*postconf did not answer within 5 seconds")
+    running.daemon.wait_for_log(
+        r"generation 1 stays in force: domains\[0\]: .*postconf did not answer within 5 seconds"
+    )
     assert accepts(running, "rig.test")

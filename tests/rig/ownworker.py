@@ -18,7 +18,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log
 from turfmilter.daemon import worker
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames
 from turfmilter.telemetry.sink import Stream
@@ -60,7 +60,7 @@ class OwnWorker:
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
-        listener = Listener(SocketSpec.parse(f"unix:{self.socket}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{self.socket}"))
         self._control, theirs = socket.socketpair()
         self._pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
         listener.socket.close()
@@ -73,7 +73,7 @@ class OwnWorker:
         self._ending.close()
         self._control.close()
 
-    def _serve(self, listener: Listener, control: socket.socket) -> None:
+    def _serve(self, listener: MilterSocket, control: socket.socket) -> None:
         self._control.close()
         log = LogWriter(Stream(self._log_file.open("a")))
         worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds)

@@ -41,7 +41,7 @@ def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     path, table = tmp_path / "turfmilter.toml", tmp_path / "relayed"
     os.mkfifo(table)
     texts = Texts()
-    with pytest.raises(TextFileError, match="not a file"):
+    with pytest.raises(TextFileError, match="not a regular file"):
         texts.file(table)
     table.unlink()
     table.write_text("first.test\n")

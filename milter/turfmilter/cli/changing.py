@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
-from turfmilter.cli.options import Choice, choosing, confirmed, counted, decide, dry_run_option, yes_option
+from turfmilter.cli.options import Request, choosing, confirmed, counted, decide, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
@@ -23,22 +23,22 @@ from turfmilter.review.verify import verify
 @click.command("delete")
 @choosing()
 @click.pass_obj
-def delete(started: Started, choice: Choice) -> None:
+def delete(started: Started, request: Request) -> None:
     """Mark held messages as deleted.
 
     Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
     writing = recorders(started)
-    decide(started, choice, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
+    decide(started, request, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
 
 
 @click.command("undelete")
 @choosing(frozenset({State.DELETED}))
 @click.pass_obj
-def undelete(started: Started, choice: Choice) -> None:
+def undelete(started: Started, request: Request) -> None:
     """Restore deleted messages."""
     writing = recorders(started)
-    decide(started, choice, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
+    decide(started, request, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
 
 
 def _mark(

@@ -139,7 +139,7 @@ ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Request:
     """The messages that were named or selected, and whether to ask for confirmation."""
 
     ids: tuple[str, ...]
@@ -150,7 +150,7 @@ class Choice:
 
 
 def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add arguments and options to a command that changes something, and pass their values as its argument `choice`.
+    """Add arguments and options to a command that changes something, and pass their values as its argument `request`.
 
     Conditions select messages in these `states`, unless --state is given.
     """
@@ -158,8 +158,8 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def run(*args: Any, **given: Any) -> Any:
-            choice = Choice(**{field.name: given.pop(field.name) for field in fields(Choice)})
-            return command(*args, choice=choice, **given)
+            request = Request(**{field.name: given.pop(field.name) for field in fields(Request)})
+            return command(*args, request=request, **given)
 
         given: Callable[..., Any] = run
         for option in (
@@ -175,11 +175,11 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
     return decorate
 
 
-def decide(started: Started, choice: Choice, what: str, act: Callable[[Place], object]) -> None:
+def decide(started: Started, request: Request, what: str, act: Callable[[Place], object]) -> None:
     """Call `act` for each of the chosen messages, after confirmation."""
-    with opened(started.configuration(), choice.directory) as quarantines:
-        places = chosen(quarantines, choice.ids, choice.selection)
-        if agreed(places, what, choice):
+    with opened(started.configuration(), request.directory) as quarantines:
+        places = chosen(quarantines, request.ids, request.selection)
+        if agreed(places, what, request):
             each(places, what, act)
 
 
@@ -214,10 +214,10 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
         raise click.exceptions.Exit(1)
 
 
-def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = False) -> bool:
+def agreed(places: list[Place], what: str, request: Request, *, as_json: bool = False) -> bool:
     """Return whether to proceed: not with --dry-run.  Ends the program if the answer is no.  Raises NewerFormat."""
     messages = counted(len(places))
-    if choice.dry_run:
+    if request.dry_run:
         if as_json:
             document([{"id": place.message.id} for place in places])
         else:
@@ -227,5 +227,5 @@ def agreed(places: list[Place], what: str, choice: Choice, *, as_json: bool = Fa
         return False
     for quarantine in dict.fromkeys(place.quarantine for place in places):
         quarantine.require_changeable()
-    confirmed(f"{messages} will be {what}", yes=choice.yes)
+    confirmed(f"{messages} will be {what}", yes=request.yes)
     return True

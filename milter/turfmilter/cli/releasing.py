@@ -9,7 +9,7 @@ import click
 
 from turfmilter.cli.allowing import Allowing
 from turfmilter.cli.opened import Started, opened, recorders, watched
-from turfmilter.cli.options import Choice, agreed, choosing, chosen
+from turfmilter.cli.options import Request, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
@@ -45,7 +45,7 @@ _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 @click.pass_obj
 def release(
     started: Started,
-    choice: Choice,
+    request: Request,
     only: tuple[str, ...],
     force: bool,
     and_allow: bool,
@@ -65,9 +65,9 @@ def release(
         if and_allow:
             adder = exception_adder(started, expires, as_json=as_json)
             allowing = stack.enter_context(Allowing(adder))
-        quarantines = stack.enter_context(opened(config, choice.directory))
-        places = chosen(quarantines, choice.ids, choice.selection)
-        if agreed(places, "released", choice, as_json=as_json):
+        quarantines = stack.enter_context(opened(config, request.directory))
+        places = chosen(quarantines, request.ids, request.selection)
+        if agreed(places, "released", request, as_json=as_json):
             releasing = _Releasing(config, started, only, force=force)
             done = releasing.all(places, allowing)
             _say(done, as_json=as_json)

@@ -29,7 +29,7 @@ from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
-_LINE_MOST = 65_536  # bytes escaped at once
+_MAX_LINE_BYTES = 65_536  # bytes escaped at once
 
 
 @click.command("show")
@@ -156,7 +156,7 @@ def _raw(place: Place) -> None:
         if not sys.stdout.isatty():
             shutil.copyfileobj(file, sys.stdout.buffer)
             return
-        while line := file.readline(_LINE_MOST):
+        while line := file.readline(_MAX_LINE_BYTES):
             click.echo(escape(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")))
 
 

@@ -1,4 +1,4 @@
-"""What the daemon starts from: the files, or if these are broken, the copy of the last good configuration."""
+"""Loads the configuration for a start: from its files or, if they are broken, from the last good copy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from turfmilter.daemon import identity
 from turfmilter.daemon.reload import Loaded
 from turfmilter.review.administrator import NoOwner, quarantine_user
 
-# What root uses before it switches to the filter's user, to whom the copy belongs.
+# The keys that root uses before it becomes the filter's user, which owns the copy: never taken from the copy.
 _OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
 
 
 class Start:
-    """The configuration in the file `path`, with another `socket` if one is given.
+    """Loads the configuration in the file `path`; `socket`, if given, replaces the configured one.
 
-    `config` tells how to open the socket and which user to switch to; if the files are broken, root must use nothing
-    else of it.  After that, `load` returns the complete configuration.  `broken` is what is wrong with the files.
+    Use `config` to bind the socket and to become the user; if root starts the program and the files are broken,
+    nothing else in it is valid.  Then call `load` for the whole configuration.  `broken` has the problems of the
+    files, None if there are none.
     """
 
     def __init__(self, path: Path, socket: SocketSpec | None, *, strict: bool) -> None:
-        """Raises ConfigError; with `strict` also if there is a copy."""
+        """Raises ConfigError if the files are broken and there is no usable copy, or if `strict` forbids its use."""
         self._path, self._socket = path.absolute(), socket
         self.broken: ConfigError | None = None
         self._since = ""
@@ -39,13 +40,14 @@ class Start:
             self.config = self._without_files(error)
 
     def load(self) -> Loaded:
-        """Return the configuration and generation to serve with.  Raises ConfigError."""
+        """The configuration and generation to serve with.  Raises ConfigError."""
         config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
             copied, self._since = load_copy(self._path, config.state, broken)
+            # This process has already used the files' values of these keys to bind the socket and change user.
             config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
-        if broken:  # fixing any of them may fix the configuration
+        if broken:  # watch the broken files as well: fixing one of them must cause a reload
             config = replace(config, files=(*config.files, *broken.files))
         problems = broken.problems if broken else ()
         return Loaded(config, build_generation(config), copy_since=self._since, broken=problems)
@@ -64,7 +66,7 @@ class Start:
 
 
 def state_directory(path: Path, broken: ConfigError) -> Path | None:
-    """Return where the copy of the broken configuration `path` would be; None if that cannot be read."""
+    """The directory for the copy of the broken configuration `path`; None if it cannot be determined."""
     readable = broken.readable(("state",))
     if readable:
         return readable.state
@@ -73,9 +75,9 @@ def state_directory(path: Path, broken: ConfigError) -> Path | None:
 
 
 def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
-    """Return the configuration `path`, which is `broken`, from its copy, and since when that was in force.
+    """The copy of the configuration `path`, which is `broken`, and since when it was in force (ISO 8601).
 
-    Root switches to the filter's user first, to whom the copy belongs.  Raises ConfigError.
+    Root first becomes the filter's user, which owns the copy.  Raises ConfigError if there is no usable copy.
     """
     state = state_directory(path, broken)
     if state is None:

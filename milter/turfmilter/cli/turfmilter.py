@@ -1,4 +1,4 @@
-"""turfmilter: the daemon."""
+"""The command turfmilter: starts the daemon, or checks the configuration (-t)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
 from turfmilter.daemon.generations import WorkerFailed
-from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.listener import MilterSocket, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -34,20 +34,25 @@ EX_SOFTWARE = 70
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
-@click.option("-s", "--socket", help="Use this socket instead of the one in the configuration.")
-@click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
+@click.option("-s", "--socket", help="Listen on this socket instead of the configured one.")
+@click.option(
+    "-t", "--test", is_flag=True, help="Check configuration, tables and quarantines, print every problem, and exit."
+)
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
-@click.option("--strict", is_flag=True, help="Do not start from the last good configuration if the files are broken.")
+@click.option(
+    "--strict", is_flag=True, help="If files are broken, fail instead of starting from the last good configuration."
+)
 @click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
 def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
-    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is held.
+    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and which mail is held in quarantine.
 
-    Exit status: 0 done, 2 usage error, 69 cannot bind the socket, 70 no worker process could be started,
+    Exit status: 0 success, 2 usage error, 69 cannot bind the socket, 70 no worker process could be started,
     78 configuration or quarantine unusable.
     """
     try:
         begun = SystemClock().now().timestamp()
-        # Loading large tables takes a while.  Whatever changes after `begun` is loaded after the start anyway.
+        # Loading large tables takes a while, and HUP would end the program until the supervisor handles it.  No
+        # reload is lost: files that have changed since `begun` are loaded again after the start.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         spec = _spec(socket)
         start = Start(path, spec, strict=strict or test)
@@ -59,6 +64,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         _say_who_cannot_reach(config)
         _warn([] if start.broken else check_mtas(config))
         if test:
+            # As the filter's user: only its rights show whether it can write to the quarantine.
             identity.become(config.user)
             _warn(_doubts_of_the_user(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
@@ -77,7 +83,10 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
 
 
 def _further_problems(error: ConfigError) -> Iterator[str]:
-    """Yield what else would prevent a start, by the rest of the configuration.  Switches to the filter's user."""
+    """Further problems that would prevent a start, found in the readable part of the configuration.
+
+    Becomes the configured user, to check the quarantines with its rights.
+    """
     if error.rest is None:
         return
     try:
@@ -92,7 +101,7 @@ def _further_problems(error: ConfigError) -> Iterator[str]:
 
 
 def _missing(config: Config) -> Iterator[str]:
-    """Yield quarantines that do not exist.  Root cannot check more, because it writes nothing there."""
+    """Problems with quarantines that do not exist.  Root checks no more than that, because it must not write there."""
     missing = (directory for directory in config.directories if not directory.exists())
     yield from (f"quarantine {directory}: {directory} does not exist" for directory in missing)
 
@@ -105,10 +114,16 @@ def _spec(socket: str | None) -> SocketSpec | None:
 
 
 def _serve(start: Start, program: Program, foreground: bool, begun: float) -> None:
+    """Bind the socket, become the user, load the tables, detach, and run the supervisor.
+
+    The order matters.  Binding the socket and raising the limit of open files may need root; the tables are loaded
+    with the user's rights.  The fork into the background comes as late as possible, so that errors reach the
+    terminal, but before the supervisor, whose signal handlers and children must belong to the new process.
+    """
     require_pymilter()
     background.occupy_standard_descriptors()
     few, config = descriptors.raise_limit(), start.config
-    listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
+    listener = MilterSocket(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
         loaded = start.load()
@@ -130,12 +145,12 @@ def _warn_of_copy(loaded: Loaded) -> None:
 
 
 def _doubts_of_the_user(config: Config) -> list[str]:
-    """Return warnings that can only be found as the filter's user."""
+    """Warnings that require the rights of the filter's user, after the change of user."""
     return [*check_quarantines(config), *_closed_to_us(config.files)]
 
 
 def _closed_to_us(files: Iterable[Path]) -> list[str]:
-    """Return warnings about files that only root can read: a reload reads them as the filter's user."""
+    """Warnings about files that the filter's user cannot read: root has read them, but a reload could not."""
     return [
         f"{path}: cannot be read by {identity.name()}: a reload would fail"
         for path in files
@@ -144,18 +159,18 @@ def _closed_to_us(files: Iterable[Path]) -> list[str]:
 
 
 def _say_who_cannot_reach(config: Config) -> None:
-    mta = reach.Postfix.at()
+    mta = reach.LocalPostfix.at()
     _warn(reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta))
 
 
 def _warn_without_syslog(config: Config) -> None:
     if config.log.to is LogTo.SYSLOG and not SYSLOG.exists():
-        said = f'{SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"'
+        said = f'{SYSLOG} does not exist: nothing is logged; start a syslog daemon, or set [log] to = "stderr"'
         _warn([said])
 
 
 def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
-    """Yield the first lines of the log, with the mode: a filter left in trial mode looks like any other."""
+    """The first lines of the log; they name the mode, because a filter left in trial mode looks like any other."""
     files = f"{descriptors.limit()} files may be open"
     yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
     yield from (("info", line) for line in _how_to_attach(config.socket))
@@ -163,8 +178,11 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
-    """Return the lines to add for each installed MTA, if the socket has an address that can be written down."""
-    mta = reach.Postfix.at()
+    """The lines for main.cf and sendmail.mc that attach the filter, for the MTAs that are installed.
+
+    Empty for a socket without an address of its own, such as an inherited descriptor.
+    """
+    mta = reach.LocalPostfix.at()
     line = socket.postfix(mta.queue) if mta else socket.postfix()
     lines = [("main.cf", line)] if mtas.postfix_installed() else []
     lines += [("sendmail.mc", socket.sendmail())] if mtas.sendmail_installed() else []

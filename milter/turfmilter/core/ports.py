@@ -1,4 +1,4 @@
-"""What the pure floor needs from outside, as Protocols."""
+"""The interfaces, as Protocols, that core needs and the adapters implement."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """The day and the time, UTC."""
+    """The current day and time, in UTC."""
 
     def today(self) -> date:
-        """The day on which entries expire."""
+        """Return the current day, by which entries expire."""
 
     def now(self) -> datetime:
-        """The time that a held message bears."""
+        """Return the current time, which is recorded in a held message."""
 
 
 class Names(Protocol):
-    """Who looks names up."""
+    """Looks up names in DNS."""
 
     def begin(self, address: IPAddress) -> UnderWay:
-        """Start to look up the names of `address`; returns at once."""
+        """Start a lookup of the names of `address`; returns immediately."""
 
 
 Level = Literal["error", "warning", "info"]  # syslog's words
 
 
 class Log(Protocol):
-    """Where Records go."""
+    """The log of the program."""
 
     def write(self, record: Record) -> None:
-        """Queue one line; never blocks and never raises."""
+        """Queue the line for one record.  Never blocks and never raises."""
 
     def say(self, level: Level, text: str) -> None:
-        """Queue a sentence of the program's own; never blocks and never raises."""
+        """Queue a message of the program itself.  Never blocks and never raises."""
 
 
 class QuarantineError(Exception):
-    """The message could not be taken.  `full` says that there is no room (452), else it is trouble (451)."""
+    """The message could not be stored.  `full` is True if there is no room (452), False after any other error (451)."""
 
     def __init__(self, why: str, *, full: bool) -> None:
         super().__init__(why)
@@ -59,23 +59,23 @@ class QuarantineError(Exception):
 
 
 class Draft(Protocol):
-    """A message on its way into quarantine.  Nothing of it is visible before `commit` returns."""
+    """A message that is being written to the quarantine.  Nothing of it is visible before `commit` returns."""
 
     def write(self, data: bytes) -> None:
-        """Append bytes of the message.  Raises QuarantineError."""
+        """Append bytes to the message.  Raises QuarantineError."""
 
     def commit(self) -> str:
-        """Make the message durable and visible, and return its id.  Raises QuarantineError."""
+        """Make the message durable and visible; return its id.  Raises QuarantineError."""
 
     def abandon(self) -> None:
-        """Remove what was written.  Never raises."""
+        """Remove everything that was written.  Never raises."""
 
 
 class Quarantine(Protocol):
-    """Where messages are held."""
+    """The place where messages are held."""
 
     def open(self, slip: Slip) -> Draft:
-        """Begin a message.  Raises QuarantineError."""
+        """Begin a message, and return its draft.  Raises QuarantineError."""
 
 
 class Ledger(Protocol):
@@ -128,7 +128,7 @@ class OpenMessage(Protocol):
     def lock(self) -> AbstractContextManager[None]:
         """Keep others from releasing or removing the message meanwhile.
 
-        Raises BlockingIOError if somebody else has the lock, and OSError.
+        Raises BlockingIOError if another desk has the lock, and OSError.
         """
 
     def __enter__(self) -> OpenMessage: ...
@@ -158,7 +158,7 @@ class HeldMessages(Protocol):
         """The room in which they are held."""
 
     def newest(self, selection: Selection, limit: int = 0) -> list[Held]:
-        """Return the selected messages, the newest first, at most `limit` of them; 0 is no limit.
+        """Return the selected messages, the newest first, at most `limit` of them; 0 returns all.
 
         Each is checked: a message that is gone, or has other flags by now, is not returned.
         """

@@ -1,4 +1,4 @@
-"""What a message contains, read in one pass and within limits: its header, its text and a list of its parts."""
+"""What a message contains, read in one pass and within bounds: its header, its text and a list of its parts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import BinaryIO
 from turfmilter.core.address.header import Header, decode, decode_words, read_header
 from turfmilter.core.held.summary import HEADER_MOST
 
-_LINE_MOST = 65_536  # bytes read at once: a "line" may be the whole message
-_TEXT_MOST = 65_536  # bytes of text that are shown, before they are decoded
-_PARTS_MOST = 200  # parts that are listed; the others are counted
-_DEEPEST = 20  # multiparts within multiparts; anything deeper counts as one part
-_VALUE_MOST = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
-# Bytes of such values in all parts together; each counts as at least _VALUE_LEAST.  Further parts are only counted.
-_VALUES_MOST, _VALUE_LEAST = 32_768, 64
-_NAME_MOST = 255  # characters
+_MAX_LINE_BYTES = 65_536  # bytes read at once: what calls itself a line may be the whole message
+_MAX_TEXT_BYTES = 65_536  # bytes of text that are shown, before they are decoded
+_MAX_LISTED_PARTS = 200  # parts that are listed; the others are counted
+_DEEPEST = 20  # multiparts in multiparts; what lies deeper counts as one part
+_MAX_FIELD_BYTES = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
+# Bytes of such values in all parts together; each counts as so many at least.  Parts that come after are counted alone.
+_MAX_ALL_FIELDS_BYTES, _MIN_FIELD_BYTES = 32_768, 64
+_MAX_NAME_CHARACTERS = 255  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part that contains no others; `size` is in encoded bytes, `name` is "" if it has none."""
+    """One part that holds no others; `size` is that of its encoded bytes, `name` "" where it has none."""
 
     type: str
     name: str
@@ -32,11 +32,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What can be shown.  `text` is None if no part is plain text; HTML does not count as text.
+    """What there is to see.  `text` is None when no part is plain text; HTML is no text.
 
-    `text_complete` and the header's `complete` are False if something was left out;
-    `count` is the number of all parts, of which the first are listed.  `understood` is False if the descriptions of
-    the parts are so long that not all were read: the parts that follow may be of any type.
+    `text_complete` and the header's `complete` are False where something was left out;
+    `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
+    said of the parts that not all of it was read: what comes after may be of any type.
     """
 
     header: Header
@@ -48,13 +48,13 @@ class Contents:
 
 
 def read_contents(file: BinaryIO) -> Contents:
-    """Return the contents of the message that begins at the position of `file`."""
+    """The contents of the message that begins where `file` stands."""
     lines = _Lines(file)
     header = read_header(lines.readline, HEADER_MOST)
     parts = _Parts()
     part = parts.begin(header, lines)
     while True:
-        while line := lines.readline(_LINE_MOST):
+        while line := lines.readline(_MAX_LINE_BYTES):
             part.take(line)
         if lines.delimiter is None:
             break
@@ -78,17 +78,17 @@ class _Lines:
         self.delimiter: tuple[int, bool] | None = None  # of which boundary, and whether it is the last
 
     def readline(self, most: int) -> bytes:
-        """Return the next line, at most `most` bytes of it; b"" at a delimiter and at the end."""
+        """The next line, at most so many bytes of it; b"" at a delimiter and at the end."""
         if self.delimiter:
             return b""
-        line = self._file.readline(min(most, _LINE_MOST))
+        line = self._file.readline(min(most, _MAX_LINE_BYTES))
         if self._begins and line.startswith(b"--"):
             self.delimiter = self._read(line[2:].rstrip(b" \t\r\n"))
         self._begins = line.endswith(b"\n")
         return b"" if self.delimiter else line
 
     def go_on(self, depth: int) -> None:
-        """Pass the delimiter; `depth` multiparts are open from here on."""
+        """Pass the delimiter; so many multiparts are open from here on."""
         del self.boundaries[depth:]
         self.delimiter = None
 
@@ -103,7 +103,7 @@ class _Lines:
 
 @dataclass
 class _Part:
-    """One part while it is read; the default is the text between parts, which belongs to none."""
+    """One part while it is read; by default what stands between parts, and is nobody's."""
 
     type: str = ""
     name: str = ""
@@ -114,13 +114,13 @@ class _Part:
     kept: bytearray = field(default_factory=bytearray)
 
     def take(self, line: bytes) -> None:
-        """Count the next bytes, and keep them if they are text to be shown."""
+        """The next bytes."""
         self.size += len(line)
-        if self.is_text and len(self.kept) < _TEXT_MOST:
-            self.kept += line[: _TEXT_MOST - len(self.kept)]
+        if self.is_text and len(self.kept) < _MAX_TEXT_BYTES:
+            self.kept += line[: _MAX_TEXT_BYTES - len(self.kept)]
 
     def text(self) -> str:
-        """Return what was kept, decoded as far as possible."""
+        """What was kept, decoded as far as that can be done."""
         return decode(_decoded(bytes(self.kept), self.encoding), self.charset)
 
 
@@ -131,22 +131,22 @@ class _Parts:
         self.listed: list[_Part] = []
         self.count = 0
         self.text: _Part | None = None
-        self._room = _VALUES_MOST
+        self._room = _MAX_ALL_FIELDS_BYTES
 
     @property
     def understood(self) -> bool:
-        """False if the descriptions of the parts were too long to be read."""
+        """False when the values of the parts were too much to be read."""
         return self._room > 0
 
     def next(self, lines: _Lines) -> _Part:
-        """Begin the part after a delimiter."""
+        """The part that begins behind a delimiter."""
         if not self.understood:
             self.count += 1
             return _Part()
         return self.begin(read_header(lines.readline, HEADER_MOST), lines)
 
     def begin(self, header: Header, lines: _Lines) -> _Part:
-        """Begin the part after `header`; the text of a multipart itself belongs to no part."""
+        """The part that begins behind `header`; a multipart's own text is nobody's."""
         type = self._parameters(header, "content-type")
         boundary = type.boundary()
         if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
@@ -156,20 +156,20 @@ class _Parts:
         part = _Part(
             type=type.value(),
             name=disposition.parameter("filename") or type.parameter("name"),
-            charset=type.parameter("charset") or "utf-8",  # most 8-bit mail without a charset is UTF-8
+            charset=type.parameter("charset") or "utf-8",  # nothing is said of most 8-bit mail, and this fits most
             encoding=header.first("content-transfer-encoding").decode("ascii", "replace").strip().lower(),
         )
         attached = disposition.is_attachment()
         if self.text is None and part.type == "text/plain" and not attached:
             part.is_text, self.text = True, part
         self.count += 1
-        if len(self.listed) < _PARTS_MOST:
+        if len(self.listed) < _MAX_LISTED_PARTS:
             self.listed.append(part)
         return part
 
     def _parameters(self, header: Header, field: str) -> _Parameters:
-        value = header.first(field)[:_VALUE_MOST]
-        self._room -= max(len(value), _VALUE_LEAST)
+        value = header.first(field)[:_MAX_FIELD_BYTES]
+        self._room -= max(len(value), _MIN_FIELD_BYTES)
         return _Parameters(value, field)
 
 
@@ -180,43 +180,41 @@ class _Parameters:
         self._message = Message()
         self._message[field] = value.decode("utf-8", "replace")
         self._parameters: dict[str, str | tuple[str | None, str | None, str]] = {}
-        # Python's parser raises for some broken values.  All at once: it parses the whole value for each parameter.
+        # Python's reader falls over some that are broken.  All at once: it reads the whole value for each.
         with suppress(TypeError, ValueError, LookupError):
             for name, parameter in self._message.get_params([], field):
                 self._parameters.setdefault(name.lower(), parameter)
 
     def value(self) -> str:
-        """Return the type; text/plain if there is none or it cannot be parsed (RFC 2045 §5.2)."""
+        """The type; text/plain when there is none or none that can be read (RFC 2045 §5.2)."""
         return self._message.get_content_type()
 
     def is_attachment(self) -> bool:
-        """Return whether the part is to be saved, not shown."""
+        """True when it is to be saved, not shown."""
         return self._message.get_content_disposition() == "attachment"
 
     def boundary(self) -> bytes:
-        """Return the text that follows "--" in the delimiters."""
+        """What stands behind "--" in the delimiters."""
         return self.parameter("boundary").rstrip().encode("utf-8", "replace")
 
     def parameter(self, name: str) -> str:
-        """Return one of the parameters, "" if it is missing or cannot be parsed."""
+        """One of the parameters, "" when it is not there or cannot be read."""
         try:
             found = self._parameters.get(name, "")
             text = found if isinstance(found, str) else decode(found[2].encode("latin-1"), found[0] or "ascii")
-            return decode_words(text.encode("utf-8", "surrogateescape"))[:_NAME_MOST]
+            return decode_words(text.encode("utf-8", "surrogateescape"))[:_MAX_NAME_CHARACTERS]
         except (TypeError, ValueError, LookupError):
             return ""
 
 
 def _decoded(raw: bytes, encoding: str) -> bytes:
-    """Return `raw` without its transfer encoding; unchanged if it cannot be decoded."""
+    """Without the transfer encoding; as it is where that cannot be undone."""
     if encoding == "quoted-printable":
         return binascii.a2b_qp(raw)
     if encoding == "base64":
         digits = b"".join(raw.split())
         try:
-            return binascii.a2b_base64(
-                digits[: len(digits) // 4 * 4]
-            )  # the text may have been cut within a group of four
+            return binascii.a2b_base64(digits[: len(digits) // 4 * 4])  # what was cut off may have cut the last one
         except binascii.Error:
             return raw
     return raw

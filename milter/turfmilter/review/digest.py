@@ -10,7 +10,7 @@ from turfmilter.core.escape import escape
 from turfmilter.core.held.selection import Selection
 from turfmilter.review.quarantines import Found, Quarantines
 
-_MOST = 200  # messages that are listed one by one; no one reads a longer report
+_MAX_LISTED_MESSAGES = 200  # messages that are listed one by one; no one reads a longer report
 
 
 def digest(quarantines: Quarantines, since: datetime) -> str:
@@ -43,14 +43,14 @@ def _section(title: str, held: list[Found]) -> Iterator[str]:
         return
     yield title
     groups: dict[str, list[Found]] = defaultdict(list)
-    for one in held[:_MOST]:
+    for one in held[:_MAX_LISTED_MESSAGES]:
         groups[one.summary.entry].append(one)
     for entry, some in sorted(groups.items(), key=lambda group: -len(group[1])):
         yield ""
         yield f"  {escape(entry) or 'no entry'} ({len(some)})"
         yield from _lines(some)
-    if len(held) > _MOST:
-        yield f"  … and {len(held) - _MOST} more: turfctl quarantine list"
+    if len(held) > _MAX_LISTED_MESSAGES:
+        yield f"  … and {len(held) - _MAX_LISTED_MESSAGES} more: turfctl quarantine list"
     yield ""
 
 

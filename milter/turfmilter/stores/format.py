@@ -11,7 +11,7 @@ from turfmilter.core.held.summary import by_newer
 from turfmilter.stores.whole import write_whole
 
 _NAME = "format"
-_LONGEST = 64  # bytes
+_MAX_MARK_BYTES = 64  # bytes
 
 
 def newer(directory: int) -> str:
@@ -41,6 +41,6 @@ def mark(directory: int) -> None:
 def _read(directory: int) -> str:
     descriptor = os.open(_NAME, CAREFULLY, dir_fd=directory)
     try:
-        return os.read(descriptor, _LONGEST).decode(errors="replace").strip()
+        return os.read(descriptor, _MAX_MARK_BYTES).decode(errors="replace").strip()
     finally:
         os.close(descriptor)

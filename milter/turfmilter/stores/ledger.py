@@ -13,7 +13,7 @@ from turfmilter.core.held.ledger import LedgerError, Line, encode_ids, encode_li
 from turfmilter.stores.format import newer
 from turfmilter.stores.locking import locked
 
-_LONGEST = 16 << 20  # bytes of a line: 10,000 recipients with their replies; a longer line is not ours
+_MAX_LINE_BYTES = 16 << 20  # bytes of a line: 10,000 recipients with their replies; a longer line is not ours
 _UNREADABLE = b"?\n"
 
 
@@ -40,7 +40,7 @@ class Ledger:
         if reason := newer(self._directory):
             raise LedgerError(f"{reason}; nothing was changed")
         data = encode_line(line)
-        if len(data) > _LONGEST:
+        if len(data) > _MAX_LINE_BYTES:
             raise LedgerError("the ledger cannot be written: the line would be too long")
         with self._locked(), self._open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640) as file:
             # A crash may have left half a line: it is kept, and does not damage the next one.
@@ -157,9 +157,9 @@ def _require_own(file: int) -> None:
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield the lines with their lengths; a line that is far too long is replaced by an unreadable one."""
-    while data := stream.readline(_LONGEST):
+    while data := stream.readline(_MAX_LINE_BYTES):
         length, piece = len(data), data
-        while len(piece) == _LONGEST and not piece.endswith(b"\n"):
-            piece = stream.readline(_LONGEST)
+        while len(piece) == _MAX_LINE_BYTES and not piece.endswith(b"\n"):
+            piece = stream.readline(_MAX_LINE_BYTES)
             length += len(piece)
         yield length, data if length == len(data) else _UNREADABLE

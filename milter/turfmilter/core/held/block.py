@@ -43,9 +43,7 @@ _OURS = re.compile(r"(X-(?:Quarantine|Envelope)-[A-Za-z0-9-]+)[ \t]*:?[ ]?(.*?)\
 _SEALED = re.compile(r"(?:([1-9][0-9]{0,8}):)?([0-9a-f]{64})")  # in format 1 without a number
 _BLANK = r"\x20"  # a blank within an address or parameter: `unescape` reads it, `escape` never writes it
 
-_LONGEST_LINE = (
-    1 << 20
-)  # bytes, more than any of ours: the MTA passes at most 64 kB, and an escape needs four bytes for one
+_MAX_LINE_BYTES = 1 << 20  # more than any of ours: the MTA passes 64 kB at most, and an escape makes four bytes of one
 _CHUNK = 256 * 1024
 
 
@@ -114,7 +112,7 @@ def read_block(file: BinaryIO, named: str = "") -> Block:
     values, recipients, damage = _sorted(lines)
     if len(values) < _FEWEST:
         missing = next(name for name in _ORDER if name not in values and name != _TO)
-        raise ValueError(f"no {missing} line where it belongs: this is no held message")
+        raise ValueError(f"no {missing} line where it belongs: this is not a held message")
     seal = _SEALED.fullmatch(values.get(_SEAL, ""))
     format = int(seal[1] or 1) if seal else 1  # read as the old format, which recognises parameters by their form
     sealed = seal is not None and seal[2] == _seal(format, [line.raw for line in lines if line.name != _SEAL])
@@ -174,7 +172,7 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
     strange: list[_Line] = []
     sealed = False
     for number in count(1):
-        raw = file.readline(_LONGEST_LINE)
+        raw = file.readline(_MAX_LINE_BYTES)
         found = _OURS.fullmatch(raw.decode(errors="surrogateescape"))
         line = _Line(number, raw, *(found.groups() if found else ("", "")))
         # After the seal, anything but the digest is the message, whatever it begins with.

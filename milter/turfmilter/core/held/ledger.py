@@ -13,7 +13,7 @@ _ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')  # no value can contain this: qu
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What somebody is about to do (`stage` "intent"), or its result ("outcome").
+    """What an administrator is about to do (`stage` "intent"), or its result ("outcome").
 
     `time` is RFC 3339 in UTC, `who` the login name, `uid` its number, `origin` the terminal or host it came from.
     `attempt` joins an outcome to its intent.  `replies` are the MTA's own words, one for each of `recipients`.

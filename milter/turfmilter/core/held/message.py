@@ -44,7 +44,7 @@ def state_of(flags: Collection[Flag]) -> State:
 class Message(NamedTuple):
     """A held message as it was when its store listed it; others may have changed its flags since.
 
-    `id` can be any text if somebody else put the message there.  `quarantine` names where it is held, and `key` is
+    `id` can be any text if another program put the message there.  `quarantine` names where it is held, and `key` is
     the store's own name for it: both are for people, and only the store interprets `key`.
     """
 
@@ -67,7 +67,7 @@ class Status(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """A message as retention observes it: its id, and whether somebody has reviewed it."""
+    """A message as retention observes it: its id, and whether it was reviewed."""
 
     id: str
     reviewed: bool

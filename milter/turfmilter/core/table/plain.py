@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from turfmilter.core.table.pattern import Address, Domain, Interval, Kind, Name, Parts
+from turfmilter.core.table.pattern import Address, Domain, Interval, IntervalKind, Name, Parts
 
 # With at most 63 characters in the line, no label in it is too long, and neither is the name (RFC 1035 §2.3.4),
 # so the expressions below need not count.
-_LONGEST_PLAIN_LINE = 63
+_MAX_PLAIN_LINE_CHARACTERS = 63
 _WORD = "[a-zA-Z0-9_]+"
 _LABEL = rf"{_WORD}(?:-+{_WORD})*"
 # Two labels or more (a single one deserves a warning), and a letter at the end: so it is not an IPv4 address.
@@ -27,12 +27,12 @@ _A, _B, _C, _D = ({str(byte): byte << shift for byte in range(256)} for shift in
 _HOST_BITS_4 = {str(length): (1 << 32 - length) - 1 for length in range(33)}
 _HOST_BITS_6 = {str(length): (1 << 128 - length) - 1 for length in range(129)}
 _MAPPED_PREFIX = 0xFFFF  # ::ffff:0:0/96: the upper 96 bits of an IPv4-mapped address (RFC 4291 §2.5.5.2)
-_ADDRESS, _NETWORK = Kind.ADDRESS, Kind.NETWORK  # an attribute of an Enum is slow to reach
+_ADDRESS, _NETWORK = IntervalKind.ADDRESS, IntervalKind.NETWORK  # an attribute of an Enum is slow to reach
 
 
 def plain_sender(line: str) -> Parts | None:
     """Return the parts of user@domain, @domain or =@domain; None for any other line."""
-    if len(line) > _LONGEST_PLAIN_LINE or not _SENDER(line):
+    if len(line) > _MAX_PLAIN_LINE_CHARACTERS or not _SENDER(line):
         return None
     return split_sender(line)
 
@@ -48,7 +48,7 @@ def split_sender(line: str) -> Parts:
 def plain_host(line: str) -> Parts | None:
     """Return the parts of an address, a network with a prefix length, name or =name; None for any other line."""
     interval = plain_interval(line) if line[:1].isdigit() or ":" in line else None
-    if interval or len(line) > _LONGEST_PLAIN_LINE or not _NAME(line):
+    if interval or len(line) > _MAX_PLAIN_LINE_CHARACTERS or not _NAME(line):
         return interval
     name = line.lower()
     return (Name, name[1:], True) if name[0] == "=" else (Name, name, False)
