@@ -70,15 +70,17 @@ class SenderTable:
         if kind is Local:
             return []
         _, local, domain = parts
-        wider: list[Entry] = []
-        if kind is Address and domain in self._globs:
-            wider += [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
         patterns = index.around(Domain, domain)
         if Domain in self._kinds:
             patterns.insert(0, (Domain, domain, True))
-        if kind is Address and Local in self._kinds:
+        if kind is Glob:
+            return index.each(patterns)
+        if Local in self._kinds:
             patterns.append((Local, local))
-        return wider + index.each(patterns)
+        if domain not in self._globs:
+            return index.each(patterns)
+        globs = [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
+        return globs + index.each(patterns)
 
     def _useless(self) -> Iterator[Problem]:
         """Yield warnings about entries that never decide or change nothing."""
