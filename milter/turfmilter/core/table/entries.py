@@ -101,17 +101,20 @@ def made_elsewhere(name: str, entries: Sequence[Entry]) -> Source:
 # A mark is what must be known of a row without parsing its line again, in 32 bits ("I" of array):
 #   bit 0        the entry is an exception
 #   bit 1        the line is plain, so Language.split can read it
-#   bits 2 to 23 the entry's last day, as date.toordinal() counts days
+#   bit 2        the line has notes, a sign or both besides a plain entry, so Language.split can read its first word
+#   bits 3 to 24 the entry's last day, as date.toordinal() counts days
 # Days are counted from 1, so the mark of an entry is never 0: a mark of 0 means that the row has no valid entry.
 _EXCEPTION = 1 << 0
 _PLAIN = 1 << 1
-_DAY_SHIFT = 2  # bits
+_NOTED = 1 << 2
+_DAY_SHIFT = 3  # bits
 NEVER = date.max.toordinal()  # days (3,652,059: 22 bits); the last day of an entry that does not expire
 
 
-def _mark(expires: date | None, *, exception: bool, plain: bool) -> int:
+def _mark(expires: date | None, kind: int = 0, *, exception: bool) -> int:
+    """Return the mark of an entry; `kind` is _PLAIN, _NOTED, or 0 for an entry that only the careful parser reads."""
     day = expires.toordinal() if expires else NEVER
-    return day << _DAY_SHIFT | (_PLAIN if plain else 0) | (_EXCEPTION if exception else 0)
+    return day << _DAY_SHIFT | kind | (_EXCEPTION if exception else 0)
 
 
 class Entries:
@@ -158,7 +161,8 @@ class Entries:
             marks = self._marks[first : first + len(source.numbers)]
             for row, (mark, line) in enumerate(zip(marks, source.lines, strict=True), first):
                 if mark:
-                    parts = split(line) if mark & _PLAIN else plain(_first_word(line))
+                    word = line if mark & _PLAIN else _first_word(line)
+                    parts = split(word) if mark & (_PLAIN | _NOTED) else plain(word)
                     yield row, parts or parts_of(self[row].pattern)
 
     def __getitem__(self, row: int) -> Entry:
@@ -222,21 +226,21 @@ class Entries:
         # A line begins after the line feed that ends the previous line.
         self._starts.extend(accumulate(map((1).__add__, map(len, lines)), initial=self._starts.pop()))
         # Nearly all lines are plain, so all are marked so first; _read_other corrects the others.
-        self._marks.extend(repeat(_mark(None, exception=negated, plain=True), len(lines)))
+        self._marks.extend(repeat(_mark(None, _PLAIN, exception=negated), len(lines)))
 
     def _read_other(self, source: Source, row: int, line: str, place: int) -> Parts | None:
         """Read and mark a line that is more than a plain entry: the same with a sign and notes, or anything else."""
         word, exception, expires = without_notes(line) or ("", False, None)
         parts = self._language.plain(word)
         if parts:
-            self._marks[row] = _mark(expires, exception=exception is not source.negated, plain=False)
+            self._marks[row] = _mark(expires, _NOTED, exception=exception is not source.negated)
             return parts
         entry, problems = source.entry(line, place, self._language)
         self.problems += problems
         if entry is None:
             self._marks[row] = 0
             return None
-        self._marks[row] = _mark(entry.expires, exception=entry.exception, plain=False)
+        self._marks[row] = _mark(entry.expires, exception=entry.exception)
         return parts_of(entry.pattern)
 
     def _hashes(self) -> Iterator[int]:

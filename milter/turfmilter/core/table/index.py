@@ -36,14 +36,17 @@ class Keys:
         self.depths: set[int] = set()
         self.kinds: set[type[Pattern]] = set()
 
-    def add(self, row: int, parts: Parts) -> None:
-        """Add the entry in `row`."""
-        self.rows.append(row)
-        self.hashes.append(hash(parts))
-        if parts[-1] is False:  # not `exact`: a Domain or a Name that matches subdomains
-            self.depths.add(parts[1].count(".") + 1)
-        else:
-            self.kinds.add(parts[0])
+    def add_all(self, read: Iterable[tuple[int, Parts]]) -> None:
+        """Add the entries in these rows, with these parts."""
+        # Bound once: this loop and the lookups of `useless` entries are most of the time that loading takes.
+        add_row, add_hash, add_depth, add_kind = self.rows.append, self.hashes.append, self.depths.add, self.kinds.add
+        for row, parts in read:
+            add_row(row)
+            add_hash(hash(parts))
+            if parts[-1] is False:  # not `exact`: a Domain or a Name that matches subdomains
+                add_depth(parts[1].count(".") + 1)
+            else:
+                add_kind(parts[0])
 
 
 class PatternIndex:
@@ -69,17 +72,7 @@ class PatternIndex:
 
     def at(self, parts: Parts) -> Sequence[Entry]:
         """Return the entries with exactly this pattern, the winner first."""
-        key, tags, mask = hash(parts), self._tags, self._mask
-        place = key & mask
-        tag = key >> _TAG_SHIFT & _HASH_BITS | _USED
-        found = []
-        while there := tags[place]:  # ends, because there are always empty slots
-            if there == tag:
-                entry = self._entries[self._rows[place]]
-                if parts_of(entry.pattern) == parts:
-                    found.append(entry)
-            place = place + 1 & mask
-        return sorted(found, key=self._loses) if len(found) > 1 else found
+        return self.each((parts,))
 
     def each(self, wanted: Iterable[Parts]) -> list[Entry]:
         """Return the entries with one of the patterns `wanted`, in the order of those."""
@@ -90,11 +83,11 @@ class PatternIndex:
             place = key & mask
             if there := tags[place]:
                 tag = key >> _TAG_SHIFT & _HASH_BITS | _USED
-                while there and there != tag:
+                while there and there != tag:  # ends, because there are always empty slots
                     place = place + 1 & mask
                     there = tags[place]
                 if there:  # rarely: this saves the call for most patterns
-                    found += self.at(parts)
+                    found += self._from(place, parts)
         return found
 
     def around(self, kind: type[Domain | Name], domain: str) -> list[Parts]:
@@ -108,8 +101,10 @@ class PatternIndex:
         most = len(labels)
         found: list[Parts] = []
         for depth in self._depths:
-            if depth <= most:
+            if depth < most:
                 found.append((kind, ".".join(labels[-depth:]), False))
+            elif depth == most:
+                found.append((kind, domain, False))
         return found
 
     def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Iterator[Problem]:
@@ -146,6 +141,18 @@ class PatternIndex:
                 place = place + 1 & mask
             else:
                 tags[place], rows[place] = tag, row
+
+    def _from(self, place: int, parts: Parts) -> list[Entry]:
+        """Return the entries with this pattern, the winner first; `place` is the first one with its tag."""
+        tags, rows, mask = self._tags, self._rows, self._mask
+        tag, found = tags[place], []
+        while there := tags[place]:
+            if there == tag:
+                entry = self._entries[rows[place]]
+                if parts_of(entry.pattern) == parts:
+                    found.append(entry)
+            place = place + 1 & mask
+        return sorted(found, key=self._loses) if len(found) > 1 else found
 
     def _is_duplicate(self, row: int, before: int) -> bool:
         """Return True if both rows say the same, and leave one of them out; record entries that tie."""

@@ -14,19 +14,21 @@ from turfmilter.core.table.pattern import Address, Domain, Interval, Kind, Local
 # With at most 63 characters in the line, no label in it is too long, and neither is the name (RFC 1035 §2.3.4),
 # so the expressions below need not count.
 _LONGEST_PLAIN_LINE = 63
-_WORD = "[a-zA-Z0-9_]+"
-_LABEL = rf"{_WORD}(?:-+{_WORD})*"
+# "++" and "*+" never give back what they matched: a shorter match could not be followed by what must follow it here, and
+# most lines with notes are then given up at once.  Not after groups: before 3.11.5, Python may match those wrongly.
+_WORD = "[a-zA-Z0-9_]++"
+_LABEL = rf"{_WORD}(?:-++{_WORD})*"
 # Two labels or more (a single one deserves a warning), and a letter at the end: so it is not an IPv4 address.
-_DOMAIN = rf"{_LABEL}\.{_WORD}(?:(?:\.|-+){_WORD})*(?<=[a-zA-Z])"
-_LOCAL = "[a-zA-Z0-9_.+-]+"
+_DOMAIN = rf"{_LABEL}\.{_WORD}(?:(?:\.|-++){_WORD})*(?<=[a-zA-Z])"
+_LOCAL = "[a-zA-Z0-9_.+-]++"
 _SENDER = re.compile(rf"{_LOCAL}@(?:{_DOMAIN})?|=?@{_DOMAIN}").fullmatch
 _NAME = re.compile(rf"=?{_DOMAIN}").fullmatch
 _HEX = re.compile("[0-9a-fA-F:]+").fullmatch
 # An entry with a sign, notes or both, as `turfctl turf add` writes them: each note at most once, in any order, and no
 # backslash inside quotes.  "(?(3)(?!))" fails if group 3 has matched already; groups: "!", entry, expires, why, by.
-_VALUE = r'("[^"\\]*"|[^\s"]*)'
+_VALUE = r'("[^"\\]*+"|[^\s"]*+)'
 _NOTED = re.compile(
-    r'(!?)([^\s"]+)(?:[ \t]+(?:(?(3)(?!))expires=([0-9]{4}-[0-9]{2}-[0-9]{2})'
+    r'(!?)([^\s"]++)(?:[ \t]++(?:(?(3)(?!))expires=([0-9]{4}-[0-9]{2}-[0-9]{2})'
     rf"|(?(4)(?!))why={_VALUE}|(?(5)(?!))by={_VALUE}))*"
 ).fullmatch
 
@@ -56,9 +58,7 @@ def without_notes(line: str) -> tuple[str, bool, date | None] | None:
 
 def plain_sender(line: str) -> Parts | None:
     """Return the parts of user@domain, @domain, =@domain or user@; None for any other line."""
-    if len(line) > _LONGEST_PLAIN_LINE or not _SENDER(line):
-        return None
-    return split_sender(line)
+    return split_sender(line) if len(line) <= _LONGEST_PLAIN_LINE and _SENDER(line) else None
 
 
 def split_sender(line: str) -> Parts:

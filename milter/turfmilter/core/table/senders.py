@@ -24,15 +24,11 @@ class SenderTable:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._entries = Entries(sources, SENDERS)
         keys = Keys()
-        globs: list[tuple[int, Parts]] = []
-        for row, parts in self._entries.read():
-            keys.add(row, parts)
-            if parts[0] is Glob:
-                globs.append((row, parts))
+        keys.add_all(self._entries.read())
         self._kinds = keys.kinds
         self.problems = self._entries.problems
         self._index = PatternIndex(self._entries, keys, exception_wins=True)
-        self._globs = self._by_domain(globs)
+        self._globs = self._by_domain() if Glob in keys.kinds else {}
         self.warnings: tuple[Problem, ...] = in_order([*self._index.duplicates, *self._useless()])
 
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
@@ -98,12 +94,13 @@ class SenderTable:
                 yield from self._index.useless(row, parts, self._wider(parts) if below <= {exception} else [])
                 below.add(exception)
 
-    def _by_domain(self, globs: Iterable[tuple[int, Parts]]) -> dict[str, list[tuple[Glob, int]]]:
+    def _by_domain(self) -> dict[str, list[tuple[Glob, int]]]:
         """Return the globs of each domain, the most specific first; of equally specific ones, exceptions first."""
         by_domain: dict[str, list[tuple[Glob, int]]] = {}
-        for row, (_, local, domain) in globs:
-            if row not in self._index.left_out:
-                by_domain.setdefault(domain, []).append((Glob(local, domain), row))
+        for row, parts in self._entries.again():
+            if parts[0] is Glob and row not in self._index.left_out:
+                glob = Glob(*parts[1:])
+                by_domain.setdefault(glob.domain, []).append((glob, row))
         for same_domain in by_domain.values():
             same_domain.sort(key=lambda pair: (-pair[0].literals, not self._entries.exception(pair[1])))
         return by_domain
