@@ -36,7 +36,9 @@ BLANKS = st.sampled_from([" ", " ", "\t", "  ", "", "\n", "\xa0"])
 NOTED = st.builds(
     lambda sign, entry, notes: sign + entry + "".join(blank + note for blank, note in notes),
     st.sampled_from(["", "!", "!!", " ", "\ufeff", "#"]),
-    st.sampled_from(["@isp.example", "=@isp.example", "a@isp.example", "a@", "a*@isp.example", "192.0.2.1", "isp.example"]),
+    st.sampled_from(
+        ["@isp.example", "=@isp.example", "a@isp.example", "a@", "a*@isp.example", "192.0.2.1", "isp.example"]
+    ),
     st.lists(st.tuples(BLANKS, st.sampled_from(NOTES)), max_size=4),
 )
 LINES = st.one_of(st.lists(PIECES, max_size=12).map("".join), NAMES, ADDRESSES, NETWORKS, st.text(max_size=20))
@@ -74,7 +76,10 @@ def test_plain_addresses_are_read_as_the_careful_parser_reads_them(text: str) ->
     ("plain", "line"),
     [
         *((SENDERS.plain, line) for line in ("@isp.example", "=@isp.example", "Joe.Smith+x@Mail-1.isp.example")),
-        *((SENDERS.plain, line) for line in ("@xn--bcher-kva.example", "news_1@4u.example", "joe@a--b.example", "Joe+x@")),
+        *(
+            (SENDERS.plain, line)
+            for line in ("@xn--bcher-kva.example", "news_1@4u.example", "joe@a--b.example", "Joe+x@")
+        ),
         *((HOSTS.plain, line) for line in ("isp.example", "=MX1.isp.example", "4u.example", "192.0.2.1", "0.0.0.0/0")),
         *((HOSTS.plain, line) for line in ("192.0.2.0/24", "2001:db8::/32", "::1", "2001:DB8:1:2:3:4:5:6/128")),
     ],
@@ -105,7 +110,9 @@ def test_a_sign_and_notes_are_read_as_the_careful_parser_reads_them(language: La
 
 
 @pytest.mark.parametrize("sign", ["", "!"])
-@pytest.mark.parametrize("notes", [*permutations(["expires=2027-01-31", 'why="seen in a trap"', "by=anna"]), ("by=anna",)])
+@pytest.mark.parametrize(
+    "notes", [*permutations(["expires=2027-01-31", 'why="seen in a trap"', "by=anna"]), ("by=anna",)]
+)
 def test_notes_in_any_order_need_no_careful_parser(sign: str, notes: Sequence[str]) -> None:
     expires = date(2027, 1, 31) if len(notes) > 1 else None
     assert without_notes(" ".join([f"{sign}@isp.example", *notes])) == ("@isp.example", sign == "!", expires)

@@ -33,7 +33,9 @@ from turfmilter.core.table.senders import SenderTable
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "milter/turfmilter/core/table/README.md"
-NOTES = st.sampled_from(["", "", " expires=2027-01-01", " expires=2027-01-02 by=anna", " # words"])
+NOTE_WORDS = ["", "", " expires=2027-01-01", " expires=2027-01-02 by=anna", " # words"]
+NOTE_WORDS += [' why="two words" expires=2027-01-03', ' by=anna why=x expires="2027-01-01"', " by=x # words"]
+NOTES = st.sampled_from(NOTE_WORDS)
 SIGNS = st.sampled_from(["", "", "!"])
 SENDER_WORDS = ["a@x.test", "B@x.test", "a*@x.test", "=@x.test", "@x.test", "@y.x.test", "@z.y.x.test", "b@", "<>"]
 SENDER_WORDS += ['"a b"@x.test', "@test", "@a-very-long-label-that-is-not-plain-because-the-line-is-too-long.y.x.test"]
@@ -100,6 +102,16 @@ def test_lines_are_split_in_batches_that_lose_and_move_none(lines: list[str], si
         rows = [row for row, _ in entries.read()]
         expected = [entry for entry in carefully([source, source], SENDERS) if entry]
         assert [entries[row] for row in rows] == expected
+
+
+@pytest.mark.parametrize("number", [1, 2, 9_999, 20_000])
+@pytest.mark.parametrize("notes", ["", " by=anna expires=2027-01-31"])
+def test_one_error_among_many_lines_names_its_line(number: int, notes: str) -> None:
+    lines = [f"@host{line}.x.test{notes}" for line in range(20_000)]
+    lines[number - 1] = f"@x..test{notes}"
+    table = senders(lines)
+    assert [(problem.where, problem.entry) for problem in table.problems] == [(Where("table", number), "@x..test")]
+    assert len(table) == len(lines) - 1
 
 
 @LANGUAGES

@@ -13,8 +13,8 @@ from turfmilter.core.table.entry import Entry, Problem
 from turfmilter.core.table.pattern import Domain, Name, Parts, Pattern, parts_of
 
 # A slot is one place in two arrays, a tag and a row:
-#   tag  16 bits ("H" of array): 0 while the slot is empty, else _USED and 15 bits of the hash of the pattern, so that
-#        only one search in 32,768 parses a line in vain.  They are the upper bits because the lower ones chose the slot.
+#   tag  16 bits ("H" of array): 0 while the slot is empty, otherwise _USED and 15 bits of the hash of the pattern,
+#        so that few lines are parsed in vain.  They are upper bits because the lower bits already chose the slot.
 #   row  32 bits ("I"): the row of the entry
 # A search reads tags until one is 0.  They are an array of their own because most searches need no row.
 _USED = 0x8000

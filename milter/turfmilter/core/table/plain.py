@@ -14,8 +14,8 @@ from turfmilter.core.table.pattern import Address, Domain, Interval, Kind, Local
 # With at most 63 characters in the line, no label in it is too long, and neither is the name (RFC 1035 §2.3.4),
 # so the expressions below need not count.
 _LONGEST_PLAIN_LINE = 63
-# "++" and "*+" never give back what they matched: a shorter match could not be followed by what must follow it here, and
-# most lines with notes are then given up at once.  Not after groups: before 3.11.5, Python may match those wrongly.
+# "++" and "*+" never give back what they matched: no shorter match could be followed by what must follow it here, so
+# a line with notes fails sooner.  They are not used after groups: before 3.11.5, Python may match those wrongly.
 _WORD = "[a-zA-Z0-9_]++"
 _LABEL = rf"{_WORD}(?:-++{_WORD})*"
 # Two labels or more (a single one deserves a warning), and a letter at the end: so it is not an IPv4 address.

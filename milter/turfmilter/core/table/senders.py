@@ -34,7 +34,10 @@ class SenderTable:
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
         """Return the most specific entry, plain or exception, valid on `today`; None if none matches."""
         address = (Address, mailbox.local, mailbox.domain)
-        candidates = [*self._index.at(address), *self._wider(address)]
+        if mailbox.domain in self._globs:  # which are more specific than all but the address itself
+            candidates = [*self._index.at(address), *self._wider(address)]
+        else:
+            candidates = self._index.each([address, *self._patterns(address)])
         return next((entry for entry in candidates if entry.valid_on(today)), None) if candidates else None
 
     def changes(self, old: SenderTable) -> tuple[int, int]:
@@ -65,18 +68,20 @@ class SenderTable:
             return index.each(index.around(Domain, domain if exact else domain.partition(".")[2]))
         if kind is Local:
             return []
-        _, local, domain = parts
-        patterns = index.around(Domain, domain)
+        wider = index.each(self._patterns(parts))
+        if kind is Address and parts[2] in self._globs:
+            wider[:0] = [self._entries[row] for glob, row in self._globs[parts[2]] if glob.matches(parts[1])]
+        return wider
+
+    def _patterns(self, parts: Parts) -> list[Parts]:
+        """Return the less specific patterns, other than globs, that match all that an address or glob matches."""
+        kind, local, domain = parts
+        patterns = self._index.around(Domain, domain)
         if Domain in self._kinds:
             patterns.insert(0, (Domain, domain, True))
-        if kind is Glob:
-            return index.each(patterns)
-        if Local in self._kinds:
+        if kind is Address and Local in self._kinds:
             patterns.append((Local, local))
-        if domain not in self._globs:
-            return index.each(patterns)
-        globs = [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
-        return globs + index.each(patterns)
+        return patterns
 
     def _useless(self) -> Iterator[Problem]:
         """Yield warnings about entries that never decide or change nothing."""
