@@ -7,7 +7,6 @@ import shutil
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from caserunner import mailhost
@@ -44,9 +43,7 @@ class Stage:
             self._running = running.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._running.close()
 
     def mta(self, name: str) -> Mta:

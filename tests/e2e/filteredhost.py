@@ -14,7 +14,7 @@ from rig import wait
 from rig.contentfilter import ContentFilter
 from rig.link import accepts
 from rig.process import Process
-from rig.smtp import SmtpClient
+from rig.smtp import SmtpClient, greets
 
 PAGE = (CONTRIB.parent / "docs/howto/with-a-content-filter.md").read_text()
 SCRIPTED = Path(__file__).parents[1] / "rig/scriptedfilter.py"
@@ -61,16 +61,8 @@ def mail_host(place: Path, main: str, master: str, *options: str, services: Sequ
             host.postfix.set_service(setting)
         run(CONTRIB / "postfix/attach", "--yes", *options)
         run("postfix", "reload")
-        wait.until(lambda: listens(10026), "the service for released mail")
+        wait.until(lambda: greets(10026), "the service for released mail")
         yield host
-
-
-def listens(port: int) -> bool:
-    try:
-        with SmtpClient(port, timeout=1) as client:
-            return client.banner.code == 220
-    except OSError:
-        return False
 
 
 def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAGE, source: str = "127.0.0.2") -> None:

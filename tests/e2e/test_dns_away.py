@@ -54,7 +54,7 @@ class TestKilledInMidSession:
         host.dns.tell(Conduct.HOLD, pointer("203.0.113.1"), "PTR")
         with host.client(ADDR="203.0.113.1") as client:
             host.dns.wait_for(pointer("203.0.113.1"), "PTR")
-            host.dns.kill()
+            host.dns.stop()
             client.mail("<anna@out.test>")
             assert [str(client.rcpt(BOB)), str(client.rcpt("<postmaster@rig.test>"))] == [LATER, TAKEN]
             assert client.data(MESSAGE).code == 250
@@ -71,11 +71,11 @@ class TestKilledInMidSession:
                 assert str(client.rcpt(BOB)) == TAKEN
                 client.command("RSET")
                 if alive:
-                    host.dns.kill()
+                    host.dns.stop()
         assert host.send(BOB, ADDR="203.0.113.1")[0] == TAKEN
 
     def test_where_names_are_only_denied_the_client_passes_and_the_log_says_so(self, host: Mailhost) -> None:
-        host.dns.kill()
+        host.dns.stop()
         assert host.send(BOB, listener="except", ADDR="203.0.113.3")[0] == TAKEN
         assert host.reached() == ["bob@rig.test"]
         assert ' trial="connect unavailable bob@rig.test" ' in host.filters["except"].said("client=203.0.113.3 ")

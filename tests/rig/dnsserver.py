@@ -6,8 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from enum import Enum, auto
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import dns.flags
 import dns.message
@@ -16,6 +15,7 @@ from dns.rdatatype import RdataType
 
 from rig import wait
 from rig.ports import free_port
+from rig.server import Server
 from rig.zone import Zone
 
 
@@ -39,8 +39,8 @@ class Question(NamedTuple):
     transport: str  # udp | tcp
 
 
-class DnsServer:
-    """Runs in a thread from start() to kill(), any number of times; `address` is the same throughout.
+class DnsServer(Server):
+    """Runs in a thread; `address` is the same after each start.
 
     `zone` is the text of a Zone.
     """
@@ -53,15 +53,6 @@ class DnsServer:
         self._changed = threading.Condition()
         self._running: tuple[threading.Thread, asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._released = asyncio.Event()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
 
     def add(self, zone: str) -> None:
         """More records."""
@@ -103,8 +94,8 @@ class DnsServer:
         thread.start()
         self._running = (thread, *ready.result())
 
-    def kill(self) -> None:
-        """Vanish: nobody hears anything any more, not even on connections that stand."""
+    def stop(self) -> None:
+        """Disappear: no client receives anything any more, not even on open connections."""
         if self._running is not None:
             thread, loop, stop = self._running
             self._running = None

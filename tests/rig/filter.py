@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rig import wait, wire
 from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
+from rig.server import Server
 from rig.wire import Action, Protocol, Text
 from turfmilter.core.report import Slip
 from turfmilter.daemon import mtas
@@ -81,7 +81,7 @@ def rewrite(path: Path, text: str) -> None:
     new.rename(path)
 
 
-class Filter:
+class Filter(Server):
     """The daemon in `place`, which it may write to, with the TOML text `settings`.
 
     `settings` begins with the keys above all sections; "{quarantine}" in it is the quarantine's path.
@@ -114,21 +114,16 @@ class Filter:
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
         rewrite(self.config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.daemon.stop()
-
     def start(self) -> None:
         """Start it, and return when it serves, has said so in its log, and has kept a copy of its configuration."""
         before = self._greetings()
         self.daemon.start()
         wait.until(lambda: self._greetings() > before, self.daemon.log)
         wait.until(lambda: self.kept.exists() or not self.state.exists(), self.daemon.log)
+
+    def stop(self) -> None:
+        """End it.  Raises RuntimeError if any of its processes had to be killed."""
+        self.daemon.stop()
 
     def client(
         self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = wait.AMPLE

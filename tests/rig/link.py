@@ -6,7 +6,6 @@ import contextlib
 import socket
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rig import wait, wire
@@ -30,9 +29,7 @@ class Link:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
+
+from rig.server import Server
 
 CLOSE = "close"  # instead of a reply
 
@@ -23,7 +24,7 @@ _USUAL = {
 }
 
 
-class ScriptedNextHop:
+class ScriptedNextHop(Server):
     """Serves one connection after another on a loopback port, in a thread.
 
     `replies` are by the longest beginning of the command that fits ("RCPT TO:<b@"), "" the greeting and "." the end
@@ -42,13 +43,12 @@ class ScriptedNextHop:
         self.messages: list[bytes] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Serve; connections have been accepted since it was created."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stop listening, and end the thread."""
         # Closing alone would not wake up who waits in accept().
         self._listening.shutdown(socket.SHUT_RDWR)
         self._thread.join()

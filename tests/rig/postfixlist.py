@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from types import TracebackType
 from typing import Self
 
 _LIBRARY = "/usr/lib/postfix/libpostfix-util.so"
@@ -42,8 +41,6 @@ class PostfixList:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for matching in (self._names, self._clients):
             self._library.match_list_free(matching)

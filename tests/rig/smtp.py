@@ -7,7 +7,6 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from rig import wait
@@ -41,9 +40,7 @@ class SmtpClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -140,6 +137,15 @@ class SmtpClient:
             return [*replies, self.data(message)]
         self.command("RSET")
         return replies
+
+
+def greets(port: int) -> bool:
+    """True if an SMTP server at that port of 127.0.0.1 greets clients with 220."""
+    try:
+        with SmtpClient(port, timeout=1) as client:
+            return client.banner.code == 220
+    except OSError:
+        return False
 
 
 def read_reply(stream: IO[bytes]) -> SmtpReply:
