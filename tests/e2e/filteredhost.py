@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,12 +11,10 @@ from pathlib import Path
 from e2e.stockhost import CONTRIB, SOCKET, StockHost, run, stock_host
 from rig import wait
 from rig.contentfilter import ContentFilter
-from rig.link import accepts
-from rig.process import Process
+from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.smtp import SmtpClient, greets
 
 PAGE = (CONTRIB.parent / "docs/howto/with-a-content-filter.md").read_text()
-SCRIPTED = Path(__file__).parents[1] / "rig/scriptedfilter.py"
 OTHER = "inet:127.0.0.1:8891"  # the site's other filter
 MESSAGE = b"From: a@out.test\r\nSubject: x\r\nX-Order: 1\r\n\r\nhello\r\n"
 CONFIG = f"""\
@@ -52,9 +49,7 @@ def mail_host(place: Path, main: str, master: str, *options: str, services: Sequ
         host = running.enter_context(stock_host(place, CONFIG))
         run("ip", "route", "add", "local", "192.0.2.0/24", "dev", "lo")
         running.enter_context(ContentFilter(10024, back=10025))
-        other = Process([sys.executable, SCRIPTED, "inet:8891@127.0.0.1"], place / "other.log")
-        other.start(lambda: accepts("inet:8891@127.0.0.1"))
-        running.callback(other.kill)
+        running.enter_context(OtherFilter(SCRIPTED, "inet:8891@127.0.0.1", place / "other.log"))
         for name, text in (("main.cf", main), ("master.cf", master)):
             host.postfix.write(name, (host.postfix.config / name).read_text() + text)
         for setting in services:
@@ -75,8 +70,8 @@ def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAG
 
 def lines(host: StockHost, sender: str) -> list[str]:
     """What the filter's log says of messages from there, once all mail is delivered."""
-    wait.until(lambda: not host.postfix.queue() and not host.postfix.queue(), host.postfix.log)
-    return [line for line in host.filter.text().splitlines() if f" sender={sender} " in line]
+    host.postfix.settle()
+    return [line for line in host.filter.log().splitlines() if f" sender={sender} " in line]
 
 
 def release(sender: str) -> list[str]:

@@ -40,6 +40,7 @@ class StockPostfix(Postfix):
     def __init__(self, directory: Path, *, sink: int, accounts: dict[str, str]) -> None:
         super().__init__(directory, sink=sink, config=Path("/etc/postfix"))
         self.ports = {"inbound": 25, "unfiltered": 25, "submission": 587, "submissions": 465, "release": 10026}
+        self.spool = Path("/var/spool/postfix")
         self._sink = sink
         self._users = accounts
 

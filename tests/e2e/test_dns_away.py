@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost
 from rig.dnsserver import Conduct
 from rig.smtp import SmtpClient
 from rig.zone import named
@@ -44,13 +45,13 @@ def sent(client: SmtpClient) -> bool:
 
 class TestKilledInMidSession:
     @pytest.fixture
-    def host(self, place: Path) -> Iterator[Mailhost]:
+    def host(self, place: Path) -> Iterator[PostfixHost]:
         zone = named("203.0.113.1", "a.partner.test") + named("203.0.113.2", "b.partner.test")
         filters = {"inbound": ONLY, "except": EXCEPT}
-        with Mailhost(place, filters, zone=zone, dns_timeout=3.0) as running:
+        with PostfixHost(place, filters, zone=zone, dns_timeout=3.0) as running:
             yield running
 
-    def test_the_client_comes_back_later_and_its_session_is_served_on(self, host: Mailhost) -> None:
+    def test_the_client_comes_back_later_and_its_session_is_served_on(self, host: PostfixHost) -> None:
         host.dns.tell(Conduct.HOLD, pointer("203.0.113.1"), "PTR")
         with host.client(ADDR="203.0.113.1") as client:
             host.dns.wait_for(pointer("203.0.113.1"), "PTR")
@@ -64,7 +65,7 @@ class TestKilledInMidSession:
         host.dns.start()
         assert host.send(BOB, ADDR="203.0.113.2")[0] == TAKEN
 
-    def test_what_was_learnt_before_is_still_known(self, host: Mailhost) -> None:
+    def test_what_was_learnt_before_is_still_known(self, host: PostfixHost) -> None:
         with host.client(ADDR="203.0.113.1") as client:
             for alive in (True, False):
                 client.mail("<anna@out.test>")
@@ -74,7 +75,7 @@ class TestKilledInMidSession:
                     host.dns.stop()
         assert host.send(BOB, ADDR="203.0.113.1")[0] == TAKEN
 
-    def test_where_names_are_only_denied_the_client_passes_and_the_log_says_so(self, host: Mailhost) -> None:
+    def test_where_names_are_only_denied_the_client_passes_and_the_log_says_so(self, host: PostfixHost) -> None:
         host.dns.stop()
         assert host.send(BOB, listener="except", ADDR="203.0.113.3")[0] == TAKEN
         assert host.reached() == ["bob@rig.test"]
@@ -85,7 +86,7 @@ def test_eight_sessions_that_wait_for_dns_do_not_hold_eight_others(place: Path) 
     waiting = [f"203.0.113.{number}" for number in range(1, 9)]
     answered = [f"192.0.2.{number}" for number in range(1, 9)]
     zone = "".join(named(address, f"h{number}.out.test") for number, address in enumerate(waiting + answered))
-    with Mailhost(place, {"inbound": EXCEPT}, zone=zone, dns_timeout=5.0) as host, ExitStack() as open_:
+    with PostfixHost(place, {"inbound": EXCEPT}, zone=zone, dns_timeout=5.0) as host, ExitStack() as open_:
         for address in waiting:
             host.dns.tell(Conduct.HOLD, pointer(address), "PTR")
         fast = [open_.enter_context(host.client(ADDR=address)) for address in answered]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rig.link import accepts
+from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.postfix import Postfix
-from rig.process import Process
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 
-SCRIPT = Path(__file__).parents[1] / "rig" / "scriptedfilter.py"
 MESSAGE = b"Subject: x\r\n\r\n.hello \xff\r\n"
 
 
@@ -34,12 +31,8 @@ def empty(sink: Sink) -> None:
 @pytest.fixture(scope="module")
 def scripted(module_place: Path) -> Iterator[str]:
     """A filter that does what the message tells it; its socket."""
-    path = module_place / "filter"
-    filter_process = Process([sys.executable, str(SCRIPT), f"unix:{path}"], module_place / "filter.out")
-    filter_process.start(lambda: accepts(path))
-    path.chmod(0o666)
-    yield f"unix:{path}"
-    filter_process.kill()
+    with OtherFilter(SCRIPTED, f"unix:{module_place}/filter", module_place / "filter.out") as running:
+        yield running.socket
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rig import wait
-from rig.link import accepts
+from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.ports import free_port
-from rig.process import Process
 from rig.sendmail import Sendmail
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 
-SCRIPT = Path(__file__).parents[1] / "rig" / "scriptedfilter.py"
 MESSAGE = b"Subject: x\r\n\r\n.hello \xff\r\n"
 
 
@@ -34,11 +30,8 @@ def empty(sink: Sink) -> None:
 @pytest.fixture(scope="module")
 def scripted(module_place: Path) -> Iterator[str]:
     """A filter that does what the message tells it; its socket."""
-    path = module_place / "filter"
-    filter_process = Process([sys.executable, str(SCRIPT), f"unix:{path}"], module_place / "filter.out")
-    filter_process.start(lambda: accepts(path))
-    yield f"unix:{path}"
-    filter_process.kill()
+    with OtherFilter(SCRIPTED, f"unix:{module_place}/filter", module_place / "filter.out") as running:
+        yield running.socket
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +84,7 @@ def test_everything_is_taken_and_resolved_as_a_real_host_would(
     sendmail: Sendmail, sink: Sink, recipient: str, reached: list[str]
 ) -> None:
     send(sendmail.port, "<a@out.test>", recipient)
-    wait.until(lambda: not sendmail.queue(), lambda: f"an empty queue: {sendmail.queue()}")
+    sendmail.settle()
     assert sorted(one for delivery in sink.deliveries for one in delivery.recipients) == reached
 
 
@@ -147,11 +140,11 @@ def test_accounts_log_in_behind_starttls(place: Path, sink: Sink, scripted: str)
 
 def test_a_filter_can_be_asked_at_a_port(place: Path, sink: Sink) -> None:
     port = free_port()
-    asked = Process([sys.executable, str(SCRIPT), f"inet:{port}@127.0.0.1"], place / "filter.out")
-    asked.start(lambda: accepts(f"inet:{port}@127.0.0.1"))
-    with Sendmail(place / "s", sink=sink.port, milter=f"inet:127.0.0.1:{port}") as sendmail:
+    with (
+        OtherFilter(SCRIPTED, f"inet:{port}@127.0.0.1", place / "filter.out"),
+        Sendmail(place / "s", sink=sink.port, milter=f"inet:127.0.0.1:{port}") as sendmail,
+    ):
         assert send(sendmail.port, "<reject@out.test>", "<alice@rig.test>")[0].startswith("550 ")
-    asked.kill()
 
 
 @pytest.mark.parametrize(("flag", "reply"), [("F=T, ", "451"), ("", "250"), ("F=R, ", "550")])

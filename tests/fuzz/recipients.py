@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from e2e.mailhost import Held, Mailhost
+from e2e.attached import HeldBytes
+from e2e.postfixhost import PostfixHost
 from e2e.sendmailhost import SendmailHost
 from rig.smtp import SmtpClient
 
@@ -134,7 +135,7 @@ class PostfixUnderTest:
             **{f"smtpd_{kind}_limit": "10000" for kind in ("soft_error", "hard_error", "junk_command")},
         }
         directory.mkdir()
-        self._host = Mailhost(directory, {"inbound": FILTER}, parameters=parameters, domains=DOMAINS)
+        self._host = PostfixHost(directory, {"inbound": FILTER}, parameters=parameters, domains=DOMAINS)
         self.sink = self._host.sink
         self.filter = self._host.filters["inbound"]
         self.open = self._host.client
@@ -268,10 +269,12 @@ class Comparison:
             found.setdefault(_number(delivery.data), []).extend(delivery.recipients)
         return found
 
-    def _held(self) -> dict[int, Held]:
+    def _held(self) -> dict[int, HeldBytes]:
         return {_number(held.message): held for held in self._host.filter.held()}
 
-    def _judge(self, message: Message, replies: list[str], end: str, delivered: list[str], held: Held | None) -> str:
+    def _judge(
+        self, message: Message, replies: list[str], end: str, delivered: list[str], held: HeldBytes | None
+    ) -> str:
         taken = [r for r, reply in zip(message.recipients, replies, strict=False) if reply.startswith("250")]
         self._count(replies, end, held)
         if not end.startswith("250"):
@@ -287,7 +290,7 @@ class Comparison:
             return f"LOST for {due - reached}"
         return ""
 
-    def _count(self, replies: list[str], end: str, held: Held | None) -> None:
+    def _count(self, replies: list[str], end: str, held: HeldBytes | None) -> None:
         self.counts["held"] += bool(held)
         self.counts["accepted"] += end.startswith("250") and not held
         self.counts["put off"] += end.startswith("4")

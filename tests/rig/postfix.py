@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from rig.mailserver import HOST, MailServer, require_root, write_accounts
 from rig.ports import free_port
 
 _MASTER = Path("/usr/lib/postfix/sbin/master")
+_QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")  # in the order of a message's way
 _SERVICES = """\
 pickup     unix n - n 60    1   pickup
 cleanup    unix n - n -     0   cleanup
@@ -78,6 +80,7 @@ class Postfix(MailServer):
         config = config or directory / "etc"
         # -s stays in the foreground, so that it is our child and ends with us.
         super().__init__(directory, config, ports, [_MASTER, "-c", config, "-s"], directory / "mail.log")
+        self.spool = directory / "queue"
         self._accounts = accounts or {}
         self._maps = maps or {}
         self._parameters = {
@@ -89,7 +92,8 @@ class Postfix(MailServer):
 
     def prepare(self) -> None:
         """Write and check its configuration."""
-        self.config.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config.mkdir(exist_ok=True)
         self._require()
         self._write()
         self.run("postfix", "check")
@@ -105,6 +109,11 @@ class Postfix(MailServer):
     def queue(self) -> list[dict[str, Any]]:
         """The messages in the queue, as postqueue(1) -j lists them: queue_name (hold, deferred, …), queue_id, …"""
         return [json.loads(line) for line in self.run("postqueue", "-j").splitlines()]
+
+    def queued(self) -> list[Path]:
+        """The files of the messages in the queue, without those that are not yet complete."""
+        files = (path for name in _QUEUES for path in (self.spool / name).rglob("*"))
+        return [path for path in files if _is_complete(path)]
 
     def _serves(self) -> bool:
         if "fatal:" in self.log():
@@ -125,7 +134,7 @@ class Postfix(MailServer):
         to_sink = f"[127.0.0.1]:{sink}"
         return {
             "compatibility_level": "3.6",
-            "queue_directory": f"{self.directory}/queue",
+            "queue_directory": str(self.spool),
             "data_directory": f"{self.directory}/data",
             "maillog_file": str(self.log_file),
             "maillog_file_prefixes": str(self.directory),
@@ -178,7 +187,7 @@ class Postfix(MailServer):
 
     def _write(self) -> None:
         self.log_file.touch()
-        (self.directory / "queue").mkdir(exist_ok=True)
+        self.spool.mkdir(exist_ok=True)
         (self.directory / "data").mkdir(mode=0o700, exist_ok=True)
         shutil.chown(self.directory / "data", "postfix")
         for name, table in self._maps.items():
@@ -194,3 +203,12 @@ class Postfix(MailServer):
         options = "".join(f"  -o {{ {option} = {value} }}\n" for option, value in parameters.items())
         address, port = self._places[name]
         return f"[{address}]:{port} inet n - n - - smtpd\n{options}"
+
+
+def _is_complete(path: Path) -> bool:
+    """Postfix sets all bits of the owner when a message is complete (MAIL_QUEUE_STAT_READY), and skips other files."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False  # it was moved or delivered while we looked
+    return stat.S_ISREG(mode) and mode & stat.S_IRWXU == stat.S_IRWXU

@@ -17,6 +17,8 @@ from rig.ports import free_port
 from rig.sendmailcf import PROGRAM, SUBMITTER, listener, logins, make_cf, mta_mc, submit_mc, tables
 from rig.syslog import Syslog
 
+_QUEUES = ("queue", "client-queue")
+
 
 class Sendmail(MailServer):
     """A Sendmail below `directory`, which is made if need be.  Needs root, and what tests/rig/install has unpacked.
@@ -104,15 +106,18 @@ class Sendmail(MailServer):
 
     def queue(self) -> list[dict[str, str]]:
         """The messages in the queues: queue_name (hold for those that a filter quarantined) and queue_id."""
-        found = []
-        for folder in ("queue", "client-queue"):
-            for path in sorted((self.directory / folder).glob("[qh]f*")):
-                found.append({"queue_name": "hold" if path.name[0] == "h" else folder, "queue_id": path.name[2:]})
-        return found
+        return [
+            {"queue_name": "hold" if path.name[0] == "h" else path.parent.name, "queue_id": path.name[2:]}
+            for path in self.queued()
+        ]
+
+    def queued(self) -> list[Path]:
+        """The control files of the messages in the queues."""
+        return [path for folder in _QUEUES for path in sorted((self.directory / folder).glob("[qh]f*"))]
 
     def forget(self) -> None:
         """Empty the queues."""
-        for folder in ("queue", "client-queue"):
+        for folder in _QUEUES:
             for path in (self.directory / folder).iterdir():
                 path.unlink(missing_ok=True)
 
@@ -126,7 +131,7 @@ class Sendmail(MailServer):
 
     def _write(self) -> None:
         self.config.mkdir(parents=True, exist_ok=True)
-        for folder in ("queue", "client-queue"):
+        for folder in _QUEUES:
             (self.directory / folder).mkdir(mode=0o700, exist_ok=True)
         shutil.chown(self.directory / "client-queue", SUBMITTER)
         self._write_names()
