@@ -1,4 +1,4 @@
-"""Reads a file of cases; what is wrong in it is said with file and line."""
+"""Reads a file of cases; errors in it are reported with file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays one case on one MTA, and says with file and line what was not as it is written."""
+"""Plays one case on one MTA, and reports with file and line what differs from the case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OFF = 'mode = "off"\n'
 
 
 class NotSo(AssertionError):
-    """Something was not as the case says; the text begins with file:line."""
+    """Something was not as the case requires; the text begins with file:line."""
 
 
 def play(stage: Stage, file: CaseFile, case: Case, mta: str) -> None:
@@ -36,7 +36,7 @@ def play_off(stage: Stage, file: CaseFile, case: Case, mta: str) -> None:
 
 
 def play_unruled(stage: Stage, file: CaseFile, case: Case, mta: str) -> list[str]:
-    """What a client's message reaches when the rules are off: it says the same, and then sends it.  The recipients."""
+    """The recipients that the message reaches if the rules are off and the client sends the same commands."""
     playing = _prepare(stage, file, case, mta, above=_OFF)
     playing.send_whatever_is_said()
     return [recipient for delivery in stage.mta(mta).delivered() for recipient in delivery.recipients]
@@ -56,7 +56,7 @@ class _Play:
         self._name = mta
         self._mta = stage.mta(mta)
         self._talk: Talk | None = None
-        self._banner: list[SmtpReply] = []  # until it has been heard
+        self._banner: list[SmtpReply] = []  # until a step has compared it
         self._log_before = len(stage.filter.daemon.log())
 
     def run(self) -> None:
@@ -73,7 +73,7 @@ class _Play:
         self._at_end()
 
     def send_whatever_is_said(self) -> None:
-        """What the client says, whatever it hears, and a message behind it."""
+        """Send what the client sends, whatever the replies are, and then a message."""
         self._connect(self._case.client, self._case.listener, greet=True)
         for step in [*self._case.steps, Say((b"DATA",)), Hear(0, {}), Say((b"(message)",)), Hear(0, {})]:
             if isinstance(step, Hear):
@@ -103,7 +103,7 @@ class _Play:
         try:
             self._talk = self._mta.connect(listener, client)
         except ConnectionError:
-            return  # closed before it said anything
+            return  # closed before its greeting
         self._banner = [] if greet else [self._talk.banner]
         if greet:
             self._talk.send(b"EHLO client.out.test\r\n")
@@ -204,7 +204,7 @@ class _Play:
 
 
 def _bytes(line: bytes) -> bytes:
-    """A line of the client as it goes over the wire; what stands for more is replaced."""
+    """A line of the client as it is sent; abbreviations are expanded."""
     if line == b"(message)":
         return MESSAGE + b".\r\n"
     if login := re.fullmatch(rb"AUTH PLAIN \((\w+) (\w+)\)", line):

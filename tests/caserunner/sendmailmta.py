@@ -45,8 +45,8 @@ class SendmailMta(RealMta):
         return self._sendmail.command("sendmail.cf", "-bs")
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
-        """Hand a message to sendmail(1), which gives it to the MTA as submit.cf says."""
-        # When the MTA refuses a recipient the program leaves with 67 and a bounce, which is for the case to see.
+        """Hand a message to sendmail(1), which sends it to the MTA as submit.cf configures."""
+        # If the MTA rejects a recipient, the program exits with 67 and sends a bounce, which the case checks.
         with suppress(RuntimeError):
             self._sendmail.sendmail(*arguments, stdin=message, cf="submit.cf")
 

@@ -38,7 +38,7 @@ class HeldBytes:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises AssertionError when the digest is not that of the message."""
+        """The file `path`.  Raises AssertionError if its digest is not that of the message."""
         above, end, rest = path.read_bytes().partition(b"\r\nX-Quarantine-SHA256: ")
         digest, _, message = rest.partition(b"\r\n")
         assert end, f"{path} has no block"
@@ -56,7 +56,7 @@ class HeldBytes:
 
     @property
     def recipients(self) -> list[str]:
-        """From whom the message is held."""
+        """The recipients from whom the message is held."""
         return self.all("X-Envelope-To")
 
 
@@ -93,7 +93,7 @@ class AttachedFilter(Server):
         return self.daemon.wait_for_log(f"(?m)^.*(?:{pattern}).*$")[0]
 
     def held(self) -> list[HeldBytes]:
-        """What is in quarantine, in no order."""
+        """What is in quarantine, in any order."""
         return [HeldBytes.read(path) for path in (self.quarantine / "new").iterdir()]
 
     def half_written(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A mail host with a content filter behind Postfix's queue, another milter, and turfmilter attached last."""
+"""A mail host with a content filter after Postfix's queue, another milter, and turfmilter attached last."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def mail_host(place: Path, main: str, master: str, *options: str, services: Sequ
 
 
 def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAGE, source: str = "127.0.0.2") -> None:
-    """One message, which must be taken; from elsewhere it comes only where `source` is no address of this host."""
+    """Send one message, which must be accepted; `source` may be an address that is not of this host."""
     with SmtpClient(host.postfix.ports["inbound"], source=source) as client:
         client.ehlo()
         replies = client.transaction(sender, *recipients, message=message)
@@ -69,7 +69,7 @@ def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAG
 
 
 def lines(host: StockHost, sender: str) -> list[str]:
-    """What the filter's log says of messages from there, once all mail is delivered."""
+    """The filter's log lines about messages from `sender`, once all mail is delivered."""
     host.postfix.settle()
     return [line for line in host.filter.log().splitlines() if f" sender={sender} " in line]
 

@@ -1,4 +1,4 @@
-"""A gate between Postfix and the filter: it stops a message half-way, so that something can happen just then."""
+"""A gate between Postfix and the filter: it stops a message half-way, so that something can happen at that moment."""
 
 from __future__ import annotations
 

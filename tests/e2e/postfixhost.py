@@ -61,14 +61,14 @@ class PostfixHost(MailHost):
 
 
 def queue_id(reply: str) -> str:
-    """The queue id in Postfix's reply to a message that it took."""
+    """The queue id in Postfix's reply to a message that it accepted."""
     taken = "250 2.0.0 Ok: queued as "
     assert reply.startswith(taken), reply
     return reply.removeprefix(taken)
 
 
 def without_received(data: bytes) -> bytes:
-    """A message without the Received: field that Postfix put on top, which names the time and the queue id."""
+    """A message without the Received: field that Postfix put on top, which contains the time and the queue id."""
     message, found = re.subn(rb"\AReceived: from .*\r\n(?:[ \t].*\r\n)*", b"", data)
     assert found, data
     return message

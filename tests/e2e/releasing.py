@@ -9,7 +9,7 @@ from e2e.mailhost import MailHost
 from rig.filter import USER
 from rig.quarantine import turfctl
 
-# Of one recipient, whom both MTAs find behind every spelling that they accept.
+# Of one recipient, which both MTAs find in every spelling.
 SPELLINGS = (
     "<alice@rig. test>",
     "< alice@rig.test>",
@@ -43,7 +43,7 @@ def released(config: Path, *arguments: str, status: int = 0) -> list[dict[str, s
 
 
 def check_spelling(host: MailHost, config: Path, text: str) -> None:
-    """A message held from the recipient `text` is released to whom the MTA would have delivered it."""
+    """Check that a message held from `text` is released to the recipient that the MTA would have delivered it to."""
     accepted, *_ = host.send(text, sender="<anna@fine.test>")
     assert accepted.startswith("250 ")
     reached = host.reached()

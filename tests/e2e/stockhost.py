@@ -1,4 +1,4 @@
-"""A mail host that was just set up: Debian's Postfix, and turfmilter as the files below contrib/ install it."""
+"""A mail host that was just installed: Debian's Postfix, and turfmilter as the files below contrib/ install it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOCKET = "/var/spool/postfix/turfmilter/turfmilter.sock"
 
 @dataclass
 class StockHost:
-    """Postfix, the filter as its unit starts it, and where the mail goes."""
+    """Postfix, the filter as its unit starts it, and the sink that all mail goes to."""
 
     place: Path
     postfix: StockPostfix
@@ -47,7 +47,7 @@ class StockHost:
 
 
 def run(*command: str | Path) -> str:
-    """What a command says, which must succeed."""
+    """What a command prints; it must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done
     return done.stdout

@@ -45,7 +45,7 @@ class StockPostfix(Postfix):
         self._users = accounts
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file below /etc/postfix; it counts after a reload."""
+        """Replace a file below /etc/postfix; it is used after a reload."""
         self._file(name, text)
 
     def set_service(self, setting: str) -> None:

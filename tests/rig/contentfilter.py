@@ -1,4 +1,4 @@
-"""An after-queue content filter, as amavis is one: takes mail by SMTP, marks it, and hands it back by SMTP."""
+"""An after-queue content filter, like amavis: it receives mail by SMTP, marks it, and returns it by SMTP."""
 
 from __future__ import annotations
 

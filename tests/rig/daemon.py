@@ -1,4 +1,4 @@
-"""The filter itself as a child: `python -m turfmilter -f -c FILE`."""
+"""The daemon as a child process: `python -m turfmilter -f -c FILE`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SOURCE = Path(__file__).parents[2] / "milter"
 class Daemon(Program):
     """turfmilter in the foreground, with the configuration file `config`, listening at `socket`.
 
-    What it tells its service manager is heard by `manager`, which waits for signs of life every `watchdog` seconds.
+    `manager` receives what it reports to its service manager, and expects a sign of life every `watchdog` seconds.
 
     `socket` is as the configuration writes it (unix:PATH or inet:PORT@HOST).  Started by root, it needs `user` in its
-    configuration.  Its log (to = "stderr") and all else that it writes stand in `log_file`.
+    configuration.  Its log (to = "stderr") and everything else that it prints is in `log_file`.
     """
 
     def __init__(self, config: Path, socket: str | Path, *, watchdog: float = 0.0) -> None:
@@ -43,7 +43,7 @@ class Daemon(Program):
         self.manager.close()
 
     def workers(self) -> list[int]:
-        """The process ids of its workers.  Its other processes, which live for a moment only, have no socket."""
+        """The process ids of its workers.  Its other processes, which are short-lived, have no socket."""
         return [pid for pid in self.process.children() if any(map(_is_socket, open_files(pid)))]
 
 
@@ -52,7 +52,7 @@ def _is_socket(file: str) -> bool:
 
 
 def open_files(pid: int) -> set[str]:
-    """What a process has open, as /proc shows it; nothing when it has gone."""
+    """What a process has open, as /proc shows it; nothing if it has ended."""
     found = set()
     with suppress(FileNotFoundError, ProcessLookupError):
         for one in Path(f"/proc/{pid}/fd").iterdir():

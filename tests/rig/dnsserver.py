@@ -1,4 +1,4 @@
-"""A small DNS server on loopback, UDP and TCP, that answers from a zone in text and misbehaves where it is told to."""
+"""A small DNS server on loopback, UDP and TCP, that answers from a zone in text, and misbehaves on request."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Conduct(Enum):
     SERVFAIL = auto()
     REFUSED = auto()
     SILENCE = auto()
-    HOLD = auto()  # says nothing until release(), then answers
+    HOLD = auto()  # answers after release()
     WRONG_ID = auto()
     GARBAGE = auto()
-    TRUNCATE = auto()  # over UDP says that there is more, and gives it over TCP
+    TRUNCATE = auto()  # sends a truncated answer over UDP, and the whole answer over TCP
 
 
 class Question(NamedTuple):
@@ -59,7 +59,7 @@ class DnsServer(Server):
         self._zone.add(zone)
 
     def tell(self, conduct: Conduct | None, name: str, *kinds: str) -> None:
-        """Misbehave when asked for `kinds` of `name`; None to behave again."""
+        """Misbehave if asked for `kinds` of `name`; None to behave again."""
         for kind in kinds:
             if conduct is None:
                 del self._conduct[name, kind]
@@ -67,7 +67,7 @@ class DnsServer(Server):
                 self._conduct[name, kind] = conduct
 
     def release(self) -> None:
-        """Answer all that is held, and hold nothing any more."""
+        """Answer all questions that are held, and hold none from now on."""
         assert self._running is not None
         self._running[1].call_soon_threadsafe(self._released.set)
 
@@ -88,7 +88,7 @@ class DnsServer(Server):
                 raise TimeoutError(f"{kind} of {name} was not asked for within {seconds} s, only {self._asked}")
 
     def start(self) -> None:
-        """Listen; returns when questions are taken."""
+        """Listen, and return when questions are answered."""
         ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="dns server", daemon=True)
         thread.start()

@@ -16,7 +16,7 @@ from rig.wire import Action
 class Link:
     """One connection to a filter at unix:PATH, inet:PORT@HOST or a Path.
 
-    A filter that says nothing for `timeout` seconds raises TimeoutError, one that closes raises ConnectionError.
+    A filter that sends nothing for `timeout` seconds raises TimeoutError, one that closes raises ConnectionError.
     `sent_bytes` and `round_trips` count by event name ("mail", "macros", …).
     """
 
@@ -77,7 +77,7 @@ class Link:
 
 
 def accepts(address: str | Path) -> bool:
-    """True when a filter takes connections there."""
+    """True if a filter accepts connections there."""
     try:
         _connect(str(address), 5.0).close()
     except OSError:

@@ -48,10 +48,10 @@ postlog    unix-dgram n - n - 1 postlogd
 class Postfix(MailServer):
     """A Postfix below `directory`, which is made if need be.  Needs root, and Debian's package.
 
-    All mail that it takes goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
+    All mail that it accepts goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
     resolves what hides in `x%there@ours`; every client is trusted, so that the filter alone decides.
     `milter` is the socket as smtpd_milters writes it ("unix:/path", "inet:127.0.0.1:PORT"); "" is none.
-    `parameters` go to main.cf and win over what stands there; `maps` are tables by the parameter that names them:
+    `parameters` go to main.cf and replace those of the rig; `maps` are tables by the parameter that names them:
     {"virtual_alias_maps": {"info@rig.test": "x@elsewhere.test"}}.
     `listeners` are further SMTP listeners by name, with their own parameters: {"submission": {"smtpd_milters": ""}}.
     `config` is where its configuration is written; by default below `directory`.
@@ -164,7 +164,7 @@ class Postfix(MailServer):
     def _file(self, name: str, text: str) -> None:
         path = self.config / name
         path.write_text(text)
-        # Postfix reads a file again and again until it is two seconds old, lest somebody is still writing it.
+        # Postfix reads a file again until it is two seconds old, because it may still be written.
         os.utime(path, (0, 0))
 
     def _logins(self) -> dict[str, str]:
@@ -178,7 +178,7 @@ class Postfix(MailServer):
     def _write_accounts(self) -> None:
         make_certificate(self.certificate, HOST)
         database = self.config / "sasldb2"
-        # Debian's smtpd looks for it here only, whatever cyrus_sasl_config_path says.
+        # Debian's smtpd looks for it here only, whatever cyrus_sasl_config_path is.
         (self.config / "sasl").mkdir(exist_ok=True)
         sasl = ("pwcheck_method: auxprop", "auxprop_plugin: sasldb", f"sasldb_path: {database}")
         (self.config / "sasl" / "smtpd.conf").write_text("\n".join([*sasl, "mech_list: PLAIN LOGIN ANONYMOUS", ""]))

@@ -23,14 +23,14 @@ _QUEUES = ("queue", "client-queue")
 class Sendmail(MailServer):
     """A Sendmail below `directory`, which is made if need be.  Needs root, and what tests/rig/install has unpacked.
 
-    All mail that it takes goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
+    All mail that it accepts goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
     resolves what hides in `x%there@ours`; every client is trusted, so that the filter alone decides, unless `relays`
     names the clients (192.0.2) and domains that it relays for.  Local users lose their domain, as Sendmail has it.
     `milter` is the socket as smtpd_milters writes it ("unix:/path", "inet:127.0.0.1:PORT"); "" is none.  It is attached
-    with the feature that contrib ships.  `lines` of m4 stand in sendmail.mc, above the mailers.
+    with the feature that contrib ships.  `lines` of m4 are in sendmail.mc, above the mailers.
     `maps` are tables by the feature that reads them (virtusertable, mailertable), and "aliases".
     `listeners` are further SMTP listeners by name, which is their Name=, with their own DaemonPortOptions:
-    {"submission": "M=Ea"}; "InputMailFilters=" takes the filter away.
+    {"submission": "M=Ea"}; "InputMailFilters=" removes the filter.
     `ports` holds the port of each: "inbound", "unfiltered" and those.
     Where there are `accounts` (name and password) clients may log in, and start TLS with the server's `certificate`.
     `hosts` are names by address: all that it knows of clients.
@@ -92,8 +92,8 @@ class Sendmail(MailServer):
     def sendmail(self, *arguments: str, stdin: bytes = b"", cf: str = "sendmail.cf") -> str:
         """Run sendmail(8) as a program of the host would, and return its output.
 
-        cf="submit.cf" takes the configuration of the submission program, as is usual.  Raises RuntimeError with what
-        it said.
+        cf="submit.cf" is the configuration of the submission program, as is usual.  Raises RuntimeError with what
+        it printed.
         """
         return self._run(self.command(cf, *arguments), stdin)
 
@@ -124,7 +124,7 @@ class Sendmail(MailServer):
     def _require(self) -> None:
         require_root("Sendmail")
         if not PROGRAM.exists():
-            raise RuntimeError("Sendmail is not there: run tests/rig/install")
+            raise RuntimeError("Sendmail is not installed: run tests/rig/install")
 
     def _enclosed(self, *command: str | Path) -> list[str]:
         return enclosed(command, host=HOST, files=self._files, shown=self._shown)

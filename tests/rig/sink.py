@@ -25,7 +25,7 @@ class Delivery:
 
 
 class Sink(Server):
-    """Runs in a thread from start() to stop(); `port` is known at once."""
+    """Runs in a thread; `port` is known before it is started."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -34,7 +34,7 @@ class Sink(Server):
         self._controller = _Controller(_Keeper(self), hostname="127.0.0.1", port=self.port)
 
     def start(self) -> None:
-        """Listen; returns when connections are taken."""
+        """Listen, and return when connections are accepted."""
         self._controller.start()
 
     def stop(self) -> None:

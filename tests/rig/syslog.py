@@ -1,4 +1,4 @@
-"""A /dev/log of one's own: what a program says to syslog, in a file."""
+"""A private /dev/log: what a program logs to syslog, in a file."""
 
 from __future__ import annotations
 

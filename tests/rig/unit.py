@@ -38,7 +38,7 @@ class Unit:
         program, *arguments = self["ExecStart"].split()
         found = shutil.which(program)
         assert found is not None, f"{program} is not installed"
-        # A checkout may lie in a directory that only root can enter.
+        # A checkout may be in a directory that only root can enter.
         reach = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
         identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups", "--no-new-privs"]
         limits = ["prlimit", f"--nofile={self['LimitNOFILE']}"]

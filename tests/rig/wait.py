@@ -9,7 +9,7 @@ from typing import TypeVar
 Seen = TypeVar("Seen")
 
 
-AMPLE = 120.0  # seconds: a deadline says that something hangs, and on a busy machine everything takes long
+AMPLE = 120.0  # seconds: a deadline means that something hangs, and on a busy machine everything is slow
 
 
 def until(look: Callable[[], Seen], what: str | Callable[[], str], seconds: float = AMPLE) -> Seen:
