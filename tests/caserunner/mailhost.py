@@ -60,10 +60,10 @@ LISTENERS = {
     "inbound6": Listener("2001:db8::25", 25),
     "second": Listener("203.0.113.25", 25),
     "submission": Listener("192.0.2.25", 587, "submission"),
-    "impatient": Listener("192.0.2.25", 2500, patience=5),
-    "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=5),
-    "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=5),
-    "closing": Listener("192.0.2.25", 2503, missing="close", patience=5),
+    "impatient": Listener("192.0.2.25", 2500, patience=3),
+    "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=3),
+    "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=3),
+    "closing": Listener("192.0.2.25", 2503, missing="close", patience=3),
 }
 
 

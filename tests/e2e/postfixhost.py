@@ -8,7 +8,7 @@ from pathlib import Path
 
 from e2e.attached import AttachedFilter
 from e2e.mailhost import MailHost
-from rig.dnsserver import DnsServer
+from rig.dnsserver import Conduct, DnsServer
 from rig.postfix import Postfix
 from rig.sink import Sink
 from rig.smtp import SmtpClient
@@ -19,7 +19,8 @@ class PostfixHost(MailHost):
 
     "inbound" is the listener that send() uses, and sendmail(1) goes through its filter; "unfiltered" has none.
     `parameters`, further `listeners` and `accounts` are those of rig.postfix; in them $rig_sink is the sink as a next
-    hop.  `zone` is all that DNS knows of clients; it can grow.
+    hop.  `zone` is all that DNS knows of clients; it can grow.  DNS answers SERVFAIL for the names `broken`, each with
+    the kind of its record (A, PTR).
     """
 
     def __init__(
@@ -32,9 +33,12 @@ class PostfixHost(MailHost):
         domains: tuple[str, ...] = ("rig.test",),
         accounts: Mapping[str, str] | None = None,
         zone: str = "",
+        broken: Mapping[str, str] | None = None,
         dns_timeout: float = 4.0,
     ) -> None:
         sink, dns = Sink(), DnsServer(zone)
+        for name, kind in (broken or {}).items():
+            dns.tell(Conduct.SERVFAIL, name, kind)
         attached = {name: AttachedFilter(directory / name, one, dns, dns_timeout) for name, one in filters.items()}
         own = listeners or {}
         self.postfix = Postfix(

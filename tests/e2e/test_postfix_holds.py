@@ -40,7 +40,7 @@ def test_mail_that_the_filter_has_not_seen_waits_in_the_hold_queue(
     place: Path, trouble: Callable[[PostfixHost, Gate], None]
 ) -> None:
     gate = Gate(place / "gate", f"unix:{place}/inbound/turfmilter.sock")
-    milter = f"{{ {gate.socket}, default_action=quarantine, command_timeout=8s, content_timeout=8s }}"
+    milter = f"{{ {gate.socket}, default_action=quarantine, command_timeout=3s, content_timeout=3s }}"
     with gate, PostfixHost(place, {"inbound": TURF}, listeners={"holding": {"smtpd_milters": milter}}) as host:
         if trouble is absent:
             trouble(host, gate)

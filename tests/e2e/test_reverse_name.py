@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from e2e.postfixhost import PostfixHost
-from rig.dnsserver import Conduct
 from rig.zone import claimed, named
 
 CHECK = """\
@@ -45,9 +44,7 @@ FIELD = "Authentication-Results"
 
 @pytest.fixture(scope="module")
 def host(module_place: Path) -> Iterator[PostfixHost]:
-    with PostfixHost(module_place, FILTERS, zone=ZONE) as running:
-        for name, kind in BROKEN.items():
-            running.dns.tell(Conduct.SERVFAIL, name, kind)
+    with PostfixHost(module_place, FILTERS, zone=ZONE, broken=BROKEN) as running:
         yield running
 
 

@@ -9,30 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.postfix import Postfix
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 
 MESSAGE = b"Subject: x\r\n\r\n.hello \xff\r\n"
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def empty(sink: Sink) -> None:
-    sink.clear()
-
-
-@pytest.fixture(scope="module")
-def scripted(module_place: Path) -> Iterator[str]:
-    """A filter that does what the message tells it; its socket."""
-    with OtherFilter(SCRIPTED, f"unix:{module_place}/filter", module_place / "filter.out") as running:
-        yield running.socket
 
 
 @pytest.fixture(scope="module")

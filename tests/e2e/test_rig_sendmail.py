@@ -17,24 +17,6 @@ MESSAGE = b"Subject: x\r\n\r\n.hello \xff\r\n"
 
 
 @pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def empty(sink: Sink) -> None:
-    sink.clear()
-
-
-@pytest.fixture(scope="module")
-def scripted(module_place: Path) -> Iterator[str]:
-    """A filter that does what the message tells it; its socket."""
-    with OtherFilter(SCRIPTED, f"unix:{module_place}/filter", module_place / "filter.out") as running:
-        yield running.socket
-
-
-@pytest.fixture(scope="module")
 def sendmail(module_place: Path, sink: Sink, scripted: str) -> Iterator[Sendmail]:
     maps = {"virtusertable": {"info@rig.test": "x@elsewhere.test"}, "aliases": {"office": "bob, y@elsewhere.test"}}
     with Sendmail(module_place / "sendmail", sink=sink.port, milter=scripted, maps=maps) as running:
