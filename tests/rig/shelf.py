@@ -50,7 +50,7 @@ class Shelf:
         return Expiry(self.desk.maildir, self.desk.recorder, terms, watch, self.clock.now)
 
     def due(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> list[tuple[str, str]]:
-        """What is removed now, and why."""
+        """What goes now, and why."""
         return [(due.file.id, due.why) for due in self.expiry(terms, watch).due()]
 
     def after(self, span: timedelta) -> list[tuple[str, str]]:
