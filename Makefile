@@ -15,6 +15,7 @@ check: ## format, lint, types, architecture, unit and property tests: under a mi
 	@$(MAKE) --no-print-directory -j2 --output-sync=target static fast
 
 test: static ## all tests, end-to-end ones included; as root or through sudo
+	@$(PYTHON) -m compileall -q milter # or every process that a test starts would compile it again
 	@$(MAKE) --no-print-directory -j2 --output-sync=target half-daemon half-others
 
 # The two halves take about as long, and each waits half of the time: side by side they are done much sooner.

@@ -18,7 +18,7 @@ class ContentFilter(Server):
     """Listens on loopback at `port` and hands every message to loopback at `back`, with MARK on top."""
 
     def __init__(self, port: int, back: int) -> None:
-        self._controller = _Controller(_Returner(back), hostname="127.0.0.1", port=port)
+        self._controller = _Controller(_Returner(back), hostname="127.0.0.1", port=port, ready_timeout=wait.AMPLE)
 
     def start(self) -> None:
         """Listen, and return when connections are accepted."""

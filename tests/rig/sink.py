@@ -31,7 +31,7 @@ class Sink(Server):
         self.port = free_port()
         self._deliveries: list[Delivery] = []
         self._changed = threading.Condition()
-        self._controller = _Controller(_Keeper(self), hostname="127.0.0.1", port=self.port)
+        self._controller = _Controller(_Keeper(self), hostname="127.0.0.1", port=self.port, ready_timeout=wait.AMPLE)
 
     def start(self) -> None:
         """Listen, and return when connections are accepted."""

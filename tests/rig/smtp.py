@@ -142,7 +142,7 @@ class SmtpClient:
 def greets(port: int) -> bool:
     """True if an SMTP server at that port of 127.0.0.1 greets clients with 220."""
     try:
-        with SmtpClient(port, timeout=1) as client:
+        with SmtpClient(port, timeout=5) as client:
             return client.banner.code == 220
     except OSError:
         return False
