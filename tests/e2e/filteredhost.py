@@ -68,10 +68,15 @@ def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAG
     assert [reply.code for reply in replies] == [250] * (2 + len(recipients))
 
 
-def lines(host: StockHost, sender: str) -> list[str]:
-    """The filter's log lines about messages from `sender`, once all mail is delivered."""
+def lines(host: StockHost, sender: str, number: int = 1) -> list[str]:
+    """The filter's log lines about messages from `sender`, once there are `number` and all mail is delivered."""
+
+    def logged() -> list[str]:
+        return [line for line in host.filter.log().splitlines() if f" sender={sender} " in line]
+
     host.postfix.settle()
-    return [line for line in host.filter.log().splitlines() if f" sender={sender} " in line]
+    wait.until(lambda: len(logged()) >= number, host.filter.log)
+    return logged()
 
 
 def release(sender: str) -> list[str]:

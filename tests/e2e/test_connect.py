@@ -155,7 +155,7 @@ def test_our_postmaster_is_reached_from_anywhere(host: PostfixHost, recipient: s
     assert reply(host, recipient=recipient, ADDR="192.0.2.1") == heard
 
 
-def test_authenticated_clients_are_spared_unless_told_otherwise(host: PostfixHost) -> None:
+def test_authenticated_clients_are_spared_unless_configured_otherwise(host: PostfixHost) -> None:
     assert reply(host, ADDR="192.0.2.1", LOGIN="alice") == TAKEN
     assert reply(host, "only", ADDR="203.0.113.1", LOGIN="alice") == TAKEN
     assert reply(host, "unspared", ADDR="192.0.2.1", LOGIN="alice") == REFUSED
@@ -172,7 +172,7 @@ def test_words_and_answer_can_be_the_administrators_own(host: PostfixHost) -> No
     assert reply(host, "own-words", ADDR="203.0.113.20") == LATER
 
 
-def test_in_trial_the_log_says_who_would_have_been_refused(host: PostfixHost) -> None:
+def test_in_trial_the_log_shows_which_clients_would_have_been_rejected(host: PostfixHost) -> None:
     assert reply(host, "trial", ADDR="192.0.2.1") == TAKEN
     assert ' trial="connect reject 192.0.2.0/24 connect.deny[0] bob@rig.test" ' in host.filters["trial"].said(
         "192.0.2.1 "

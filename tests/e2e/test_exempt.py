@@ -75,7 +75,7 @@ def test_the_exempt_get_it_and_the_others_do_not_however_they_are_written(
         "<@rig.test>",
     ],
 )
-def test_where_a_recipient_cannot_be_taken_off_for_sure_the_client_keeps_the_message(
+def test_where_a_recipient_cannot_be_removed_reliably_the_client_keeps_the_message(
     host: PostfixHost, recipient: str
 ) -> None:
     replies = host.send("<postmaster@rig.test>", recipient, sender="<x@turf.test>")
@@ -91,7 +91,7 @@ def test_alone_any_spelling_can_be_held(host: PostfixHost, recipient: str) -> No
     assert len(host.filter.held()) == 1
 
 
-def test_who_is_exempt_gets_the_mail_of_an_alias_though_its_member_does_not(host: PostfixHost) -> None:
+def test_an_exempt_alias_receives_the_mail_that_its_member_does_not(host: PostfixHost) -> None:
     host.send("<abuse@rig.test>", "<carol@rig.test>", "<dave@rig.test>", sender="<x@turf.test>")
     assert host.reached() == ["bob@rig.test"]
     assert [held.recipients for held in host.filter.held()] == [["carol@rig.test", "dave@rig.test"]]
@@ -125,6 +125,6 @@ def test_the_list_can_be_any_other(host: PostfixHost) -> None:
         "<\uff50ostmaster@rig.test>",
     ],
 )
-def test_nobody_is_exempt_by_what_his_address_hides(host: PostfixHost, hidden: str) -> None:
+def test_no_recipient_is_exempt_by_what_its_address_hides(host: PostfixHost, hidden: str) -> None:
     host.send(hidden, sender="<x@turf.test>", source="127.0.0.1")
     assert host.reached() == []

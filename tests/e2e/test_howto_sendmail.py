@@ -115,7 +115,7 @@ def test_the_program_tells_the_administrator_the_same(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("open_to", ["Group", "World"])
-def test_a_directory_on_the_way_that_others_may_write_to_is_told_as_the_page_says(place: Path, open_to: str) -> None:
+def test_a_writable_directory_on_the_way_is_reported_as_the_page_says(place: Path, open_to: str) -> None:
     (place / "open").mkdir()
     (place / "open").chmod({"Group": 0o770, "World": 0o777}[open_to])
     (said,) = re.findall(rf"^\| `(.*: {open_to} writable directory)`", PAGE, re.MULTILINE)
@@ -125,7 +125,7 @@ def test_a_directory_on_the_way_that_others_may_write_to_is_told_as_the_page_say
         sendmail.start()
 
 
-def test_a_listener_that_is_added_takes_the_place_of_none(machine: Machine) -> None:
+def test_a_listener_that_is_added_replaces_none(machine: Machine) -> None:
     machine.run(ATTACH)
     machine.mc.write_text(re.sub("(?m)^DAEMON_OPTIONS.*", "", machine.mc.read_text()))
     machine.run(MAKE.splitlines()[0])
@@ -136,7 +136,7 @@ def test_a_listener_that_is_added_takes_the_place_of_none(machine: Machine) -> N
     assert [one for one in _listeners(machine) if not re.search("Name=(release|submission)", one)] == before
 
 
-def test_it_is_put_before_other_filters(machine: Machine) -> None:
+def test_it_is_put_in_front_of_other_filters(machine: Machine) -> None:
     machine.run(ATTACH)
     machine.insert(
         "INPUT_MAIL_FILTER(`a', `S=inet:1@localhost')\n" + LINES + "INPUT_MAIL_FILTER(`b', `S=inet:2@::1')\n"

@@ -108,7 +108,7 @@ def test_when_postfix_dies_the_filter_removes_what_it_has_written(host: PostfixH
     assert host.filter.held() == []
 
 
-def test_what_a_crash_left_in_tmp_goes_after_36_hours(host: PostfixHost, gate: Gate) -> None:
+def test_what_a_crash_left_in_tmp_is_removed_after_36_hours(host: PostfixHost, gate: Gate) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)
         host.filter.daemon.kill()
@@ -126,7 +126,7 @@ def test_what_a_crash_left_in_tmp_goes_after_36_hours(host: PostfixHost, gate: G
     assert sorted(host.filter.half_written()) == sorted([other_host, other_program])
 
 
-def test_told_to_stop_it_finishes_what_the_client_is_sending(host: PostfixHost) -> None:
+def test_when_stopped_it_finishes_what_the_client_is_sending(host: PostfixHost) -> None:
     with host.client() as client:
         begin(client)
         client.send(BIG[:HALF])
@@ -141,7 +141,7 @@ def test_told_to_stop_it_finishes_what_the_client_is_sending(host: PostfixHost) 
     assert host.filter.daemon.log().endswith("info: stopped\n")
 
 
-def test_told_to_stop_it_finishes_what_it_writes(host: PostfixHost, gate: Gate) -> None:
+def test_when_stopped_it_finishes_what_it_writes(host: PostfixHost, gate: Gate) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)
         host.filter.daemon.process.send(signal.SIGTERM)
@@ -152,7 +152,7 @@ def test_told_to_stop_it_finishes_what_it_writes(host: PostfixHost, gate: Gate) 
     assert [held.message for held in host.filter.held()] == [BIG]
 
 
-def test_a_worker_whose_supervisor_was_killed_finishes_and_goes(host: PostfixHost) -> None:
+def test_a_worker_whose_supervisor_was_killed_finishes_and_ends(host: PostfixHost) -> None:
     (worker,) = host.filter.daemon.workers()
     with host.client() as client:
         begin(client)
@@ -164,7 +164,7 @@ def test_a_worker_whose_supervisor_was_killed_finishes_and_goes(host: PostfixHos
     assert [held.message for held in host.filter.held()] == [BIG]
 
 
-def test_a_session_whose_filter_has_gone_is_put_off_and_the_next_one_is_not(host: PostfixHost) -> None:
+def test_a_session_whose_filter_has_ended_is_deferred_and_the_next_one_is_not(host: PostfixHost) -> None:
     with host.client() as client:
         client.transaction("<anna@out.test>", "<bob@rig.test>", message=MESSAGE)
         kill_everything(host)

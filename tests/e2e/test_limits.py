@@ -101,7 +101,7 @@ def test_recipients_that_were_refused_do_not_count(host: PostfixHost) -> None:
     assert [f"<{recipient}>" for recipient in host.reached()] == FIVE[:2]
 
 
-def test_recipients_are_counted_anew_in_every_message(host: PostfixHost) -> None:
+def test_recipients_are_counted_again_in_every_message(host: PostfixHost) -> None:
     with host.client() as client:
         for ending in ("RSET", "EHLO client.out.test", "RSET"):
             client.mail(ANNA)
@@ -117,7 +117,7 @@ def test_a_bounce_is_for_one_recipient(host: PostfixHost) -> None:
     assert host.reached() == ["r0@rig.test"]
 
 
-def test_what_is_held_is_held_for_those_that_were_taken(host: PostfixHost) -> None:
+def test_what_is_held_is_held_from_the_accepted_recipients(host: PostfixHost) -> None:
     assert host.send(*FIVE[:3], sender="<x@turf.test>")[:3] == [TAKEN, TAKEN, TOO_MANY]
     assert [held.recipients for held in host.filter.held()] == [["r0@rig.test", "r1@rig.test"]]
 
@@ -210,7 +210,7 @@ def test_the_message_beyond_the_number_of_a_session_ends_it(host: PostfixHost) -
     assert host.send(BOB, listener="messages")[0] == TAKEN
 
 
-def test_in_trial_the_log_says_what_would_have_been_refused(host: PostfixHost) -> None:
+def test_in_trial_the_log_shows_what_would_have_been_rejected(host: PostfixHost) -> None:
     assert host.send(*FIVE[:2], listener="trial", message=message(101))[:2] == [TAKEN, TAKEN]
     expected = ' trial="recipients_per_message tempfail r1@rig.test","message_size reject" '
     assert expected in host.filters["trial"].said(" trial=")

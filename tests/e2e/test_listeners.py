@@ -75,7 +75,7 @@ def reply(host: PostfixHost, recipient: str = "<bob@rig.test>", sender: str = "<
         ("two-hosts", "203.0.113.26", "25", "mx.rig.test", NO_RELAY),
     ],
 )
-def test_a_listener_is_told_by_port_and_address_and_the_most_conditions_win(
+def test_a_listener_is_known_by_port_and_address_and_the_most_conditions_win(
     host: PostfixHost, filtered: str, local: str, port: str, listener: str, heard: str
 ) -> None:
     to = "<x@elsewhere.test>" if filtered == "two-hosts" else "<bob@rig.test>"

@@ -39,7 +39,7 @@ def submit(host: PostfixHost, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("other", ["bob", "bob@rig.test", "rig.test!bob", "bob%rig.test", "@a.test:bob@rig.test"])
-def test_it_is_held_whole_because_nobody_can_be_taken_off_for_sure(host: PostfixHost, other: str) -> None:
+def test_it_is_held_whole_because_no_recipient_can_be_removed_reliably(host: PostfixHost, other: str) -> None:
     submit(host, "-f", "x@turf.test", "postmaster", other)
     assert host.reached() == []
     assert host.postfix.queue() == []
@@ -61,7 +61,7 @@ def test_smtp_on_standard_input_is_local_too(host: PostfixHost) -> None:
     assert host.reached() == ["x@elsewhere.test"]
 
 
-def test_a_client_on_loopback_is_no_local_submission(host: PostfixHost) -> None:
+def test_a_client_on_loopback_is_not_a_local_submission(host: PostfixHost) -> None:
     assert host.send("<x@elsewhere.test>", source="127.0.0.1") == ["550 5.7.1 relaying prohibited"]
     assert host.send("<x@elsewhere.test>", ADDR="127.0.0.1", PORT="0", HELO="localhost") == [
         "550 5.7.1 relaying prohibited"

@@ -62,7 +62,7 @@ def test_each_message_of_a_connection_has_its_own_queue_id(host: PostfixHost) ->
     assert len(set(ids)) == 3
 
 
-def test_what_pickup_takes_has_the_queue_id_of_pickup(host: PostfixHost) -> None:
+def test_mail_from_pickup_has_the_queue_id_of_pickup(host: PostfixHost) -> None:
     host.postfix.run("sendmail", "-f", "cron@rig.test", "bob", stdin=b"Subject: nightly\n\nall is well\n")
     said = host.filter.said("sender=cron@rig.test")
     host.postfix.wait_for_log(f"pickup.*: {said.partition(':')[0]}: uid=")
@@ -97,7 +97,7 @@ def test_what_pickup_takes_has_the_queue_id_of_pickup(host: PostfixHost) -> None
         ),
     ],
 )
-def test_a_line_says_all_of_it_in_order_and_nobody_can_forge_one(
+def test_a_line_contains_all_of_it_in_order_and_no_client_can_forge_one(
     host: PostfixHost, sender: str, recipient: str, expected: str
 ) -> None:
     before = len(host.filter.daemon.log().splitlines())

@@ -109,13 +109,13 @@ def test_with_both_each_is_compared() -> None:
 
 
 @pytest.mark.usefixtures("machine")
-def test_with_neither_nothing_is_said(place: Path) -> None:
+def test_with_neither_nothing_is_printed(place: Path) -> None:
     with without_postfix(place):
         assert checked() == ([f"{CONFIG}: no errors"], [])
 
 
 @pytest.mark.usefixtures("machine")
-def test_the_attached_filter_has_no_doubts_and_one_that_is_spoiled_has() -> None:
+def test_an_attached_filter_causes_no_warning_and_a_spoiled_one_does() -> None:
     install_postfix("mynetworks = 127.0.0.1\n")
     run("/usr/bin/env", "bash", Path(__file__).parents[2] / "contrib/postfix/attach", "--yes")
     assert checked()[1] == []
@@ -138,7 +138,7 @@ def daemon(place: Path) -> Program:
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_start_says_the_same_as_t(place: Path) -> None:
+def test_a_start_logs_what_a_check_prints(place: Path) -> None:
     install_postfix("relay_domains = new.test\nsmtpd_milters = unix:turfmilter/turfmilter.sock\n")
     warnings = checked()[1]
     assert len(warnings) == 3
@@ -148,7 +148,7 @@ def test_a_start_says_the_same_as_t(place: Path) -> None:
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_postfix_that_does_not_answer_keeps_no_filter_from_starting(place: Path) -> None:
+def test_a_postfix_that_does_not_answer_does_not_prevent_the_start(place: Path) -> None:
     install_postfix()
     (ETC / "main.cf").unlink()
     os.mkfifo(ETC / "main.cf", 0o644)  # opening it blocks, as a file on a dead server does

@@ -121,7 +121,7 @@ def test_a_message_that_is_larger_than_the_room_is_left_with_the_client(host: Po
     assert host.reached() == []
 
 
-def test_the_exempt_do_not_get_what_the_others_cannot_be_spared(host: PostfixHost) -> None:
+def test_exempt_recipients_do_not_receive_what_cannot_be_held_from_the_others(host: PostfixHost) -> None:
     recipients = ("<postmaster>", "<bob@rig.test>")
     with no_bytes(host.filter.quarantine):
         assert host.send(*recipients, sender="<x@turf.test>") == [TAKEN, TAKEN, FULL]
@@ -140,7 +140,7 @@ def test_what_a_program_submits_waits_in_the_maildrop(host: PostfixHost) -> None
     assert [held.recipients for held in host.filter.held()] == [["bob@rig.test"]]
 
 
-def test_the_log_says_what_the_trouble_is(host: PostfixHost) -> None:
+def test_the_log_shows_what_the_trouble_is(host: PostfixHost) -> None:
     with no_bytes(host.filter.quarantine):
         host.send("<bob@rig.test>", sender="<trouble@turf.test>")
     assert f' verdict=tempfail rule=turf entry="@turf.test turf.tables[0]" saw=sender reply="{FULL}" ' in (

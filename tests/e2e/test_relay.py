@@ -62,7 +62,7 @@ def test_every_way_to_write_an_address_of_ours_passes(host: PostfixHost, recipie
     assert host.reached() == [reached]
 
 
-def test_a_next_hop_outside_is_no_relay(place: Path) -> None:
+def test_a_next_hop_outside_is_not_a_relay(place: Path) -> None:
     parameters = {"relayhost": "$rig_sink", "default_transport": "smtp", "local_transport": "smtp:$rig_sink"}
     with PostfixHost(place, {"inbound": CONFIG}, parameters=parameters, domains=()) as host:
         assert host.send("<bob@rig.test>", "<x@elsewhere.test>")[:2] == ["250 2.1.5 Ok", *REFUSED]

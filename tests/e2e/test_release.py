@@ -85,7 +85,7 @@ def test_a_signature_that_was_valid_when_it_came_is_valid_when_it_leaves(host: P
     assert (delivery.sender, delivery.recipients) == ("anna@turf.test", ("bob@rig.test",))
 
 
-def test_only_those_get_it_from_whom_it_was_held(host: PostfixHost, config: Path) -> None:
+def test_only_recipients_that_it_was_held_from_receive_it(host: PostfixHost, config: Path) -> None:
     host.send("<bob@rig.test>", "<postmaster@rig.test>", "<carol@rig.test>", sender="<anna@turf.test>")
     assert host.reached() == ["postmaster@rig.test"]
     (held,) = host.filter.held()
@@ -122,7 +122,7 @@ def in_turf(config: Path, *arguments: str) -> str:
     return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=True).stdout
 
 
-def test_a_next_hop_that_is_away_is_said_and_loses_nothing(host: PostfixHost, config: Path) -> None:
+def test_a_next_hop_that_is_down_is_reported_and_loses_nothing(host: PostfixHost, config: Path) -> None:
     # Not anna: the daemon may still have the table with the exception of the test before.
     host.send("<bob@rig.test>", sender="<ben@turf.test>")
     (held,) = host.filter.held()
@@ -146,7 +146,7 @@ def received(host: PostfixHost) -> str:
         ("IPV6:2001:db8::9", "mail.turf.test", "(mail.turf.test [IPv6:2001:db8::9])"),
     ],
 )
-def test_the_mta_is_told_the_client_that_the_message_came_from(
+def test_the_mta_learns_the_client_that_the_message_came_from(
     host: PostfixHost, config: Path, address: str, name: str, seen: str
 ) -> None:
     host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR=address, NAME=name)
@@ -156,7 +156,7 @@ def test_the_mta_is_told_the_client_that_the_message_came_from(
     assert received(host) == f"Received: from {held['X-Quarantine-Helo']} {seen}"
 
 
-def test_it_is_told_nothing_where_that_is_not_wanted(host: PostfixHost, config: Path) -> None:
+def test_it_does_not_learn_the_client_where_that_is_disabled(host: PostfixHost, config: Path) -> None:
     host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
     (held,) = host.filter.held()
     config.write_text(config.read_text() + "xclient = false\n")

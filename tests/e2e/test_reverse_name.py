@@ -78,7 +78,7 @@ def test_every_message_is_stamped_and_none_refused(host: PostfixHost, client: st
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "IPV6:::1", "127.0.0.2"])
-def test_mail_that_this_host_gives_to_itself_is_not_stamped_again(host: PostfixHost, client: str) -> None:
+def test_mail_that_this_host_sends_to_itself_is_not_stamped_again(host: PostfixHost, client: str) -> None:
     true = "Authentication-Results: mx.rig.test; iprev=pass policy.iprev=203.0.113.11"
     message = f"{true}\r\nSubject: from the content filter\r\n\r\nhello\r\n".encode()
     for listener in ("inbound", "clean"):
@@ -162,6 +162,6 @@ def test_where_dns_fails_clients_can_be_let_pass(host: PostfixHost) -> None:
     assert ' trial="reverse_name unavailable bob@rig.test" ' in host.filters["lenient"].said("203.0.113.16 ")
 
 
-def test_in_trial_the_log_says_who_would_have_been_refused(host: PostfixHost) -> None:
+def test_in_trial_the_log_shows_which_clients_would_have_been_rejected(host: PostfixHost) -> None:
     assert answer(host, "trial", "<anna@other.test>", ADDR="203.0.113.11").startswith(TAKEN)
     assert ' trial="reverse_name reject bob@rig.test" ' in host.filters["trial"].said("203.0.113.11 ")

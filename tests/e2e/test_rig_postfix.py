@@ -56,7 +56,7 @@ def test_the_filter_is_asked_at_the_inbound_listener(postfix: Postfix, sink: Sin
         ("<postmaster>", "postmaster@rig.test"),
     ],
 )
-def test_everything_is_taken_and_resolved_as_a_real_host_would(
+def test_everything_is_accepted_and_resolved_as_on_a_real_host(
     postfix: Postfix, sink: Sink, recipient: str, reached: str
 ) -> None:
     send(postfix.port, "<a@out.test>", recipient)
@@ -137,14 +137,14 @@ def test_a_postfix_that_was_killed_is_seen(place: Path, sink: Sink) -> None:
     assert postfix.pids() == []
 
 
-def test_a_broken_configuration_is_told(place: Path, sink: Sink) -> None:
+def test_a_broken_configuration_is_reported(place: Path, sink: Sink) -> None:
     postfix = Postfix(place / "p", sink=sink.port, parameters={"smtpd_delay_reject": "maybe"})
     with pytest.raises(RuntimeError, match="smtpd_delay_reject = maybe"):
         postfix.start()
     assert postfix.pids() == []
 
 
-def test_a_directory_closed_to_postfix_is_told(place: Path, sink: Sink) -> None:
+def test_a_directory_closed_to_postfix_is_reported(place: Path, sink: Sink) -> None:
     (place / "closed").mkdir(mode=0o700)
     with pytest.raises(RuntimeError, match="may not enter"):
         Postfix(place / "closed" / "p", sink=sink.port).start()

@@ -62,7 +62,7 @@ def test_the_filter_is_asked_at_the_inbound_listener(sendmail: Sendmail, sink: S
         ("<office@rig.test>", ["bob", "y@elsewhere.test"]),
     ],
 )
-def test_everything_is_taken_and_resolved_as_a_real_host_would(
+def test_everything_is_accepted_and_resolved_as_on_a_real_host(
     sendmail: Sendmail, sink: Sink, recipient: str, reached: list[str]
 ) -> None:
     send(sendmail.port, "<a@out.test>", recipient)
@@ -70,7 +70,7 @@ def test_everything_is_taken_and_resolved_as_a_real_host_would(
     assert sorted(one for delivery in sink.deliveries for one in delivery.recipients) == reached
 
 
-def test_it_knows_the_names_that_it_is_told(place: Path, sink: Sink, scripted: str) -> None:
+def test_it_knows_the_names_that_it_is_given(place: Path, sink: Sink, scripted: str) -> None:
     with Sendmail(place / "s", sink=sink.port, milter=scripted, hosts={"127.0.0.2": "mail.out.test"}) as sendmail:
         send(sendmail.port, "<a@out.test>", "<alice@rig.test>")
         assert b"X-Saw: connect mail.out.test 2 ('127.0.0.2', " in sink.wait_for(1)[0].data
@@ -99,7 +99,7 @@ def test_the_hold_queue_can_be_looked_at(sendmail: Sendmail) -> None:
     assert sendmail.queue() == []
 
 
-def test_accounts_log_in_behind_starttls(place: Path, sink: Sink, scripted: str) -> None:
+def test_accounts_log_in_after_starttls(place: Path, sink: Sink, scripted: str) -> None:
     with (
         Sendmail(
             place / "s",
@@ -130,7 +130,7 @@ def test_a_filter_can_be_asked_at_a_port(place: Path, sink: Sink) -> None:
 
 
 @pytest.mark.parametrize(("flag", "reply"), [("F=T, ", "451"), ("", "250"), ("F=R, ", "550")])
-def test_without_a_filter_the_flag_says_what_is_done(place: Path, sink: Sink, flag: str, reply: str) -> None:
+def test_without_a_filter_the_flag_decides(place: Path, sink: Sink, flag: str, reply: str) -> None:
     lines = [f"INPUT_MAIL_FILTER(`none', `S=local:{place}/none, {flag}T=C:2s')dnl"]
     with Sendmail(place / "s", sink=sink.port, lines=lines) as sendmail:
         assert send(sendmail.port, "<a@out.test>", "<alice@rig.test>")[0].startswith(reply)
@@ -152,12 +152,12 @@ def test_stopping_leaves_no_process_and_starting_again_works(place: Path, sink: 
             SmtpClient(sendmail.port)
 
 
-def test_a_broken_configuration_is_told(place: Path, sink: Sink) -> None:
+def test_a_broken_configuration_is_reported(place: Path, sink: Sink) -> None:
     with pytest.raises(RuntimeError, match=r"FEATURE\(\) should be before MAILER"):
         Sendmail(place / "s", sink=sink.port, lines=["MAILER(`local')dnl", "FEATURE(`nouucp')dnl"]).start()
 
 
-def test_why_it_does_not_start_is_told(place: Path, sink: Sink) -> None:
+def test_why_it_does_not_start_is_reported(place: Path, sink: Sink) -> None:
     (place / "open").mkdir()
     (place / "open").chmod(0o777)
     sendmail = Sendmail(place / "s", sink=sink.port, milter=f"unix:{place}/open/socket")

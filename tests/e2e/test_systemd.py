@@ -49,7 +49,7 @@ def served(address: str) -> str:
 
 
 @pytest.mark.usefixtures("machine")
-def test_systemd_has_nothing_to_say_about_the_units() -> None:
+def test_systemd_finds_no_error_in_the_units() -> None:
     done = subprocess.run(
         ["systemd-analyze", "verify", *sorted(SYSTEMD.glob("turfmilter*.*"))],
         capture_output=True,
@@ -66,7 +66,7 @@ def test_the_page_states_how_far_the_service_is_locked_in() -> None:
     assert float(score[1]) < 2
 
 
-def test_the_users_and_directories_are_made_as_the_files_say(place: Path) -> None:
+def test_the_users_and_directories_are_created_as_configured(place: Path) -> None:
     """In a directory that is to be the root of another machine, which has Postfix's group."""
     (place / "etc").mkdir()
     (place / "etc/group").write_text("postfix:x:105:\n")

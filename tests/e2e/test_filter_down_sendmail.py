@@ -1,4 +1,4 @@
-"""The filter is away, dies or hangs while Sendmail speaks with it, under each of Sendmail's flags."""
+"""The filter is down, dies or hangs while Sendmail speaks with it, under each of Sendmail's flags."""
 
 from __future__ import annotations
 
