@@ -10,14 +10,14 @@ Everyone = frozenset(MTAS)
 
 
 @dataclass(frozen=True)
-class Say:
+class Send:
     """Lines that the client sends in one go; lines that follow one another are pipelined."""
 
     lines: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
-class Hear:
+class Receive:
     """What the client then receives, by MTA: "250", "550 5.7.1 relaying prohibited" or "closed"."""
 
     line: int
@@ -40,7 +40,7 @@ class Submit:
     arguments: tuple[str, ...]
 
 
-Step = Say | Hear | Do | Submit
+Step = Send | Receive | Do | Submit
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import signal
 from email import message_from_bytes
 from email.policy import compat32
 
-from caserunner.case import Case, CaseFile, Do, Expected, Hear, Say, Step, Submit
+from caserunner.case import Case, CaseFile, Do, Expected, Receive, Send, Step, Submit
 from caserunner.mailhost import MESSAGE, Talk
 from caserunner.stage import Stage
 from rig import wait
@@ -64,7 +64,7 @@ class _Play:
         steps = self._case.steps
         try:
             if not isinstance(steps[0], Submit | Do):
-                self._connect(self._case.client, self._case.listener, greet=isinstance(steps[0], Say))
+                self._connect(self._case.client, self._case.listener, greet=isinstance(steps[0], Send))
             for step, following in zip(steps, (*steps[1:], None), strict=True):
                 self._step(step, following)
         finally:
@@ -75,22 +75,22 @@ class _Play:
     def send_whatever_is_said(self) -> None:
         """Send what the client sends, whatever the replies are, and then a message."""
         self._connect(self._case.client, self._case.listener, greet=True)
-        for step in [*self._case.steps, Say((b"DATA",)), Hear(0, {}), Say((b"(message)",)), Hear(0, {})]:
-            if isinstance(step, Hear):
+        for step in [*self._case.steps, Send((b"DATA",)), Receive(0, {}), Send((b"(message)",)), Receive(0, {})]:
+            if isinstance(step, Receive):
                 self._session.reply()
             else:
                 self._step(step)
         self._leave()
 
     def _step(self, step: Step, following: Step | None = None) -> None:
-        if isinstance(step, Say):
+        if isinstance(step, Send):
             self._session.send(b"".join(map(_bytes, step.lines)))
-        elif isinstance(step, Hear):
-            self._hear(step)
+        elif isinstance(step, Receive):
+            self._receive(step)
         elif isinstance(step, Submit):
             self._mta.submit(step.arguments, MESSAGE.replace(b"\r\n", b"\n"))
         else:
-            self._do(step, greet=not isinstance(following, Hear))
+            self._do(step, greet=not isinstance(following, Receive))
 
     @property
     def _session(self) -> Talk:
@@ -114,13 +114,13 @@ class _Play:
             self._talk.close()
         self._talk = None
 
-    def _hear(self, step: Hear) -> None:
+    def _receive(self, step: Receive) -> None:
         expected = step.replies[self._name]
-        heard = self._heard()
-        if heard != expected and not (re.fullmatch(r"\d\d\d", expected) and heard.startswith(f"{expected} ")):
-            raise self._not_so(step.line, f"expected `{expected}`, heard `{heard}`")
+        received = self._received()
+        if received != expected and not (re.fullmatch(r"\d\d\d", expected) and received.startswith(f"{expected} ")):
+            raise self._not_so(step.line, f"expected `{expected}`, received `{received}`")
 
-    def _heard(self) -> str:
+    def _received(self) -> str:
         if self._talk is None:
             return "closed"
         try:
