@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.postfix import Postfix
 from rig.sink import Sink
 from rig.smtp import SmtpClient
@@ -95,8 +96,22 @@ def test_the_hold_queue_can_be_looked_at(postfix: Postfix) -> None:
     send(postfix.port, "<change@out.test>", "<alice@rig.test>", "<carol@rig.test>")
     held = [message for message in postfix.queue() if message["queue_name"] == "hold"]
     assert [recipient["address"] for recipient in held[0]["recipients"]] == ["carol@rig.test", "bob@rig.test"]
+    assert len(postfix.queued()) == 1
     postfix.run("postsuper", "-d", "ALL")
-    assert postfix.queue() == []
+    assert postfix.queue() == postfix.queued() == []
+
+
+def test_a_message_is_queued_once_it_is_complete(postfix: Postfix, sink: Sink) -> None:
+    with SmtpClient(postfix.ports["unfiltered"], source="127.0.0.2") as client:
+        client.ehlo()
+        client.mail("<a@out.test>")
+        client.rcpt("<alice@rig.test>")
+        client.command("DATA")
+        wait.until(lambda: list((postfix.spool / "incoming").iterdir()), "the file of the message")
+        assert postfix.queued() == []
+        assert client.content(MESSAGE).code == 250
+    postfix.settle()
+    assert len(sink.deliveries) == 1
 
 
 @pytest.mark.parametrize(("action", "reply"), [("tempfail", "451"), ("accept", "250"), ("reject", "550")])
