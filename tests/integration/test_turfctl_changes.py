@@ -206,6 +206,27 @@ def test_a_sender_that_is_another_one_in_each_message_is_released_without_an_exc
     assert len(hop.messages) == 2
 
 
+@pytest.mark.parametrize(
+    ("match", "added"),
+    [
+        ('["author"]', ["!anna@turf.example"]),
+        ('["sender", "author", "originator"]', ["!anna@turf.example", "!office@turf.example"]),
+    ],
+)
+def test_a_release_adds_exceptions_for_originators_if_the_rule_compares_them(
+    config: Path, quarantine: Path, table: Path, match: str, added: list[str]
+) -> None:
+    table.write_text("@turf.example\n")
+    text = b"From: anna@turf.example\r\nSender: office@turf.example\r\n\r\nhello\r\n"
+    id = hold(quarantine, text, sender="x@out.example")
+    with ScriptedNextHop() as hop:
+        written = config.read_text().replace("tables =", f"match = {match}\ntables =")
+        config.write_text(f"{written}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in table.read_text().splitlines()[1:]] == added
+
+
 @pytest.mark.parametrize("local", ["news\x1b[2J-4711815", "news-\u202e-4711815", "news\x07-anna=example.org"])
 def test_controls_in_a_sender_that_gets_no_exception_do_not_reach_the_terminal(
     config: Path, quarantine: Path, local: str

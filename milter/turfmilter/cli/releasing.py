@@ -13,6 +13,7 @@ from turfmilter.cli.options import Choice, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, today, until
 from turfmilter.config.schema import Config
+from turfmilter.config.sections.choices import Origin
 from turfmilter.core.escape import escape
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
@@ -90,7 +91,9 @@ class _Releasing:
         try:
             with message(place) as (_, slip):
                 listener = listener_of(slip, self._config) if slip else ""
-            entries, doubts = exceptions_for(place, self._config.at(listener).turf.tables, today())
+            turf = self._config.at(listener).turf
+            originators = Origin.ORIGINATOR in turf.match
+            entries, doubts = exceptions_for(place, turf.tables, today(), originators=originators)
         except (NotEdited, NotAFile, FileNotFoundError) as error:
             why = str(error) if isinstance(error, NotEdited) else escape(str(error))
             self._fail(place, f"released, but no exception was added: {why}")

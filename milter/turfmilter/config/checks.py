@@ -33,6 +33,15 @@ _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authentic
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _NUMBERS = tuple(field.name for field in fields(Limits))
+_UNLISTED = "does nothing, because turf.tables has no entries"
+
+
+def _unlisted(config: Config) -> bool:
+    """True in the general view if no listener has a turf table either: one that has inherits the other keys."""
+    tables = (config.turf.tables, *(listener.turf.tables for listener in config.listener.values()))
+    return config.here.conditions.conditions == 0 and not any(tables)
+
+
 CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("domains", "relay.mode"),
@@ -160,6 +169,26 @@ CHECKS: tuple[Check[Config], ...] = (
         ("turf.reply", "turf.answer"),
         lambda c: "turf.reply" in c.written and c.turf.answer is Answer.ACCEPT,
         'never heard, because turf.answer is "accept"',
+        warning=True,
+    ),
+    Check(
+        ("turf.spare_clients", "turf.tables"),
+        lambda c: bool(c.turf.spare_clients) and _unlisted(c),
+        _UNLISTED,
+        warning=True,
+    ),
+    Check(("turf.spare_local", "turf.tables"), lambda c: c.turf.spare_local and _unlisted(c), _UNLISTED, warning=True),
+    Check(
+        ("turf.spare_clients",),
+        lambda c: bool(c.turf.spare_clients) and c.here.require_auth and c.turf.spare_authenticated,
+        "does nothing, because require_auth admits only authenticated clients, and spare_authenticated spares them all",
+        warning=True,
+    ),
+    Check(
+        ("turf.spare_local",),
+        lambda c: c.turf.spare_local and bool(c.here.port or c.here.address),
+        "does nothing, because local submissions have no port and no address, so this listener never gets them;"
+        " write it in [turf]",
         warning=True,
     ),
 )

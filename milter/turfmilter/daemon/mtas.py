@@ -59,7 +59,7 @@ def _of_postfix(config: Config, directory: Path, today: date) -> list[str]:
     programs = postconf.Postconf()
     try:
         main = programs.parameters(onpostfix.PARAMETERS, directory)
-        said = onpostfix.warnings(config, main, programs.services(directory))
+        said = onpostfix.warnings(config, main, programs.services(directory), today)
         found = received(programs, directory, [])
     except (PostfixError, TextFileError) as error:
         return [f"{directory / MAIN_CF} cannot be compared with this configuration: {error}"]
@@ -74,7 +74,7 @@ def _of_sendmail(config: Config, path: Path, today: date) -> list[str]:
         cf = read_sendmail_cf(read_text(path))
     except TextFileError as error:
         return [f"Sendmail's configuration cannot be compared with this one: {error}"]
-    said = onsendmail.warnings(config.socket, cf)
+    said = onsendmail.warnings(config, cf, today)
     return said + uncovered(config, onsendmail.received(cf), "Sendmail", _FOLLOW_SENDMAIL, today)
 
 

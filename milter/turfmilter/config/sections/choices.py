@@ -58,10 +58,11 @@ class Default(Enum):
 
 
 class Origin(Enum):
-    """Who a message is from: MAIL FROM is the sender, From: the author."""
+    """Who a message is from: MAIL FROM is the sender, From: the author, Sender: and Resent-From: the originator."""
 
     SENDER = "sender"
     AUTHOR = "author"
+    ORIGINATOR = "originator"
 
 
 class Answer(Enum):
