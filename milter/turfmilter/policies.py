@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import Answer, Default, NameCheck, OnError, Origin, ReplyAt
+from turfmilter.config.sections.connect import ReplyAt
+from turfmilter.config.sections.reverse_name import NameCheck
+from turfmilter.config.sections.turf import Answer, Origin
 from turfmilter.core.clients import Domains
 from turfmilter.core.finding import Action
 from turfmilter.core.policy import Clause, Mode, Policy

@@ -12,7 +12,7 @@ import pytest
 from rig.child import in_child
 from rig.filter import USER
 from rig.sendmailcf import make_cf
-from turfmilter.config.loader import configure
+from turfmilter.config.loader import configure, load
 from turfmilter.config.schema import Config
 from turfmilter.daemon import mtas
 from turfmilter.mta.postconf import Postconf
@@ -308,6 +308,19 @@ def test_a_domain_that_is_not_refused_is_not_named(said: Said, sections: dict[st
 def test_in_trial_it_would_be_refused(said: Said) -> None:
     (sentence,) = said("relay_domains = b.test\n", relay={"mode": "trial"})
     assert "turfmilter would refuse it" in sentence
+
+
+def test_postfix_is_not_asked_again_for_a_source_that_was_loaded(place: Path, tmp_path: Path) -> None:
+    etc = place / "postfix"
+    etc.mkdir()
+    written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = a.test\n")
+    written(etc / "master.cf", STOCK)
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'socket = "{SOCKET}"\ndomains = ["postfix:{etc}/main.cf"]\n')
+    loaded = load(path, postfix=Postconf())
+    written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = b.test\n")
+    assert mtas.warnings(loaded, TODAY, postfix=NOWHERE, sendmail=NOWHERE) == []
+    assert len(mtas.warnings(configured(tmp_path), TODAY, postfix=etc, sendmail=NOWHERE)) == 1
 
 
 def test_an_entry_for_the_domain_alone_leaves_out_its_subdomains(said: Said) -> None:

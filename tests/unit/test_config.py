@@ -15,20 +15,13 @@ from pathlib import Path
 import pytest
 
 from turfmilter.config.given import Notes, written
-from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import (
-    Answer,
-    Default,
-    LogFormat,
-    LogTo,
-    NameCheck,
-    OnError,
-    OnNameError,
-    Origin,
-    ReplyAt,
-)
+from turfmilter.config.kinds.words import Default, OnError
+from turfmilter.config.loader import ConfigError, every_turf_file, load, turf_files
+from turfmilter.config.schema import Config, LogFormat, LogTo
+from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.relay import RelayConfig
+from turfmilter.config.sections.reverse_name import NameCheck
+from turfmilter.config.sections.turf import Answer, Origin
 from turfmilter.config.setting import header, keys, sections
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.walker import Walker
@@ -340,6 +333,23 @@ def test_relative_files_begin_at_the_configuration_wherever_it_was_called_from(
     monkeypatch.chdir(tmp_path.parent)
     config = load(Path(tmp_path.name) / "turfmilter.toml")
     assert config.files == (tmp_path / "turfmilter.toml", tmp_path / "ours")
+
+
+def test_the_turf_files_of_a_listener_are_its_own_or_the_general_ones(
+    tmp_path: Path, configured: Callable[[str], Config]
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("@spam.example\n" if name == "a" else "")
+    (tmp_path / "main").write_text("spam.example x\n")
+    config = configured(
+        '[turf]\ntables = ["@x.example", "file:a", "postfix:main", "FILE: b"]\ndiscard = true\n'
+        "[listener.general]\nport = 1\n"
+        f'[listener.own]\nport = 2\nturf.tables = ["file:{tmp_path}/c", "file:a"]\n'
+        "[listener.none]\nport = 3\nturf.tables = []\n"
+    )
+    named = {name: [file.name for file in turf_files(config, name)] for name in ("", "general", "own", "none")}
+    assert named == {"": ["a", "b"], "general": ["a", "b"], "own": ["c", "a"], "none": []}
+    assert every_turf_file(config) == (tmp_path / "a", tmp_path / "b", tmp_path / "c")
 
 
 SIZES = {

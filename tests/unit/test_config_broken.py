@@ -178,7 +178,7 @@ SENTENCES: dict[str, list[str]] = {
     "limits_of_the_wrong_kind": [
         'limits.recipients_per_message: "100" is text; numbers stand without quotes',
         "limits.recipients_per_bounce: true is not a whole number",
-        'limits.message_size: "1000" is text; numbers stand without quotes',
+        "limits.message_size: true is not a whole number",
         "limits.session_size: 1.5 is not a whole number",
         "limits.messages_per_session: a list is not a whole number",
     ],
@@ -192,7 +192,7 @@ SENTENCES: dict[str, list[str]] = {
         "limits.session_size: set, but message_size is no limit, so one message could be more than a whole session; write message_size as well, at most as much",
     ],
     "limits_sizes": [
-        'limits.message_size: "10M" is not a size; write bytes as a number, or text such as "10 MiB"',
+        'limits.message_size: "10 meg" is not a size; write bytes as a number, or text such as "10 MiB"',
         'limits.session_size: "ten MiB" is not a size; write bytes as a number, or text such as "10 MiB"',
         'cap[0].message_size: "1.5 GiB" is not a size; write bytes as a number, or text such as "10 MiB"',
     ],
@@ -408,8 +408,8 @@ SENTENCES: dict[str, list[str]] = {
         'domain: unknown key; "domains" was probably meant',
     ],
     "quarantine_and_release": [
-        'quarantine.keep: "a month" is not a time; write a number with h, d or w, such as "30d"',
-        'quarantine.keep_reviewed: "0d" is not a time; write a number with h, d or w, such as "30d"',
+        'quarantine.keep: "a month" is not a span of time; write a number with m, h, d or w, such as "30d"',
+        'quarantine.keep_reviewed: "6m" is less than an hour; m is minutes, and a month is "30d"',
         'quarantine.floor: "100%" is not a percentage from 0% to 90%; write such as "5%"',
         'quarantine.max_size: "20 gigs" is not a size; write bytes as a number, or text such as "10 MiB"',
         'release.host: "two words" is not a host; write a name such as "mx.example.org", or an address',

@@ -8,10 +8,12 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 from turfmilter.config.given import Notes, probably
+from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import Answer, Default, OnError, OnNameError, ReplyAt
+from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.limits import CapConfig
 from turfmilter.config.sections.listener import ListenerConfig
+from turfmilter.config.sections.turf import Answer
 from turfmilter.config.setting import sections
 from turfmilter.core.policy import Listener, Mode
 from turfmilter.rules.limits import Limits
@@ -293,7 +295,5 @@ def _say(checks: Iterable[Check[Subject]], subject: Subject, notes: Notes, path:
     """Note what applies to `subject`, whose keys have the given `path`."""
     applying = [c for c in checks if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
     for one in applying:
-        if one.warning:
-            notes.warning(f"{path(one.keys[0])}: {one.sentence}")
-        else:
-            notes.problem(path(one.keys[0]), one.sentence)
+        key = path(one.keys[0])
+        notes.warning(f"{key}: {one.sentence}") if one.warning else notes.problem(key, one.sentence)

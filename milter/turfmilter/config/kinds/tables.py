@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from turfmilter.config.expired import expired
@@ -179,7 +178,8 @@ def read_table(
     # What main.cf and another source both list need not be taken out of one of them.
     ours = {source.name for source in sources if not source.name.startswith(MAIN_CF)}
     given.notes.entries(given.key, (one for one in table.warnings if one.where.source in ours))
-    given.notes.entries(given.key, expired(sources, parse, datetime.now(UTC).date()))
+    if given.notes.today:
+        given.notes.entries(given.key, expired(sources, parse, given.notes.today))
     return table
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.config.kinds.tables import OPEN_RELAY, Clients, Hosts
-from turfmilter.config.kinds.words import Accounts, Choice, Flag, ReplyLine
-from turfmilter.config.sections.choices import Default, OnError
+from turfmilter.config.kinds.words import Accounts, Choice, Default, Flag, OnError, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode

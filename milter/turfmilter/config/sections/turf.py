@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from turfmilter.config.kinds.tables import Clients, Senders
 from turfmilter.config.kinds.words import AbsolutePath, Choice, Each, Flag, ReplyLine
-from turfmilter.config.sections.choices import Answer, Origin
 from turfmilter.config.setting import setting
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.table.senders import SenderTable
+
+
+class Origin(Enum):
+    """Who a message is from: MAIL FROM is the sender, From: the author, Sender: and Resent-From: the originator."""
+
+    SENDER = "sender"
+    AUTHOR = "author"
+    ORIGINATOR = "originator"
+
+
+class Answer(Enum):
+    """What the sender of a turf message hears."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
