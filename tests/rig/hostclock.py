@@ -24,16 +24,16 @@ class HostClock:
         self._boots = 1
 
     def run(self, span: timedelta) -> None:
-        """Time goes by."""
+        """Let both clocks run for `span`."""
         self._ahead += span.total_seconds()
         self._begun -= span.total_seconds()
 
     def set(self, step: timedelta) -> None:
-        """Somebody sets the time of day."""
+        """Change the time of day by `step`."""
         self._ahead += step.total_seconds()
 
     def boot(self, off: timedelta, *, up: timedelta = timedelta(seconds=60)) -> None:
-        """The host was off, as far as the time of day tells, and has been up for a little."""
+        """The host was off for `off` by the time of day, and has been up for `up`."""
         self._ahead += (off + up).total_seconds()
         self._begun = time.monotonic() - up.total_seconds()
         self._boots += 1
@@ -43,7 +43,7 @@ class HostClock:
         return datetime.fromtimestamp(time.time() + self._ahead, UTC)
 
     def read(self) -> Reading:
-        """What the host's clocks say."""
+        """What the host's clocks show."""
         return Reading(time.time() + self._ahead, time.monotonic() - self._begun, f"boot-{self._boots}")
 
 

@@ -31,12 +31,12 @@ class Shelf:
         (desk.path / "new" / desk.file.name).unlink()
 
     def put(self, flags: str = "", *, size: int = 1000, **slip: Any) -> str:
-        """A message that is held now, as far as its block tells."""
+        """A message that is held now, according to its block."""
         file = self.desk.hold(replace(SLIP, **{"time": self.clock.now(), **slip}), message=b"x" * size)
         return (self.desk.maildir.change(file, add=flags) if flags else file).id
 
     def fill(self, number: int, **slip: Any) -> set[str]:
-        """Many messages that are held now, as far as their blocks tell; nothing is flushed to disk."""
+        """Many messages that are held now, according to their blocks; nothing is flushed to disk."""
         said = replace(SLIP, **{"time": self.clock.now(), **slip})
         ids = {new_id(said.time) for _ in range(number)}
         for id in ids:
