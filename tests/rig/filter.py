@@ -17,9 +17,9 @@ from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
 from rig.server import Server
 from rig.wire import Action, Protocol, Text
+from turfmilter.core.held.block import read_block
 from turfmilter.core.report import Slip
 from turfmilter.daemon import mtas
-from turfmilter.stores.block import read_block
 
 USER = "nobody" if os.geteuid() == 0 else ""  # the user that the filter switches to: it refuses to run as root
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rig.filter import give
+from turfmilter.core.held.message import Sighting
 from turfmilter.core.steadiness import Reading
 from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.retention import RetentionState, Sighting, read_clocks
+from turfmilter.stores.retention import RetentionState, read_clocks
 
 DAY = timedelta(days=1)
 
@@ -57,7 +58,7 @@ def has_watched(state: Path, quarantine: Path, span: timedelta) -> None:
         begun = memory.observe(Reading(now.wall - earlier, 0.0, "the boot before"))
     with OpenMaildir(quarantine) as maildir:
         present = {Sighting(file.id, file.state.value != "unreviewed") for file, _ in maildir.files()}
-    memory.seen(quarantine, present, begun.watched)
+    memory.seen(str(quarantine), present, begun.watched)
     if earlier > 0:
         memory.observe(Reading(now.wall, earlier, "the boot before"))
     memory.observe(now)

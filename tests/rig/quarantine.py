@@ -16,8 +16,8 @@ from rig import wait
 from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.address.addressed import Addressed, parted
+from turfmilter.core.held.block import head, render
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
 
 MESSAGE = b"From: Spam <spam@turf.example>\r\nSubject: hello\r\n\r\nworld\r\n"

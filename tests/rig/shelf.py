@@ -11,9 +11,9 @@ from typing import Any
 from rig.desk import SLIP, Desk
 from rig.hostclock import HostClock
 from turfmilter.config.sections.quarantine import QuarantineConfig
+from turfmilter.core.held.block import head, render
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation, Watch
-from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
 from turfmilter.stores.retention import RetentionState
 
@@ -47,11 +47,11 @@ class Shelf:
     def expiry(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> Expiry:
         """What looks after it, now; by default it knows what this host has observed."""
         watch = watch or Observation(RetentionState(self.state), self.clock.read)
-        return Expiry(self.desk.maildir, self.desk.recorder, terms, watch, self.clock.now)
+        return Expiry(self.desk.held, self.desk.recorder, terms, watch, self.clock.now)
 
     def due(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> list[tuple[str, str]]:
         """What goes now, and why."""
-        return [(due.file.id, due.why) for due in self.expiry(terms, watch).due()]
+        return [(due.message.id, due.why) for due in self.expiry(terms, watch).due()]
 
     def after(self, span: timedelta) -> list[tuple[str, str]]:
         """What is due when this host has looked at it now, and once more so much later."""

@@ -9,7 +9,7 @@ from email.message import Message
 from typing import BinaryIO
 
 from turfmilter.core.address.header import Header, decode, decode_words, read_header
-from turfmilter.stores.summary import HEADER_MOST
+from turfmilter.core.held.summary import HEADER_MOST
 
 _MAX_LINE_BYTES = 65_536  # bytes read at once: what calls itself a line may be the whole message
 _MAX_TEXT_BYTES = 65_536  # bytes of text that are shown, before they are decoded
