@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to see.  `text` is None when no part is plain text; HTML is no text.
+    """What there is to see.  `text` is None when no part is plain text; HTML is not text.
 
     `text_complete` and the header's `complete` are False where something was left out;
     `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
@@ -103,7 +103,7 @@ class _Lines:
 
 @dataclass
 class _Part:
-    """One part while it is read; by default what stands between parts, and is nobody's."""
+    """One part while it is read; by default the text between parts, which belongs to none."""
 
     type: str = ""
     name: str = ""
@@ -146,7 +146,7 @@ class _Parts:
         return self.begin(read_header(lines.readline, HEADER_MOST), lines)
 
     def begin(self, header: Header, lines: _Lines) -> _Part:
-        """The part that begins behind `header`; a multipart's own text is nobody's."""
+        """The part that begins after `header`; the text of a multipart itself belongs to no part."""
         type = self._parameters(header, "content-type")
         boundary = type.boundary()
         if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
