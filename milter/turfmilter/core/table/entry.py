@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import TypeGuard
 
 from turfmilter.core.escape import shortened
+from turfmilter.core.table.foreign import meant_by_note, meant_by_word
 from turfmilter.core.table.pattern import Pattern, PatternError, doubt
 
 # How much of an entry and of a reason a message shows, in characters.  An address has at most 64 + 1 + 255
@@ -111,6 +112,9 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     if not body:
         wrong = 'nothing follows the "!"' if text else "the entry is empty"
         return None, [Problem(where, text, wrong, f"probably meant !{words[1]}" if len(words) > 1 else "")]
+    address = _after_a_name(words)
+    if address:
+        return None, [Problem(where, text, "a name in front of an address", f"probably meant {address}")]
     try:
         pattern = parse(body)
         notes = _read_notes(words[1:])
@@ -122,6 +126,12 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     return Entry(text, pattern, where, body != text, expires, notes.get("why", ""), notes.get("by", "")), warnings
 
 
+def _after_a_name(words: Sequence[str]) -> str:
+    """Return the address in a line that is written as in a mail header (`Joe <joe@isp.example>`), otherwise ""."""
+    last = words[-1]
+    return last[1:-1] if len(words) > 1 and last.startswith("<") and last.endswith(">") and "@" in last else ""
+
+
 def _read_notes(words: Iterable[str]) -> dict[str, str]:
     notes: dict[str, str] = {}
     for word in words:
@@ -129,12 +139,11 @@ def _read_notes(words: Iterable[str]) -> dict[str, str]:
             raise PatternError("a comment inside an entry", "it belongs after the closing quotation mark")
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            raise PatternError(f"{word} follows the entry", f'only {_ALL_NOTES} or a comment ("# ...") may follow')
+            meant = meant_by_word(word) or f'only {_ALL_NOTES} or a comment ("# ...") may follow'
+            raise PatternError(f'"{word}" follows the entry', meant)
         if name not in _NOTES:
-            near = get_close_matches(name.casefold(), _NOTES, n=1)
-            raise PatternError(
-                f'"{name}=" is not a note', f"probably meant {near[0]}=" if near else f"{_ALL_NOTES} are"
-            )
+            near = meant_by_note(name) or next(iter(get_close_matches(name.casefold(), _NOTES, n=1)), "")
+            raise PatternError(f'"{name}=" is not a note', f"probably meant {near}=" if near else f"{_ALL_NOTES} are")
         if name in notes:
             raise PatternError(f'"{name}=" appears twice', "remove one of them")
         notes[name] = _unquoted(value, name)
