@@ -128,6 +128,42 @@ def test_the_warnings_about_long_entries_are_short(tmp_path: Path) -> None:
     assert all(len(said) < 2000 for said in warnings)
 
 
+MANY = {
+    "every line of a table": [f"spam{number}.example" for number in range(1, 10_001)],
+    "every line, followed by another word each": [f"@spam{n}.example word{'abc'[n % 3] * n}" for n in range(1, 100)],
+    "as many as are reported one by one": [f"spam{number}.example" for number in range(1, 6)],
+    "one more": [f"spam{number}.example" for number in range(1, 7)],
+    "two kinds, and one line with another": [*["spam.example", "@192.0.2.1"] * 6, "@x expires=soon"],
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_problems_of_one_kind_are_one_message(golden: Golden, tmp_path: Path, name: str) -> None:
+    (tmp_path / "turf.table").write_text("\n".join(MANY[name]))
+    (tmp_path / "turfmilter.toml").write_text(DISCARD)
+    golden("config", "\n".join(problems(tmp_path / "turfmilter.toml")))
+
+
+def test_many_problems_in_a_list_of_the_configuration_are_one_message(golden: Golden, tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'domains = ["example.org"]\n[connect]\ndeny = {["192.0.2"] * 20}\n')
+    golden("config", "\n".join(problems(path)))
+
+
+def test_a_table_that_is_named_twice_is_reported_once(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "turf.table").write_text("a.example\nb.example\nc.example\n")
+    (tmp_path / "turfmilter.toml").write_text(
+        f'{DISCARD}[listener.office]\nport = 26\n[listener.office.turf]\ntables = ["file:turf.table"]\n'
+    )
+    golden("config", "\n".join(problems(tmp_path / "turfmilter.toml")))
+
+
+def test_many_warnings_of_one_kind_are_one_message(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "turf.table").write_text("@spam.example\n" * 1000)
+    (tmp_path / "turfmilter.toml").write_text(DISCARD)
+    golden("config", "\n".join(load(tmp_path / "turfmilter.toml").warnings))
+
+
 def test_a_long_table_names_its_one_broken_line(tmp_path: Path) -> None:
     lines = [f"@host{number}.example" for number in range(100_000)]
     lines[76_542] = "spam.example"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from turfmilter.config.checks import check
 from turfmilter.config.descent import open_file
-from turfmilter.config.given import Notes, in_short
+from turfmilter.config.given import Notes, in_short, messages
 from turfmilter.config.received import Postfix, Remembered
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
@@ -96,8 +96,8 @@ def configure(
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems), tuple(notes.files), config, notes.unusable)
-    return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
+        raise ConfigError(messages(notes.problems), tuple(notes.files), config, notes.unusable)
+    return replace(config, warnings=messages(notes.warnings), files=tuple(dict.fromkeys(notes.files)))
 
 
 def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
