@@ -109,7 +109,7 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
 
 
 def recorders(started: Started) -> Recorders:
-    """Return what records the acts of whoever started the program; a syslog that fails is reported once."""
+    """Return what records the acts of the user who started the program; a syslog that fails is reported once."""
     return build_recorders(started.by, lambda said: click.echo(f"turfctl: warning: {said}", err=True))
 
 

@@ -50,7 +50,7 @@ class Quarantines:
         self.each = each
 
     def newest(self, selection: Selection, limit: int = 0) -> list[Found]:
-        """Return the selected messages, the newest first; at most `limit`, 0 is no limit."""
+        """Return the selected messages, the newest first; at most `limit`, 0 means all."""
         found = [
             Found(Place(quarantine, held.message), held.summary)
             for quarantine in self.each

@@ -190,4 +190,4 @@ def _lock(opened: OpenMessage, closing: ExitStack) -> None:
     try:
         closing.enter_context(opened.lock())
     except BlockingIOError:
-        raise NotReleased("somebody else is releasing it at this moment") from None
+        raise NotReleased("another administrator is releasing it at this moment") from None

@@ -175,8 +175,8 @@ def meaning(entry: Entry) -> str:
 def _changes(mailbox: Mailbox, pattern: str, sign: str) -> str:
     """Return the sentence that only a pattern matches the next message of `mailbox`."""
     offered = _command(f"{sign}{pattern or f'=@{mailbox.domain}'}")
-    everybody = "" if pattern else ", which matches every address of the domain"
-    return f"{mailbox} looks like an address that is another one in each message (VERP, SRS); {offered}{everybody}"
+    everyone = "" if pattern else ", which matches every address of the domain"
+    return f"{mailbox} looks like an address that is another one in each message (VERP, SRS); {offered}{everyone}"
 
 
 def _command(entry: str) -> str:

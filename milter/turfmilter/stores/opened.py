@@ -25,7 +25,7 @@ _NONE: frozenset[Flag] = frozenset()
 class HeldFile(NamedTuple):
     """One file as the directory lists it, in the `part` "new" or "cur" of the Maildir.
 
-    If somebody else put it there, its name can be any text.
+    If another program put it there, its name can be any text.
     """
 
     name: str
@@ -62,7 +62,7 @@ class HeldFile(NamedTuple):
 _PARTS = ("tmp", "new", "cur")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BUFFER = 16 * 1024  # bytes: block and header of most messages in one read
-_TRIES = 10  # each fails only if somebody changes the flags of the same message at that moment
+_TRIES = 10  # each fails only if another process changes the flags of the same message at that moment
 
 
 class OpenMaildir:

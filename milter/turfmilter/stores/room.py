@@ -35,7 +35,7 @@ class DirectoryRoom:
             with suppress(FileNotFoundError):
                 os.unlink(FULL, dir_fd=self._directory)
             return
-        # Whatever somebody has put in its place is replaced, and neither followed nor written to.
+        # Whatever another program has put in its place is replaced, and neither followed nor written to.
         with suppress(FileNotFoundError):
             os.unlink(_COMING, dir_fd=self._directory)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
