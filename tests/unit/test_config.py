@@ -603,6 +603,12 @@ def test_a_name_that_is_also_a_file_is_warned_about(
     golden("config", "\n".join(configured('[relay]\ndeny = ["relay.deny"]').warnings))
 
 
+def test_a_name_that_looks_like_that_of_a_file_is_warned_about(
+    golden: Golden, configured: Callable[[str], Config]
+) -> None:
+    golden("config", "\n".join(configured('[connect]\ndeny = ["clients.deny", "office.example"]').warnings))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -128,6 +128,13 @@ def test_the_warnings_about_long_entries_are_short(tmp_path: Path) -> None:
     assert all(len(said) < 2000 for said in warnings)
 
 
+def test_an_index_of_the_mta_is_not_a_source(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "relay_domains.db").write_bytes(b"\x00" * 12 + b"\x61\x15\x06\x00\xff\xfe")
+    path = tmp_path / "turfmilter.toml"
+    path.write_text('domains = ["postfix:relay_domains.db"]\n')
+    golden("config", "\n".join(problems(path)), {str(tmp_path): "FOLDER"})
+
+
 MANY = {
     "every line of a table": [f"spam{number}.example" for number in range(1, 10_001)],
     "every line, followed by another word each": [f"@spam{n}.example word{'abc'[n % 3] * n}" for n in range(1, 100)],

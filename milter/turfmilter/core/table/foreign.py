@@ -9,8 +9,8 @@ import re
 
 from turfmilter.core.address.hostname import PatternError
 
-# For each: a regular expression for the whole entry, what is wrong, and what was probably meant, with the groups of
-# the expression as {fields}.  The first that matches is used.
+# For each: a regular expression for the whole text, what is wrong, and what was probably meant, both with the groups
+# of the expression as {fields}.  The first that matches is used.
 Hints = tuple[tuple[str, str, str], ...]
 
 _RECEIVING = r"(?:mydestination|relay_domains|virtual_(?:alias|mailbox)_domains)"
@@ -97,11 +97,12 @@ _NOTES = {
 
 
 def foreign(text: str, hints: Hints) -> PatternError | None:
-    """Return the error for an invalid entry that another program would accept; None if it is not recognised."""
+    """Return the error for an invalid text that another program would accept; None if it is not recognised."""
     for pattern, wrong, meant in hints:
         found = re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL)
         if found:
-            return PatternError(wrong, meant.format_map(found.groupdict("")))
+            groups = found.groupdict("")
+            return PatternError(wrong.format_map(groups), meant.format_map(groups))
     return None
 
 
