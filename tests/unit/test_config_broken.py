@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.golden import Golden
+from rig.golden import Golden, report
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys, sections
@@ -23,6 +23,52 @@ HIDDEN = {
 }
 
 
+# One line of a configuration each, as someone writes it who knows other formats.
+NOT_TOML = [
+    "deny = [192.0.2.0/24]",
+    "deny = [192.0.2.1, 192.0.2.2]",
+    'deny = ["192.0.2.1", 198.51.100.0/24 203.0.113.0/24]',
+    "deny = [\n    192.0.2.1,\n]",
+    'deny = ["192.0.2.1"\n"192.0.2.2"]',
+    'deny = ["192.0.2.1", "192.0.2.2"\n[relay]\n',
+    'deny = ["192.0.2.1",\nallow = []\n',
+    "deny = 192.0.2.0/24",
+    "deny = 192.0.2.0/24 # office",
+    "deny = [2001:db8::/32]",
+    "tables = [@spam.example]",
+    "tables = [!@spam.example]",
+    "tables = [file:turf.table]",
+    'deny = "192.0.2.1", "192.0.2.2"',
+    'deny = "192.0.2.1" "192.0.2.2"',
+    'deny = ("192.0.2.1")',
+    "directory = /var/lib/turfmilter/quarantine",
+    "socket = unix:/run/turfmilter/turfmilter.sock",
+    "domains = $mydestination",
+    "mode = trial",
+    "routing = False",
+    "routing = yes",
+    "directory = none",
+    "keep = 30d",
+    "keep = 30 days",
+    "floor = 5%",
+    "message_size = 10M",
+    "socket_mode = 0660",
+    "mode = \u201ctrial\u201d",
+    "mode = `trial`",
+    r'tables = ["/^x\.example$/"]',
+    'reply = "550 5.7.1 say "no""',
+    "mode = 'trial",
+    "mode =",
+    "mode = # trial",
+    "mode: trial",
+    "[turf",
+    '[listener "submission"]',
+    "[listener submission]",
+    "[listener: submission]",
+    "// a comment",
+]
+
+
 def problems(path: Path) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         load(path)
@@ -33,6 +79,16 @@ def problems(path: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_problem_of_a_broken_configuration_is_reported(golden: Golden, name: str) -> None:
     golden("config", "\n".join(problems(FOLDER / f"{name}.toml")), HIDDEN)
+
+
+def test_a_line_that_is_not_toml_is_explained(golden: Golden, tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+
+    def said(line: str) -> tuple[str, ...]:
+        path.write_text(f"{line}\n")
+        return problems(path)
+
+    golden("config", report(NOT_TOML, said), {f"{tmp_path}/": ""})
 
 
 def test_a_missing_configuration_is_reported(golden: Golden, tmp_path: Path) -> None:
