@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rig.golden import Golden, report
-from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.given import written
+from turfmilter.config.loader import ConfigError, configure, load
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys, sections
 
@@ -67,6 +68,46 @@ NOT_TOML = [
     "[listener: submission]",
     "// a comment",
 ]
+
+
+# Values, each for its key.
+VALUES = {
+    "quarantine.floor": [5, 0.05, 5_000_000_000, "5", "5 percent", "1 GiB", True, "500%"],
+    "quarantine.keep": [30, 0, "30", "30 days", "2 Weeks", "6 months", "1 year", "1y", "90 min", "forever"],
+    "socket": [8895, "8895", "8895@localhost", "tcp:8895", "tcp:192.0.2.1:8895", "tcp6:[::1]:8895", "milter.sock"],
+    "relay.reply": [
+        550,
+        "relaying prohibited",
+        "550 relaying prohibited",
+        "5.7.1 relaying prohibited",
+        "450",
+        "550 5.7.1",
+        "550-5.7.1 one\n550 5.7.1 two",
+        "550 5.7.1 one\ntwo",
+        "550 5.7.1 no mail from %s",
+        "550 5.7.1 kein Anschluß",
+        "550 5.7.1 a\ttab",
+        "REJECT not welcome",
+        "DEFER_IF_PERMIT not now",
+        'ERROR:"550 not welcome"',
+        "250 2.0.0 welcome",
+        "550 4.7.1 other classes",
+    ],
+}
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_a_value_of_another_form_is_explained(golden: Golden, tmp_path: Path, key: str) -> None:
+    section, _, name = key.rpartition(".")
+    values = {written(value): value for value in VALUES[key]}
+
+    def said(value: str) -> tuple[str, ...]:
+        table = {section: {name: values[value]}} if section else {name: values[value]}
+        with pytest.raises(ConfigError) as caught:
+            configure({"domains": ["example.org"], **table}, tmp_path)
+        return caught.value.problems
+
+    golden("config", report(values, said))
 
 
 def problems(path: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -82,7 +83,7 @@ class Given:
     def items(self) -> Iterator[Given]:
         """Yield the values of a list.  Raises Wrong if it is not a list."""
         if isinstance(self.value, str):
-            raise Wrong(f"{quoted(self.value)} is not a list; write [{quoted(self.value)}]")
+            raise Wrong(f"{quoted(self.value)} is not a list; write {_as_list(self.value)}")
         if not isinstance(self.value, list):
             raise Wrong(f'{described(self.value)} is not a list; write ["...", "..."]')
         for number, value in enumerate(self.value):
@@ -92,6 +93,23 @@ class Given:
 def messages(found: Sequence[object]) -> tuple[str, ...]:
     """Return `found` as messages, without duplicates; many problems of one kind are one message."""
     return tuple(dict.fromkeys(map(in_short, together(list(dict.fromkeys(found))))))
+
+
+# The words of a text that was meant as a list: blanks and commas separate them, except inside quotation marks.  The notes
+# of an entry belong to it.
+_ITEM = re.compile(r'(?:[^\s,"]|"(?:[^"\\]|\\.)*"?)+(?:\s+(?:expires|why|by)=(?:[^\s,"]|"(?:[^"\\]|\\.)*"?)*)*')
+_MAX_ITEMS = 5  # items of a list in a message
+
+
+def _as_list(text: str) -> str:
+    """Return the list that was probably meant by `text`, in TOML."""
+    items = _ITEM.findall(text) or [text]
+    more = [", ..."] if len(items) > _MAX_ITEMS else []
+    return f"[{', '.join(map(_as_item, items[:_MAX_ITEMS]))}{''.join(more)}]"
+
+
+def _as_item(text: str) -> str:
+    return f"'{text}'" if '"' in text and "'" not in text else quoted(text)
 
 
 def in_short(said: object) -> str:

@@ -34,7 +34,7 @@ _LINES: Hints = (
     (r'\s*\[\s*(?P<outer>\w+)\s+"".*', "the name of a section inside another follows a dot", "write [{outer}.NAME]"),
     (r"\s*[\w.-]+\s*=\s*(?:#.*)?", "the value is missing", "write one, or remove the line for the default"),
     (r"\s*[\w.-]+\s*=\s*\(.*", "parentheses around the value", 'a list is written as ["...", "..."]'),
-    (r'\s*[\w.-]+\s*=\s*""(?:\s*[,;]?\s+"")+.*', "several values without brackets", 'write ["...", "..."]'),
+    (r'\s*[\w.-]+\s*=\s*""(?:[\s,;]+"")+.*', "several values without brackets", 'write ["...", "..."]'),
     (
         r'\s*[\w.-]+\s*=\s*""\w.*',
         "quotation marks inside the text",
