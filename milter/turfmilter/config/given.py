@@ -95,8 +95,8 @@ def messages(found: Sequence[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(in_short, together(list(dict.fromkeys(found))))))
 
 
-# The words of a text that was meant as a list: blanks and commas separate them, except inside quotation marks.  The notes
-# of an entry belong to it.
+# An item of a text that was meant as a list: blanks and commas separate items, except inside quotation marks.  The
+# notes of an entry belong to it.
 _ITEM = re.compile(r'(?:[^\s,"]|"(?:[^"\\]|\\.)*"?)+(?:\s+(?:expires|why|by)=(?:[^\s,"]|"(?:[^"\\]|\\.)*"?)*)*')
 _MAX_ITEMS = 5  # items of a list in a message
 

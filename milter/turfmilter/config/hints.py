@@ -88,7 +88,7 @@ USERS: Hints = (
     (r"\d+", "a number", "write the name of the user"),
 )
 # What other programs have for the words of our keys; the first of the meanings that the key knows is meant.
-_SYNONYMS = {
+SYNONYMS = {
     "trial": "audit dry-run dryrun log log-only monitor permissive simulate soft test testing warn warn_if_reject",
     "enforce": "active block enable enabled enforced enforcing on quarantine reject true yes",
     "off": "disable disabled false inactive none no",
@@ -109,6 +109,31 @@ _SYNONYMS = {
     "connect": "immediately",
     "rcpt": "delay delayed recipient",
 }
+# Parameters of other programs, in lower case and without "_", by our key.
+PARAMETERS = {
+    "domains": "localdomains mydestination mydomains relaydomains virtualaliasdomains virtualmailboxdomains",
+    "socket": "bind bindsocket listen milter milteraddress miltersocket smtpdmilters",
+    "socket_mode": "socketumask umask",
+    "user": "runas userid username",
+    "mode": "dryrun test testing testmode",
+    "log.to": "logfile syslog",
+    "relay.allow": "internalhosts mynetworks relayclients relayfromhosts trustednetworks",
+    "relay.authenticated": "permitsaslauthenticated",
+    "connect.deny": "blacklistip blockedclients deniedclients denyclients",
+    "turf.tables": "blacklist blacklistfrom blacklistsender blockedsenders blocklist blocklistfrom denylist",
+    "turf.directory": "quarantinedir quarantinedirectory",
+    "turf.exempt": "spamloversmaps whitelistrcpt whitelistto",
+    "turf.spare_clients": "whitelistclients whitelistip",
+    "limits.message_size": "maxmessagesize messagesizelimit sizelimit",
+    "limits.recipients_per_message": "maxrcpt maxrecipients maxrecipientspermessage smtpdrecipientlimit",
+    "quarantine.keep": "expire maxage quarantinedays retention",
+}
+
+
+def key_of(parameter: str) -> str:
+    """Return the path of the key that corresponds to a parameter of another program; "" if none is known."""
+    name = parameter.lower().replace("_", "").replace("-", "")
+    return next((path for path, others in PARAMETERS.items() if name in others.split()), "")
 
 
 def recognised(text: str, hints: Hints) -> str:
@@ -136,4 +161,4 @@ def source_of_index(path: str) -> str:
 
 def synonym(word: str, known: Iterable[str]) -> str:
     """Return which of the `known` words was meant by the word of another program; "" if it is not recognised."""
-    return next((one for one in known if word.lower() in _SYNONYMS.get(one, "").split()), "")
+    return next((one for one in known if word.lower() in SYNONYMS.get(one, "").split()), "")
