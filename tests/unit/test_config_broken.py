@@ -74,6 +74,18 @@ NOT_TOML = [
 VALUES = {
     "quarantine.floor": [5, 0.05, 5_000_000_000, "5", "5 percent", "1 GiB", True, "500%"],
     "quarantine.keep": [30, 0, "30", "30 days", "2 Weeks", "6 months", "1 year", "1y", "90 min", "forever"],
+    "dns.nameservers": [
+        ["/etc/resolv.conf"],
+        ["localhost"],
+        ["udp://192.0.2.53"],
+        ["192.0.2.53#5353"],
+        "192.0.2.53, 192.0.2.54",
+    ],
+    "dns.timeout": ["4", "2.5 s", "4 seconds", "soon"],
+    "turf.tables": ["turf.table", "/etc/postfix/spammers turf.table"],
+    "turf.directory": ["none", "maildir:/var/mail/held"],
+    "workers": ["auto", "4"],
+    "log.to": ["/var/log/mail.log", "console"],
     "socket": [8895, "8895", "8895@localhost", "tcp:8895", "tcp:192.0.2.1:8895", "tcp6:[::1]:8895", "milter.sock"],
     "relay.reply": [
         550,

@@ -83,6 +83,7 @@ _ACTION = (
 # For each: a regular expression for the word that follows an entry, and what was probably meant.
 _FOLLOWING = (
     (_ACTION, 'the list itself says what is done; remove this, or name a table of Postfix as "postfix:PATH"'),
+    (r"[+-]?\d+(?:\.\d+)?", "there are no scores: an entry matches, or it does not"),
     (r"255\.[\d.]+", "a mask follows a slash, as in 192.0.2.0/255.255.255.0"),
     (r"-.*", "a range is written without blanks, as in 192.0.2.10-192.0.2.20"),
     (r"//.*|;.*|--.*", 'a comment begins with "#"'),
