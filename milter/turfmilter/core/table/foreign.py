@@ -12,6 +12,7 @@ from turfmilter.core.address.hostname import PatternError
 # For each: a regular expression for the whole text, what is wrong, and what was probably meant, both with the groups
 # of the expression as {fields}.  The first that matches is used.
 Hints = tuple[tuple[str, str, str], ...]
+_FLAGS = re.IGNORECASE | re.DOTALL
 
 _RECEIVING = r"(?:mydestination|relay_domains|virtual_(?:alias|mailbox)_domains)"
 # The types of Postfix's tables (DATABASE_README), and our own words for files.
@@ -100,7 +101,7 @@ _NOTES = {
 def foreign(text: str, hints: Hints) -> PatternError | None:
     """Return the error for an invalid text that another program would accept; None if it is not recognised."""
     for pattern, wrong, meant in hints:
-        found = re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL)
+        found = re.fullmatch(pattern, text, _FLAGS)
         if found:
             groups = found.groupdict("")
             return PatternError(wrong.format_map(groups), meant.format_map(groups))
