@@ -85,6 +85,8 @@ VALUES = {
     "turf.tables": ["turf.table", "/etc/postfix/spammers turf.table"],
     "turf.directory": ["none", "maildir:/var/mail/held"],
     "workers": ["auto", "4"],
+    "limits.recipients_per_message": ["1,000", "no", "ten"],
+    "turf.spare_local": ["encrypt", "may", "maybe"],
     "log.to": ["/var/log/mail.log", "console"],
     "socket": [8895, "8895", "8895@localhost", "tcp:8895", "tcp:192.0.2.1:8895", "tcp6:[::1]:8895", "milter.sock"],
     "relay.reply": [
@@ -100,6 +102,7 @@ VALUES = {
         "550 5.7.1 kein Anschluß",
         "550 5.7.1 a\ttab",
         "REJECT not welcome",
+        "REJECT 5.7.1 not welcome",
         "DEFER_IF_PERMIT not now",
         'ERROR:"550 not welcome"',
         "250 2.0.0 welcome",

@@ -69,6 +69,7 @@ REPLIES: Hints = (
     ),
     (r"[45]\d\d(?: +[45]\.\d+\.\d+)? *", "the text is missing", 'write it as "550 5.7.1 text"'),
     (r'ERROR:"?(?P<reply>[45]\d\d [^"]+)"?', "a word of Sendmail's access map", 'write "{reply}"'),
+    (r"REJECT +(?P<codes>5\.\d+\.\d+ .+)", "an action of Postfix", 'write "550 {codes}"'),
     (r"REJECT +(?P<text>\D.*)", "an action of Postfix", 'write "550 5.7.1 {text}"'),
     (r"DEFER\w* +(?P<text>\D.*)", "an action of Postfix", 'write "451 4.7.1 {text}"'),
     (r"(?P<text>[a-z].*)", "the codes are missing", 'write "550 5.7.1 {text}"'),

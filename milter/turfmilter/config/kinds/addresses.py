@@ -103,7 +103,7 @@ class NameServers(Each[tuple[str, int]]):
 def _port_meant(value: object) -> str:
     """Return what to write for a value that is not a port number."""
     words = re.split(r"[\s,]+", value.strip().lower()) if isinstance(value, str) else []
-    ports = [SERVICES.get(word, word) for word in words]
+    ports = [SERVICES.get(word, word).removesuffix("/tcp") for word in words]
     if not ports or not all(re.fullmatch(r"\d{1,5}", port, re.ASCII) for port in ports):
         return "it without quotes, such as 587"
     return ports[0] if len(ports) == 1 else f"[{', '.join(ports)}]"

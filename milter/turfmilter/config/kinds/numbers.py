@@ -11,6 +11,7 @@ from turfmilter.config.setting import Kind
 from turfmilter.core.measure import MAX_NUMBER_BITS, MeasureError, parse_size, parse_span
 
 _SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
+_GROUPED = re.compile(r"[0-9]{1,3}(?:[,.' _][0-9]{3})+")  # as people write thousands
 _SECONDS_IN_WORDS = re.compile(r"(?P<number>\d{1,4}(?:\.\d{1,3})?) ?(?:s|secs?|seconds?)?", re.IGNORECASE | re.ASCII)
 _SPAN_IN_WORDS = re.compile(
     r"(?P<number>\d{1,4})\s*(?P<unit>min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|mo(?:n|nth)?s?|y(?:ea)?rs?|y)",
@@ -143,6 +144,8 @@ def _whole(given: Given, zero: str = "no limit") -> int:
     value = given.value
     if isinstance(value, str) and value.isdecimal():
         raise Wrong(f"{quoted(value)} is text; write numbers without quotes")
+    if isinstance(value, str) and _GROUPED.fullmatch(value):
+        raise Wrong(f"{quoted(value)} is text; write {re.sub('[^0-9]', '', value)}")
     if isinstance(value, str) and _unlimited(value):
         raise Wrong(f"{quoted(value)} is not a number; 0 means {zero}")
     if isinstance(value, bool) or not isinstance(value, int):
