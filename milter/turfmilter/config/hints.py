@@ -116,7 +116,6 @@ SYNONYMS = {
     "text": "key=value keyvalue kv logfmt plain",
     "stamp": "add annotate header mark",
     "require": "enforce fcrdns ptr reject",
-    "connect": "immediately",
     "rcpt": "delay delayed recipient",
 }
 # Parameters of other programs, in lower case and without "_", by our key.
