@@ -60,7 +60,7 @@ def list_held(
         raise click.UsageError("--all and --state exclude each other")
     if everything:
         selection = replace(selection, states=frozenset(State))
-    with opened(started.configuration(), directory) as quarantines:
+    with opened(started.configuration(tables=False), directory) as quarantines:
         if by:
             total = _list_groups(started.clock, quarantines, selection, by, limit, as_json=as_json)
         else:
@@ -178,7 +178,7 @@ def stats(started: Started, selection: Selection, days: int, as_json: bool, dire
 
     All messages that still exist are counted, including deleted ones.
     """
-    with opened(started.configuration(), directory) as quarantines:
+    with opened(started.configuration(tables=False), directory) as quarantines:
         total, held = quarantines.count(selection), quarantines.days(selection)
         groups = quarantines.groups(selection, "entry")
     today = started.clock.today()
@@ -214,7 +214,7 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
 
     New senders come first, by entry, with the command that releases each message.  No mail is sent if nothing was held.
     """
-    config = started.configuration()
+    config = started.configuration(tables=False)
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since)
     if to is None:

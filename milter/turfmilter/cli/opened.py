@@ -62,13 +62,14 @@ class Started:
     by: Administrator
     clock: Clock
 
-    def configuration(self) -> Config:
+    def configuration(self, *, tables: bool = True) -> Config:
         """Return the configuration; if its files are broken, the copy of the last good one, after a warning.
 
-        To read the copy, root switches to the filter's user.  Raises ConfigError if there is no copy.
+        With `tables` False, tables are not read, see `load`; then a broken table does not matter, and a large one costs
+        nothing.  To read the copy, root switches to the filter's user.  Raises ConfigError if there is no copy.
         """
         try:
-            return load(self.path)
+            return load(self.path, tables=tables)
         except ConfigError as broken:
             config, since = last_good(self.path, broken)
             for sentence in (
@@ -76,6 +77,18 @@ class Started:
                 *broken.problems,
             ):
                 click.echo(f"turfctl: warning: {sentence}", err=True)
+            return config
+
+    def readable(self) -> Config:
+        """Return the configuration; if only tables are broken, without them, after a warning.  Raises ConfigError."""
+        try:
+            return load(self.path)
+        except ConfigError as broken:
+            try:
+                config = load(self.path, tables=False)
+            except ConfigError:
+                return self.configuration()
+            click.echo(f"turfctl: warning: tables are not read, because one is broken: {broken.problems[0]}", err=True)
             return config
 
     def sound(self) -> Config:

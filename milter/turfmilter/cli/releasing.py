@@ -59,7 +59,7 @@ def release(
     """
     if expires and not and_allow:
         raise click.UsageError("--for requires --and-allow")
-    config = started.configuration()
+    config = started.configuration(tables=and_allow)
     with ExitStack() as stack:
         allowing = None
         if and_allow:
