@@ -11,9 +11,9 @@ from turfmilter.cli.choosing import Request, choosing, decide
 from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
 from turfmilter.cli.options import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
-from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
 from turfmilter.core.held.message import Flag, State
+from turfmilter.desk import build_observation
 from turfmilter.review.expiry import Due, Expiry
 from turfmilter.review.observation import Dates
 from turfmilter.review.quarantines import Place

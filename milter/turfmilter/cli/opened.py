@@ -8,40 +8,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import click
 
-from turfmilter.cli.starting import last_good
-from turfmilter.compose import build_recorders, open_quarantines
+from turfmilter.cli.fallback import last_good
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.core.held.message import Unopenable
 from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
+from turfmilter.desk import build_recorders, open_quarantines
 from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
-
-EX_CONFIG = 78
-
-config_option = click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/turfmilter/turfmilter.toml"),
-    show_default=True,
-    help="The configuration file.",
-)
-
-
-def leave(program: str, problems: object, code: int) -> NoReturn:
-    """Print each line of `problems`, and end the program with exit status `code`."""
-    for line in str(problems).splitlines():
-        click.echo(f"{program}: {line}", err=True)
-    sys.exit(code)
-
 
 _FEW = 500  # fewer need no progress bar
 

@@ -1,9 +1,10 @@
-"""Which commands of turfctl read the tables that the configuration names."""
+"""turfctl reads and imports only what a command needs."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,44 @@ def test_commands_about_held_messages_read_no_table(config: Path, arguments: lis
 def test_commands_that_ask_or_edit_tables_read_all_of_them(config: Path, arguments: list[str]) -> None:
     id = hold(config.parent / "quarantine")
     assert opened(config, *(id if word == "ID" else word for word in arguments)) == FILES.keys()
+
+
+_IMPORTED = """
+import sys
+from turfmilter.cli.turfctl import main
+try:
+    main(sys.argv[1:], prog_name="turfctl")
+finally:
+    print(*sys.modules)
+"""
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a command has imported at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORTED, *arguments],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=wait.AMPLE,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_version_is_printed_without_importing_what_commands_need() -> None:
+    loaded = imported("--version")
+    assert "turfmilter.cli.turfctl" in loaded
+    assert (
+        loaded & {"smtplib", "ssl", "dns", "asyncio", "sqlite3", "email", "tomllib", "turfmilter.cli.commands"} == set()
+    )
+
+
+def test_a_list_imports_neither_what_the_daemon_needs_nor_what_a_release_needs(config: Path) -> None:
+    loaded = imported("-c", str(config), "list", "--json")
+    assert "turfmilter.cli.listing" in loaded
+    assert (
+        loaded & {"dns", "asyncio", "logging", "turfmilter.compose", "turfmilter.policies", "turfmilter.mta.server"}
+        == set()
+    )
