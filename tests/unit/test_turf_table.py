@@ -22,7 +22,7 @@ from turfmilter.core.table.entry import listed, parse_line
 from turfmilter.core.table.pattern import Address, Domain
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, exceptions_for, meaning
-from turfmilter.stores.rewrite import rewrite
+from turfmilter.stores.files import rewrite
 
 TODAY = date(2026, 11, 22)
 TABLE = """\
@@ -91,7 +91,7 @@ def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) ->
     ("entry", "said"),
     [
         ("spam.example", 'turf.table:7: "spam.example": the "@" is missing; @spam.example (and every subdomain)'),
-        ("@x REJECT", "REJECT follows the entry"),
+        ("@x REJECT", '"REJECT" follows the entry'),
         ("", "is not one entry"),
         ("# comment", "is not one entry"),
         ("@x.example why=mine", '"@x.example why=mine" would be read as "@x.example"'),

@@ -115,7 +115,8 @@ class _Releasing:
         for doubt in doubts:
             self._fail(place, f"released, but no exception was added: {escape(doubt)}")
         if not entries and not doubts:
-            self._fail(place, "released, but no exception was added: neither sender nor authors are listed now")
+            compared = "sender, authors nor originators" if originators else "sender nor authors"
+            self._fail(place, f"released, but no exception was added: neither {compared} are listed now")
 
     def _fail(self, place: Place, why: str) -> None:
         self.failed = True
