@@ -49,6 +49,10 @@ class ClientNames(NamedTuple):
 class UnderWay(Protocol):
     """A look-up under way for one connection."""
 
+    @property
+    def pending(self) -> bool:
+        """True while `result` may have to wait."""
+
     def result(self) -> ClientNames:
         """The names; waits for them until the connection's deadline, then gives what is known with `failed`."""
 
@@ -64,6 +68,11 @@ class Known(NamedTuple):
     """A Lookup that needs no waiting."""
 
     names: ClientNames = ClientNames()
+
+    @property
+    def pending(self) -> bool:
+        """Nothing is waited for."""
+        return False
 
     def begin(self) -> None:
         """There is nothing to start."""

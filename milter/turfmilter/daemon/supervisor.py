@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +28,7 @@ from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
 from turfmilter.daemon.status import remove_status, write_status
 from turfmilter.daemon.upkeep import Upkeep
+from turfmilter.mta.libmilter import Libmilter
 
 _BEAT = 2.0  # seconds between two probes, looks at the files in use, and writings of the status
 _STOP_SECONDS = 30.0  # for connections that are open at the end
@@ -239,7 +241,8 @@ class Supervisor:
         _keep_to(processor)
         log = self._program.log(loaded.config)
         listening = self._listener.socket.fileno()
-        worker.run(listening, theirs, lambda log: self._program.service(loaded, log), log, _STOP_SECONDS)
+        service = partial(self._program.service, loaded)
+        worker.run(listening, theirs, service, log, _STOP_SECONDS, Libmilter)
 
     def _errands_due(self) -> tuple[float, float]:
         """When the upkeep and the copy are to be seen to."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Change, Verdict
 from turfmilter.core.reply import Reply
 from turfmilter.core.session import Recipient
+from turfmilter.mta.engine import Context
 
 _CONTINUE = int(milter.CONTINUE)
 
 
-def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> int:
+def answer(context: Context, verdict: Verdict, *, leading_space: bool = False) -> int:
     """Do what `verdict` says and return libmilter's code.
 
     With `leading_space` (SMFIP_HDR_LEADSPC) the MTA puts no blank of its own behind the colon of a header that we add.
@@ -44,14 +44,14 @@ def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> in
             return int(milter.TEMPFAIL)
 
 
-def _apply(context: Any, change: Change, blank: str) -> None:
+def _apply(context: Context, change: Change, blank: str) -> None:
     if change.value:
         context.addheader(change.name, f"{blank}{change.value}", 0)  # on top: RFC 8601 §4, trace fields come in order
     else:
         context.chgheader(change.name, change.index, "")
 
 
-def refuse(context: Any, reply: Reply) -> int:
+def refuse(context: Context, reply: Reply) -> int:
     """The class of the reply chooses the code; when they disagree libmilter sends its own text."""
     context.setreply(str(reply.code), reply.enhanced, reply.text)
     return int(milter.REJECT if reply.permanent else milter.TEMPFAIL)

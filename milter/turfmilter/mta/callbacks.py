@@ -17,9 +17,10 @@ from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import Level, QuarantineError
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import broken_off, record, slip
-from turfmilter.core.rule import Fact
+from turfmilter.core.rule import Fact, Stage
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, mailbox, refuse, removable
+from turfmilter.mta.engine import Context
 from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate, undelivered
@@ -57,7 +58,7 @@ def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
 class Callbacks:
     """One connection of the MTA.  pymilter's object, `context`, goes no further than this floor."""
 
-    def __init__(self, context: Any, service: Service) -> None:
+    def __init__(self, context: Context, service: Service) -> None:
         self._ctx = context
         self._macros = Macros(context)
         self._service = service
@@ -65,6 +66,7 @@ class Callbacks:
         self._by_text = False
         self._terms = _NOTHING_AGREED
         self._broken = False
+        self._shown = False  # the client, with whatever became of it
         self._under_way = False  # from MAIL to our last word on the message
         self._in_header = False  # from DATA to the end of the header
         self._seconds = 0.0
@@ -72,6 +74,14 @@ class Callbacks:
         self._fields: list[tuple[str, bytes]] = []
         self._hold: Hold | None = None
         service.sessions.opened()
+
+    @property
+    def may_wait(self) -> bool:
+        """True if the next event may have to wait for DNS, or for the disk on which the message is held."""
+        generation = self._judge.generation
+        if not self._shown:
+            return generation.needs_names and generation.asks(Stage.CONNECT)
+        return self._hold is not None or self._judge.session.connection.names.pending
 
     def negotiate(self, opts: list[int]) -> int:
         """Ask for what the policy needs.  An exception here closes the connection: the MTA's default action."""
@@ -85,6 +95,7 @@ class Callbacks:
     @_guarded(milter.P_NR_CONN)
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
         """`hostname` says less than the macros do."""
+        self._shown = True
         generation = self._judge.generation
         names = self._service.names if generation.needs_names else None
         client = connection(family, hostaddr, self._macros, names, generation.facts)

@@ -6,9 +6,10 @@ Both MTAs obey the filter's own request, so no milter_*_macros or confMILTER_MAC
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import milter
+
+from turfmilter.mta.engine import Context
 
 # As the events of SMTP are called, in their order.  What came at an earlier one stays known, and each that we ask
 # about lets another thread have Python's lock: HELO and the end of the message need no request.
@@ -137,7 +138,7 @@ _REQUESTS = tuple((stage, " ".join(names)) for stage, names in WANTED.items())
 class Macros:
     """The values that the MTA has sent so far in this session."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
 
     def ask(self) -> None:

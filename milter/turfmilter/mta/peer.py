@@ -47,6 +47,11 @@ class Later:
         self._client = client
         self._under_way: UnderWay | None = None
 
+    @property
+    def pending(self) -> bool:
+        """True until all is known; a look-up that has not begun would do so in `result`."""
+        return self._under_way is None or self._under_way.pending
+
     def begin(self) -> None:
         """Ask, unless that was done."""
         self._started()
