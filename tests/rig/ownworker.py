@@ -12,6 +12,7 @@ from typing import Self
 
 from rig import wait
 from rig.child import forked, status
+from rig.engine import ENGINE
 from rig.milterclient import MilterClient
 from turfmilter.compose import SystemClock
 from turfmilter.config.socketspec import SocketSpec
@@ -19,7 +20,7 @@ from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
-from turfmilter.mta.libmilter import Libmilter
+from turfmilter.mta.engines import choose
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames
 from turfmilter.telemetry.sink import Stream
@@ -77,7 +78,7 @@ class OwnWorker:
     def _serve(self, listener: Listener, control: socket.socket) -> None:
         self._control.close()
         log = LogWriter(Stream(self._log_file.open("a")))
-        worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds, Libmilter)
+        worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds, choose(ENGINE).start)
 
     def client(self) -> MilterClient:
         """A connection behind its HELO."""

@@ -13,7 +13,7 @@ from turfmilter.config.kinds.addresses import NameServers
 from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
 from turfmilter.config.kinds.tables import Hosts
 from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
-from turfmilter.config.sections.choices import LogFormat, LogTo
+from turfmilter.config.sections.choices import LogFormat, LogTo, ProtocolEngine
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
@@ -105,6 +105,13 @@ class Config:
     )
     user: str = setting(
         User(), "", "Whom to become when started by root. Root itself is refused.", example="turfmilter"
+    )
+    protocol_engine: ProtocolEngine = setting(
+        Choice(ProtocolEngine),
+        "auto",
+        "What speaks the milter protocol: libmilter, through pymilter, or loop, an implementation of this program. Auto"
+        " is libmilter on Python 3.11 and loop on later versions, on which pymilter touches freed memory.",
+        example="loop",
     )
     workers: int = setting(
         Processes(), 0, "How many processes serve the MTA. They share the tables in memory.", example=2

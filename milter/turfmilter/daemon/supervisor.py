@@ -28,7 +28,7 @@ from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
 from turfmilter.daemon.status import remove_status, write_status
 from turfmilter.daemon.upkeep import Upkeep
-from turfmilter.mta.libmilter import Libmilter
+from turfmilter.mta.engines import choose
 
 _BEAT = 2.0  # seconds between two probes, looks at the files in use, and writings of the status
 _STOP_SECONDS = 30.0  # for connections that are open at the end
@@ -242,7 +242,8 @@ class Supervisor:
         log = self._program.log(loaded.config)
         listening = self._listener.socket.fileno()
         service = partial(self._program.service, loaded)
-        worker.run(listening, theirs, service, log, _STOP_SECONDS, Libmilter)
+        start = choose(loaded.config.protocol_engine).start
+        worker.run(listening, theirs, service, log, _STOP_SECONDS, start)
 
     def _errands_due(self) -> tuple[float, float]:
         """When the upkeep and the copy are to be seen to."""

@@ -19,6 +19,14 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+class ProtocolEngine(Enum):
+    """What speaks the milter protocol with the MTA."""
+
+    AUTO = "auto"
+    LIBMILTER = "libmilter"
+    LOOP = "loop"
+
+
 class OnError(Enum):
     """What is done when a rule cannot find something out."""
 
