@@ -16,6 +16,7 @@ from typing import Self
 from rig import wait
 from rig.daemon import Daemon
 from rig.dnsserver import DnsServer
+from rig.engine import ENGINE
 from rig.postfix import Postfix
 from rig.sink import Delivery, Sink
 from rig.smtp import SmtpClient
@@ -29,6 +30,7 @@ socket_group = "postfix"
 user = "$user"
 status = ""
 state = ""
+protocol_engine = "$engine"
 $config
 [dns]
 nameservers = ["$dns"]
@@ -86,7 +88,12 @@ class Filter:
         path = directory / "turfmilter.toml"
         host, port = dns.address
         whole = Template(_CONFIG).substitute(
-            socket=self.socket, user=USER, config=config, dns=f"{host}:{port}", dns_timeout=dns_timeout
+            socket=self.socket,
+            user=USER,
+            engine=ENGINE.value,
+            config=config,
+            dns=f"{host}:{port}",
+            dns_timeout=dns_timeout,
         )
         path.write_text(Template(whole).safe_substitute(quarantine=self.quarantine))
         self.daemon = Daemon(path, self.socket)

@@ -10,8 +10,11 @@ import pytest
 
 import turfmilter
 from rig import wait
+from rig.engine import ENGINE
 from rig.filter import USER, make_quarantine
 from rig.program import configured, run, running
+from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.mta.engines import choose
 
 
 def turf(quarantine: Path) -> str:
@@ -21,7 +24,9 @@ def turf(quarantine: Path) -> str:
 
 def test_it_knows_its_version() -> None:
     done = run("-V")
-    assert (done.returncode, done.stdout) == (0, f"turfmilter, version {turfmilter.__version__}\n")
+    version, engine = done.stdout.splitlines()
+    assert (done.returncode, version) == (0, f"turfmilter, version {turfmilter.__version__}")
+    assert engine == f"protocol engine: {choose(ProtocolEngine.AUTO)}"
 
 
 def test_a_good_configuration_is_called_good_and_the_line_for_the_mta_that_is_installed_is_shown(place: Path) -> None:
@@ -49,8 +54,9 @@ def test_the_log_begins_with_the_mode_and_the_line_for_the_mta(place: Path, mode
     with running(place, "-c", path):
         wait.until(lambda: "main.cf: " in (place / "log").read_text(), "its greeting")
     lines = (place / "log").read_text().splitlines()
-    started, postfix, *_ = (line for line in lines if line.startswith("info: "))
+    started, engine, postfix, *_ = (line for line in lines if line.startswith("info: "))
     assert f" started: mode {mode}, socket unix:{place}/s, " in started
+    assert engine == f"info: protocol engine: {choose(ENGINE)}"
     assert postfix == f"info: main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
 
 

@@ -17,7 +17,7 @@ from turfmilter.cli.starting import Start
 from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import LogTo
+from turfmilter.config.sections.choices import LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
@@ -26,6 +26,7 @@ from turfmilter.daemon.listener import Listener, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.mta.engines import choose
 from turfmilter.mta.server import doubts, require_pymilter
 from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.sink import SYSLOG
@@ -40,7 +41,13 @@ EX_SOFTWARE = 70
 @click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
 @click.option("--strict", is_flag=True, help="Do not start from the last good configuration when the files are broken.")
-@click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
+@click.version_option(
+    __version__,
+    "-V",
+    "--version",
+    prog_name="turfmilter",
+    message=f"%(prog)s, version %(version)s\nprotocol engine: {choose(ProtocolEngine.AUTO)}",
+)
 def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
     """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is put aside.
 
@@ -160,8 +167,11 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
     """What the log says first: a filter that was forgotten in trial looks like any other."""
     files = f"{descriptors.limit()} files may be open"
     yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
+    chosen = choose(config.protocol_engine)
+    yield "info", f"protocol engine: {chosen}"
     yield from (("info", line) for line in _how_to_attach(config.socket))
-    yield from (("warning", doubt) for doubt in doubts(sys.version_info[:2]))
+    if chosen.engine is ProtocolEngine.LIBMILTER:
+        yield from (("warning", doubt) for doubt in doubts(sys.version_info[:2]))
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:

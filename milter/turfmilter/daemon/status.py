@@ -19,6 +19,7 @@ from turfmilter.core.escape import shortened
 from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
+from turfmilter.mta.engines import choose
 
 _PROBLEMS = 10  # the last ones
 _LONGEST = 2000  # characters of one of them
@@ -88,6 +89,7 @@ class Status:
             "written": _now(),
             "mode": loaded.config.mode.value,
             "socket": str(loaded.config.socket),
+            "protocol_engine": choose(loaded.config.protocol_engine).engine.value,
             "generation": loaded.generation.number,
             "generation_since": self._generation,
             "reloads_failed": self.failures,
