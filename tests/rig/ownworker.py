@@ -15,6 +15,7 @@ from rig.child import forked, status
 from rig.engine import ENGINE
 from rig.milterclient import MilterClient
 from turfmilter.compose import SystemClock
+from turfmilter.config.sections.choices import ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log
@@ -53,11 +54,19 @@ class OwnWorker:
     Connections that the test holds open are inherited: open none before the worker is started.
     """
 
-    def __init__(self, place: Path, service: Callable[[LogWriter], Service], *, drain_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        place: Path,
+        service: Callable[[LogWriter], Service],
+        *,
+        drain_seconds: float = 10.0,
+        engine: ProtocolEngine = ENGINE,
+    ) -> None:
         self.socket = place / "worker.sock"
         self._log_file = place / "worker.log"
         self._service = service
         self._drain_seconds = drain_seconds
+        self._engine = engine
         self._pid = 0
         self._ending = ExitStack()
 
@@ -78,7 +87,9 @@ class OwnWorker:
     def _serve(self, listener: Listener, control: socket.socket) -> None:
         self._control.close()
         log = LogWriter(Stream(self._log_file.open("a")))
-        worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds, choose(ENGINE).start)
+        worker.run(
+            listener.socket.fileno(), control, self._service, log, self._drain_seconds, choose(self._engine).start
+        )
 
     def client(self) -> MilterClient:
         """A connection behind its HELO."""

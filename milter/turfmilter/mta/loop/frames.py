@@ -104,17 +104,17 @@ def client(payload: bytes) -> tuple[bytes, int, Address]:
         raise Broken("a client without a family")
     name, family, rest = payload[:end], payload[end + 1 : end + 2], payload[end + 2 :]
     if family == b"U":
-        return name, socket.AF_UNSPEC, None
+        return name, int(socket.AF_UNSPEC), None
     if len(rest) < 3 or not rest.endswith(b"\0"):
         raise Broken("a client without an address")
     address, (port,) = rest[2:].partition(b"\0")[0], struct.unpack("!H", rest[:2])
     match family:
         case b"4":
-            return name, socket.AF_INET, (_ipv4(address), port)
+            return name, int(socket.AF_INET), (_ipv4(address), port)
         case b"6":
-            return name, socket.AF_INET6, (_ipv6(address), port, 0, 0)
+            return name, int(socket.AF_INET6), (_ipv6(address), port, 0, 0)
         case b"L" if len(address) < _LONGEST_PATH:
-            return name, socket.AF_UNIX, address
+            return name, int(socket.AF_UNIX), address
     raise Broken("a family that is not known, or a path that is too long")
 
 

@@ -84,10 +84,10 @@ class Session:
         self._close()
 
     def _receive(self, received: Frame) -> None:
+        self._aborts = self._state.in_mail
         command = _COMMANDS.get(received.command)
         if command is None:
             raise Broken("a command that is not known")
-        self._aborts = self._state.in_mail
         state = command.state
         if state is not None and not self._may_follow(state):
             if state is State.QUIT:
