@@ -3,6 +3,8 @@ PYTHON = .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MINUTES = 1
 QUICK = tests/unit tests/property
+# Everything runs with libmilter's engine; these with the other one as well.
+WITH_LOOP = tests/milter tests/e2e/test_cases.py
 
 .DEFAULT_GOAL := help
 .PHONY: help check fast test fuzz demo bench docs clean install static
@@ -15,6 +17,8 @@ check: ## format, lint, types, architecture, unit and property tests: under a mi
 
 test: static ## all tests, end-to-end ones included; as root or through sudo
 	$(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
+	$(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 TURFMILTER_ENGINE=loop \
+		$(PYTHON) -m pytest -p no:cacheprovider $(WITH_LOOP)
 
 fuzz: install ## random input against real MTAs, MINUTES=1 for each target; TARGETS="postfix", SEED= plays one again
 	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m fuzz --minutes $(MINUTES) \

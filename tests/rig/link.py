@@ -35,6 +35,10 @@ class Link:
     ) -> None:
         self.close()
 
+    def fileno(self) -> int:
+        """The connection's file descriptor, for select."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Break the connection, at whatever stage."""
         self._input.close()

@@ -18,7 +18,7 @@ from turfmilter.compose import SystemClock
 from turfmilter.config.sections.choices import ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
-from turfmilter.core.ports import Clock, Log
+from turfmilter.core.ports import Clock, Log, Names
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import Listener
 from turfmilter.mta.engines import choose
@@ -34,11 +34,12 @@ def service(
     *,
     clock: Clock | None = None,
     executor: Executor | None = None,
+    names: Names | None = None,
 ) -> Service:
     """A Service with the given parts; the others are the real ones, and no name server is asked but this host."""
     return Service(
         generation=generation,
-        names=DnsNames([("127.0.0.1", 53)], timeout=5.0),
+        names=names or DnsNames([("127.0.0.1", 53)], timeout=5.0),
         log=log,
         clock=clock or SystemClock(),
         executor=executor or ThreadPoolExecutor(4),
