@@ -22,7 +22,7 @@ def read(pieces: Iterable[bytes]) -> list[tuple[int, bytes]]:
         reading.feed(piece)
         while (one := reading.next()) is not None:
             found.append(one)
-    return [(one.command, one.payload) for one in found]
+    return found
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 100, len(STREAM)])

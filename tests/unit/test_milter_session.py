@@ -11,7 +11,6 @@ import pytest
 
 from rig.wire import Action, Protocol, frame, strings
 from turfmilter.mta.engine import Context, Events
-from turfmilter.mta.loop.frames import Frame
 from turfmilter.mta.loop.session import Session
 
 MAIL, RCPT, DATA, EOH = frame(b"M", strings("<a>")), frame(b"R", strings("<b>")), frame(b"T"), frame(b"N")
@@ -106,7 +105,7 @@ class Link:
         """The frames in turn; the commands of the answers, one letter each."""
         before = len(self.sent)
         for one in frames:
-            self.session.receive(Frame(one[4], one[5:]))
+            self.session.receive(one[4], one[5:])
         return b"".join(answer[4:5] for answer in self.sent[before:])
 
     @property

@@ -115,7 +115,7 @@ class Connection:
                 return self.end()
             if received is None:
                 return Wants.INPUT
-            if self._session.may_wait(received.command):
+            if self._session.may_wait(received[0]):
                 self._due = received
                 return Wants.A_THREAD
             self._receive(received)
@@ -123,7 +123,7 @@ class Connection:
 
     def _receive(self, received: Frame) -> None:
         try:
-            self._session.receive(received)
+            self._session.receive(*received)
         except Exception as error:  # noqa: BLE001 - a fault in one session is not to end the others
             self._say(f"{type(error).__name__}: {error}")
             self._session.end()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import NamedTuple
 
 MOST = 65_535  # bytes after the command (MILTER_MAX_DATA_SIZE); a longer frame ends the session
 _HEAD = struct.Struct("!IB")
@@ -21,11 +20,7 @@ class Broken(Exception):
     """What the MTA sent cannot be a frame, or not this one: the session ends."""
 
 
-class Frame(NamedTuple):
-    """One command of the MTA, and its arguments as they came."""
-
-    command: int
-    payload: bytes
+Frame = tuple[int, bytes]  # one command of the MTA, and its arguments as they came
 
 
 class Frames:
@@ -55,7 +50,7 @@ class Frames:
         if begin + size > len(self._data):
             return None
         self._read = begin + size
-        return Frame(command, self._data[begin : self._read])
+        return command, self._data[begin : self._read]
 
 
 def frame(command: bytes, payload: bytes = b"") -> bytes:

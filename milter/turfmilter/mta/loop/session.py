@@ -17,14 +17,14 @@ from turfmilter.mta.answers import refuse
 from turfmilter.mta.engine import Context, Events
 from turfmilter.mta.loop import frames
 from turfmilter.mta.loop.context import LoopContext
-from turfmilter.mta.loop.frames import Address, Broken, Frame, frame
-from turfmilter.mta.loop.states import UNANSWERED, State, leads_to
+from turfmilter.mta.loop.frames import Address, Broken, frame
+from turfmilter.mta.loop.states import IN_MAIL, UNANSWERED, State, ways
 
 OLDEST, NEWEST = 2, 6  # versions of the protocol (SMFI_PROT_VERSION)
 _V1_ACTIONS, _V1_PROTOCOL = 0xF, 0x3F  # what an MTA means that offers nothing (SMFI_V1_ACTS, SMFI_V1_PROT)
 _INTERNAL = 0x7000_0000  # bits that are no business of a filter (SMFI_INTERNAL)
 _OFFER = struct.Struct("!iII")
-_PRETENDED = sum(map(int, UNANSWERED.values()))  # an MTA that cannot do without an answer gets CONTINUE in its place
+_PRETENDED = sum(UNANSWERED)  # an MTA that cannot do without an answer gets CONTINUE in its place
 _CAN_DO_WITHOUT = int(milter.P_NODATA | milter.P_NOUNKNOWN)  # what an old MTA never shows need not be declined
 _CONTINUE, _ACCEPT, _REJECT = int(milter.CONTINUE), int(milter.ACCEPT), int(milter.REJECT)
 _TEMPFAIL, _DISCARD, _SKIP, _NO_REPLY = map(
@@ -38,6 +38,8 @@ _ANSWERS = {
     _REJECT: frame(b"r"),
     _TEMPFAIL: frame(b"t"),
 }
+_GOING_ON = frozenset((_CONTINUE, _NO_REPLY, _SKIP))
+_LAST_WORDS = frozenset((_REJECT, _TEMPFAIL, _DISCARD))
 _REFUSING = {_REJECT: b"5", _TEMPFAIL: b"4"}  # the first digit that a reply must have
 
 Open = Callable[[Context], Events]  # makes what is called for one connection, when it negotiates
@@ -58,6 +60,7 @@ class Session:
         self._state = State.INIT
         self._aborts = False  # if the present command is broken
         self._protocol = 0  # as agreed (SMFIP_*)
+        self._ways = ways(0)  # that this leaves
         self._offered = 0  # by the MTA
         self.over = False
 
@@ -65,17 +68,17 @@ class Session:
         """True if acting on `command` could hold up a thread."""
         return command not in _NEVER_WAIT and self._events is not None and self._events.may_wait
 
-    def receive(self, received: Frame) -> None:
+    def receive(self, command: int, payload: bytes) -> None:
         """Act on one frame."""
         try:
-            self._receive(received)
+            self._receive(command, payload)
         except Broken:
             self._end(aborts=self._aborts)
 
     def end(self) -> None:
         """The connection has broken off, or is broken off: nothing more is answered."""
         if not self.over:
-            self._end(aborts=self._state.in_mail)
+            self._end(aborts=self._state in IN_MAIL)
 
     def _end(self, *, aborts: bool) -> None:
         self.over = True
@@ -83,43 +86,43 @@ class Session:
             self._call(lambda events: events.abort())
         self._close()
 
-    def _receive(self, received: Frame) -> None:
-        self._aborts = self._state.in_mail
-        command = _COMMANDS.get(received.command)
+    def _receive(self, letter: int, payload: bytes) -> None:
+        self._aborts = self._state in IN_MAIL
+        command = _COMMANDS.get(letter)
         if command is None:
             raise Broken("a command that is not known")
         state = command.state
         if state is not None and not self._may_follow(state):
-            if state is State.QUIT:
+            if state == State.QUIT:
                 self._end(aborts=False)
             return
-        if not received.payload and command.needs_payload:
+        if command.needs_payload and not payload:
             raise Broken("a command without its arguments")
         if state is not None:
             self._state = state
-            self._aborts = state.in_mail
-        self._context.at_end = self._state is State.ENDM
-        code = command.act(self, received.payload)
+            self._aborts = state in IN_MAIL
+        code = command.act(self, payload)
         if code is not None:
             self._answer(code)
-            self._go_on(code, state)
+            if code not in _GOING_ON:
+                self._leave_out(code, state)
 
-    def _may_follow(self, state: State) -> bool:
+    def _may_follow(self, state: int) -> bool:
         """True if the MTA may go to `state`, if need be by giving up a message; else the command is left out."""
-        if leads_to(self._state, state, self._protocol):
+        if state in self._ways[self._state]:
             return True
-        if self._state.in_mail:
+        if self._state in IN_MAIL:
             self._call(lambda events: events.abort())
         self._state = State.HELO
-        return leads_to(State.HELO, state, self._protocol)
+        return state in self._ways[State.HELO]
 
-    def _go_on(self, code: int, state: State | None) -> None:
-        refused = code in (_REJECT, _TEMPFAIL, _DISCARD) and state not in (State.RCPT, State.UNKN)
-        if code == _ACCEPT or refused:
-            self._state = State.HELO  # what else the MTA sends of this message is left out
+    def _leave_out(self, code: int, state: int | None) -> None:
+        """After the last word on a message; what is refused at RCPT is only one recipient."""
+        if code == _ACCEPT or (code in _LAST_WORDS and state not in (State.RCPT, State.UNKN)):
+            self._state = State.HELO
 
     def _answer(self, code: int) -> None:
-        unanswered = UNANSWERED.get(self._state, 0) & self._protocol
+        unanswered = UNANSWERED[self._state] & self._protocol
         if unanswered:
             if not unanswered & self._offered:
                 self._send(_ANSWERS[_CONTINUE])
@@ -159,7 +162,7 @@ class Session:
         to_mta = agreed & ~(_PRETENDED & ~self._offered) & ~(_CAN_DO_WITHOUT & ~self._offered)
         if self._context.actions & ~actions or to_mta & ~self._offered:
             raise Broken("more is wanted than the MTA offers")
-        self._protocol = agreed
+        self._protocol, self._ways = agreed, ways(agreed)
         bits = _OFFER.pack(min(version, NEWEST), self._context.actions, to_mta & ~_INTERNAL)
         self._send(frame(b"O", bits + self._context.requests))
         return None
@@ -217,7 +220,11 @@ class Session:
         if payload and (code := self._body(payload)) != _CONTINUE:
             self._answer(code)
             return code
-        return self._call(lambda events: events.eom())
+        self._context.at_end = True
+        try:
+            return self._call(lambda events: events.eom())
+        finally:
+            self._context.at_end = False
 
     def _unknown(self, _: bytes) -> int:
         return _CONTINUE
@@ -248,7 +255,7 @@ class _Command:
     """What a command of the MTA leads to; without a `state` it changes none."""
 
     act: Callable[[Session, bytes], int | None]
-    state: State | None
+    state: int | None
     needs_payload: bool = True
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from functools import lru_cache
 
 import milter
 
 
-class State(IntEnum):
-    """What the last command was.  The order matters: states that are not asked for are skipped in it."""
+class State:
+    """What the last command was.  The order matters: states that the MTA leaves out are skipped in it.
+
+    Plain numbers, because an Enum's members cost a call each time they are looked up.
+    """
 
     INIT = 0
     OPTS = 1  # negotiated
@@ -27,14 +29,11 @@ class State(IntEnum):
     UNKN = 13  # a command of SMTP that the MTA does not know
     Q_NC = 14  # QUIT, and another client on the same connection
 
-    @property
-    def in_mail(self) -> bool:
-        """True while a message is under way, so that `abort` ends it."""
-        return State.MAIL <= self < State.ENDM
 
+IN_MAIL = frozenset(range(State.MAIL, State.ENDM))  # a message is under way, which `abort` would end
 
 _BETWEEN = (State.HELO, State.MAIL, State.UNKN)
-_NEXT: dict[State, tuple[State, ...]] = {
+_NEXT: dict[int, tuple[int, ...]] = {
     State.INIT: (State.OPTS,),
     State.OPTS: (State.CONN, State.UNKN),
     State.CONN: _BETWEEN,
@@ -59,7 +58,7 @@ _NEXT: dict[State, tuple[State, ...]] = {
 }
 
 # The bits that say that the MTA does not show a state (SMFIP_NO*): the way leads on through it.
-_LEFT_OUT = {
+_LEFT_OUT: dict[int, int] = {
     State.CONN: milter.P_NOCONNECT,
     State.HELO: milter.P_NOHELO,
     State.MAIL: milter.P_NOMAIL,
@@ -72,7 +71,7 @@ _LEFT_OUT = {
 }
 
 # The bits that say that no answer is given in a state (SMFIP_NR_*).
-UNANSWERED = {
+_UNANSWERED: dict[int, int] = {
     State.CONN: milter.P_NR_CONN,
     State.HELO: milter.P_NR_HELO,
     State.MAIL: milter.P_NR_MAIL,
@@ -83,14 +82,17 @@ UNANSWERED = {
     State.EOHS: milter.P_NR_EOH,
     State.BODY: milter.P_NR_BODY,
 }
+UNANSWERED = tuple(_UNANSWERED.get(state, 0) for state in range(len(_NEXT)))  # by state
 
 
-@lru_cache(maxsize=1024)  # 15 states twice, and the few sets of bits that MTAs agree to
-def leads_to(old: State, new: State, protocol: int) -> bool:
-    """True if `new` may follow `old`, directly or through states that the `protocol` bits leave out."""
-    if new in _NEXT[old]:
-        return True
-    following = State(old + 1) if old < State.Q_NC else None
-    if following is None or not protocol & _LEFT_OUT.get(following, 0):
-        return False
-    return leads_to(following, new, protocol)
+@lru_cache(maxsize=64)  # MTAs agree to a few sets of bits
+def ways(protocol: int) -> tuple[frozenset[int], ...]:
+    """By state, the states that may follow, directly or through those that the `protocol` bits leave out."""
+    return tuple(frozenset(_following(state, protocol)) for state in range(len(_NEXT)))
+
+
+def _following(state: int, protocol: int) -> set[int]:
+    found = set(_NEXT[state])
+    if state + 1 < len(_NEXT) and protocol & _LEFT_OUT.get(state + 1, 0):
+        found |= _following(state + 1, protocol)
+    return found
