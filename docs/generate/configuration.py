@@ -39,6 +39,21 @@ Lists hold entries and files of entries: `file:PATH` is a file with one entry a 
 A `!` before an entry makes it an exception; whatever their order, the most specific entry decides.
 
 This page is made from the program's own schema.
+
+## Sizes and spans of time
+
+They are written alike in every key and in every option of `turfctl`.
+
+| text | means |
+|---|---|
+| `1048576`, `"1048576"` | a size in bytes; in the configuration a number needs no quotes |
+| `"10 KiB"`, `"10 MiB"`, `"10 GiB"` | a size in powers of 1024; `"10K"`, `"10M"` and `"10G"` mean the same |
+| `"10 KB"`, `"10 MB"`, `"10 GB"` | a size in powers of 1000 |
+| `"90m"`, `"12h"`, `"30d"`, `"2w"` | a span of time in minutes, hours, days or weeks; months and years have no letter |
+
+The unit of a size may be in upper or lower case; that of a span of time is in lower case. One space may precede the
+unit.
+Some keys and options set bounds: messages are kept for at least an hour, and a table entry is valid for whole days.
 """
 
 _CHECKS_HEAD = """\
@@ -76,7 +91,7 @@ _MISTAKES = (
     '[relay]\nallow = ["192.168.1.17/24"]',
     '[relay]\ninterfaces = ["mx.example.org"]',
     '[relay]\nreply = "550 4.7.1 no relaying"',
-    '[limits]\nmessage_size = "10M"',
+    '[limits]\nmessage_size = "10 meg"',
     "[cap]\nrecipients_per_message = 5000",
     "[listener]\nport = 587",
     "[listener.submission]\nport = 587\nrecipients_per_message = 500",

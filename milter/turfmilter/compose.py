@@ -10,8 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import LogFormat, LogTo
+from turfmilter.config.schema import Config, LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Clock, Log, QuarantineError
@@ -91,7 +90,7 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
         warnings = (*config.warnings, *check_quarantines(config), *check_mtas(config))
         return Loaded(config, build_generation(config, number), warnings)
 
-    return Program(load_generation, build_service, build_log, look_after_quarantines, keep_copy)
+    return Program(load_generation, build_service, build_log, look_after_quarantines, keep_copy, SystemClock())
 
 
 def keep_copy(config: Config) -> list[str]:
@@ -111,14 +110,14 @@ def load_copy(path: Path, state: Path) -> tuple[Config, str]:
     """
     copy = LastGood(state).read(path.absolute())
     try:
-        return load(path, kept=copy.texts), copy.since.isoformat(timespec="seconds")
+        return load(path, kept=copy.texts, today=SystemClock().today()), copy.since.isoformat(timespec="seconds")
     except ConfigError as error:
         raise NoCopy(f"the copy in {state} cannot be used: {error.problems[0]}") from None
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
     """The configuration, with another `socket` than the file's if there is one.  Raises ConfigError."""
-    return load(path, postfix=Postconf(), socket=socket)
+    return load(path, postfix=Postconf(), socket=socket, today=SystemClock().today())
 
 
 def check_mtas(config: Config) -> list[str]:
@@ -138,11 +137,11 @@ def every_problem(error: ConfigError) -> tuple[str, ...]:
 
 def check_quarantines(config: Config) -> list[str]:
     """Warnings about the quarantines.  Raises UnusableMaildir, with a line for each that cannot be used."""
-    warnings, unusable = [], []
+    warnings, unusable, now = [], [], SystemClock().now()
     for quarantine in build_quarantines(config).values():
         try:
-            quarantine.check()
-            quarantine.clean()
+            quarantine.check(now)
+            quarantine.clean(now)
             quarantine.require_room()
         except UnusableMaildir as error:
             unusable.append(str(error))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import Answer, Default, NameCheck, OnError, Origin, ReplyAt
+from turfmilter.config.sections.connect import ReplyAt
+from turfmilter.config.sections.reverse_name import NameCheck
+from turfmilter.config.sections.turf import Answer, Origin
 from turfmilter.core.clients import Domains
 from turfmilter.core.finding import Action
 from turfmilter.core.policy import Clause, Mode, Policy
@@ -28,7 +31,7 @@ from turfmilter.rules.listener import RequireAuth, RequireTls
 from turfmilter.rules.recipient import UnrefusableRecipient
 from turfmilter.rules.relay import Relay
 from turfmilter.rules.reverse_name import RemoveForged, RequireName, StampName, TooManyResults
-from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuthor
+from turfmilter.rules.turf import Exempt, Spares, TurfAuthor, TurfOriginator, TurfSender, UnreadableAuthor
 
 _LIMITS = (RecipientsPerMessage, RecipientsPerBounce, MessageSize, SessionSize, MessagesPerSession)
 
@@ -115,15 +118,17 @@ def _limits(config: Config, listener: str) -> Iterator[Clause]:
 
 def _turf(config: Config) -> Iterator[Clause]:
     turf = config.turf
+    spares = Spares(turf.spare_authenticated, turf.spare_local, turf.spare_clients)
     rules: dict[Origin, Rule] = {
-        Origin.SENDER: TurfSender(turf.tables, turf.spare_authenticated),
-        Origin.AUTHOR: TurfAuthor(turf.tables, turf.spare_authenticated),
+        Origin.SENDER: TurfSender(turf.tables, spares),
+        Origin.AUTHOR: TurfAuthor(turf.tables, spares),
+        Origin.ORIGINATOR: TurfOriginator(turf.tables, spares),
     }
     if not turf.tables:
         return
     modes: list[tuple[Rule, Mode]] = [(rules[origin], turf.mode) for origin in Origin if origin in turf.match]
     if Origin.AUTHOR in turf.match:
-        modes.append((UnreadableAuthor(turf.spare_authenticated), _lower(turf.mode, turf.unreadable_author)))
+        modes.append((UnreadableAuthor(spares), _lower(turf.mode, turf.unreadable_author)))
     action = Action.DISCARD if turf.discard else Action.HOLD
     reply = turf.reply if turf.answer is Answer.REJECT else None
     exempts = Exempt(turf.exempt)

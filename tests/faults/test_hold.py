@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.tracer import Fault, traced
+from turfmilter.compose import SystemClock
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
@@ -94,10 +95,10 @@ def check(directory: Path, fault: Fault) -> None:
     else:
         # Killed: the MTA heard nothing and sends it again, so that it may be there twice.
         assert ended == -signal.SIGKILL, said
-    Maildir(maildir).check()
+    Maildir(maildir).check(SystemClock().now())
     for path in (maildir / "tmp").iterdir():
         os.utime(path, (0, 0))
-    Maildir(maildir).clean()
+    Maildir(maildir).clean(SystemClock().now())
     assert list((maildir / "tmp").iterdir()) == [], said
     assert whole(maildir) == held, said
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from rig.watched import Watched, said
 from rig.wire import ALL_ACTIONS, ALL_PROTOCOL, Protocol, frame, strings
-from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.config.schema import ProtocolEngine
 
 ENGINES = (ProtocolEngine.LIBMILTER, ProtocolEngine.LOOP)
 HELD = """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from turfmilter.compose import SystemClock
 from turfmilter.stores.maildir import Maildir, UnusableMaildir
 from turfmilter.stores.name import host_name
 
@@ -49,7 +50,7 @@ def install(path: Path) -> str:
 
 def complaint(path: Path) -> str:
     with pytest.raises(UnusableMaildir) as refused:
-        Maildir(path).check()
+        Maildir(path).check(SystemClock().now())
     return str(refused.value)
 
 
@@ -63,7 +64,7 @@ def run_as_root(command: str) -> None:
 
 
 def test_a_sound_quarantine_passes_and_nothing_is_left_in_it(path: Path) -> None:
-    Maildir(path).check()
+    Maildir(path).check(SystemClock().now())
     assert [p for p in path.rglob("*") if not p.is_dir()] == [path / "format"]
 
 
@@ -111,7 +112,7 @@ def test_what_is_wrong_is_said_and_the_command_mends_it(path: Path, spoil: Calla
     said = spoil(path)
     assert complaint(path) == f"quarantine {path}: {said}"
     run_as_root(said.partition(" mend it with: ")[2])
-    Maildir(path).check()
+    Maildir(path).check(SystemClock().now())
 
 
 def with_other_files(path: Path) -> None:
@@ -145,7 +146,7 @@ def test_a_directory_that_is_not_writable_is_refused(path: Path, part: str) -> N
     assert re.fullmatch(expected + re.escape(install(path)), said)
     assert list((path / "tmp").iterdir()) == []
     run_as_root(said.partition(" mend it with: ")[2])
-    Maildir(path).check()
+    Maildir(path).check(SystemClock().now())
 
 
 @pytest.mark.usefixtures("as_nobody")
@@ -154,7 +155,7 @@ def test_a_directory_that_cannot_be_entered_is_refused(path: Path) -> None:
     said = complaint(path)
     assert said == f"quarantine {path}: {path}/tmp: Permission denied; {only_ours(path)}, mend it with: {install(path)}"
     run_as_root(said.partition(" mend it with: ")[2])
-    Maildir(path).check()
+    Maildir(path).check(SystemClock().now())
 
 
 def test_several_file_systems_are_refused(path: Path) -> None:
@@ -169,7 +170,7 @@ def test_several_file_systems_are_refused(path: Path) -> None:
     finally:
         if mounted:
             subprocess.run(["umount", str(path / "new")], check=True)
-    Maildir(path).check()
+    Maildir(path).check(SystemClock().now())
 
 
 def test_a_read_only_file_system_is_refused(path: Path) -> None:
@@ -180,7 +181,7 @@ def test_a_read_only_file_system_is_refused(path: Path) -> None:
         mend = f"mount -o remount,rw {path}"
         assert said == f"quarantine {path}: the file system is read-only; mend it with: {mend}"
         run_as_root(mend)
-        Maildir(path).check()
+        Maildir(path).check(SystemClock().now())
     finally:
         subprocess.run(["umount", str(path)], check=True)
 
@@ -197,7 +198,7 @@ def test_a_full_file_system_is_refused(path: Path) -> None:
 def test_a_path_with_blanks_is_quoted_in_the_command(path: Path) -> None:
     blank = path / "put aside"
     run_as_root(complaint(blank).partition("; mend it with: ")[2])
-    Maildir(blank).check()
+    Maildir(blank).check(SystemClock().now())
 
 
 def test_only_old_files_of_this_host_are_cleaned_away(path: Path) -> None:
@@ -209,7 +210,7 @@ def test_only_old_files_of_this_host_are_cleaned_away(path: Path) -> None:
         os.utime(path / "tmp" / name, (written, written))
     (path / "new" / "000000-00000z").touch()
     os.utime(path / "new" / "000000-00000z", (old, old))
-    Maildir(path).clean()
+    Maildir(path).clean(SystemClock().now())
     assert {p.name for p in (path / "tmp").iterdir()} == files.keys() - {ours}
     assert (path / "new" / "000000-00000z").exists()
 
@@ -218,5 +219,5 @@ def test_cleaning_leaves_what_cannot_be_removed(path: Path) -> None:
     stubborn = path / "tmp" / f"000000-00000z.{host_name()}"
     stubborn.mkdir()
     os.utime(stubborn, (0, 0))
-    Maildir(path).clean()
+    Maildir(path).clean(SystemClock().now())
     assert stubborn.exists()

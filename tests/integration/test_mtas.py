@@ -12,7 +12,7 @@ import pytest
 from rig.child import in_child
 from rig.filter import USER
 from rig.sendmailcf import make_cf
-from turfmilter.config.loader import configure
+from turfmilter.config.loader import configure, load
 from turfmilter.config.schema import Config
 from turfmilter.daemon import mtas
 from turfmilter.mta.postconf import Postconf
@@ -198,6 +198,45 @@ def test_a_content_filter_at_one_service_alone_counts_as_well(said: Said) -> Non
 
 
 TURF = {"tables": ["@spam.test"], "discard": True}
+SPARES_LOCAL = TURF | {"spare_local": True}
+
+
+@pytest.mark.parametrize(
+    ("sections", "does_nothing"),
+    [
+        ({"turf": SPARES_LOCAL}, True),
+        ({"turf": TURF, "listener": {"a": {"daemon": "mx", "turf": {"spare_local": True}}}}, True),
+        ({"turf": SPARES_LOCAL | {"mode": "off"}}, False),
+        ({"turf": SPARES_LOCAL, "mode": "off"}, False),
+        ({"turf": TURF}, False),
+    ],
+)
+def test_local_mail_that_postfix_does_not_show_needs_no_sparing(
+    said: Said, sections: dict[str, object], does_nothing: bool
+) -> None:
+    left_out, *more = said(f"smtpd_milters = {OURS}\n", **sections)
+    assert left_out.startswith("main.cf: non_smtpd_milters: turfmilter is not listed, ")
+    assert [one.startswith("turf.spare_local: does nothing, ") for one in more] == [True] * does_nothing
+    assert said(ATTACHED, **sections) == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "named"),
+    [
+        (["192.0.2.0/24", "127.0.0.0/8"], "127.0.0.0/8 turf.spare_clients[1]"),
+        (["::1"], "::1 turf.spare_clients[0]"),
+        (["127.0.0.0/8", "!127.0.0.1"], ""),
+        (["127.0.0.1 expires=2026-06-14"], ""),
+        (["localhost"], ""),
+    ],
+)
+def test_a_proxy_that_gives_mail_back_must_not_be_spared(said: Said, entries: list[str], named: str) -> None:
+    turf = TURF | {"spare_clients": entries}
+    proxied = STOCK.replace("smtpd\n", "smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n")
+    back = AMAVIS.replace("content_filter", "smtpd_proxy_filter")
+    found = said(ATTACHED, proxied + back, turf=turf)
+    assert [one.split(" also ")[0] for one in found] == [f"turf.spare_clients: {named}"] * bool(named)
+    assert said(ATTACHED, STOCK, turf=turf) == []
 
 
 PROXIED = "smtp inet n - n - - smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\npickup unix n - n 60 1 pickup\n"
@@ -269,6 +308,19 @@ def test_a_domain_that_is_not_refused_is_not_named(said: Said, sections: dict[st
 def test_in_trial_it_would_be_refused(said: Said) -> None:
     (sentence,) = said("relay_domains = b.test\n", relay={"mode": "trial"})
     assert "turfmilter would refuse it" in sentence
+
+
+def test_postfix_is_not_asked_again_for_a_source_that_was_loaded(place: Path, tmp_path: Path) -> None:
+    etc = place / "postfix"
+    etc.mkdir()
+    written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = a.test\n")
+    written(etc / "master.cf", STOCK)
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'socket = "{SOCKET}"\ndomains = ["postfix:{etc}/main.cf"]\n')
+    loaded = load(path, postfix=Postconf())
+    written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = b.test\n")
+    assert mtas.warnings(loaded, TODAY, postfix=NOWHERE, sendmail=NOWHERE) == []
+    assert len(mtas.warnings(configured(tmp_path), TODAY, postfix=etc, sendmail=NOWHERE)) == 1
 
 
 def test_an_entry_for_the_domain_alone_leaves_out_its_subdomains(said: Said) -> None:
@@ -389,6 +441,27 @@ def test_the_order_of_sendmails_filters_is_checked(of_sendmail: Said) -> None:
     assert of_sendmail(f"{line}\n{other}", socket=socket) == []
     (found,) = of_sendmail(line.replace("INPUT_MAIL_FILTER", "MAIL_FILTER"), socket=socket)
     assert found.startswith("sendmail.cf: InputMailFilters: turf is not listed, so Sendmail never asks it")
+
+
+@pytest.mark.parametrize(
+    ("turf", "said"),
+    [
+        ({"spare_local": True}, True),
+        ({"spare_local": True, "spare_clients": ["192.0.2.0/24", "!127.0.0.1"]}, True),
+        ({"spare_local": True, "spare_clients": ["127.0.0.0/8"]}, False),
+        ({"spare_local": True, "spare_clients": ["::1"]}, False),
+        ({"spare_local": True, "mode": "off"}, False),
+        ({"spare_clients": ["192.0.2.0/24"]}, False),
+    ],
+)
+def test_sendmails_own_programs_are_not_local_submissions(
+    of_sendmail: Said, turf: dict[str, object], said: bool
+) -> None:
+    found = of_sendmail(FEATURES, turf={**TURF, **turf})
+    assert [one.startswith("turf.spare_local: Sendmail's own programs submit over SMTP") for one in found] == [
+        True
+    ] * said
+    assert of_sendmail("", turf={**TURF, **turf}) == []  # not attached
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from rig.nexthop import ScriptedNextHop
 from rig.program import configured, run
 from rig.quarantine import MESSAGE, hold, reviewed, turfctl
-from turfmilter.compose import look_after_quarantines
+from turfmilter.compose import SystemClock, look_after_quarantines
 from turfmilter.config.loader import load
 from turfmilter.stores.format import FORMAT
 from turfmilter.stores.ledger import Ledger, LedgerError, Line
@@ -38,17 +38,17 @@ def newer(place: Path) -> tuple[Path, Path, str]:
 
 def test_the_daemon_marks_what_it_writes_to(place: Path) -> None:
     quarantine, _ = reviewed(place)
-    Maildir(quarantine, floor=0).check()
+    Maildir(quarantine, floor=0).check(SystemClock().now())
     assert (quarantine / "format").read_text() == f"{FORMAT}\n"
     before = (quarantine / "format").stat()
-    Maildir(quarantine, floor=0).check()
+    Maildir(quarantine, floor=0).check(SystemClock().now())
     assert (quarantine / "format").stat().st_ino == before.st_ino
 
 
 def test_a_quarantine_of_the_first_version_is_marked_when_this_one_begins_to_write_there(place: Path) -> None:
     quarantine, _ = reviewed(place)
     (quarantine / "format").write_text("1\n")
-    Maildir(quarantine, floor=0).check()
+    Maildir(quarantine, floor=0).check(SystemClock().now())
     assert (quarantine / "format").read_text() == f"{FORMAT}\n"
 
 
@@ -58,7 +58,7 @@ def test_the_daemon_does_not_start_on_one_of_a_newer_version(place: Path, mark: 
     (quarantine / "format").write_text(mark)
     before = tree(quarantine)
     with pytest.raises(UnusableMaildir, match=r"^quarantine .*newer version of turfmilter"):
-        Maildir(quarantine, floor=0).check()
+        Maildir(quarantine, floor=0).check(SystemClock().now())
     assert tree(quarantine) == before
 
 
@@ -70,7 +70,7 @@ def test_what_was_planted_for_the_mark_keeps_it_from_starting_and_is_not_followe
     id = hold(quarantine)
     plant(quarantine / "format")
     with pytest.raises(UnusableMaildir, match=r'its file "format" (cannot be read|does not hold a number)'):
-        Maildir(quarantine, floor=0).check()
+        Maildir(quarantine, floor=0).check(SystemClock().now())
     assert turfctl(config, "show", id).returncode == 0
     assert turfctl(config, "delete", "--yes", id).returncode == 1
 

@@ -123,9 +123,9 @@ def test_messages_are_grouped(quarantine: Path, config: Path) -> None:
             'Invalid value for \'--sender\': "spam.example": the "@" is missing; @spam.example',
         ),
         (["--client", "a@b"], "a mail address in a list of hosts; probably meant b"),
-        (["--newer", "week"], '"week" is no age; write a number with m, h, d or w, such as 7d'),
+        (["--newer", "week"], '"week" is not a span of time; write a number with m, h, d or w, such as "30d"'),
         (["--older", "999999w"], "999999w ago there was no time"),
-        (["--larger", "10M"], '"10M" is not a size; write bytes as a number, or text such as "10 MiB"'),
+        (["--larger", "10 meg"], '"10 meg" is not a size; write bytes as a number, or text such as "10 MiB"'),
         (["--directory", "/none"], "/none is no quarantine of the configuration; there is "),
     ],
 )
@@ -133,6 +133,12 @@ def test_an_option_that_makes_no_sense_is_explained(config: Path, options: list[
     done = turfctl(config, "list", *options)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_options_read_sizes_and_spans_as_the_configuration_does(config: Path, quarantine: Path) -> None:
+    hold(quarantine, sender="a@x.example")
+    options = ["--smaller", "10M", "--larger", "0KB", "--newer", "9999 w", "--older", "90m"]
+    assert turfctl(config, "list", "--json", *options).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,8 @@ def test_an_entry_comes_and_goes(config: Path, table: Path) -> None:
         (["add", "--yes", "spam.example"], 1, 'turf.table:3: "spam.example": the "@" is missing'),
         (["add", "--yes", "@spam.example"], 1, 'turf.table:2: "@spam.example" stands there already'),
         (["add", "--yes", "--why", "a\nb", "@x.example"], 1, "a note is one line of text"),
-        (["add", "--yes", "--for", "soon", "@x.example"], 2, '"soon" is no span'),
+        (["add", "--yes", "--for", "soon", "@x.example"], 2, '"soon" is not a span of time'),
+        (["add", "--yes", "--for", "36h", "@x.example"], 2, '"36h" is not a number of whole days'),
         (["add", "--yes", "--table", "other.table", "@x.example"], 2, "is no turf table of the configuration"),
         (["remove", "--yes", "@x.example"], 1, '"@x.example" is not in turf.table'),
         (["list", "nobody"], 1, "no such entry"),
@@ -204,6 +205,27 @@ def test_a_sender_that_is_another_one_in_each_message_is_released_without_an_exc
     assert "turfctl turf add '!news-17-*@spam.example'\n" in done.stderr
     assert [line.split()[0] for line in table.read_text().splitlines()[2:]] == ["!anna@spam.example"]
     assert len(hop.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("match", "added"),
+    [
+        ('["author"]', ["!anna@turf.example"]),
+        ('["sender", "author", "originator"]', ["!anna@turf.example", "!office@turf.example"]),
+    ],
+)
+def test_a_release_adds_exceptions_for_originators_if_the_rule_compares_them(
+    config: Path, quarantine: Path, table: Path, match: str, added: list[str]
+) -> None:
+    table.write_text("@turf.example\n")
+    text = b"From: anna@turf.example\r\nSender: office@turf.example\r\n\r\nhello\r\n"
+    id = hold(quarantine, text, sender="x@out.example")
+    with ScriptedNextHop() as hop:
+        written = config.read_text().replace("tables =", f"match = {match}\ntables =")
+        config.write_text(f"{written}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in table.read_text().splitlines()[1:]] == added
 
 
 @pytest.mark.parametrize("local", ["news\x1b[2J-4711815", "news-\u202e-4711815", "news\x07-anna=example.org"])

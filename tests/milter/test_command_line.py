@@ -13,7 +13,7 @@ from rig import wait
 from rig.engine import ENGINE
 from rig.filter import USER, make_quarantine
 from rig.program import configured, run, running
-from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.config.schema import ProtocolEngine
 from turfmilter.mta.engines import choose
 
 

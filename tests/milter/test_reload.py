@@ -18,6 +18,7 @@ from rig.child import forked, status
 from rig.filter import USER, Filter, Filters, rewrite
 from rig.milterclient import MilterClient
 from rig.ownworker import service
+from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -363,7 +364,12 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
 
     def serve() -> None:
         program = Program(
-            load, refusing_the_second, lambda _config: LogWriter(Stream(log_file.open("a"))), lambda _: [], lambda _: []
+            load,
+            refusing_the_second,
+            lambda _config: LogWriter(Stream(log_file.open("a"))),
+            lambda _: [],
+            lambda _: [],
+            SystemClock(),
         )
         listener = Listener(SocketSpec.parse(f"unix:{path}"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])

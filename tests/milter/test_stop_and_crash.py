@@ -20,6 +20,7 @@ from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.ownworker import service
 from rig.ports import free_port
+from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -302,6 +303,7 @@ def test_a_program_whose_workers_cannot_begin_says_why_and_takes_its_socket_alon
         lambda _config: LogWriter(Stream((place / "log").open("a"))),
         lambda _: [],
         lambda _: [],
+        SystemClock(),
     )
 
     def serve() -> None:
@@ -358,6 +360,7 @@ def test_who_waits_for_a_disk_when_all_others_have_ended_does_not_keep_the_port(
             lambda _config: LogWriter(Stream(log_file.open("a"))),
             look_after,
             lambda _: [],
+            SystemClock(),
         )
         listener = Listener(spec)
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])

@@ -14,6 +14,7 @@ import pytest
 from rig import wait
 from rig.child import forked, status
 from rig.ownworker import service
+from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -46,6 +47,7 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
             lambda _config: LogWriter(Stream((place / "log").open("a"))),
             look_after,
             lambda _: [],
+            SystemClock(),
         )
         listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])

@@ -24,6 +24,9 @@ STAMPED = RULES + '[reverse_name]\ncheck = "stamp"\n'
 LISTENERS = RULES + '[listener.inside]\nport = 26\n[listener.inside.connect]\ndeny = ["bad.test"]\n'
 ON_TRIAL = 'mode = "trial"\n' + CONNECT
 EXPIRED = RULES + '[relay]\nallow = ["office.test", "192.0.2.8 expires=2020-01-31"]\n'
+SPARED = RULES + '[turf]\ndiscard = true\nspare_clients = ["office.test", "192.0.2.8", "!192.0.2.7"]\n'
+LISTED = SPARED + 'tables = ["@out.test"]\n'
+NOT_LISTED = SPARED + 'tables = ["@elsewhere.test", "!a@out.test"]\nunreadable_author = "off"\n'
 
 OTHER = "192.0.2.66"
 
@@ -67,6 +70,8 @@ def send(turf: Filter, address: str, port: int = 25) -> None:
         (LISTENERS, 25, {OTHER: False}),
         (LISTENERS, 26, {OTHER: True}),
         (EXPIRED, 25, {"192.0.2.8": True}),
+        (LISTED, 25, {"192.0.2.8": False, "192.0.2.7": False, OTHER: True}),
+        (NOT_LISTED, 25, {OTHER: False}),
         (RULES, 25, {OTHER: False}),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rig.rules import StoppedClock, clients, domains, hosts, names, senders
+from rig.rules import StoppedClock, clients, domains, hosts, names, senders, spares
 from turfmilter.core.address.authors import read_authors
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.finding import Action, Finding, Verdict
@@ -24,6 +24,7 @@ from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuth
 CLOCK = StoppedClock()
 TURF = senders("@turf.example")
 EXEMPT = Exempt(senders("postmaster@"))
+SPARES = spares("203.0.113.0/24", "office.example", local=True)
 
 
 class Refused(Rule):
@@ -76,14 +77,14 @@ def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]
         accounts_need_tls=True,
         default_allows=False,
     )
-    held = [TurfSender(TURF, True), TurfAuthor(TURF, True)]
+    held = [TurfSender(TURF, SPARES), TurfAuthor(TURF, SPARES)]
     return (
         Clause(SuspectAtConnect(), Action.REJECT, REPLIES["connect"], Mode.TRIAL),
         Clause(relay, Action.REJECT, REPLIES["relay"], on_error=REPLIES["relay-unavailable"]),
         Clause(Refused(), Action.REJECT, REPLIES["turf"], refusals),
         Clause(RefusedAtEnd(), Action.REJECT, REPLIES["turf"], refusals, on_error=REPLIES["error"]),
-        *(Clause(rule, action, None, turf, exempts=EXEMPT) for rule in held),
-        Clause(UnreadableAuthor(True), action, None, Mode.TRIAL, exempts=EXEMPT),
+        *(Clause(rule, action, None, turf, REPLIES["error"], EXEMPT) for rule in held),
+        Clause(UnreadableAuthor(SPARES), action, None, Mode.TRIAL, exempts=EXEMPT),
     )
 
 
@@ -98,6 +99,7 @@ class Truth:
     def __init__(self, *, enforced: bool = True, holds: bool = True) -> None:
         self._enforced = enforced
         self._holds = holds
+        self._trusted = False
         self.forget()
 
     def forget(self) -> None:
@@ -106,6 +108,11 @@ class Truth:
         self._account = ""
         self.fields: list[tuple[str, str]] = []
         self.passed: list[Recipient] = []
+
+    def connect(self, connection: Connection) -> None:
+        confirmed = connection.names.result().confirmed
+        trusted = str(connection.client).startswith("203.0.113.") or "pc.office.example" in confirmed
+        self._trusted = trusted or connection.local
 
     def mail(self, text: str, account: str) -> None:
         self.forget()
@@ -126,7 +133,8 @@ class Truth:
 
     def _look_at(self, domains: set[str]) -> None:
         self._refused |= self._enforced and "refused.example" in domains
-        self._held |= self._holds and not self._account and bool(domains & {"turf.example", "x.turf.example"})
+        spared = self._account or self._trusted
+        self._held |= self._holds and not spared and bool(domains & {"turf.example", "x.turf.example"})
 
     @property
     def may_pass(self) -> bool:
@@ -159,6 +167,10 @@ CONNECTIONS = st.builds(
     name=st.sampled_from(["", "pc.office.example", "bad.example"]),
     names=st.builds(names, NAMES, claimed=st.lists(NAMES, max_size=2), failed=st.booleans()) | st.just(names()),
     local=st.booleans(),
+)
+# It may be one that is spared: DNS has not said whether pc.office.example leads back to it.
+UNSURE = Connection(
+    client=ip_address("198.51.100.7"), names=names("pc.there.example", claimed=["pc.office.example"], failed=True)
 )
 EVENTS = st.lists(
     st.one_of(
@@ -214,7 +226,10 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
             truth.end_of_headers()
             fields = [(name, value.encode("utf-8", "surrogateescape")) for name, value in truth.fields]
             return judge.end_of_headers(fields)
-        case (("connect" | "helo" | "abort"), *_):
+        case "connect", connection:
+            truth.forget()
+            truth.connect(connection)
+        case (("helo" | "abort"), *_):
             truth.forget()
     kind, *arguments = event
     told: Verdict | None = getattr(judge, kind)(*arguments)
@@ -223,6 +238,18 @@ def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
 
 @given(EVENTS | USUAL | st.lists(USUAL, max_size=3).map(lambda messages: list(chain(*messages))), MODES, MODES)
 @example([("connect", Connection()), ("mail", "<a@refused.example>", "", False), ("end",)], Mode.ENFORCE, Mode.ENFORCE)
+@example(
+    [
+        ("connect", UNSURE),
+        ("mail", "<a@turf.example>", "", False),
+        ("rcpt", "<alice@ours.example>", ""),
+        ("data",),
+        ("end_of_headers",),
+        ("end",),
+    ],
+    Mode.ENFORCE,
+    Mode.ENFORCE,
+)
 def test_nothing_that_is_refused_or_held_is_ever_accepted(
     events: list[tuple[Any, ...]], refusals: Mode, turf: Mode
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.config.schema import ProtocolEngine
 
 ENGINE = ProtocolEngine(os.environ.get("TURFMILTER_ENGINE", "libmilter"))
 

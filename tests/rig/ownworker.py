@@ -15,7 +15,7 @@ from rig.child import forked, status
 from rig.engine import ENGINE
 from rig.milterclient import MilterClient
 from turfmilter.compose import SystemClock
-from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.config.schema import ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log, Names

@@ -16,6 +16,7 @@ from turfmilter.core.session import ClientNames, Connection, Envelope, Known, Re
 from turfmilter.core.table.entries import Source, table_file
 from turfmilter.core.table.hosts import HostTable
 from turfmilter.core.table.senders import SenderTable
+from turfmilter.rules.turf import Spares
 
 TODAY = date(2027, 1, 31)
 
@@ -107,6 +108,11 @@ def domains(*lines: str) -> Domains:
 def senders(*lines: str) -> SenderTable:
     """A table of mail addresses.  Raises ValueError when a line is wrong."""
     return _sound(SenderTable(_lines(lines)))
+
+
+def spares(*trusted: str, authenticated: bool = True, local: bool = False) -> Spares:
+    """Whose mail is not held: by default that of authenticated clients.  Raises ValueError when a line is wrong."""
+    return Spares(authenticated, local, clients(*trusted, exception_refuses=True))
 
 
 def _sound(table: T) -> T:

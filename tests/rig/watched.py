@@ -15,7 +15,7 @@ from rig.filter import make_quarantine
 from rig.ownworker import OwnWorker, service
 from turfmilter.compose import build_generation
 from turfmilter.config.loader import load
-from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.config.schema import ProtocolEngine
 from turfmilter.mta import server
 from turfmilter.mta.callbacks import Callbacks
 from turfmilter.mta.engine import Context

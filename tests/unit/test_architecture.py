@@ -52,6 +52,13 @@ LIBRARIES = {
     "click": "cli/",
     "idna": "core/address/mailbox.py",
 }
+# What reads the time of day.  All but these are given a core.ports.Clock, or the time itself.
+READS_THE_TIME = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
+CLOCKS = {
+    "compose.py": ["datetime.now", "datetime.now"],  # SystemClock
+    "stores/follower.py": ["time.time_ns"],  # compared with the time of a directory, which has nanoseconds
+    "stores/retention.py": ["time.time"],  # compared with CLOCK_BOOTTIME, which no Clock has
+}
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 50
 
 
@@ -152,6 +159,15 @@ def test_the_lower_floors_touch_nothing_outside(module: Module) -> None:
     methods = {call.attr for call in calls if isinstance(call, ast.Attribute)}
     assert sorted(names & {"open", "print", "input", "__import__"}) == []
     assert sorted(methods & {"now", "utcnow", "today"} - _of_the_clock(module)) == []
+
+
+@every_module
+def test_the_time_is_read_by_one_clock(module: Module) -> None:
+    calls = [ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    names = [".".join(name.split(".")[-2:]) for name in calls]
+    assert [name for name in names if name in READS_THE_TIME] == CLOCKS.get(module.path, [])
+    from_time = [node for node in ast.walk(module.tree) if isinstance(node, ast.ImportFrom) and node.module == "time"]
+    assert not from_time, "written as time.monotonic, so that this test sees it"
 
 
 def _of_the_clock(module: Module) -> set[str]:

@@ -40,6 +40,11 @@ def config(text: str) -> Config:
         ('"10.0.0.0/8"', '"10.0.0.0/8", "192.0.2.1"', "relay.allow +1 -0"),
         ('domains = ["example.org"]', 'mode = "trial"\ndomains = ["example.org", "b.test"]', "domains +1 -0, mode"),
         ("[relay]", '[connect]\ndeny = ["192.0.2.1"]\n[relay]', "connect +1 -0"),
+        (
+            'mode = "trial"',
+            'spare_clients = ["192.0.2.1"]\nmode = "trial"',
+            "listener.submission.turf.spare_clients +1 -0",
+        ),
         ("port = [587]", "port = [587, 465]", "listener.submission.port"),
         ('mode = "trial"\n', 'tables = ["@a.test"]\n', "listener.submission.turf +1 -0, listener.submission.turf.mode"),
         ("[relay]", '[[cap]]\nclient = ["192.0.2.1", "192.0.2.2"]\nmessage_size = 5\n[relay]', "cap[0].client +2 -0, "),

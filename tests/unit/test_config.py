@@ -15,20 +15,13 @@ from pathlib import Path
 import pytest
 
 from turfmilter.config.given import Notes, written
-from turfmilter.config.loader import ConfigError, load
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import (
-    Answer,
-    Default,
-    LogFormat,
-    LogTo,
-    NameCheck,
-    OnError,
-    OnNameError,
-    Origin,
-    ReplyAt,
-)
+from turfmilter.config.kinds.words import Default, OnError
+from turfmilter.config.loader import ConfigError, every_turf_file, load, turf_files
+from turfmilter.config.schema import Config, LogFormat, LogTo
+from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.relay import RelayConfig
+from turfmilter.config.sections.reverse_name import NameCheck
+from turfmilter.config.sections.turf import Answer, Origin
 from turfmilter.config.setting import header, keys, sections
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.walker import Walker
@@ -203,6 +196,7 @@ VALUES: dict[str, tuple[object, object]] = {
     "turf.discard": (True, True),
     "turf.answer": ("reject", Answer.REJECT),
     "turf.spare_authenticated": (False, False),
+    "turf.spare_local": (True, True),
     "turf.unreadable_author": ("enforce", Mode.ENFORCE),
     "quarantine.keep": ("12w", timedelta(weeks=12)),
     "quarantine.keep_reviewed": ("36h", timedelta(hours=36)),
@@ -234,6 +228,7 @@ TABLES: dict[str, tuple[list[str], str, str]] = {
     "turf.tables": (["@spam.example", "!friend@spam.example"], "friend@spam.example", "!friend@spam.example"),
     "cap[N].client": (["192.0.2.0/24"], "192.0.2.1", "192.0.2.0/24"),
     "cap[N].sender": (["<>", "@lists.example.org"], "x@lists.example.org", "@lists.example.org"),
+    "turf.spare_clients": (["192.0.2.0/24", "!192.0.2.1"], "192.0.2.1", "!192.0.2.1"),
     "turf.exempt": (["security@example.org"], "security@example.org", "security@example.org"),
 }
 
@@ -338,6 +333,23 @@ def test_relative_files_begin_at_the_configuration_wherever_it_was_called_from(
     monkeypatch.chdir(tmp_path.parent)
     config = load(Path(tmp_path.name) / "turfmilter.toml")
     assert config.files == (tmp_path / "turfmilter.toml", tmp_path / "ours")
+
+
+def test_the_turf_files_of_a_listener_are_its_own_or_the_general_ones(
+    tmp_path: Path, configured: Callable[[str], Config]
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("@spam.example\n" if name == "a" else "")
+    (tmp_path / "main").write_text("spam.example x\n")
+    config = configured(
+        '[turf]\ntables = ["@x.example", "file:a", "postfix:main", "FILE: b"]\ndiscard = true\n'
+        "[listener.general]\nport = 1\n"
+        f'[listener.own]\nport = 2\nturf.tables = ["file:{tmp_path}/c", "file:a"]\n'
+        "[listener.none]\nport = 3\nturf.tables = []\n"
+    )
+    named = {name: [file.name for file in turf_files(config, name)] for name in ("", "general", "own", "none")}
+    assert named == {"": ["a", "b"], "general": ["a", "b"], "own": ["c", "a"], "none": []}
+    assert every_turf_file(config) == (tmp_path / "a", tmp_path / "b", tmp_path / "c")
 
 
 SIZES = {
@@ -504,6 +516,11 @@ def test_settings_are_frozen() -> None:
     assert {f.name for f in fields(Config)} >= {"warnings", "files"}
 
 
+NEVER_LOCAL = (
+    "listener.a.turf.spare_local: does nothing, because local submissions have no port and no address, so this listener"
+    " never gets them; write it in [turf]"
+)
+LISTED = '[turf]\ndiscard = true\ntables = ["@spam.example"]\n'
 WARNINGS = {
     'mode = "off"': 'mode: "off": no rule is asked, every message passes',
     'socket = "inet:8895@0.0.0.0"': "socket: other machines may reach it, and a milter knows no passwords;"
@@ -557,6 +574,17 @@ WARNINGS = {
     " come from no file; list their names here",
     '[[cap]]\nauthenticated = ["@corp"]\nmessage_size = 9': 'cap[0].authenticated[0]: "@corp": never matches: accounts'
     ' are whole names, without patterns; list them, "alice@corp"',
+    "[turf]\nspare_local = true": "turf.spare_local: does nothing, because turf.tables has no entries",
+    '[turf]\nspare_clients = ["192.0.2.1"]\n[listener.a]\nport = 26': "turf.spare_clients: does nothing, because"
+    " turf.tables has no entries",
+    f'{LISTED}spare_clients = ["0.0.0.0/0"]': 'turf.spare_clients[0]: "0.0.0.0/0": holds much of the Internet: hardly'
+    " any mail from a listed sender would be put aside",
+    f"{LISTED}[listener.a]\nport = 26\n[listener.a.turf]\nspare_local = true": NEVER_LOCAL,
+    f'{LISTED}[listener.a]\naddress = "192.0.2.25"\n[listener.a.turf]\nspare_local = true': NEVER_LOCAL,
+    f'{LISTED}[listener.a]\nport = 587\nrequire_auth = true\n[listener.a.turf]\nspare_clients = ["192.0.2.1"]': (
+        "listener.a.turf.spare_clients: does nothing, because require_auth admits only authenticated clients, and"
+        " spare_authenticated spares them all"
+    ),
     '[relay]\nalways = ["com"]': 'relay.always[0]: "com": a single label: everything below ".com" matches;'
     " =com matches that name alone",
 }
@@ -580,6 +608,15 @@ def test_a_doubtful_configuration_is_loaded_with_one_warning(text: str, configur
         '[connect]\nreply_at = "connect"\nspare_authenticated = false',
         '[listener.sub]\nport = 587\nrequire_auth = true\n[listener.sub.relay]\ndefault = "allow"',
         '[turf]\nanswer = "reject"\nreply = "554 5.7.1 refused"',
+        f'{LISTED}spare_local = true\nspare_clients = ["192.0.2.0/24", "!192.0.2.1", "scanner.example.org"]',
+        f'{LISTED}spare_local = true\n[listener.a]\nport = 587\n[listener.a.turf]\nspare_clients = ["192.0.2.1"]',
+        f'{LISTED}[listener.a]\ndaemon = "mx"\n[listener.a.turf]\nspare_local = true',
+        f"{LISTED}spare_local = true\n[listener.a]\nport = 587\n[listener.a.turf]\ntables = []",
+        "[turf]\nspare_local = true\ndiscard = true\n[listener.a]\nport = 25\n"
+        '[listener.a.turf]\ntables = ["@spam.example"]',
+        f'{LISTED}spare_clients = ["192.0.2.1"]\n[listener.a]\nport = 587\nrequire_auth = true',
+        f"{LISTED}[listener.a]\nport = 587\nrequire_auth = true\n[listener.a.turf]\nspare_authenticated = false\n"
+        'spare_clients = ["192.0.2.1"]',
     ],
 )
 def test_a_sound_configuration_is_not_warned_about(text: str, configured: Callable[[str], Config]) -> None:
@@ -666,3 +703,16 @@ def test_a_listener_that_lists_other_clients_has_a_table_of_its_own(configured: 
     tables = config.connect.clients, config.listener["a"].connect.clients
     assert [decides(table, "192.0.2.1") for table in tables] == ["192.0.2.1", None]
     assert [decides(table, "192.0.2.2") for table in tables] == [None, "192.0.2.2"]
+
+
+def test_a_listener_overrides_whose_mail_is_spared_key_by_key(configured: Callable[[str], Config]) -> None:
+    config = configured(
+        f'{LISTED}spare_local = true\nspare_clients = ["192.0.2.1"]\nmatch = ["originator"]\n'
+        '[listener.a]\nport = 25\n[listener.a.turf]\nspare_clients = ["192.0.2.2"]\n'
+        '[listener.b]\nport = 26\n[listener.b.turf]\nmatch = ["sender"]\nspare_local = false\n'
+    )
+    here, a, b = config.turf, config.at("a").turf, config.at("b").turf
+    assert [turf.spare_local for turf in (here, a, b)] == [True, True, False]
+    assert [turf.match for turf in (here, a, b)] == [(Origin.ORIGINATOR,)] * 2 + [(Origin.SENDER,)]
+    assert [decides(turf.spare_clients, "192.0.2.1") for turf in (here, a, b)] == ["192.0.2.1", None, "192.0.2.1"]
+    assert [decides(turf.spare_clients, "192.0.2.2") for turf in (here, a, b)] == [None, "192.0.2.2", None]

@@ -71,9 +71,9 @@ SENTENCES: dict[str, list[str]] = {
         'relay.mode: "permit" is none of "off", "trial", "enforce"',
         'relay.default: "denied" is none of "deny", "allow"; "deny" was probably meant',
         'turf.answer: "Accept" is none of "accept", "reject"; "accept" was probably meant',
-        'turf.match[0]: "from" is none of "sender", "author"',
-        'turf.match[1]: "autor" is none of "sender", "author"; "author" was probably meant',
-        'turf.match[2]: 3 is none of "sender", "author"',
+        'turf.match[0]: "from" is none of "sender", "author", "originator"',
+        'turf.match[1]: "autor" is none of "sender", "author", "originator"; "author" was probably meant',
+        'turf.match[2]: 3 is none of "sender", "author", "originator"',
         'turf.unreadable_author: false is none of "off", "trial", "enforce"',
     ],
     "connect_denies_everybody": [
@@ -178,7 +178,7 @@ SENTENCES: dict[str, list[str]] = {
     "limits_of_the_wrong_kind": [
         'limits.recipients_per_message: "100" is text; numbers stand without quotes',
         "limits.recipients_per_bounce: true is not a whole number",
-        'limits.message_size: "1000" is text; numbers stand without quotes',
+        "limits.message_size: true is not a whole number",
         "limits.session_size: 1.5 is not a whole number",
         "limits.messages_per_session: a list is not a whole number",
     ],
@@ -192,7 +192,7 @@ SENTENCES: dict[str, list[str]] = {
         "limits.session_size: set, but message_size is no limit, so one message could be more than a whole session; write message_size as well, at most as much",
     ],
     "limits_sizes": [
-        'limits.message_size: "10M" is not a size; write bytes as a number, or text such as "10 MiB"',
+        'limits.message_size: "10 meg" is not a size; write bytes as a number, or text such as "10 MiB"',
         'limits.session_size: "ten MiB" is not a size; write bytes as a number, or text such as "10 MiB"',
         'cap[0].message_size: "1.5 GiB" is not a size; write bytes as a number, or text such as "10 MiB"',
     ],
@@ -385,6 +385,19 @@ SENTENCES: dict[str, list[str]] = {
     "turf_directory_relative": [
         'turf.directory: "quarantine" is no absolute path; write all of it, such as "/var/lib/turfmilter/quarantine"',
     ],
+    "turf_spare_clients": [
+        'turf.match[0]: "orginator" is none of "sender", "author", "originator"; "originator" was probably meant',
+        'turf.match[1]: "resent-from" is none of "sender", "author", "originator"',
+        'turf.spare_clients[0]: "192.0.2.1/24": host bits are set in the network; probably meant 192.0.2.0/24 or 192.0.2.1',
+        'turf.spare_clients[1]: "printer@example.org": a mail address in a list of hosts; probably meant example.org',
+        'turf.spare_clients[2]: "$mynetworks": "$mynetworks" is not a name',
+        "turf.spare_clients[3]: FOLDER/missing: cannot be read: No such file or directory",
+        'turf_spare_clients.table:3: "192.0.2.300": "192.0.2.300" is not an address',
+        'turf.spare_clients[5]: "10.0.0.1": REJECT follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
+        "turf.spare_local: a list is neither true nor false",
+        'listener.office.turf.spare_clients: "192.0.2.0/24" is not a list; write ["192.0.2.0/24"]',
+        'listener.office.turf.spare_client: unknown key; "spare_clients" was probably meant',
+    ],
     "turf_matching_nothing": [
         'turf.match: empty, so no message would ever match; write ["sender", "author"], or mode = "off"',
     ],
@@ -395,8 +408,8 @@ SENTENCES: dict[str, list[str]] = {
         'domain: unknown key; "domains" was probably meant',
     ],
     "quarantine_and_release": [
-        'quarantine.keep: "a month" is not a time; write a number with h, d or w, such as "30d"',
-        'quarantine.keep_reviewed: "0d" is not a time; write a number with h, d or w, such as "30d"',
+        'quarantine.keep: "a month" is not a span of time; write a number with m, h, d or w, such as "30d"',
+        'quarantine.keep_reviewed: "6m" is less than an hour; m is minutes, and a month is "30d"',
         'quarantine.floor: "100%" is not a percentage from 0% to 90%; write such as "5%"',
         'quarantine.max_size: "20 gigs" is not a size; write bytes as a number, or text such as "10 MiB"',
         'release.host: "two words" is not a host; write a name such as "mx.example.org", or an address',
@@ -431,6 +444,7 @@ SENTENCES: dict[str, list[str]] = {
         'relay.authenticated: "on" is neither true nor false; write true',
         'turf.spare_authenticated: "maybe" is neither true nor false',
         "turf.discard: 1.5 is neither true nor false",
+        'turf.spare_local: "yes" is neither true nor false; write true',
     ],
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from turfmilter.config.expired import expired
+from turfmilter.config.loader import configure
 from turfmilter.core.table.entries import Source, table_file
 from turfmilter.core.table.pattern import parse_host, parse_sender
 
@@ -55,3 +57,9 @@ def test_each_source_is_reported_by_itself() -> None:
     sources = [Source("connect.deny[0]", "192.0.2.1 expires=2020-01-01"), table_file("f", "a.test expires=2021-01-01")]
     found = [(str(one.where), one.warning) for one in expired(sources, parse_host, TODAY)]
     assert found == [("connect.deny[0]", True), ("f:1", True)]
+
+
+@pytest.mark.parametrize(("today", "warnings"), [(None, 0), (date(2020, 1, 1), 0), (date(2020, 1, 2), 1)])
+def test_a_configuration_is_compared_with_the_day_that_its_reader_gives(today: date | None, warnings: int) -> None:
+    table = {"domains": ["example.org"], "connect": {"deny": ["192.0.2.1 expires=2020-01-01"]}}
+    assert len(configure(table, Path("/nowhere"), today=today).warnings) == warnings

@@ -216,6 +216,20 @@ def exceptions(directory: Path, sender: str, author: str, *listed: str) -> tuple
         return exceptions_for(Place(desk.maildir, file), table, TODAY)
 
 
+@pytest.mark.parametrize(
+    ("originators", "expected"), [(False, ["!x@evil.example"]), (True, ["!x@evil.example", "!y@evil.example"])]
+)
+def test_an_originator_gets_an_exception_where_the_rule_compares_it(
+    tmp_path: Path, originators: bool, expected: list[str]
+) -> None:
+    table = SenderTable([table_file("turf.table", "@evil.example\n!z@evil.example")])
+    desk = Desk(tmp_path / "quarantine")
+    text = b"From: x@evil.example\r\nSender: y@evil.example\r\nResent-From: a@fine.example, z@evil.example\r\n\r\n"
+    with desk.maildir:
+        place = Place(desk.maildir, desk.hold(SLIP, text))
+        assert exceptions_for(place, table, TODAY, originators=originators) == (expected, [])
+
+
 def test_where_an_author_can_be_read_in_several_ways_each_gets_an_exception(tmp_path: Path) -> None:
     entries, doubts = exceptions(tmp_path, "", '"@com why="@evil.example', "@evil.example")
     assert entries[0] == '!"@com why="@evil.example'

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rig.rules import senders, session
+from rig.rules import senders, session, spares
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.wrapped import layers, match_sender, pattern_of, untagged
@@ -46,7 +46,7 @@ def test_a_wrapped_sender_is_compared_by_the_address_inside(sender: str) -> None
     assert deciding(sender, "@bad.example") == "@bad.example"
     assert deciding(sender, "@bad.example", "!user@bad.example") == "!user@bad.example"
     assert deciding(sender, "other@bad.example") == ""
-    rule = TurfSender(senders("user@bad.example"), True)
+    rule = TurfSender(senders("user@bad.example"), spares())
     assert rule.at_mail(session(sender=f"<{sender}>")) is not None
     assert Cap(Limits(), sender=senders("user@bad.example")).applies(session(sender=f"<{sender}>"), "")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -28,7 +27,7 @@ def delete(started: Started, choice: Choice) -> None:
 
     They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
     """
-    recorders = Recorders(started.by)
+    recorders = Recorders(started)
     decide(started, choice, "deleted", lambda place: _mark(recorders, place, "delete", add=DELETED))
 
 
@@ -37,7 +36,7 @@ def delete(started: Started, choice: Choice) -> None:
 @click.pass_obj
 def undelete(started: Started, choice: Choice) -> None:
     """Take back the mark of deleted messages."""
-    recorders = Recorders(started.by)
+    recorders = Recorders(started)
     decide(started, choice, "undeleted", lambda place: _mark(recorders, place, "undelete", remove=DELETED))
 
 
@@ -67,9 +66,9 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
         for maildir in quarantines.maildirs:
             maildir.require_changeable()
         watch = Dates() if trust_dates else Observation(RetentionState(config.state), read_clocks)
-        recorders = Recorders(started.by)
+        recorders = Recorders(started)
         desks = [
-            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, lambda: datetime.now(UTC))
+            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, started.clock.now)
             for maildir in quarantines.maildirs
         ]
         due = [(desk, desk.due()) for desk in desks]

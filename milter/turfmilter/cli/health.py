@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,9 +60,9 @@ def look_at_files(path: Path) -> Files:
         return Files(error.problems, status)
 
 
-def findings(said: Mapping[str, Any], files: Files) -> list[Finding]:
+def findings(said: Mapping[str, Any], files: Files, now: datetime) -> list[Finding]:
     """What is not as it should be.  Raises what comes of text that turfmilter has not written."""
-    return [*_of_process(said), *_of_files(said, files), *_of_service(said)]
+    return [*_of_process(said, now), *_of_files(said, files), *_of_service(said)]
 
 
 def broken(problems: tuple[str, ...]) -> str:
@@ -88,7 +88,7 @@ def worst(found: list[Finding]) -> Level:
     return max((one.level for one in found), default=Level.OK)
 
 
-def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
     """Why what was said is not so any more."""
     pid, written = int(said["pid"]), datetime.fromisoformat(said["written"])
     if pid <= 0:
@@ -101,7 +101,7 @@ def _of_process(said: Mapping[str, Any]) -> Iterator[Finding]:
         return
     except PermissionError:
         pass  # it is another user's, so it lives
-    if datetime.now(UTC) - written > _STALE:
+    if now - written > _STALE:
         yield Finding(Level.CRITICAL, f"process {pid} has not said anything since {said['written']}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
@@ -132,7 +132,7 @@ def stats(started: Started, selection: Selection, days: int, as_json: bool, dire
     with opened(started.configuration(), directory) as quarantines:
         total, held = quarantines.count(selection), quarantines.days(selection)
         groups = quarantines.groups(selection, "entry")
-    today = datetime.now(UTC).date()
+    today = started.clock.today()
     counts = {day: held[day] for day in (today - timedelta(days=ago) for ago in reversed(range(days)))}
     rows = [{"entry": group.value, "count": group.count, "last": group.last} for group in groups]
     if as_json:
@@ -171,16 +171,16 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
     if to is None:
         click.echo(text or "nothing was held")
     elif text:
-        mail(config.release, to, text)
+        mail(config.release, to, text, started.clock.now())
 
 
-def mail(release: ReleaseConfig, to: str, text: str) -> None:
+def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
     """Give the MTA a letter to the administrator.  Raises NotSent and Unknown."""
     letter = EmailMessage()
     letter["From"] = f"turfmilter <{to}>"
     letter["To"] = to
     letter["Subject"] = f"turfmilter: {text.partition('.')[0].lower()}"
-    letter["Date"] = format_datetime(datetime.now(UTC))
+    letter["Date"] = format_datetime(now)
     letter["Message-ID"] = make_msgid(domain=release.helo)
     letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no vacation program answers
     letter.set_content(text)

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -17,6 +16,7 @@ import click
 from turfmilter.cli.starting import last_good
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
+from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
@@ -62,6 +62,7 @@ class Started:
 
     path: Path
     by: Administrator
+    clock: Clock
 
     def configuration(self) -> Config:
         """The configuration; while its files are broken the copy of what was in force last, with a warning.
@@ -79,10 +80,13 @@ class Started:
                 click.echo(f"turfctl: warning: {sentence}", err=True)
             return config
 
-    def require_sound_files(self) -> None:
-        """Raises ConfigError when files are broken: then none is edited, because nobody would take the edit."""
+    def sound(self) -> Config:
+        """The configuration in the files.  Raises ConfigError when they are broken.
+
+        A table is edited only if this succeeds: the daemon would not load the edit otherwise.
+        """
         try:
-            load(self.path)
+            return load(self.path)
         except ConfigError as broken:
             first = "no table is edited while files are broken; fix this first:"
             raise ConfigError((first, *broken.problems)) from None
@@ -110,20 +114,20 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
 
 
 class Recorders:
-    """Who writes down what `who` does: one for each quarantine, for as long as the program runs.
+    """Who writes down what the administrator does: one for each quarantine, for as long as the program runs.
 
     A syslog that takes nothing is waited for once, whatever is done to how many messages.
     """
 
-    def __init__(self, who: Administrator) -> None:
-        self._who = who
+    def __init__(self, started: Started) -> None:
+        self._who, self._now = started.by, started.clock.now
         self._syslog = GivingUp(Syslog(), lambda said: click.echo(f"turfctl: warning: {said}", err=True))
         self._of: dict[OpenMaildir, Recorder] = {}
 
     def of(self, maildir: OpenMaildir) -> Recorder:
         """The one of `maildir`."""
         if maildir not in self._of:
-            self._of[maildir] = Recorder(Ledger(maildir.root), self._syslog, self._who, lambda: datetime.now(UTC))
+            self._of[maildir] = Recorder(Ledger(maildir.root), self._syslog, self._who, self._now)
         return self._of[maildir]
 
     def expect(self, places: Iterable[Place]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ import click
 
 from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.output import document
-from turfmilter.config.given import Given, Notes, Wrong
-from turfmilter.config.kinds.numbers import Size
 from turfmilter.core.escape import escape
+from turfmilter.core.measure import MeasureError, parse_size, parse_span
 from turfmilter.core.table.pattern import PatternError, parse_host, parse_sender
 from turfmilter.review.quarantines import NotFound, Quarantines
 from turfmilter.stores.ledger import LedgerError
@@ -42,10 +40,6 @@ def counted(number: int) -> str:
     return "1 message" if number == 1 else f"{number} messages"
 
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGE = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
-
-
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
@@ -62,15 +56,15 @@ def _entry(parse: Callable[[str], object]) -> Callback:
     return read
 
 
-def ago(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+def ago(context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
     """The callback of an option that is an age; what comes of it is the time that long ago."""
     if value is None:
         return None
-    age = _AGE.fullmatch(value)
-    if age is None:
-        raise click.BadParameter(escape(f'"{value}" is no age; write a number with m, h, d or w, such as 7d'))
+    started: Started = context.obj
     try:
-        return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        return started.clock.now() - parse_span(value)
+    except MeasureError as error:
+        raise click.BadParameter(escape(f'"{value}" {error}')) from None
     except OverflowError:
         raise click.BadParameter(f"{value} ago there was no time") from None
 
@@ -78,9 +72,9 @@ def ago(_context: click.Context, _option: click.Parameter, value: str | None) ->
 def _bytes(_context: click.Context, _option: click.Parameter, value: str) -> int:
     """A size as in the configuration."""
     try:
-        return Size().read(Given(int(value) if value.isdecimal() else value, "", Notes(Path())))
-    except Wrong as error:
-        raise click.BadParameter(escape(str(error))) from None
+        return parse_size(value)
+    except MeasureError as error:
+        raise click.BadParameter(escape(f'"{value}" {error}')) from None
 
 
 _STATES = click.Choice([state.value for state in State])
@@ -107,7 +101,7 @@ _OPTIONS = (
     click.option("--newer", "since", callback=ago, metavar="AGE", help="Held less than this ago: 30m, 12h, 7d, 2w."),
     click.option("--older", "before", callback=ago, metavar="AGE", help="Held more than this ago."),
     click.option(
-        "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than this: bytes, or 10KiB, 2MiB."
+        "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than this: bytes, or 10KiB, 2M."
     ),
     click.option("--smaller", callback=_bytes, metavar="SIZE", default="0", help="Smaller than this."),
     click.option("--state", "states", type=_STATES, multiple=True, help="The state; may be given more than once."),

@@ -11,11 +11,11 @@ from turfmilter.cli.allowing import Allowing
 from turfmilter.cli.opened import Recorders, Started, opened, watched
 from turfmilter.cli.options import Choice, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
-from turfmilter.cli.turf import exception_adder, today, until
+from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
+from turfmilter.config.sections.turf import Origin
 from turfmilter.core.escape import escape
 from turfmilter.mta.smtp import NextHop
-from turfmilter.review.administrator import Administrator
 from turfmilter.review.look import listener_of, message
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
@@ -52,12 +52,12 @@ def release(
     with ExitStack() as stack:
         allowing = None
         if and_allow:
-            adder = exception_adder(started, config.listener, expires, as_json=as_json)
+            adder = exception_adder(started, expires, as_json=as_json)
             allowing = stack.enter_context(Allowing(adder))
         quarantines = stack.enter_context(opened(config, choice.directory))
         places = chosen(quarantines, choice.ids, choice.selection)
         if agreed(places, "released", choice, as_json=as_json):
-            releasing = _Releasing(config, started.by, only, force=force)
+            releasing = _Releasing(config, started, only, force=force)
             done = releasing.all(places, allowing)
             _say(done, as_json=as_json)
             if releasing.failed or not all(released.clean for _, released in done):
@@ -65,9 +65,10 @@ def release(
 
 
 class _Releasing:
-    def __init__(self, config: Config, who: Administrator, only: tuple[str, ...], *, force: bool) -> None:
+    def __init__(self, config: Config, started: Started, only: tuple[str, ...], *, force: bool) -> None:
         self._config = config
-        self._recorders = Recorders(who)
+        self._recorders = Recorders(started)
+        self._clock = started.clock
         self._only = only
         self._force = force
         self.failed = False
@@ -90,7 +91,9 @@ class _Releasing:
         try:
             with message(place) as (_, slip):
                 listener = listener_of(slip, self._config) if slip else ""
-            entries, doubts = exceptions_for(place, self._config.at(listener).turf.tables, today())
+            turf = self._config.at(listener).turf
+            originators = Origin.ORIGINATOR in turf.match
+            entries, doubts = exceptions_for(place, turf.tables, self._clock.today(), originators=originators)
         except (NotEdited, NotAFile, FileNotFoundError) as error:
             why = str(error) if isinstance(error, NotEdited) else escape(str(error))
             self._fail(place, f"released, but no exception was added: {why}")

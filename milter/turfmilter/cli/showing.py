@@ -59,12 +59,12 @@ def show(
         elif headers:
             _headers(place)
         elif as_json:
-            document(_facts(place, look(place, config), ledger_lines([place])(place)))
+            document(_facts(place, look(place, config, started.clock.today()), ledger_lines([place])(place)))
         else:
-            _print(place, look(place, config), ledger_lines([place])(place))
+            _print(place, look(place, config, started.clock.today()), ledger_lines([place])(place))
         if mark:
             try:
-                mark_reviewed(place, Recorders(started.by).of(place.maildir))
+                mark_reviewed(place, Recorders(started).of(place.maildir))
             except NewerFormat as error:
                 click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
 

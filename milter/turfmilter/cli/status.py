@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def status(started: Started, as_json: bool, check: bool) -> None:
     Exit status 1: it does not run, or something is wrong, such as files with which a start would fail.
     """
     files = look_at_files(started.path)
-    seen = _seen(files)
+    seen = _seen(files, started.clock.now())
     if check:
         click.echo(_printable(seen.line))
         raise click.exceptions.Exit(int(worst(seen.found)))
@@ -71,10 +71,10 @@ def status(started: Started, as_json: bool, check: bool) -> None:
         leave(_PROGRAM, "\n".join(_printable(one.sentence) for one in seen.found), _EX_TROUBLE)
 
 
-def _seen(files: Files) -> _Seen:
+def _seen(files: Files, now: datetime) -> _Seen:
     try:
         said = _read(files.status)
-        found, workers = findings(said, files), [_worker(one) for one in said["workers"]]
+        found, workers = findings(said, files, now), [_worker(one) for one in said["workers"]]
         return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)])
     except _Unknown as unknown:
         found = [Finding(unknown.level, str(unknown))]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
@@ -18,25 +16,27 @@ from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
+from turfmilter.core.measure import MeasureError, parse_span
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.wrapped import match_sender
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
-_SPAN = re.compile(r"(\d{1,5})([dw])", re.ASCII)
-_DAYS = {"d": 1, "w": 7}
 _SOON = "the daemon takes it within 10 seconds"
 
 
-def until(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+def until(context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
     """The callback of an option: the last day of a span that begins today, "90d" or "12w"."""
     if value is None:
         return None
-    span = _SPAN.fullmatch(value)
-    if span is None:
-        raise click.BadParameter(escape(f'"{value}" is no span; write days or weeks, such as 90d or 12w'))
+    started: Started = context.obj
     try:
-        return today() + timedelta(days=int(span[1]) * _DAYS[span[2]])
+        span = parse_span(value)
+        if span % timedelta(days=1):
+            raise click.BadParameter(f'"{value}" is not a number of whole days; entries expire at the end of a day')
+        return started.clock.today() + span
+    except MeasureError as error:
+        raise click.BadParameter(escape(f'"{value}" {error}')) from None
     except OverflowError:
         raise click.BadParameter(f"{value} from now is no day of any calendar") from None
 
@@ -70,11 +70,11 @@ def add(
     """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
     edited = TurfTable(_file(started, chosen), started.by.login)
     try:
-        edited.require_addable(entry, today(), expires=expires, why=why)
+        edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
             click.echo(f"turfctl: warning: {escape(doubt)}", err=True)
         _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
-        added, warnings = edited.add(entry, today(), expires=expires, why=why)
+        added, warnings = edited.add(entry, started.clock.today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
         leave("turfctl", error, 1)
     for warning in warnings:
@@ -107,7 +107,7 @@ def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run
 @click.pass_obj
 def list_entries(started: Started, text: str, as_json: bool) -> None:
     """List the entries of all turf tables, or those that hold TEXT."""
-    rows = [_row(entry) for entry in _entries(started.configuration(), text)]
+    rows = [_row(entry, started.clock.today()) for entry in _entries(started.configuration(), text)]
     if not rows and not as_json:
         leave("turfctl", "no such entry", 1)
     table(rows, _COLUMNS, as_json=as_json)
@@ -120,18 +120,18 @@ def list_entries(started: Started, text: str, as_json: bool) -> None:
 def check(started: Started, sender: str, as_json: bool) -> None:
     """Say which entry decides about the address SENDER, at every listener; "<>" is the empty sender."""
     config = started.configuration()
-    rows = [_decision(config, name, sender) for name in ("", *config.listener)]
+    rows = [_decision(config, name, sender, started.clock.today()) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, listeners: Iterable[str], expires: date | None, *, as_json: bool) -> Add:
+def exception_adder(started: Started, expires: date | None, *, as_json: bool) -> Add:
     """What adds an exception to the first turf table of a listener, or to the general one (""), and says so.
 
     Where standard output is for JSON alone, it says so on standard error.
     """
-    _file(started, None)
-    files = {name: turf_files(started.path, name) for name in ("", *listeners)}
+    config = _editable(started)
+    files = {name: turf_files(config, name) for name in ("", *config.listener)}
     tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
         editable.require_writable()
@@ -141,7 +141,7 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
             if listener not in tables:
                 where = f"[listener.{listener}.turf]" if listener else "[turf]"
                 raise NotEdited(f"{escape(entry)} was not added: tables of {where} names no file to edit")
-            added, _ = tables[listener].add(entry, today(), expires=expires, why=why)
+            added, _ = tables[listener].add(entry, started.clock.today(), expires=expires, why=why)
         except AlreadyThere as there:
             click.echo(there, err=as_json)
         except NotEdited as error:
@@ -155,9 +155,9 @@ def exception_adder(started: Started, listeners: Iterable[str], expires: date | 
     return add
 
 
-def _decision(config: Config, name: str, sender: str) -> dict[str, object]:
+def _decision(config: Config, name: str, sender: str, today: date) -> dict[str, object]:
     mailboxes = read_senders(sender)
-    entry = match_sender(config.at(name).turf.tables, mailboxes, today())
+    entry = match_sender(config.at(name).turf.tables, mailboxes, today)
     verdict = "listed" if listed(entry) else "not listed"
     said = {"entry": entry.text, "where": str(entry.where)} if entry else {"entry": "", "where": ""}
     return {"listener": name or "(all others)", "sender": f"<{bare(str(mailboxes[0]))}>", "verdict": verdict, **said}
@@ -169,8 +169,8 @@ def _entries(config: Config, text: str) -> list[Entry]:
     return sorted(found.values(), key=lambda entry: (entry.where.source, entry.where.line))
 
 
-def _row(entry: Entry) -> dict[str, object]:
-    over = "" if entry.valid_on(today()) else " (over)"
+def _row(entry: Entry, today: date) -> dict[str, object]:
+    over = "" if entry.valid_on(today) else " (over)"
     return {
         "entry": entry.text,
         "expires": f"{entry.expires}{over}" if entry.expires else "",
@@ -180,11 +180,16 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _file(started: Started, chosen: Path | None) -> Path:
-    started.require_sound_files()
-    files = every_turf_file(started.path)
-    if not files:
+def _editable(started: Started) -> Config:
+    """The configuration, in which a turf table is a file."""
+    config = started.sound()
+    if not every_turf_file(config):
         leave("turfctl", f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
+    return config
+
+
+def _file(started: Started, chosen: Path | None) -> Path:
+    files = every_turf_file(_editable(started))
     if chosen is None:
         return files[0]
     for file in files:
@@ -200,8 +205,3 @@ def _ask(what: str, *, yes: bool, dry_run: bool) -> None:
         click.echo(f"would {escape(what)}")
         raise click.exceptions.Exit(0)
     confirmed(escape(f"{what[0].upper()}{what[1:]}"), yes=yes)
-
-
-def today() -> date:
-    """The day on which entries expire, UTC."""
-    return datetime.now(UTC).date()

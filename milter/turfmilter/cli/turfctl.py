@@ -17,6 +17,7 @@ from turfmilter.cli.releasing import release
 from turfmilter.cli.showing import export, show
 from turfmilter.cli.status import status
 from turfmilter.cli.turf import turf
+from turfmilter.compose import SystemClock
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
 from turfmilter.daemon.background import occupy_standard_descriptors
@@ -65,7 +66,7 @@ def main(context: click.Context, path: Path) -> None:
         leave("turfctl", "standard output is closed, so that nothing can be shown; nothing was done", _EX_NOT_DONE)
     # What a sender wrote must not end the program where the locale has no letters for it.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
-    context.obj = Started(path, administrator())
+    context.obj = Started(path, administrator(), SystemClock())
 
 
 @main.group()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,10 +13,9 @@ import click
 from turfmilter import __version__
 from turfmilter.cli.opened import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
-from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
+from turfmilter.compose import SystemClock, build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
-from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import LogTo, ProtocolEngine
+from turfmilter.config.schema import Config, LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
@@ -55,7 +53,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
     78 configuration or quarantine unusable.
     """
     try:
-        begun = time.time()
+        begun = SystemClock().now().timestamp()
         # To load large tables takes a while.  Whatever has changed since `begun` is taken after the start anyway.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         spec = _spec(socket)

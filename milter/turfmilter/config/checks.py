@@ -8,10 +8,12 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 from turfmilter.config.given import Notes, probably
+from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import Answer, Default, OnError, OnNameError, ReplyAt
+from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.limits import CapConfig
 from turfmilter.config.sections.listener import ListenerConfig
+from turfmilter.config.sections.turf import Answer
 from turfmilter.config.setting import sections
 from turfmilter.core.policy import Listener, Mode
 from turfmilter.rules.limits import Limits
@@ -33,6 +35,15 @@ _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authentic
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _NUMBERS = tuple(field.name for field in fields(Limits))
+_UNLISTED = "does nothing, because turf.tables has no entries"
+
+
+def _unlisted(config: Config) -> bool:
+    """True in the general view if no listener has a turf table either: one that has inherits the other keys."""
+    tables = (config.turf.tables, *(listener.turf.tables for listener in config.listener.values()))
+    return config.here.conditions.conditions == 0 and not any(tables)
+
+
 CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("domains", "relay.mode"),
@@ -162,6 +173,26 @@ CHECKS: tuple[Check[Config], ...] = (
         'never heard, because turf.answer is "accept"',
         warning=True,
     ),
+    Check(
+        ("turf.spare_clients", "turf.tables"),
+        lambda c: bool(c.turf.spare_clients) and _unlisted(c),
+        _UNLISTED,
+        warning=True,
+    ),
+    Check(("turf.spare_local", "turf.tables"), lambda c: c.turf.spare_local and _unlisted(c), _UNLISTED, warning=True),
+    Check(
+        ("turf.spare_clients",),
+        lambda c: bool(c.turf.spare_clients) and c.here.require_auth and c.turf.spare_authenticated,
+        "does nothing, because require_auth admits only authenticated clients, and spare_authenticated spares them all",
+        warning=True,
+    ),
+    Check(
+        ("turf.spare_local",),
+        lambda c: c.turf.spare_local and bool(c.here.port or c.here.address),
+        "does nothing, because local submissions have no port and no address, so this listener never gets them;"
+        " write it in [turf]",
+        warning=True,
+    ),
 )
 # In these two "" is the section itself.
 LISTENER_CHECKS: tuple[Check[ListenerConfig], ...] = (
@@ -264,7 +295,5 @@ def _say(checks: Iterable[Check[Subject]], subject: Subject, notes: Notes, path:
     """Note what applies to `subject`, whose keys have the given `path`."""
     applying = [c for c in checks if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
     for one in applying:
-        if one.warning:
-            notes.warning(f"{path(one.keys[0])}: {one.sentence}")
-        else:
-            notes.problem(path(one.keys[0]), one.sentence)
+        key = path(one.keys[0])
+        notes.warning(f"{key}: {one.sentence}") if one.warning else notes.problem(key, one.sentence)

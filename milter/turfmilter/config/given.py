@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -25,13 +26,14 @@ class Notes:
 
     Sentences are escaped here, because entries come from anywhere and a terminal obeys what it is shown.
     `folder` is where relative paths begin, `texts` gives what files hold.  `postfix` is asked for what main.cf says;
-    without it, nothing is known of that.  `broken` are the keys whose values could not be used,
-    `written` those that the file gives at all.
+    without it, nothing is known of that.  Entries that have expired `today` are reported; without it, none are.
+    `broken` are the keys whose values could not be used, `written` those that the file gives at all.
     """
 
     folder: Path
     postfix: Postfix | None = None
     texts: Texts = field(default_factory=Texts)
+    today: date | None = None
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)

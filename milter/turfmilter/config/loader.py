@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from itertools import takewhile
 from pathlib import Path
 
@@ -66,17 +67,19 @@ def load(
     *,
     postfix: Postfix | None = None,
     socket: SocketSpec | None = None,
+    today: date | None = None,
     kept: Mapping[str, str] | None = None,
 ) -> Config:
     """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
     `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
     its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
+    Entries that have expired `today` cause warnings; without it, they cause none.
     `kept` are the `texts` of a configuration that was loaded before: then no file is read, and Postfix is not asked.
     """
     path, texts = path.absolute(), Texts(kept)
     asked = Remembered(postfix, texts) if postfix or kept else None
-    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, texts=texts)
+    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, today=today, texts=texts)
     return replace(config, files=(path, *config.files), texts=texts.used)
 
 
@@ -86,10 +89,11 @@ def configure(
     *,
     postfix: Postfix | None = None,
     socket: SocketSpec | None = None,
+    today: date | None = None,
     texts: Texts | None = None,
 ) -> Config:
     """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
-    notes = Notes(folder, postfix, texts or Texts())
+    notes = Notes(folder, postfix, texts or Texts(), today)
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
@@ -135,31 +139,12 @@ def _syntax(path: Path, text: str, said: str) -> str:
     return f"{path}:{len(text.splitlines())}: {what}"
 
 
-_FILE = "file:"
+def every_turf_file(config: Config) -> tuple[Path, ...]:
+    """The table files that `tables` of [turf] names, and after these the ones of every listener, each once."""
+    return tuple(dict.fromkeys(file for name in ("", *config.listener) for file in turf_files(config, name)))
 
 
-def every_turf_file(path: Path) -> tuple[Path, ...]:
-    """The files that `tables` of [turf] names in the configuration `path`, and of every listener after that.
-
-    Raises ConfigError when it is no TOML; what else may be wrong in it is not looked at.
-    """
-    listeners = parsed(path).get("listener")
-    names = listeners if isinstance(listeners, dict) else ()
-    return tuple(dict.fromkeys(file for name in ("", *names) for file in turf_files(path, name)))
-
-
-def turf_files(path: Path, listener: str) -> tuple[Path, ...]:
-    """The files of the tables that a message at `listener` is looked up in; "" is no listener.  Raises ConfigError."""
-    table = parsed(path)
-    listeners = table.get("listener")
-    own = _tables(listeners.get(listener)) if isinstance(listeners, dict) else None
-    items = _tables(table) if own is None else own
-    names = (item.strip() for item in items if isinstance(item, str)) if isinstance(items, list) else ()
-    folder = path.absolute().parent
-    return tuple(folder / name[len(_FILE) :].strip() for name in names if name.lower().startswith(_FILE))
-
-
-def _tables(section: object) -> object:
-    """What is written there; None where a listener has none of its own, and shares the general ones."""
-    turf = section.get("turf") if isinstance(section, dict) else None
-    return turf.get("tables") if isinstance(turf, dict) else None
+def turf_files(config: Config, listener: str) -> tuple[Path, ...]:
+    """The table files in which a message at `listener` is looked up, in the order of `tables`; "" is no listener."""
+    folder = config.files[0].parent
+    return tuple(folder / name for name in config.at(listener).turf.tables.table_files)

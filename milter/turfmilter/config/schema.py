@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
 from turfmilter.config.kinds.addresses import NameServers
 from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
 from turfmilter.config.kinds.tables import Hosts
 from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
-from turfmilter.config.sections.choices import LogFormat, LogTo, ProtocolEngine
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
@@ -65,6 +65,28 @@ class DnsConfig:
         "Whom to ask; by default those of /etc/resolv.conf.",
         example=["127.0.0.1:5353", "192.0.2.53"],
     )
+
+
+class ProtocolEngine(Enum):
+    """What speaks the milter protocol with the MTA."""
+
+    AUTO = "auto"
+    LIBMILTER = "libmilter"
+    LOOP = "loop"
+
+
+class LogTo(Enum):
+    """Where the log goes."""
+
+    SYSLOG = "syslog"
+    STDERR = "stderr"
+
+
+class LogFormat(Enum):
+    """How a line of the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)

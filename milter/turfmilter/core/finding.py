@@ -28,6 +28,7 @@ class Finding:
 
     `unavailable` is the third answer: the rule could not find out (a DNS time-out, say),
     and its `on_error` decides.  `changes` is what the rule would have done to the header.
+    `spared` is the fourth: the rule applies, but a key that `what` names exempts the whole message from it.
     """
 
     rule: str
@@ -35,6 +36,7 @@ class Finding:
     matched: Entry | None = None
     unavailable: bool = False
     changes: tuple[Change, ...] = ()
+    spared: bool = False
 
 
 class Action(Enum):

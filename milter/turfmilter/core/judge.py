@@ -31,6 +31,7 @@ class _Message:
 
     `refusal` is what each further event is answered with, CONTINUE for none; `trials` is what rules in trial would
     have done.  `held` is the first clause that keeps the message, with its verdict: a later refusal still refuses.
+    `spared` is the first finding that would have kept it if no key exempted it; the log names both.
     """
 
     refusal: Verdict
@@ -41,6 +42,7 @@ class _Message:
     size: int = 0  # bytes that were seen
     changes: tuple[Change, ...] = ()
     held: tuple[Clause, Verdict] | None = None
+    spared: Finding | None = None
 
 
 class Judge:
@@ -161,7 +163,8 @@ class Judge:
         Exempt recipients get it, and then the sender hears the MTA's own 250.
         """
         if self._message.held is None:
-            return Verdict(Action.ACCEPT, changes=self._message.changes) if self._message.changes else ACCEPT
+            changes, spared = self._message.changes, self._message.spared
+            return Verdict(Action.ACCEPT, spared, changes=changes) if changes or spared else ACCEPT
         clause, verdict = self._message.held
         recipients = tuple(self._message.recipients)
         taken = tuple(r for r in recipients if not clause.exempts(r, self._session.today))
@@ -247,6 +250,8 @@ class Judge:
                 return verdict
             elif verdict.action is Action.CHANGE:
                 self._message.changes += finding.changes
+            elif verdict.action is Action.ACCEPT:
+                self._message.spared = self._message.spared or finding
             elif self._message.held is None:
                 self._message.held = clause, verdict
         return CONTINUE
@@ -254,7 +259,8 @@ class Judge:
     def _note(self, finding: Finding, verdict: Verdict, *event: Recipient) -> None:
         """Keep for the log what a rule in trial would have done, and to whom, or what it could not find out."""
         done = "unavailable" if finding.unavailable else verdict.action.value
-        words = (finding.rule, done, str(finding.matched or ""), *(bare(r.text) for r in event))
+        spared = finding.what if finding.spared else ""
+        words = (finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
         said = " ".join(w for w in words if w)
         if said not in self._message.trials:
             self._message.trials += (said,)

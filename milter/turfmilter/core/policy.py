@@ -48,6 +48,8 @@ class Clause:
         """What is done about `finding`; CONTINUE is nothing."""
         if finding.unavailable:
             return CONTINUE if self.on_error is None else _refusal(finding, self.on_error)
+        if finding.spared:
+            return Verdict(Action.ACCEPT, finding)
         if self.action is Action.REJECT and self.reply:
             return _refusal(finding, self.reply)
         return Verdict(self.action, finding, self.reply)

@@ -33,7 +33,7 @@ class Generations:
         wake: Callable[[], None],
         notify: Notify,
     ) -> None:
-        self.status = Status()
+        self.status = Status(program.clock)
         self.serving: Fleet | None = None
         self._program = program
         self._fork = fork
@@ -85,7 +85,8 @@ class Generations:
         self._notify.reloading()
         self._before = state(self._watch.files)
         number = self._number + 1
-        self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, self._wake)
+        begun = self._program.clock.now().timestamp()
+        self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, begun, self._wake)
 
     def look_at_files(self) -> None:
         """Reload when one in use has changed."""

@@ -6,17 +6,19 @@ Nothing is said about an MTA that is not installed.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from turfmilter.config.received import MAIN_CF, PostfixError, explain_unlisted, received
+from turfmilter.config.kinds.words import Default
+from turfmilter.config.received import MAIN_CF, PostfixError, Remembered, explain_unlisted, received
 from turfmilter.config.schema import Config
-from turfmilter.config.sections.choices import Default
-from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.config.textfile import TextFileError, Texts, read_text
 from turfmilter.core.policy import Mode
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.table.pattern import Name
 from turfmilter.daemon import onpostfix, onsendmail
+from turfmilter.importers.maincf import Received
 from turfmilter.importers.sendmailcf import read_sendmail_cf
 from turfmilter.mta import postconf
 
@@ -59,8 +61,8 @@ def _of_postfix(config: Config, directory: Path, today: date) -> list[str]:
     programs = postconf.Postconf()
     try:
         main = programs.parameters(onpostfix.PARAMETERS, directory)
-        said = onpostfix.warnings(config, main, programs.services(directory))
-        found = received(programs, directory, [])
+        said = onpostfix.warnings(config, main, programs.services(directory), today)
+        found = _received(config, programs, directory)
     except (PostfixError, TextFileError) as error:
         return [f"{directory / MAIN_CF} cannot be compared with this configuration: {error}"]
     said += uncovered(config, found.entries, "Postfix", _FOLLOW_POSTFIX, today)
@@ -69,12 +71,24 @@ def _of_postfix(config: Config, directory: Path, today: date) -> list[str]:
     return said
 
 
+def _received(config: Config, programs: postconf.Postconf, directory: Path) -> Received:
+    """The mail that Postfix receives: what it answered when main.cf was loaded as a source, or what it answers now.
+
+    Raises PostfixError or TextFileError.
+    """
+    answers = Texts(config.texts)
+    for asked in (None, directory):  # "postfix:main.cf", "postfix:DIRECTORY/main.cf"
+        with suppress(PostfixError):
+            return received(Remembered(None, answers), asked, [], answers)
+    return received(programs, directory, [])
+
+
 def _of_sendmail(config: Config, path: Path, today: date) -> list[str]:
     try:
         cf = read_sendmail_cf(read_text(path))
     except TextFileError as error:
         return [f"Sendmail's configuration cannot be compared with this one: {error}"]
-    said = onsendmail.warnings(config.socket, cf)
+    said = onsendmail.warnings(config, cf, today)
     return said + uncovered(config, onsendmail.received(cf), "Sendmail", _FOLLOW_SENDMAIL, today)
 
 

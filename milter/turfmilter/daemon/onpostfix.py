@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Mode
+from turfmilter.daemon.sparing import sparing_local, sparing_loopback
 from turfmilter.importers.maincf import words
 from turfmilter.importers.mastercf import Service
 
@@ -59,10 +61,10 @@ def milters(value: str) -> list[Milter]:
     return found
 
 
-def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service]) -> list[str]:
+def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service], today: date) -> list[str]:
     """One sentence for each doubt about how Postfix uses the filter; none while it is not attached.
 
-    `main` are the PARAMETERS of main.cf, expanded; `services` are those of master.cf.
+    `main` are the PARAMETERS of main.cf, expanded; `services` are those of master.cf; entries are judged by `today`.
     """
     found, services = _Found(config.socket, main), list(services)
     taking = [service for service in services if service.takes_mail]
@@ -78,6 +80,7 @@ def warnings(config: Config, main: Mapping[str, str], services: Iterable[Service
     said += found.left_out(taking, handed_back_as_local=_piped(main, services))
     said += found.second_passes(taking)
     said += _copies(config, main)
+    said += _spared(config, found, services, today)
     return said
 
 
@@ -170,6 +173,16 @@ class _Found:
                 " if any"
             )
 
+    def sees_local(self) -> bool:
+        """True if Postfix shows us mail from programs on this host."""
+        return self.ours(self.main["non_smtpd_milters"]) is not None
+
+    def sees_proxied(self, services: Iterable[Service]) -> bool:
+        """True if a before-queue proxy gives mail back through us: its client is then this host."""
+        services = list(services)
+        proxied = any(self._own(service, "smtpd_proxy_filter") for service in services)
+        return proxied and any(_takes_back(service) and self._asked(service) for service in services)
+
     def _asked(self, service: Service) -> bool:
         return self.ours(self._own(service, "smtpd_milters")) is not None and not self._unseen(service)
 
@@ -201,3 +214,18 @@ def _copies(config: Config, main: Mapping[str, str]) -> Iterator[str]:
                 f"main.cf: {name}: a copy is delivered although the message is held from its recipient, when another"
                 " recipient is exempt; set exempt = [] in [turf], or make the copies elsewhere"
             )
+
+
+def _spared(config: Config, found: _Found, services: Iterable[Service], today: date) -> Iterator[str]:
+    """Keys of [turf] that spare nothing, or everything."""
+    if sparing_local(config) and not found.sees_local():
+        yield (
+            "turf.spare_local: does nothing, because turfmilter is not listed in non_smtpd_milters, so Postfix shows it"
+            " no mail from programs on this host"
+        )
+    loopback = sparing_loopback(config, today)
+    if loopback and found.sees_proxied(services):
+        yield (
+            f"turf.spare_clients: {loopback} also matches the before-queue proxy (smtpd_proxy_filter), which gives back"
+            " all mail from this host, so none is held; take that entry out"
+        )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
+from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec, is_loopback
 from turfmilter.config.textfile import TextFileError, read_text
 from turfmilter.core.table.entry import Entry, Where
 from turfmilter.core.table.pattern import parse_host
+from turfmilter.daemon.sparing import sparing_local, sparing_loopback
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.sendmailcf import Filter, SendmailCf, names_of_filters
 from turfmilter.importers.words import Of
@@ -40,12 +43,12 @@ def received(cf: SendmailCf) -> list[Entry]:
     return entries
 
 
-def warnings(socket: SocketSpec, cf: SendmailCf) -> list[str]:
+def warnings(config: Config, cf: SendmailCf, today: date) -> list[str]:
     """One sentence for each doubt about how Sendmail uses the filter; none while it is not attached."""
-    ours = next((one for one in cf.filters if _is_ours(socket, one.equates.get("S", ""))), None)
+    ours = next((one for one in cf.filters if _is_ours(config.socket, one.equates.get("S", ""))), None)
     if ours is None:
         return []
-    return [*_doubts(ours), *_places(ours, cf), *_unknown_users(cf)]
+    return [*_doubts(ours), *_places(ours, cf), *_unknown_users(cf), *_spared(config, today)]
 
 
 def _doubts(ours: Filter) -> Iterator[str]:
@@ -96,6 +99,15 @@ def _unknown_users(cf: SendmailCf) -> Iterator[str]:
             f"sendmail.cf: LUSER_RELAY: all unknown users are one address ({cf.luser_relay}), so it can receive what"
             " turfmilter refused for them, or miss what it accepted; name a host only (relay:HOST), or use"
             " virtusertable (@DOMAIN) for a catch-all"
+        )
+
+
+def _spared(config: Config, today: date) -> Iterator[str]:
+    """Programs that are not spared, because submit.cf makes SMTP clients of them."""
+    if sparing_local(config) and not sparing_loopback(config, today):
+        yield (
+            "turf.spare_local: Sendmail's own programs submit over SMTP (submit.cf), so this spares only sendmail -bs;"
+            ' for the others add "127.0.0.1" and "::1" to spare_clients'
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from turfmilter.config.changes import difference, shrunken
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.core.policy import Generation
-from turfmilter.core.ports import Level
+from turfmilter.core.ports import Clock, Level
 from turfmilter.mta.service import Service
 from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.writer import LogWriter
@@ -43,7 +42,7 @@ class Program:
 
     `load` makes the generation with a number, and raises ConfigError or UnusableMaildir; `service` and `log` are made
     in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order,
-    `keep` a copy of the configuration; both give sentences for the administrator.
+    `keep` a copy of the configuration; both give sentences for the administrator.  `clock` is the only one.
     """
 
     load: Callable[[int], Loaded]
@@ -51,6 +50,7 @@ class Program:
     log: Callable[[Config], LogWriter]
     look_after: Callable[[Config], list[str]]
     keep: Callable[[Config], list[str]]
+    clock: Clock
 
 
 class Loading:
@@ -62,14 +62,14 @@ class Loading:
     `begun` is in seconds since the epoch.
     """
 
-    def __init__(self, load: Callable[[], Loaded], old: Config, tell: Callable[[], None]) -> None:
+    def __init__(self, load: Callable[[], Loaded], old: Config, begun: float, tell: Callable[[], None]) -> None:
         self.loaded: Loaded | None = None
         self.difference = ""
         self.shrunken: tuple[str, ...] = ()
         self.problems: tuple[str, ...] = ()
         self.files: tuple[Path, ...] = ()
         self.done = False
-        self.begun = time.time()
+        self.begun = begun
         self._load = load
         self._old = old
         self._tell = tell

@@ -8,7 +8,6 @@ import shutil
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from turfmilter import __version__
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import shortened
+from turfmilter.core.ports import Clock
 from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
@@ -37,8 +37,9 @@ class _Problem(NamedTuple):
 class Status:
     """Remembers what a running process does not: the totals of those that have ended, and the last problems."""
 
-    def __init__(self) -> None:
-        self._started = _now()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started = self._now()
         self._generation = ""
         self.failures = 0
         self._broken: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class Status:
 
         What was wrong with the files is no more, unless it comes from a copy because of that.
         """
-        self._generation = _now()
+        self._generation = self._now()
         self._alarms = _in_short(alarms)
         self._broken = _in_short(loaded.broken)
         self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_PROBLEMS)
@@ -71,7 +72,7 @@ class Status:
         problem = shortened(problem, _LONGEST)
         if self._problems and self._problems[-1].sentence == problem:
             self._problems.pop()
-        self._problems.append(_Problem(_now(), problem, of_files))
+        self._problems.append(_Problem(self._now(), problem, of_files))
 
     def ended(self, process: Process) -> None:
         """A worker is no more; what it did still counts."""
@@ -86,7 +87,7 @@ class Status:
             "version": __version__,
             "pid": os.getpid(),
             "started": self._started,
-            "written": _now(),
+            "written": self._now(),
             "mode": loaded.config.mode.value,
             "socket": str(loaded.config.socket),
             "protocol_engine": choose(loaded.config.protocol_engine).engine.value,
@@ -114,6 +115,9 @@ class Status:
         while self._minute[0][0] < seconds - _MINUTE:
             self._minute.popleft()
         return served - self._minute[0][1]
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="seconds")
 
 
 def _in_short(sentences: Iterable[str]) -> tuple[str, ...]:
@@ -152,10 +156,6 @@ def _quarantines(config: Config) -> Iterator[dict[str, object]]:
             yield {"directory": str(directory), "problem": error.strerror}
         else:
             yield {"directory": str(directory), "free_bytes": disk.free, "total_bytes": disk.total}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write_status(path: Path, status: Mapping[str, object]) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from turfmilter.config.sections.choices import ProtocolEngine
+from turfmilter.config.schema import ProtocolEngine
 from turfmilter.mta.engine import Engine
 from turfmilter.mta.libmilter import Libmilter
 from turfmilter.mta.loop.loop import Loop

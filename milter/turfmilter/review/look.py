@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import date
 from typing import BinaryIO
 
 from turfmilter.config.schema import Config
@@ -28,7 +28,7 @@ class Look:
     contents: Contents
 
 
-def look(place: Place, config: Config) -> Look:
+def look(place: Place, config: Config, today: date) -> Look:
     """Read a message.  Raises NotAFile, FileNotFoundError and OSError."""
     with place.open() as file:
         summary = summarise(file, place.file.id)
@@ -36,7 +36,7 @@ def look(place: Place, config: Config) -> Look:
         file.seek(block.offset if block else 0)
         contents = read_contents(file)
     slip = block.slip if block else None
-    return Look(replace(summary, doubt=doubt), slip, _standing(slip, config), contents)
+    return Look(replace(summary, doubt=doubt), slip, _standing(slip, config, today), contents)
 
 
 @contextmanager
@@ -68,8 +68,8 @@ def mark_reviewed(place: Place, recorder: Recorder) -> Place:
         return place._replace(file=place.maildir.change(place.file, add=REVIEWED))
 
 
-def _standing(slip: Slip | None, config: Config) -> str:
+def _standing(slip: Slip | None, config: Config, today: date) -> str:
     if slip is None or slip.rule != "turf":
         return ""
     tables = config.at(listener_of(slip, config)).turf.tables
-    return standing(slip.entry, tables, datetime.now(UTC).date())
+    return standing(slip.entry, tables, today)

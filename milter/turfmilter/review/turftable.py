@@ -19,9 +19,10 @@ from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.table.survey import survey, twins
 from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
+from turfmilter.rules.turf import ORIGINATORS
 from turfmilter.stores.opened import Place
 from turfmilter.stores.rewrite import rewrite
-from turfmilter.stores.summary import summarise
+from turfmilter.stores.summary import addresses_in, summarise
 
 
 class AlreadyThere(Exception):
@@ -118,16 +119,18 @@ class TurfTable:
             raise NotEdited(escape(f"{self.path}: {reason}")) from error
 
 
-def exceptions_for(place: Place, table: SenderTable, today: date) -> tuple[list[str], list[str]]:
+def exceptions_for(
+    place: Place, table: SenderTable, today: date, *, originators: bool = False
+) -> tuple[list[str], list[str]]:
     """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
 
+    `originators` says that the rule compares those, too.
     The second list says why there is none for an address that is another one in the next message.
     Raises NotEdited when there can be none for one of them; NotAFile, FileNotFoundError and OSError.
     """
     with place.maildir.open(place.file) as file:
         summary = summarise(file, place.file.id)
-    authors = (author.rpartition("@") for author in summary.authors)  # folded already; a local part may hold anything
-    writers = [Mailbox(local, domain) for local, _, domain in authors]
+        writers = addresses_in(file, place.file.id, ("from", *(ORIGINATORS if originators else ())))
     people = dict.fromkeys(listed_ones(table, read_senders(summary.sender or ""), today))
     people |= dict.fromkeys(who for who in writers if listed(table.match(who, today)))
     changing = {who: pattern for who in people if (pattern := pattern_of(who)) is not None}

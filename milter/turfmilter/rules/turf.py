@@ -1,12 +1,14 @@
-"""Whose mail is put aside: Exchange's turf table (Q155683, Q193437), on the sender and on the author."""
+"""Whose mail is put aside: Exchange's turf table (Q155683, Q193437), on the sender, the author and the originator."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from turfmilter.core.address.authors import Authors, read_authors
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read, read_resolved, read_senders
+from turfmilter.core.clients import ClientTable
 from turfmilter.core.finding import Finding
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient, Session
@@ -14,16 +16,72 @@ from turfmilter.core.table.entry import listed
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.wrapped import match_sender
 
+ORIGINATORS = ("sender", "resent-from")  # the header fields of TurfOriginator, in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class Spares:
+    """Clients and programs whose mail is not held, whoever it is from: each field is a key spare_* of [turf].
+
+    `local` alone decides about local submissions: they have no client, although Postfix gives them 127.0.0.1.
+    """
+
+    authenticated: bool
+    local: bool
+    clients: ClientTable
+
+    def spare(self, finding: Finding, session: Session) -> Finding:
+        """Return `finding`, marked as spared if one of the keys exempts the session.
+
+        It is unavailable if DNS does not tell whether the client is one of `clients`; DNS is waited for only if a
+        name among them could decide.
+        """
+        if self.authenticated and session.account:
+            return _spared(finding, "spare_authenticated")
+        if session.connection.local:
+            return _spared(finding, "spare_local") if self.local else finding
+        match = self.clients.find(session.connection, session.today)
+        if match.unsure:
+            return Finding(finding.rule, "client name unknown", finding.matched, unavailable=True)
+        return _spared(finding, f"spare_clients {match.entry}") if listed(match.entry) else finding
+
+
+def _spared(finding: Finding, key: str) -> Finding:
+    what = f"{finding.what}, spared by {key}".removeprefix(", ")
+    return replace(finding, what=what, unavailable=False, spared=True)
+
+
+class _Sparing(Rule):
+    """A rule from whose findings `spares` exempts some sessions."""
+
+    spares: Spares
+
+    @property
+    def needs_names(self) -> bool:
+        """True if one of the clients that are spared is given by its name."""
+        return self.spares.clients.names
+
+    def asks_names(self, session: Session) -> bool:  # noqa: ARG002
+        """False: few messages are listed, so that DNS is asked when one is, and not for every client."""
+        return False
+
 
 @dataclass(frozen=True)
-class _Turf(Rule):
+class _Turf(_Sparing):
     name = "turf"
 
     table: SenderTable
-    spare_authenticated: bool
+    spares: Spares
 
-    def _spares(self, session: Session) -> bool:
-        return self.spare_authenticated and bool(session.account)
+    def _find_any(self, session: Session, origin: str, authors: Authors) -> Finding | None:
+        """Return a finding if for one of `authors` the entry that decides is no exception."""
+        entries = (self.table.match(mailbox, session.today) for mailbox in authors.mailboxes)
+        entry = next(filter(listed, entries), None)
+        if entry:
+            return self.spares.spare(Finding(self.name, origin, entry), session)
+        if authors.complete:
+            return None
+        return self.spares.spare(Finding(self.name, f"too many {origin}s", unavailable=True), session)
 
 
 class TurfSender(_Turf):
@@ -33,10 +91,10 @@ class TurfSender(_Turf):
 
     def at_mail(self, session: Session) -> Finding | None:
         """A finding when the entry that decides is no exception."""
-        if session.envelope is None or self._spares(session):
+        if session.envelope is None:
             return None
         entry = match_sender(self.table, read_senders(session.envelope.sender.text), session.today)
-        return Finding(self.name, "sender", entry) if listed(entry) else None
+        return self.spares.spare(Finding(self.name, "sender", entry), session) if listed(entry) else None
 
 
 class TurfAuthor(_Turf):
@@ -47,30 +105,39 @@ class TurfAuthor(_Turf):
 
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when for one of the authors the entry that decides is no exception."""
-        if session.authors is None or self._spares(session):
-            return None
-        entries = (self.table.match(mailbox, session.today) for mailbox in session.authors.mailboxes)
-        entry = next(filter(listed, entries), None)
-        if entry:
-            return Finding(self.name, "author", entry)
-        return None if session.authors.complete else Finding(self.name, "too many authors", unavailable=True)
+        return None if session.authors is None else self._find_any(session, "author", session.authors)
+
+
+class TurfOriginator(_Turf):
+    """Finds originators that the turf table lists: who sent a message for its author, or sent it on.
+
+    RFC 5322 §3.6.2 (Sender:) and §3.6.6 (Resent-From:).  The fields are read as From: is; they may be absent.
+    """
+
+    stages = frozenset({Stage.HEADERS})
+    wants = frozenset(ORIGINATORS)
+
+    def at_headers(self, session: Session) -> Finding | None:
+        """A finding when for one of the originators the entry that decides is no exception."""
+        values = (value for name in ORIGINATORS for value in session.fields.get(name, ()))
+        return self._find_any(session, "originator", read_authors(values))
 
 
 @dataclass(frozen=True)
-class UnreadableAuthor(Rule):
+class UnreadableAuthor(_Sparing):
     """Finds messages whose From: is not plainly a list of addresses: others may see another author in it."""
 
     name = "unreadable_author"
     stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
-    spare_authenticated: bool
+    spares: Spares
 
     def at_headers(self, session: Session) -> Finding | None:
         """A finding when a From: field is not plainly a list of addresses, or when there is none."""
-        if session.authors is None or session.authors.readable or (self.spare_authenticated and session.account):
+        if session.authors is None or session.authors.readable:
             return None
-        return Finding(self.name)
+        return self.spares.spare(Finding(self.name), session)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ import grp
 import os
 import pwd
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from turfmilter.core.address.addressed import Addressed
@@ -21,7 +20,7 @@ from turfmilter.stores.name import host_name, is_id
 
 _PARTS = ("tmp", "new", "cur")
 FULL = "full"  # a file of this name says that as much is held as may be
-_ABANDONED = 36 * 3600  # seconds; the time that Maildir gives a delivery
+_ABANDONED = timedelta(hours=36)  # the time that Maildir gives a delivery
 
 
 class UnusableMaildir(Exception):
@@ -35,7 +34,7 @@ class Maildir:
         self._path = path
         self._floor = floor
 
-    def check(self) -> None:
+    def check(self, now: datetime) -> None:
         """Make sure at start that a message can really be held, and mark the format.  Raises UnusableMaildir."""
         try:
             self._require_directories()
@@ -44,7 +43,7 @@ class Maildir:
                     raise UnusableMaildir(
                         f"quarantine {self._path}: {reason}; install that version, or name another directory"
                     )
-                self._try_out()
+                self._try_out(now)
                 mark(directory)
         except QuarantineError as error:
             path = shlex.quote(str(self._path))
@@ -53,9 +52,9 @@ class Maildir:
         except OSError as error:
             raise self._unusable(f"{error.filename}: {error.strerror}", self._install()) from error
 
-    def clean(self) -> None:
+    def clean(self, now: datetime) -> None:
         """Remove what a crash left in tmp: only files of this host, and only after 36 hours."""
-        oldest = time.time() - _ABANDONED
+        oldest = (now - _ABANDONED).timestamp()
         for path in (self._path / "tmp").iterdir():
             id, _, host = path.name.partition(".")
             if is_id(id) and host == host_name():
@@ -106,10 +105,10 @@ class Maildir:
         if not path.is_dir():
             raise self._unusable(f"{path} is not a directory", f"{_move_away(path)} && {self._install()}")
 
-    def _try_out(self) -> None:
+    def _try_out(self, now: datetime) -> None:
         """Hold a message of our own, on the very way that others take, and remove it."""
         nobody = dict.fromkeys(("client", "name", "helo", "account", "listener", "queue_id", "entry"), "")
-        slip = Slip(sender=Addressed(""), recipients=(), time=datetime.now(UTC), rule="start", **nobody)
+        slip = Slip(sender=Addressed(""), recipients=(), time=now, rule="start", **nobody)
         draft = MaildirDraft(self._path, slip)
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from turfmilter.core.address.authors import read_authors
-from turfmilter.core.address.header import decode_words, read_header
+from turfmilter.core.address.header import Header, decode_words, read_header
+from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.stores.block import Block, read_block
 from turfmilter.stores.format import FORMAT, by_newer
 
@@ -43,13 +45,10 @@ def summarise(file: BinaryIO, id: str) -> Summary:
     """The summary of an open file that is named `id`; it says nothing about the message's digest.  Raises OSError."""
     status = os.fstat(file.fileno())
     block, doubt = believed(file, id)
-    offset = block.offset if block else 0
-    file.seek(offset)
-    header = read_header(file.readline, HEADER_MOST)
-    values = (value.decode("utf-8", "surrogateescape") for value in header.values("from"))
-    authors = tuple(map(str, read_authors(values).mailboxes))
+    header = _header(file, block)
+    authors = tuple(map(str, _addresses(header, ("from",))))
     subject = decode_words(header.first("subject"))[:_SUBJECT_MOST]
-    size = status.st_size - offset
+    size = status.st_size - (block.offset if block else 0)
     if block is None:
         time = datetime.fromtimestamp(status.st_mtime, UTC)
         return Summary(time, size, authors=authors, subject=subject, doubt=doubt)
@@ -67,6 +66,23 @@ def summarise(file: BinaryIO, id: str) -> Summary:
         subject=subject,
         doubt=doubt,
     )
+
+
+def addresses_in(file: BinaryIO, id: str, fields: Iterable[str]) -> tuple[Mailbox, ...]:
+    """Return the addresses in some header `fields` of an open file that is named `id`, folded.  Raises OSError."""
+    file.seek(0)
+    block, _ = believed(file, id)
+    return _addresses(_header(file, block), fields)
+
+
+def _header(file: BinaryIO, block: Block | None) -> Header:
+    file.seek(block.offset if block else 0)
+    return read_header(file.readline, HEADER_MOST)
+
+
+def _addresses(header: Header, fields: Iterable[str]) -> tuple[Mailbox, ...]:
+    values = (value.decode("utf-8", "surrogateescape") for name in fields for value in header.values(name))
+    return read_authors(values).mailboxes
 
 
 def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:

@@ -7,22 +7,12 @@ from datetime import timedelta
 
 from turfmilter.config.given import Given, Wrong, described, quoted
 from turfmilter.config.setting import Kind
+from turfmilter.core.measure import MAX_NUMBER_BITS, MeasureError, parse_size, parse_span
 
-_UNITS = {
-    "kib": 1 << 10,
-    "mib": 1 << 20,
-    "gib": 1 << 30,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-}
-_SIZE = re.compile(r"(?P<number>\d{1,15}) ?(?P<unit>[A-Za-z]+)", re.ASCII)
-_SPAN = re.compile(r"(?P<number>\d{1,5})(?P<unit>[hdw])", re.ASCII)
-_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
 _MOST_PERCENT = 90
-_SHORT = re.compile(r"(?P<number>\d{1,15}) ?(?P<letter>[KMGkmg])", re.ASCII)
 _MOST_PROCESSES = 512
+_LEAST_SPAN = timedelta(hours=1)
 
 
 class Count(Kind[int]):
@@ -49,17 +39,18 @@ class Processes(Kind[int]):
 class Size(Kind[int]):
     """A size in bytes, 0 for no limit."""
 
-    words = 'a number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB, such as `"10 MiB"`; `0` is no limit'
+    words = (
+        "a number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB (K, M and G are KiB, MiB and GiB), such as"
+        ' `"10 MiB"`; `0` is no limit'
+    )
 
     def read(self, given: Given) -> int:
-        if not isinstance(given.value, str) or given.value.isdecimal():
+        if not isinstance(given.value, str):
             return _whole(given)
-        size = _SIZE.fullmatch(given.value)
-        if size and size["unit"].lower() in _UNITS:
-            return int(size["number"]) * _UNITS[size["unit"].lower()]
-        short = _SHORT.fullmatch(given.value)
-        meant = f"{short['number']} {short['letter'].upper()}iB" if short else "10 MiB"
-        raise Wrong(f'{quoted(given.value)} is not a size; write bytes as a number, or text such as "{meant}"')
+        try:
+            return parse_size(given.value)
+        except MeasureError as error:
+            raise Wrong(f"{quoted(given.value)} {error}") from None
 
 
 class Seconds(Kind[float]):
@@ -81,15 +72,18 @@ class Seconds(Kind[float]):
 
 
 class Span(Kind[timedelta]):
-    """A time that people wait: hours, days or weeks."""
+    """A span of time that is at least an hour."""
 
-    words = 'a number with h, d or w, such as `"30d"`'
+    words = 'a number with m (minutes), h, d or w, such as `"30d"`; at least `"1h"`'
 
     def read(self, given: Given) -> timedelta:
-        span = _SPAN.fullmatch(given.text)
-        if span is None or int(span["number"]) == 0:
-            raise Wrong(f'{quoted(given.text)} is not a time; write a number with h, d or w, such as "30d"')
-        return int(span["number"]) * _SPANS[span["unit"]]
+        try:
+            span = parse_span(given.text)
+        except MeasureError as error:
+            raise Wrong(f"{quoted(given.text)} {error}") from None
+        if span < _LEAST_SPAN:  # "6m" is hardly six minutes
+            raise Wrong(f'{quoted(given.text)} is less than an hour; m is minutes, and a month is "30d"')
+        return span
 
 
 class Share(Kind[float]):
@@ -112,6 +106,6 @@ def _whole(given: Given, zero: str = "no limit") -> int:
         raise Wrong(f"{described(value)} is not a whole number")
     if value < 0:
         raise Wrong(f"{described(value)} is less than 0; 0 is {zero}")
-    if value.bit_length() > 63:  # more than TOML has
+    if value.bit_length() > MAX_NUMBER_BITS:
         raise Wrong(f"{described(value)} is far too much; 0 is {zero}")
     return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from turfmilter.config.expired import expired
@@ -24,6 +23,7 @@ from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.words import Of
 
+OPEN_RELAY = "an OPEN RELAY, unless the MTA itself refuses"
 _SOURCES = "`file:PATH`, `postfix:PATH` and `sendmail:PATH`"
 
 
@@ -53,7 +53,7 @@ class Hosts(Kind[HostTable]):
 
         table = read_table(given, make, self._language.parse, Of.DOMAINS, received=self._received)
         if self._trusted:
-            given.notes.entries(given.key, _open_relay(table.vast))
+            given.notes.entries(given.key, _vast(table.vast, OPEN_RELAY))
         return table
 
 
@@ -67,20 +67,23 @@ class ClientEntries(Kind[tuple[Source, ...]]):
 
 
 class Clients(Kind[ClientTable]):
-    """A table of clients: those who are refused, or those who may relay."""
+    """A table of clients: those who are refused, or those who are trusted.
+
+    `vast` is what follows from a trusted entry that holds much of the Internet; "" is not worth a warning.
+    """
 
     words = ClientEntries.words
 
-    def __init__(self, *, refused: bool) -> None:
-        self._refused = refused
+    def __init__(self, *, refused: bool, vast: str = "") -> None:
+        self._refused, self._vast = refused, vast
 
     def read(self, given: Given) -> ClientTable:
         def make(sources: Iterable[Source]) -> ClientTable:
             return ClientTable(sources, exception_refuses=not self._refused)
 
         table = read_table(given, make, parse_host, Of.CLIENTS)
-        if not self._refused:
-            given.notes.entries(given.key, _open_relay(table.vast))
+        if self._vast:
+            given.notes.entries(given.key, _vast(table.vast, self._vast))
         return table
 
 
@@ -115,8 +118,8 @@ def _parse_address(text: str) -> Interval:
 _ADDRESSES = Language(_parse_address, plain_interval, plain_interval)
 
 
-def _open_relay(entries: Iterable[Entry]) -> Iterator[Problem]:
-    wrong = "holds much of the Internet: an OPEN RELAY, unless the MTA itself refuses"
+def _vast(entries: Iterable[Entry], effect: str) -> Iterator[Problem]:
+    wrong = f"holds much of the Internet: {effect}"
     return (Problem(entry.where, entry.text, wrong, warning=True) for entry in entries if not entry.exception)
 
 
@@ -175,7 +178,8 @@ def read_table(
     # What main.cf and another source both list need not be taken out of one of them.
     ours = {source.name for source in sources if not source.name.startswith(MAIN_CF)}
     given.notes.entries(given.key, (one for one in table.warnings if one.where.source in ours))
-    given.notes.entries(given.key, expired(sources, parse, datetime.now(UTC).date()))
+    if given.notes.today:
+        given.notes.entries(given.key, expired(sources, parse, given.notes.today))
     return table
 
 

@@ -60,6 +60,20 @@ class Choice(Kind[E]):
         raise Wrong(f"{described(word)} is none of {known}{meant}")
 
 
+class OnError(Enum):
+    """What is done when a rule cannot find something out."""
+
+    TEMPFAIL = "tempfail"
+    CONTINUE = "continue"
+
+
+class Default(Enum):
+    """What holds for a client that no list and no step decides about."""
+
+    DENY = "deny"
+    ALLOW = "allow"
+
+
 class Each(Kind[tuple[T, ...]]):
     """A list of values of one kind, in their order and each once."""
 

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from turfmilter.config.kinds.tables import ClientEntries
-from turfmilter.config.kinds.words import Choice, Flag, ReplyLine
-from turfmilter.config.sections.choices import Default, OnNameError, ReplyAt
+from turfmilter.config.kinds.words import Choice, Default, Flag, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.table.entries import Source
+
+
+class OnNameError(Enum):
+    """As OnError, for connect: whether "continue" would open anything depends on the default."""
+
+    AUTO = "auto"
+    TEMPFAIL = "tempfail"
+    CONTINUE = "continue"
+
+
+class ReplyAt(Enum):
+    """When a client that may not connect is told."""
+
+    RCPT = "rcpt"
+    CONNECT = "connect"
 
 
 def _nobody() -> ClientTable:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from turfmilter.config.kinds.tables import Clients, Hosts
-from turfmilter.config.kinds.words import Accounts, Choice, Flag, ReplyLine
-from turfmilter.config.sections.choices import Default, OnError
+from turfmilter.config.kinds.tables import OPEN_RELAY, Clients, Hosts
+from turfmilter.config.kinds.words import Accounts, Choice, Default, Flag, OnError, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
@@ -55,7 +54,7 @@ class RelayConfig:
         example=["192.168.1.66", "file:relay.deny"],
     )
     allow: ClientTable = setting(
-        Clients(refused=False),
+        Clients(refused=False, vast=OPEN_RELAY),
         ["127.0.0.0/8", "::1"],
         "Clients that may relay. A name needs DNS to confirm it in both directions.",
         example=["127.0.0.0/8", "::1", "192.168.1.0/24", "!192.168.1.66"],

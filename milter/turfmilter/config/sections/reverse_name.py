@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
-from turfmilter.config.kinds.words import Choice, Flag, ReplyLine
-from turfmilter.config.sections.choices import NameCheck, OnError
+from turfmilter.config.kinds.words import Choice, Flag, OnError, ReplyLine
 from turfmilter.config.setting import setting
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
+
+
+class NameCheck(Enum):
+    """What is done about a client's name."""
+
+    OFF = "off"
+    STAMP = "stamp"
+    REQUIRE = "require"
+    MATCH_SENDER = "match-sender"
 
 
 @dataclass(frozen=True, slots=True)

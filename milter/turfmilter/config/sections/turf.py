@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
-from turfmilter.config.kinds.tables import Senders
+from turfmilter.config.kinds.tables import Clients, Senders
 from turfmilter.config.kinds.words import AbsolutePath, Choice, Each, Flag, ReplyLine
-from turfmilter.config.sections.choices import Answer, Origin
 from turfmilter.config.setting import setting
+from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
 from turfmilter.core.table.senders import SenderTable
+
+
+class Origin(Enum):
+    """Who a message is from: MAIL FROM is the sender, From: the author, Sender: and Resent-From: the originator."""
+
+    SENDER = "sender"
+    AUTHOR = "author"
+    ORIGINATOR = "originator"
+
+
+class Answer(Enum):
+    """What the sender of a turf message hears."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +50,9 @@ class TurfConfig:
     match: tuple[Origin, ...] = setting(
         Each(Choice(Origin)),
         ["sender", "author"],
-        "What is looked up in the tables: the sender of the envelope (MAIL FROM), the author (From:), or both.",
-        example=["sender"],
+        "What is looked up in the tables: the sender of the envelope (MAIL FROM), the author (From:), the originator"
+        " (Sender: and Resent-From:). Any match holds the message.",
+        example=["sender", "author", "originator"],
     )
     directory: Path | None = setting(
         AbsolutePath("/var/lib/turfmilter/quarantine"),
@@ -62,6 +79,20 @@ class TurfConfig:
     )
     spare_authenticated: bool = setting(
         Flag(), True, "True: mail of authenticated clients is never put aside.", example=False
+    )
+    spare_clients: ClientTable = setting(
+        Clients(refused=False, vast="hardly any mail from a listed sender would be put aside"),
+        [],
+        "Clients whose mail is never put aside, such as printers that send from a listed domain. A name needs DNS to"
+        " confirm it in both directions. Local submissions have no client: see spare_local.",
+        example=["192.168.1.0/24", "!192.168.1.66", "scanner.example.org"],
+    )
+    spare_local: bool = setting(
+        Flag(),
+        False,
+        "True: mail that programs on this host submit without SMTP (cron, sendmail) is never put aside. Sendmail's own"
+        " programs use SMTP: for them list 127.0.0.1 and ::1 in spare_clients.",
+        example=True,
     )
     unreadable_author: Mode = setting(
         Choice(Mode),

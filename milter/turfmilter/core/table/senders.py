@@ -54,6 +54,11 @@ class SenderTable:
         return self._entries.holding(text)
 
     @property
+    def table_files(self) -> tuple[str, ...]:
+        """The names of the table files among its sources, as the configuration has them after "file:"."""
+        return tuple(source.name for source in self._entries.sources if source.comments)
+
+    @property
     def sizes(self) -> dict[str, int]:
         """The number of entries in each file, by its name."""
         return self._entries.sizes
