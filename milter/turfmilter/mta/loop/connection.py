@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 
 from turfmilter.mta.loop.frames import MOST, Broken, Frame, Frames
 from turfmilter.mta.loop.session import Open, Session
@@ -17,14 +15,14 @@ PIECE = MOST + 5  # bytes read at once: a frame of the longest kind
 _TURN = 64  # frames; then others are served first, however many have arrived
 
 
-class Wants(Enum):
-    """What a connection waits for, or should be done with it."""
+class Wants:
+    """What a connection waits for, or should be done with it.  Plain numbers, as in states.State."""
 
-    INPUT = auto()
-    OUTPUT = auto()  # that the MTA reads
-    A_TURN = auto()  # more has arrived already
-    A_THREAD = auto()  # that may wait for the callback which is due: `act` is to be called there
-    THE_END = auto()
+    INPUT = 0
+    OUTPUT = 1  # that the MTA reads
+    A_TURN = 2  # more has arrived already
+    A_THREAD = 3  # that may wait for the callback which is due: `act` is to be called there
+    THE_END = 4
 
 
 class Connection:
@@ -34,9 +32,9 @@ class Connection:
     parked, and only `send` may be called.
     """
 
-    def __init__(self, link: socket.socket, open_: Open, say: Callable[[str], None]) -> None:
+    def __init__(self, link: socket.socket, open_: Open, say: Callable[[str], None], now: float) -> None:
         self.link = link
-        self.heard = time.monotonic()  # when the MTA last sent something
+        self.heard = now  # when the MTA last sent something, on the clock of time.monotonic
         self.watched = 0  # for what events, EPOLL*
         self.behind = False  # more has arrived than it has acted on
         self._say = say
@@ -50,8 +48,8 @@ class Connection:
         """True while another thread may run `act`."""
         return self._unsent.nudge is not None
 
-    def read(self, buffer: memoryview) -> Wants:
-        """Take in what has arrived, and act on it."""
+    def read(self, buffer: memoryview, now: float) -> int:
+        """Take in what has arrived, and act on it; what it Wants then."""
         try:
             size = self.link.recv_into(buffer, 0, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -60,19 +58,24 @@ class Connection:
             size = 0
         if not size:
             return self.end()
-        self.heard = time.monotonic()
+        self.heard = now
         self._frames.feed(bytes(buffer[:size]))
         return self.go_on()
 
-    def go_on(self) -> Wants:
+    def go_on(self) -> int:
         """Send what is to be sent; when the MTA has read all of it, act on what has arrived already."""
+        unsent = self._unsent.frames
         try:
-            self.send()
-            wants = Wants.OUTPUT if self._unsent.frames else self._turn()
-            self.send()
+            if unsent:
+                self.send()
+                if unsent:
+                    return Wants.OUTPUT
+            wants = self._turn()
+            if unsent:
+                self.send()
         except OSError:
             return self.end()
-        return Wants.OUTPUT if self._unsent.frames and wants is not Wants.A_THREAD else wants
+        return Wants.OUTPUT if unsent and wants != Wants.A_THREAD else wants
 
     def park(self, nudge: Callable[[], None]) -> None:
         """Leave it to another thread, which calls `act`, and `nudge` if there is something to send meanwhile."""
@@ -100,14 +103,15 @@ class Connection:
                 frames.appendleft(data[sent:])
                 return
 
-    def end(self) -> Wants:
+    def end(self) -> int:
         """Give up the session: the MTA has gone, is silent, or sends what nobody can understand."""
         self._session.end()
         return Wants.THE_END
 
-    def _turn(self) -> Wants:
+    def _turn(self) -> int:
+        session = self._session
         for _ in range(_TURN):
-            if self._session.over:
+            if session.over:
                 return Wants.THE_END
             try:
                 received = self._frames.next()
@@ -115,11 +119,11 @@ class Connection:
                 return self.end()
             if received is None:
                 return Wants.INPUT
-            if self._session.may_wait(received[0]):
+            if session.may_wait(received[0]):
                 self._due = received
                 return Wants.A_THREAD
             self._receive(received)
-        return Wants.THE_END if self._session.over else Wants.A_TURN
+        return Wants.THE_END if session.over else Wants.A_TURN
 
     def _receive(self, received: Frame) -> None:
         try:

@@ -45,41 +45,39 @@ class Loop:
         self._buffer = memoryview(bytearray(PIECE))
         self._waking = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._control: socket.socket | None = None
-        self._next_sweep = time.monotonic() + _SWEEP
+        self._watching = False  # the door
+        self._now = time.monotonic()  # when the present round began
+        self._next_sweep = self._now + _SWEEP
         self._poll = select.epoll()
         self._poll.register(self._waking, select.EPOLLIN)
-        self.open = False
-        self.reopen()
+        self.open = True
 
     def wait(self, control: socket.socket | None, seconds: float | None) -> bool:
         """Serve until `control` can be read (True) or `seconds` have passed (False)."""
         self._obey(control)
-        end = inf if seconds is None else time.monotonic() + seconds
-        self._accept()  # one for which another worker was woken that takes none any more
+        self._watch_door(self.open)
+        self._now = time.monotonic()
+        end = inf if seconds is None else self._now + seconds
         while True:
-            now = time.monotonic()
-            if now >= self._next_sweep:
-                self._sweep(now)
-            if self._round(0.0 if self._again else max(0.0, min(end, self._next_sweep) - now)):
+            if self._now >= self._next_sweep:
+                self._sweep()
+            if self._round(0.0 if self._again else max(0.0, min(end, self._next_sweep) - self._now)):
                 return True
-            if time.monotonic() >= end:
+            if self._now >= end:
                 return False
 
     def shut(self) -> None:
         """Take no more connections for now."""
-        self._poll.unregister(self._door)
         self.open = False
+        self._watch_door(False)
 
     def reopen(self) -> None:
         """Take connections again."""
-        # Of the workers that have nothing to do one is woken for a connection, not all.
-        self._poll.register(self._door, select.EPOLLIN | select.EPOLLEXCLUSIVE)
         self.open = True
 
     def close(self) -> None:
         """Take no more connections at all."""
-        if self.open:
-            self.shut()
+        self.shut()
         self._door.close()
         # The descriptor that was inherited is another one's to close; what it leads to is not to be kept open.
         os.dup2(self._waking, self._descriptor)
@@ -96,20 +94,30 @@ class Loop:
                 self._poll.register(control, select.EPOLLIN)
             self._control = control
 
+    def _watch_door(self, watching: bool) -> None:
+        if watching and not self._watching:
+            self._poll.register(self._door, select.EPOLLIN)
+        elif self._watching and not watching:
+            self._poll.unregister(self._door)
+        self._watching = watching
+
     def _round(self, seconds: float) -> bool:
         """Serve all that is ready; True if `control` can be read."""
         door = control = False
-        for descriptor, _ in self._poll.poll(None if seconds == inf else seconds):
+        ready = self._poll.poll(seconds)
+        self._now = time.monotonic()
+        for descriptor, _ in ready:
             connection = self._connections.get(descriptor)
             if connection is not None:
                 self._serve(connection)
             elif descriptor == self._waking:
                 os.eventfd_read(self._waking)
-            elif self.open and descriptor == self._door.fileno():
+            elif self._watching and descriptor == self._door.fileno():
                 door = True
             else:
                 control = True
-        self._take_back()
+        if self._returned:
+            self._take_back()
         for _ in range(len(self._again)):
             connection = self._again.popleft()
             connection.behind = False
@@ -120,11 +128,14 @@ class Loop:
         return control
 
     def _serve(self, connection: Connection) -> None:
-        if not connection.behind:
-            reads = connection.watched == select.EPOLLIN
-            self._see_to(connection, connection.read(self._buffer) if reads else connection.go_on())
+        if connection.behind:
+            return
+        if connection.watched != select.EPOLLIN:
+            self._see_to(connection, connection.go_on())
+        elif wants := connection.read(self._buffer, self._now):  # anything but INPUT, which is watched already
+            self._see_to(connection, wants)
 
-    def _see_to(self, connection: Connection, wants: Wants) -> None:
+    def _see_to(self, connection: Connection, wants: int) -> None:
         match wants:
             case Wants.INPUT:
                 self._watch(connection, select.EPOLLIN)
@@ -176,18 +187,15 @@ class Loop:
                     connection.send()
 
     def _accept(self) -> None:
-        if not self.open:
-            return
         try:
             link, _ = self._door.accept()
             if link.family != socket.AF_UNIX:
                 link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         except OSError as error:
-            if error.errno in _SCARCE:  # the worker looks again soon
-                self.shut()
-                self._service.log.say("warning", f"no more connections can be taken for now: {error.strerror}")
+            if error.errno in _SCARCE:  # the worker is told to look again at the next probe, and says so
+                self._watch_door(False)
             return
-        connection = Connection(link, self._open, self._say)
+        connection = Connection(link, self._open, self._say, self._now)
         self._connections[link.fileno()] = connection
         self._watch(connection, select.EPOLLIN)
 
@@ -197,9 +205,9 @@ class Loop:
     def _say(self, what: str) -> None:
         self._service.log.say("error", f"milter protocol: {what}")
 
-    def _sweep(self, now: float) -> None:
+    def _sweep(self) -> None:
         """Close the connections that have been silent for too long."""
-        self._next_sweep = now + _SWEEP
+        self._next_sweep = self._now + _SWEEP
         for connection in list(self._connections.values()):
-            if not connection.parked and now - connection.heard > _SILENCE:
+            if not connection.parked and self._now - connection.heard > _SILENCE:
                 self._see_to(connection, connection.end())
