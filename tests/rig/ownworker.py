@@ -68,13 +68,13 @@ class OwnWorker:
         self._service = service
         self._drain_seconds = drain_seconds
         self._engine = engine
-        self._pid = 0
+        self.pid = 0
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
         listener = Listener(SocketSpec.parse(f"unix:{self.socket}"))
         self._control, theirs = socket.socketpair()
-        self._pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
+        self.pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
         listener.socket.close()
         theirs.close()
         return self
@@ -113,4 +113,4 @@ class OwnWorker:
     def stop(self) -> int:
         """Its exit status (negative for a signal), once it has ended."""
         self.order_to_stop()
-        return status(self._pid)
+        return status(self.pid)
