@@ -1,4 +1,4 @@
-"""The pages made from the schema of the configuration: the sample file, the reference, and the replies."""
+"""The pages generated from the schema of the configuration: the sample file, the reference, and the replies."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from turfmilter.config.setting import Setting, Times, header, keys, sections, se
 from turfmilter.core.reply import REPLIES
 
 _SAMPLE_HEAD = """\
-The configuration of turfmilter. Yours to fill in: socket, socket_group and user (for Postfix on
-Debian take the examples beside them), domains, the clients in [relay] allow, and the tables of
-[turf]. All else may stay. While mode is "trial" nothing is refused or held: the log says what would
-have been. A filter can only take away: nothing here allows what the MTA refuses. A key with a "#"
-in front has its default, which is shown. Check this file with: turfmilter -t
+The configuration of turfmilter. Set socket, socket_group and user (for Postfix on Debian, use the
+examples beside them), domains, the clients in [relay] allow, and the tables of [turf]. The other keys
+may remain as they are. While mode is "trial", nothing is rejected or held; the log shows what would
+have been done. A filter can only restrict: nothing here allows what the MTA rejects. A key after a "#"
+has its default, which is shown. Check this file with: turfmilter -t
 """
 
 _REFERENCE_HEAD = """\
@@ -29,16 +29,16 @@ _REFERENCE_HEAD = """\
 
 The configuration is one [TOML](https://toml.io/) file, by default `/etc/turfmilter/turfmilter.toml`.
 Every key has a default; `contrib/turfmilter.toml` is a file to start from.
-`turfmilter -t` checks it and prints everything that is wrong, all at once.
+`turfmilter -t` checks it and prints all errors and warnings at once.
 
-A filter can only take away: nothing written here lets a client do what the MTA itself refuses.
+A filter can only restrict: nothing in the configuration lets a client do what the MTA itself rejects.
 
-Keys of the top level stand before the first `[section]`.
-Lists hold entries and files of entries: `file:PATH` is a file with one entry a line, `postfix:PATH` and
+Top-level keys must be in front of the first `[section]`.
+Lists contain entries and files of entries: `file:PATH` is a file with one entry on each line, `postfix:PATH` and
 `sendmail:PATH` are files of the MTA; paths are relative to the configuration file.
-A `!` before an entry makes it an exception; whatever their order, the most specific entry decides.
+A `!` in front of an entry makes it an exception. The most specific entry decides, whatever the order of the entries.
 
-This page is made from the program's own schema.
+This page is generated from the program's schema.
 
 ## Sizes and spans of time
 
@@ -57,19 +57,19 @@ Some keys and options set bounds: messages are kept for at least an hour, and a 
 """
 
 _CHECKS_HEAD = """\
-## What does not go together
+## Conflicting keys
 
-What is said of a general section is also said of a listener that overrides it, and of a cap.
+The messages about a general section also apply to a listener that overrides it, and to a cap.
 
-| key | what is said | |
+| key | message | |
 |---|---|---|
 """
 
 _MISTAKES_HEAD = """\
-## What is said of mistakes
+## Error messages
 
-A value is named by its key path, counted from 0 inside a list; an entry in a file by file and line;
-a mistake in the TOML itself by file, line and column.
+A message begins with the key path of the value (items of a list are counted from 0), with the file and line of an
+entry in a file, or, for a syntax error in the TOML, with the file, line and column.
 """
 
 _MISTAKES = (
@@ -111,12 +111,12 @@ Every reply that turfmilter can give, unless a key of the configuration sets ano
 
 
 def sample() -> str:
-    """The sample file: every key with its documentation, what must be filled in first without "#"."""
+    """Return the sample file: every key with its documentation, and those that must be set without a "#"."""
     return "\n".join([_comment(_SAMPLE_HEAD), *_sample_keys(Config), *_sample_sections()])
 
 
 def reference() -> str:
-    """The reference page, in Markdown."""
+    """Return the reference page, in Markdown."""
     parts = [_REFERENCE_HEAD, "## Top level\n", *_reference_keys(Config, "")]
     for name, this in sections(Config).items():
         path = this.path(name)
@@ -131,15 +131,15 @@ def reference() -> str:
 
 
 def replies() -> str:
-    """The page of all replies, in Markdown."""
+    """Return the page of all replies, in Markdown."""
     rows = (f"| {name} | `{reply}` | {f'`{key}`' if key else ''} |\n" for name, reply, key in every_reply())
     return _REPLIES_HEAD + "".join(rows)
 
 
 def every_reply() -> Iterator[tuple[str, str, str]]:
-    """When it is given, the reply, and the key that sets another one, "" for none.
+    """Yield for each reply: its cause, the reply, and the key that changes it ("" for none).
 
-    The reply of a rule that has a key for it need not be in REPLIES: its section is named as the rule is.
+    The reply of a rule that has such a key need not be in REPLIES; its section is named like the rule.
     """
     keyed = {str(this.default): path for path, this in keys(Config) if path.endswith(".reply")}
     named = {name: str(reply) for name, reply in REPLIES.items()}
@@ -202,7 +202,7 @@ def _checks() -> str:
     said += [("listener.NAME", TIE.format(other="OTHER"), False)]
     said += [(f"cap[N].{c.keys[0]}".rstrip("."), c.sentence, c.warning) for c in CAP_CHECKS]
     said += [("cap[N].listener", NO_LISTENER.format(name="NAME"), False)]
-    rows = (f"| `{key}` | {sentence} | {'warning' if warning else 'refused'} |\n" for key, sentence, warning in said)
+    rows = (f"| `{key}` | {sentence} | {'warning' if warning else 'error'} |\n" for key, sentence, warning in said)
     return f"{_CHECKS_HEAD}{''.join(rows)}"
 
 

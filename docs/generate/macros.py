@@ -1,4 +1,4 @@
-"""The page about the macros, made from the table of those that the program asks for."""
+"""Generates the page about macros from the table of those that the program requests."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from turfmilter.mta.macros import MACROS, STAGES, WANTED
 _HEAD = """\
 # What each MTA tells us
 
-Besides the commands of a session and the message, the MTA tells a filter more in *macros*. turfmilter asks for those
-that it needs when the MTA attaches it. Postfix and Sendmail obey: no `milter_connect_macros` and no
-`confMILTER_MACROS_CONNECT` is needed.
+In addition to the SMTP commands and the message, the MTA sends information to a filter in *macros*. turfmilter requests
+the macros that it needs when the MTA connects to it. Postfix and Sendmail honour this request, so you do not need to
+set `milter_connect_macros` or `confMILTER_MACROS_CONNECT`.
 
-What is said here has been seen with Postfix 3.7 and Sendmail 8.17. Where a rule needs a macro that the MTA does not
-send, a [`warning: the MTA …`](log.md#sentences-of-the-program) says so once, with what follows.
+The values on this page were observed with Postfix 3.7 and Sendmail 8.17. If a rule needs a macro that the MTA does not
+send, a [`warning: the MTA …`](log.md#sentences-of-the-program) with the consequence is logged once.
 
-This page is made from the program's own table.
+This page is generated from the program's own table.
 """
 
 _UNUSED = """\
-## What is not asked for
+## Macros that are not used
 
 | macro | why |
 |---|---|
-| `{auth_author}` | the client's own claim (`MAIL FROM:<…> AUTH=`), sent without any login too |
-| `{rcpt_host}`, `{rcpt_mailer}` | the next hop: for mail of yours it may rightly lie elsewhere |
-| `{client_ptr}` | names are believed when they are confirmed; the program looks at every PTR name itself |
-| `{cert_subject}` | Sendmail shows that of an untrusted certificate too |
+| `{auth_author}` | the client's own claim (`MAIL FROM:<…> AUTH=`), also sent without a login |
+| `{rcpt_host}`, `{rcpt_mailer}` | the next hop, which may be another host even for mail to your own domains |
+| `{client_ptr}` | only confirmed names are used; the program looks up every PTR name itself |
+| `{cert_subject}` | Sendmail also sends that of an untrusted certificate |
 """
 
 

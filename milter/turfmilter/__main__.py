@@ -1,4 +1,4 @@
-"""python -m turfmilter: the daemon."""
+"""Runs the daemon for `python -m turfmilter`."""
 
 from turfmilter.cli.turfmilter import main
 

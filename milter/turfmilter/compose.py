@@ -1,10 +1,11 @@
-"""The composition root: the only place that knows every concrete class."""
+"""The composition root: builds all objects, and is the only module that knows every concrete class."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
@@ -12,8 +13,11 @@ from threading import Lock
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config, LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import NewerFormat, Unopenable
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation, Policy
-from turfmilter.core.ports import Clock, Log, QuarantineError
+from turfmilter.core.ports import Clock, Log, Progress, QuarantineError
 from turfmilter.core.session import Connection, Known
 from turfmilter.core.table.entry import listed
 from turfmilter.daemon import mtas
@@ -25,34 +29,37 @@ from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation
-from turfmilter.review.recorder import Recorder
+from turfmilter.review.quarantines import Quarantines
+from turfmilter.review.recorder import Recorders
+from turfmilter.review.turftable import TurfTable
 from turfmilter.stores.dns import DnsNames
-from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
-from turfmilter.stores.ledger import Ledger, LedgerError
-from turfmilter.stores.maildir import Maildir, UnusableMaildir
-from turfmilter.stores.opened import NewerFormat, OpenMaildir, Unopenable
+from turfmilter.stores.lastgood import Copy, LastGood, NoCopy, NotKept
+from turfmilter.stores.maildir import Maildir
+from turfmilter.stores.messages import MaildirMessages
+from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.retention import RetentionState, read_clocks
+from turfmilter.stores.rewrite import rewrite
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
 
-_DISK_THREADS = 32  # messages written to disk at the same time
+_DISK_THREADS = 32  # messages that are written to disk at the same time, per worker
 
 
 class SystemClock:
-    """The computer's clock."""
+    """Implements ports.Clock with the system's clock, in UTC."""
 
     def today(self) -> date:
-        """The day, UTC."""
+        """The current date in UTC."""
         return datetime.now(UTC).date()
 
     def now(self) -> datetime:
-        """The time, UTC."""
+        """The current time in UTC, with its time zone."""
         return datetime.now(UTC)
 
 
 def build_generation(config: Config, number: int = 1) -> Generation:
-    """The policy of every listener."""
+    """The generation `number` of `config`: the default policy, and the policy of each listener."""
     quarantines = build_quarantines(config)
 
     def policy(view: Config, name: str) -> Policy:
@@ -64,23 +71,26 @@ def build_generation(config: Config, number: int = 1) -> Generation:
 
 
 def build_quarantines(config: Config) -> dict[Path, Maildir]:
-    """Every quarantine in which a message can be held."""
+    """Every quarantine in which a message can be held, by its directory."""
     return {directory: Maildir(directory, floor=config.quarantine.floor) for directory in config.directories}
 
 
 def build_log(config: Config) -> LogWriter:
-    """The log; its thread is started by whoever uses it."""
+    """The log as configured; the caller starts its thread."""
     return LogWriter(_sink(config), JSON if config.log.format is LogFormat.JSON else TEXT)
 
 
 def _sink(config: Config) -> Sink:
-    # A stream of its own: a lock of sys.stderr may be held by another thread when a process is forked.
+    # A separate stream: another thread may hold the lock of sys.stderr while this process is forked.
     stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115 - open as long as the process is
     return Stream(stderr) if config.log.to is LogTo.STDERR else Syslog()
 
 
 def build_program(path: Path, socket: SocketSpec | None) -> Program:
-    """What the processes of the daemon are made of, with the configuration in the file `path`."""
+    """The functions from which the daemon's processes are built; `path` is the file of the configuration.
+
+    `socket`, if given, replaces the configured one.
+    """
 
     def load_generation(number: int) -> Loaded:
         try:
@@ -94,78 +104,86 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
 
 
 def keep_copy(config: Config) -> list[str]:
-    """Keep what `config` was made of for a start with broken files; sentences for the administrator."""
+    """Save the texts that `config` was loaded from, for a start with broken files; return warnings if that fails."""
     assert config.state
     try:
         LastGood(config.state).keep(config.files[0], Copy(SystemClock().now(), config.texts))
     except OSError as error:
-        return [f"state: {config.state}: a start with broken files would fail: no copy can be kept: {error.strerror}"]
+        return [f"state: {config.state}: cannot save a copy, so a start with broken files would fail: {error.strerror}"]
     return []
 
 
-def load_copy(path: Path, state: Path) -> tuple[Config, str]:
-    """The configuration `path` as it was in force last, and since when.  Raises NoCopy.
+def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
+    """Return the configuration `path`, which is `broken`, from its copy in `state`, and since when it was in force.
 
-    Root must not ask: the copy is another user's, who could have root read what is not his.
+    Raises ConfigError: `broken` if there is no copy, with one more problem if the copy cannot be used.  Root must not
+    call this: the copy belongs to the filter's user, who could make root read other users' files.
     """
-    copy = LastGood(state).read(path.absolute())
     try:
+        copy = LastGood(state).read(path.absolute())
         return load(path, kept=copy.texts, today=SystemClock().today()), copy.since.isoformat(timespec="seconds")
+    except NotKept:
+        raise broken from None
+    except NoCopy as error:
+        unusable = str(error)
     except ConfigError as error:
-        raise NoCopy(f"the copy in {state} cannot be used: {error.problems[0]}") from None
+        unusable = f"the copy in {state} cannot be used: {error.problems[0]}"
+    raise ConfigError((*broken.problems, unusable), broken.files, broken.rest)
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
-    """The configuration, with another `socket` than the file's if there is one.  Raises ConfigError."""
+    """Load the configuration; `socket`, if given, replaces the configured one.  Raises ConfigError."""
     return load(path, postfix=Postconf(), socket=socket, today=SystemClock().today())
 
 
 def check_mtas(config: Config) -> list[str]:
-    """Warnings about what does not go together with the configuration of the MTA; it takes 5 seconds at most."""
+    """Warnings about inconsistencies with the MTA's configuration; takes 5 seconds at most."""
     return mtas.warnings(config, SystemClock().today())
 
 
 def every_problem(error: ConfigError) -> tuple[str, ...]:
-    """The problems of a configuration, and those of the quarantines that it names all the same."""
+    """The problems of a configuration, and those of the quarantines named in the part that could be read."""
     try:
         if error.rest:
             check_quarantines(error.rest)
-    except UnusableMaildir as unusable:
+    except UnusableQuarantine as unusable:
         return (*error.problems, *str(unusable).splitlines())
     return error.problems
 
 
 def check_quarantines(config: Config) -> list[str]:
-    """Warnings about the quarantines.  Raises UnusableMaildir, with a line for each that cannot be used."""
+    """Check and clean up the quarantines; return warnings.  Raises UnusableQuarantine, one line per unusable one."""
     warnings, unusable, now = [], [], SystemClock().now()
     for quarantine in build_quarantines(config).values():
         try:
             quarantine.check(now)
-            quarantine.clean(now)
+            quarantine.clean(now)  # before the room is measured: what a crash left behind is removed first
             quarantine.require_room()
-        except UnusableMaildir as error:
+        except UnusableQuarantine as error:
             unusable.append(str(error))
         except QuarantineError as error:
-            warnings.append(f"{error}: messages that are to be held are answered 452 until there is room")
+            warnings.append(f"{error}: mail that must be held is answered 452 until there is room")
     if unusable:
-        raise UnusableMaildir("\n".join(unusable))
+        raise UnusableQuarantine("\n".join(unusable))
     return warnings
 
 
 def look_after_quarantines(config: Config) -> list[str]:
-    """Remove what is due, and let the MTA wait where there is no room; sentences for the administrator."""
+    """Remove expired messages, and mark full quarantines so that mail is answered 452; return warnings."""
     sentences: list[str] = []
-    sink, clock = GivingUp(_sink(config), sentences.append), SystemClock()
-    who, watch = Administrator("the daemon", os.geteuid()), Observation(RetentionState(config.state), read_clocks)
+    clock, watch = SystemClock(), build_observation(config)
+    recorders = Recorders(
+        GivingUp(_sink(config), sentences.append), Administrator("the daemon", os.geteuid()), clock.now
+    )
     for directory in config.directories:
         try:
-            with OpenMaildir(directory) as maildir:
-                maildir.require_changeable()
-                recorder = Recorder(Ledger(maildir.root), sink, who, clock.now)
-                expiry = Expiry(maildir, recorder, config.quarantine, watch, clock.now)
+            with open_quarantines([directory], lambda files: files) as quarantines:
+                [held] = quarantines.each
+                held.require_changeable()
+                expiry = Expiry(held, recorders.of(held), config.quarantine, watch, clock.now)
                 try:
                     expiry.run()
-                finally:  # whatever becomes of it, the MTA is to wait exactly where there is no room
+                finally:  # even if expiry fails, mail must be answered 452 exactly where there is no room
                     sentences += expiry.settle()
         except NewerFormat as error:
             sentences.append(str(error))
@@ -174,12 +192,43 @@ def look_after_quarantines(config: Config) -> list[str]:
     return [*sentences, *watch.problems]
 
 
+@contextmanager
+def open_quarantines(directories: Iterable[Path], progress: Progress, *, owner: str = "") -> Iterator[Quarantines]:
+    """Open quarantines for review; `progress` is shown the messages that must be read first.
+
+    Raises Unopenable, also if one of the directories does not belong to this process's user, the `owner`: it was
+    replaced, or it is misconfigured.  Without `owner` that is not checked.
+    """
+    with ExitStack() as stack:
+        maildirs = [stack.enter_context(OpenMaildir(path)) for path in directories]
+        for maildir in maildirs:
+            if owner and maildir.owner != os.geteuid():
+                wrong = f"belongs to the uid {maildir.owner}, and not to the filter's user {owner}"
+                raise Unopenable(f"quarantine {maildir.path}: {wrong}; see user in the configuration")
+        yield Quarantines([stack.enter_context(MaildirMessages(maildir, progress)) for maildir in maildirs])
+
+
+def build_recorders(who: Administrator, warn: Callable[[str], None]) -> Recorders:
+    """Return what writes down the acts of `who`, and sends them to syslog; `warn` is told once if syslog fails."""
+    return Recorders(GivingUp(Syslog(), warn), who, SystemClock().now)
+
+
+def build_observation(config: Config) -> Observation:
+    """Read the clocks once more, and return what this host knows about the age of messages."""
+    return Observation(RetentionState(config.state), read_clocks)
+
+
+def build_turf_table(path: Path, by: str) -> TurfTable:
+    """Return the table in the file `path` for editing; `by` is who edits it."""
+    return TurfTable(path, by, rewrite)
+
+
 def build_service(loaded: Loaded, log: Log) -> Service:
-    """What the connections of one process share."""
+    """The services that all connections of one worker share."""
     config, generation, clock = loaded.config, loaded.generation, SystemClock()
     names = DnsNames(config.dns.nameservers, timeout=config.dns.timeout)
     return Service(
-        generation=lambda: generation,
+        generation=lambda: generation,  # a worker serves one generation for all of its life
         names=names,
         log=log,
         clock=clock,
@@ -192,17 +241,17 @@ def build_service(loaded: Loaded, log: Log) -> Service:
 
 
 def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Callable[[Connection], None]:
-    """Shows the NAT alarm every client, and logs what it says."""
+    """A function that passes each connection to the NAT alarm and logs the warning that it returns."""
     trusted = {"": config.relay.allow} | {name: listener.relay.allow for name, listener in config.listener.items()}
     alarm, lock = NatAlarm(), Lock()
 
     def is_trusted(connection: Connection) -> bool:
-        # Only addresses can be those of many: a name is not waited for.
+        # Only an address entry can match many clients behind NAT, so no lookup of names is needed.
         match = trusted[generation.policy(connection).listener].find(connection._replace(names=Known()), clock.today())
         return listed(match.entry)
 
     def watch(connection: Connection) -> None:
-        # What this host gives to itself has nobody behind it, and would only dilute the share of the others.
+        # Connections of this host to itself have no clients behind them, and would only dilute the other shares.
         if connection.client is None or connection.local or connection.from_itself:
             return
         with lock:

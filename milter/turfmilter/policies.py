@@ -1,4 +1,4 @@
-"""From the configuration to the Policy of one listener."""
+"""Builds the Policy of one listener from the configuration; tells in which order the rules decide."""
 
 from __future__ import annotations
 
@@ -37,10 +37,13 @@ _LIMITS = (RecipientsPerMessage, RecipientsPerBounce, MessageSize, SessionSize, 
 
 
 def build_policy(config: Config, listener: str = "", quarantine: Quarantine | None = None) -> Policy:
-    """The rules of `config` in the order in which they decide; those that are off or have nothing to say are left out.
+    """Return the rules of `config` in the order in which they decide, without those that are off or have no effect.
 
-    `config` is as the listener sees it.
+    `config` is the configuration with the sections of `listener` applied.  `quarantine` is where messages are held.
     """
+    # The order matters: the first refusal is the answer.  Who the client is comes first, then what it must do, then
+    # the recipient, then the amount.  The turf rules hold or discard, which takes effect only if no rule refuses;
+    # changes of the header do not depend on the rest.
     clauses = [
         *_connect(config),
         *_require_name(config),
@@ -50,7 +53,7 @@ def build_policy(config: Config, listener: str = "", quarantine: Quarantine | No
         *_turf(config),
         *_header(config),
     ]
-    clauses.insert(0, _refusable(clauses))
+    clauses.insert(0, _refusable(clauses))  # first, because another refusal of such a recipient would have no effect
     capped = (replace(clause, mode=_lower(config.mode, clause.mode)) for clause in clauses)
     return Policy(tuple(clause for clause in capped if clause.mode is not Mode.OFF), listener, quarantine)
 
@@ -76,7 +79,7 @@ def _require_name(config: Config) -> Iterator[Clause]:
 
 
 def _require(config: Config) -> Iterator[Clause]:
-    # TLS first: many clients show no password before it, and "authentication required" would mislead them.
+    # TLS first: many clients offer no password without it, and "authentication required" would mislead their users.
     if config.here.require_tls:
         yield Clause(RequireTls(), Action.REJECT, REPLIES["require_tls"])
     if config.here.require_auth:
@@ -132,13 +135,13 @@ def _turf(config: Config) -> Iterator[Clause]:
     action = Action.DISCARD if turf.discard else Action.HOLD
     reply = turf.reply if turf.answer is Answer.REJECT else None
     exempts = Exempt(turf.exempt)
-    # What is not read to its end might hold a listed author: such a message stays with its sender.
+    # A From: that was not read completely might contain a listed author, so the message stays with its sender (451).
     on_error = REPLIES["error"]
     yield from (Clause(rule, action, reply, mode, on_error, exempts) for rule, mode in modes)
 
 
 def _header(config: Config) -> Iterator[Clause]:
-    """What is written into or taken out of the header, and a refusal where too much would have to be."""
+    """Yield the clauses that add and remove header fields, and the one that refuses if there are too many to remove."""
     reverse = config.reverse_name
     if reverse.check is NameCheck.STAMP:
         yield Clause(StampName(config.authserv_id), Action.CHANGE, mode=reverse.mode)
@@ -148,7 +151,7 @@ def _header(config: Config) -> Iterator[Clause]:
 
 
 def _refusable(clauses: Iterable[Clause]) -> Clause:
-    """What makes the refusals of the other clauses hold; it goes as far as the farthest of them."""
+    """Return the clause that makes the refusals of the others effective; its mode is the strictest of theirs."""
     modes = [clause.mode for clause in clauses if Stage.RCPT in clause.rule.stages]
     mode = max(modes, key=list(Mode).index, default=Mode.OFF)
     return Clause(UnrefusableRecipient(), Action.REJECT, REPLIES["recipient"], mode)
@@ -161,5 +164,5 @@ def _accounts(authenticated: bool | frozenset[str]) -> Accounts | None:
 
 
 def _lower(*modes: Mode) -> Mode:
-    """The most cautious one: off before trial before enforce."""
+    """Return the mildest of the modes: off, else trial, else enforce."""
     return min(modes, key=list(Mode).index)

@@ -19,6 +19,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "memory": bigtables.memory,
     "lookups": bigtables.lookups,
     "loading": bigtables.loading,
+    "huge": bigtables.huge,
     "reload": endurance.reload,
     "quarantine": holds.holds,
     "full": full.full,
@@ -26,7 +27,7 @@ FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "idle": endurance.idle,
     "soak": endurance.soak,
 }
-_LONG = ("soak",)  # measured only when asked for by name
+_LONG = ("huge", "soak")  # measured only when asked for by name
 _RESULT = Path(__file__).parents[2] / "build" / "bench" / "figures.json"
 
 

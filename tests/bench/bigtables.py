@@ -10,18 +10,22 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from bench.child import alone
 from bench.contestants import turfmilter
 from bench.load import load
-from bench.report import Figure, at_most
-from bench.settings import has_workers, settings
+from bench.report import Figure, at_least, at_most
+from bench.settings import has_workers, settings, turf_lines, with_notes
 from bench.turns import RUNS, in_turns, ratio, spread
+from turfmilter.config.loader import ConfigError
 from turfmilter.config.loader import load as load_config
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.session import Connection
 
-_MANY, _FEW = 1_000_000, 1_000
+T = TypeVar("T")
+
+_HUGE, _MANY, _FEW = 10_000_000, 1_000_000, 1_000
 _LOOKUPS = 20_000
 _PATIENCE = 100.0  # seconds for the runs of one figure; three are made in any case
 
@@ -77,27 +81,113 @@ def memory(place: Path) -> Iterator[Figure]:
 
 
 def loading(place: Path) -> Iterator[Figure]:
-    """Reading a table with all checks, against a bare loop over its lines."""
-    config = _configuration(place, _MANY, 0)
-    runs = _runs_within(_PATIENCE, partial(alone, _time_loading, config))
-    bare, checked = [run[0] for run in runs], [run[1] for run in runs]
+    """Reading a table with all checks, against a bare loop over its lines; and one with notes, against one without."""
+    plain, noted = _configuration(place, _MANY, 0), _configuration(place / "notes", _MANY, 0)
+    _write(noted, with_notes(turf_lines(_MANY)))
+    runs = _runs_within(_PATIENCE, lambda: (*alone(_time_loading, plain), alone(_time_loading, noted)[1]))
+    bare, checked, notes = ([run[column] for run in runs] for column in range(3))
     yield Figure(
         name=f"load {_MANY:,} turf entries",
         measured=f"{median(checked):.2f} s",
         reference=f"{median(bare):.2f} s",
         judged=ratio(checked, bare),
-        target=at_most(6.0),
+        target=at_most(4.0),
         details=(f"{spread(checked)} s against {spread(bare)} s, {len(runs)} runs",),
         limit="each entry is parsed, folded and compared with the others by itself",
         numbers={"checked": checked, "bare": bare},
     )
+    yield Figure(
+        name=f"load {_MANY:,} entries with notes",
+        measured=f"{median(notes):.2f} s",
+        reference=f"{median(checked):.2f} s",
+        judged=ratio(notes, checked),
+        target=at_most(1.7),
+        details=(f"{spread(notes)} s against {spread(checked)} s without notes, {len(runs)} runs",),
+        limit="a line has three times as many characters",
+        numbers={"notes": notes, "checked": checked},
+    )
+
+
+def huge(place: Path) -> Iterator[Figure]:
+    """A table of 10,000,000 entries: loading, memory, look-ups, and one error in it."""
+    config = _configuration(place, _HUGE, 0)
+    bare, seconds, size = alone(_time_loading, config)[0], *alone(_weigh, config)
+    yield Figure(
+        name=f"load {_HUGE:,} turf entries",
+        measured=f"{seconds:.1f} s",
+        reference=f"{bare:.1f} s",
+        judged=seconds,
+        target=at_most(40.0, " s"),
+        details=(f"{seconds / bare:.2f} times the CPU seconds of the bare loop",),
+        limit="each entry is parsed, folded and compared with the others by itself",
+    )
+    yield Figure(
+        name=f"resident memory an entry, {_HUGE:,} entries",
+        measured=f"{size * _HUGE / 1e6:.0f} MB",
+        reference="",
+        judged=size,
+        target=at_most(65.0, " bytes"),
+        limit="the text itself, and 24 to 36 bytes of arrays",
+    )
+    times = {count: alone(_time_lookups, _configuration(place, count, 1)) for count in (_FEW, _HUGE)}
+    for what in ("domain hit", "domain miss"):
+        many, few = times[_HUGE][what], times[_FEW][what]
+        yield Figure(
+            name=f"look-up in {_HUGE:,} entries, {what}",
+            measured=f"{median(many):.2f} µs",
+            reference=f"{median(few):.2f} µs",
+            judged=median(many) / median(few),
+            target=at_most(2.0),
+            details=(f"{spread(many)} µs against {spread(few)} µs in {_FEW:,} entries",),
+            limit="what is not in the processor's cache",
+        )
+    wrong = turf_lines(_HUGE)
+    wrong[-2] = "@no..domain"
+    _write(config, wrong)
+    named = alone(_problems, config)
+    yield Figure(
+        name=f"the one invalid line of {_HUGE:,} is named",
+        measured=f"{len(named)} problem(s)",
+        reference="",
+        judged=float(len(named) == 1 and f"turf.table:{_HUGE - 1}:" in named[0]),
+        target=at_least(1.0),
+        details=tuple(named[:1]),
+    )
 
 
 def _configuration(place: Path, turf: int, networks: int) -> Path:
+    place.mkdir(exist_ok=True)
     own = place / f"{turf}-{networks}"
     text = settings(own, turf=turf, networks=networks).replace("{quarantine}", str(own))
     (own / "turfmilter.toml").write_text(text)
     return own / "turfmilter.toml"
+
+
+def _write(config: Path, lines: Sequence[str]) -> None:
+    """Replace the turf table of this configuration."""
+    (config.parent / "turf.table").write_text("".join(f"{line}\n" for line in lines))
+
+
+def _problems(config: Path) -> list[str]:
+    try:
+        load_config(config)
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def _weigh(config: Path) -> tuple[float, float]:
+    """CPU seconds of loading the configuration, and the bytes of resident memory that it then takes for each entry."""
+    before, begin = _resident(), time.process_time()
+    loaded = load_config(config)
+    seconds = time.process_time() - begin
+    return seconds, (_resident() - before) / len(loaded.turf.tables)
+
+
+def _resident() -> float:
+    """The bytes of this process that are in memory."""
+    status = Path("/proc/self/status").read_text()
+    return next(float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
 def _megabytes(place: Path, turf: int, networks: int, workers: int) -> float:
@@ -155,7 +245,7 @@ def _time_loading(config: Path) -> tuple[float, float]:
     return bare, time.process_time() - begin
 
 
-def _runs_within(seconds: float, run: Callable[[], tuple[float, float]]) -> list[tuple[float, float]]:
+def _runs_within(seconds: float, run: Callable[[], T]) -> list[T]:
     begin = time.monotonic()
     runs = [run() for _ in range(3)]
     while len(runs) < RUNS and time.monotonic() - begin < seconds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def turf_lines(count: int) -> list[str]:
     """`count` entries: domains, exact domains, addresses and local parts as lists of spammers have them."""
     shapes = ("@host{}.turf.test", "=@mail{}.turf.test", "user{}@turf.test", "spam{}@")
     return [f"@{TURF}", *(shapes[number % 4].format(number) for number in range(count - 1))]
+
+
+def with_notes(lines: Sequence[str]) -> list[str]:
+    """The same entries with notes in various orders; one in eight is an exception."""
+    notes = ['expires=2099-01-31 by=anna why="seen in a trap"', "by=anna expires=2100-01-01"]
+    notes += ['why=spam by="A. N. Other"', 'why="a newsletter" expires=2099-06-01']
+    return [f"{'!' if not number % 8 else ''}{line} {notes[number % 4]}" for number, line in enumerate(lines, 1)]
 
 
 def network_lines(count: int) -> list[str]:

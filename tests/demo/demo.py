@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import signal
 import sys
 import textwrap
@@ -16,14 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig import wait
 from rig.daemon import Daemon
+from rig.filter import USER, make_quarantine
 from rig.postfix import Postfix
 from rig.sink import Sink
 from rig.smtp import SmtpClient, SmtpReply
 from rig.workplace import workplace
 
-USER = "nobody"  # whom the filter becomes
 PASSWORD = "wonderland"
 _WIDEST = 33  # a row of five columns fits 100
 CONFIG = """\
@@ -110,18 +108,11 @@ class MailHost:
         """What is in quarantine."""
         return sorted((self.place / "quarantine" / "new").iterdir())
 
-    def settle(self) -> None:
-        """Wait until Postfix has nothing more to deliver."""
-        wait.until(lambda: not self.postfix.queue(), "an empty queue")
-
 
 @contextmanager
 def mail_host(place: Path) -> Iterator[MailHost]:
     """All of it, running, below `place`."""
-    quarantine = place / "quarantine"
-    for directory in (quarantine, *(quarantine / name for name in ("tmp", "new", "cur"))):
-        directory.mkdir(mode=0o750)
-        shutil.chown(directory, USER)
+    make_quarantine(place / "quarantine")
     config = place / "turfmilter.toml"
     config.write_text(CONFIG.format(place=place, user=USER))
     socket = f"unix:{place}/turfmilter.sock"
@@ -158,7 +149,7 @@ def outcome(host: MailHost, case: Case) -> tuple[str, str]:
     """What the client heard, and where the message ended."""
     delivered, held = len(host.sink.deliveries), set(host.held())
     reply = str(send(host, case))
-    host.settle()
+    host.postfix.settle()
     arrived = sum(len(delivery.recipients) for delivery in host.sink.deliveries[delivered:])
     if set(host.held()) - held:
         return reply, "held"

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 from rig.certificate import make_certificate
+from rig.mailserver import HOST, write_accounts
 from rig.postfix import Postfix
 
 _STOCK = Path("/usr/share/postfix")
-_HOST = "mx.rig.test"
 _MAIN = """
 myhostname = {host}
 mydestination = rig.test
@@ -38,14 +38,14 @@ class StockPostfix(Postfix):
     """
 
     def __init__(self, directory: Path, *, sink: int, accounts: dict[str, str]) -> None:
-        super().__init__(directory, sink=sink)
-        self.config = Path("/etc/postfix")
+        super().__init__(directory, sink=sink, config=Path("/etc/postfix"))
         self.ports = {"inbound": 25, "unfiltered": 25, "submission": 587, "submissions": 465, "release": 10026}
+        self.spool = Path("/var/spool/postfix")
         self._sink = sink
         self._users = accounts
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file below /etc/postfix; it counts after a reload."""
+        """Replace a file below /etc/postfix; it is used after a reload."""
         self._file(name, text)
 
     def set_service(self, setting: str) -> None:
@@ -58,18 +58,16 @@ class StockPostfix(Postfix):
             Path(directory).mkdir(parents=True, exist_ok=True)
         shutil.chown("/var/lib/postfix", "postfix")
         self.log_file.touch()
-        make_certificate(self.certificate, _HOST)
+        make_certificate(self.certificate, HOST)
         own = _MAIN.format(
-            host=_HOST, sink=self._sink, certificate=self.certificate, log=self.log_file, prefix=self.directory
+            host=HOST, sink=self._sink, certificate=self.certificate, log=self.log_file, prefix=self.directory
         )
         self._file("main.cf", (_STOCK / "main.cf.debian").read_text() + own)
         self._file("master.cf", (_STOCK / "master.cf.dist").read_text())
         self._file("sasl/smtpd.conf", _SASL)
         # smtpd opens it when it is in the chroot already.
         database = Path("/var/spool/postfix/etc/sasldb2")
-        for name, password in self._users.items():
-            command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", _HOST, name]
-            subprocess.run(command, input=password.encode(), check=True)
+        write_accounts(database, self._users)
         shutil.chown(database, "postfix")
         # What Debian's unit does before every start: the files that a chroot needs.
         subprocess.run(["/usr/lib/postfix/configure-instance.sh", "-"], check=True)

@@ -60,7 +60,7 @@ def host(place: Path) -> Iterator[StockHost]:
         yield host
 
 
-def test_whoever_follows_the_page_about_postfix_has_a_filter(host: StockHost) -> None:
+def test_the_commands_of_the_page_about_postfix_attach_the_filter(host: StockHost) -> None:
     files = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
     before = [path.read_bytes() for path in files]
     follow(HOWTO / "attach-to-postfix.md")
@@ -70,7 +70,7 @@ def test_whoever_follows_the_page_about_postfix_has_a_filter(host: StockHost) ->
     assert [path.read_bytes() for path in files] == before
 
 
-def test_whoever_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(host: StockHost) -> None:
+def test_the_commands_of_the_page_about_content_filters_attach_it_in_front(host: StockHost) -> None:
     for name in ("main.cf", "master.cf"):
         host.postfix.write(name, (host.postfix.config / name).read_text() + already_there(name))
     follow(HOWTO / "with-a-content-filter.md")
@@ -78,7 +78,7 @@ def test_whoever_follows_the_page_about_content_filters_has_a_filter_in_front_of
     assert back == "127.0.0.1:10025/inet/smtpd_milters =\n"
 
 
-def test_whoever_follows_the_page_about_systemd_has_all_that_the_unit_needs(place: Path) -> None:
+def test_the_commands_of_the_page_about_systemd_create_all_that_the_unit_needs(place: Path) -> None:
     with installed(place, CONFIG):
         follow(HOWTO / "run-under-systemd.md")
         for name in ("service", "socket"):
@@ -89,7 +89,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"(?ms)^```{language}\n(.*?)^```\n", page.read_text())
 
 
-def test_whoever_follows_the_page_about_the_quarantine_alone_has_a_filter_that_is_called_good(place: Path) -> None:
+def test_the_commands_of_the_page_about_the_quarantine_alone_pass_the_check(place: Path) -> None:
     page = HOWTO / "quarantine-only.md"
     (toml,) = blocks(page, "toml")
     with installed(place, f'user = "turfmilter"\nsocket = "unix:{SOCKET}"\n{toml}'):

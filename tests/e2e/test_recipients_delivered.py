@@ -17,7 +17,7 @@ from fuzz.recipients import DENIED, HOSTS, ORDINARY, RELAYING, Comparison, Messa
 
 LISTED, OTHER, BOUNCE = "<x@listed.test>", "<a@out.test>", "<>"
 POSTMASTER = "<postmaster@rig.test>"
-CLOSED = "421 4.7.0 cannot answer for this recipient alone, closing the connection"
+CLOSED = "421 4.7.0 cannot refuse this recipient alone, closing the connection"
 UNCLEAR = "451 4.3.0 cannot handle these recipients together, send them one by one"
 
 # What is held from some recipients must not reach them.
@@ -91,7 +91,7 @@ def test_two_addresses_of_one_mailbox_are_not_parted_where_the_mta_cannot(compar
     assert ends == {UNCLEAR} if comparison.by_mailbox else UNCLEAR not in ends
 
 
-def test_a_refusal_stands_and_is_for_one_recipient(comparison: Comparison) -> None:
+def test_a_rejection_is_final_and_for_one_recipient(comparison: Comparison) -> None:
     assert comparison.play(REFUSED) == []
     closed = [any(reply == CLOSED for reply in replies) for replies, _ in comparison.told]
     assert all(closed) if comparison.by_mailbox else not any(closed)

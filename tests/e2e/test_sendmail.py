@@ -71,14 +71,14 @@ def test_what_the_administrator_sends_elsewhere_passes(host: SendmailHost, recip
 
 
 @pytest.mark.parametrize("other", ["<Alice@RIG.test>", '<"alice"@rig.test>', "<office@rig.test>", "<alice>"])
-def test_the_exempt_get_it_and_the_others_are_taken_off(host: SendmailHost, other: str) -> None:
+def test_exempt_recipients_receive_it_and_the_others_are_removed(host: SendmailHost, other: str) -> None:
     host.send("<postmaster@rig.test>", other, sender="<x@turf.test>")
     assert host.reached() == ["bob"]
     (held,) = host.filter.held()
     assert len(held.recipients) == 1
 
 
-def test_where_taking_off_is_not_sure_nothing_is_taken(host: SendmailHost) -> None:
+def test_where_removal_is_not_reliable_nothing_is_accepted(host: SendmailHost) -> None:
     reply = host.send("<postmaster@rig.test>", "<alice@rig.test.>", sender="<x@turf.test>")[-1]
     assert reply == "451 4.3.0 cannot handle these recipients together, send them one by one"
     assert host.reached() == []
@@ -133,8 +133,8 @@ def test_a_field_that_does_not_fit_into_the_milter_protocol_is_put_off_and_logge
         assert replies[-1][:3] == code
     host.filter.said(
         # libmilter does not show the field before it when Sendmail has closed the connection by then.
-        r"^(?:error: \w+: the MTA broke off in the header, fields seen: 1|info: \w+: .* seen: 0) .client=127.0.0.2 "
-        "sender=anna@out.test.: .*if the MTA's log says that a length is out of range"
+        r"^(?:error: \w+: the MTA aborted the message in its header, fields received: 1|info: \w+: .* received: 0) "
+        ".client=127.0.0.2 sender=anna@out.test.: .*if the MTA's log reports a length that is out of range"
     )
     assert host.reached() == ["alice"]
 

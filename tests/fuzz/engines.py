@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,11 @@ class Play:
     openings: tuple[bytes, ...]
     writes: tuple[tuple[int, bytes], ...]
 
+    def alone(self) -> Iterator[Play]:
+        """The same for each connection by itself."""
+        for number, opening in enumerate(self.openings):
+            yield Play((opening,), tuple((0, data) for to, data in self.writes if to == number))
+
 
 @dataclass
 class Outcome:
@@ -75,7 +80,15 @@ class Comparison:
 
     def difference(self, played: Play) -> str:
         """What the engines do differently, "" for nothing."""
-        one, other = (play(worker, played) for worker in self._workers)
+        libmilter, loop = self._workers
+        # libmilter's pool can hold up interleaved sessions by many seconds each: it gets one after the other.
+        alone = [play(libmilter, one) for one in played.alone()]
+        one = Outcome(
+            [each for part in alone for each in part.answers], [each for part in alone for each in part.calls]
+        )
+        other = play(loop, played)
+        for outcome in (one, other):
+            outcome.calls.sort()  # they are numbered by their negotiations, whose order may differ
         if one == other:
             return ""
         lines = [f"{played}"]

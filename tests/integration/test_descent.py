@@ -54,11 +54,11 @@ PLANTED: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "a link in a circle": (lambda path, _: path.symlink_to(path), LINK),
     "a second name": (
         lambda path, secret: path.hardlink_to(secret),
-        "a file with a second name, in a directory that other users can change",
+        "a file with a second name (hard link), in a directory that other users can change",
     ),
-    "a pipe": (lambda path, _: os.mkfifo(path), "not a file"),
-    "a device": (lambda path, _: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)), "not a file"),
-    "a directory": (lambda path, _: path.mkdir(), "not a file"),
+    "a pipe": (lambda path, _: os.mkfifo(path), "not a regular file"),
+    "a device": (lambda path, _: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)), "not a regular file"),
+    "a directory": (lambda path, _: path.mkdir(), "not a regular file"),
 }
 
 
@@ -93,7 +93,9 @@ def test_a_second_name_of_roots_own_in_a_directory_that_others_write_to_is_not_t
     os.chown(theirs, 0, 0)
     (theirs / "file").hardlink_to(theirs.parent / "secret")
     os.link(theirs.parent / "link", theirs / "link", follow_symlinks=False)
-    assert refused(theirs / "file") == "a file with a second name, in a directory that other users can change"
+    assert (
+        refused(theirs / "file") == "a file with a second name (hard link), in a directory that other users can change"
+    )
     assert refused(theirs / "link") == LINK
 
 
@@ -124,7 +126,7 @@ def test_whoever_is_not_root_reads_what_links_lead_to(theirs: Path) -> None:
     def check() -> None:
         assert read(theirs / "link") == "table"
         os.mkfifo(theirs / "pipe")
-        assert refused(theirs / "pipe") == "not a file"
+        assert refused(theirs / "pipe") == "not a regular file"
 
     in_child(check, user=USER.pw_name)
 

@@ -59,7 +59,7 @@ def test_whoever_is_not_root_stays_who_he_is(user: str) -> None:
     [
         ("", []),
         ("nobody", []),
-        ("daemon", ["started by nobody, who cannot become daemon; start it as root, or as daemon"]),
+        ("daemon", ["started by user nobody, which cannot become daemon; start it as root, or as daemon"]),
     ],
 )
 def test_whoever_starts_it_for_somebody_else_and_is_not_root_is_told(user: str, said: list[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from rig.child import in_child
 from rig.ports import free_port
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.listener import MilterSocket, SocketError
 
 
 def spec(text: str | Path) -> SocketSpec:
@@ -42,7 +42,7 @@ def as_nobody(check: Callable[[], object]) -> None:
 def test_a_unix_socket_has_the_mode_that_is_asked_for_whatever_the_umask(place: Path, mode: int) -> None:
     before = os.umask(0o777)
     try:
-        listener = Listener(spec(place / "s"), mode)
+        listener = MilterSocket(spec(place / "s"), mode)
     finally:
         os.umask(before)
     assert stat.S_IMODE((place / "s").stat().st_mode) == mode
@@ -52,14 +52,14 @@ def test_a_unix_socket_has_the_mode_that_is_asked_for_whatever_the_umask(place: 
 
 def test_a_unix_socket_is_handed_over_to_owner_and_group(place: Path) -> None:
     assert os.geteuid() == 0, "only root can give files away: run these tests as root"
-    listener = Listener(spec(place / "s"), group="mail", owner="nobody")
+    listener = MilterSocket(spec(place / "s"), group="mail", owner="nobody")
     status = (place / "s").stat()
     assert (status.st_uid, status.st_gid) == (pwd.getpwnam("nobody").pw_uid, grp.getgrnam("mail").gr_gid)
     listener.close()
 
 
 def test_without_an_owner_it_stays_our_own(place: Path) -> None:
-    listener = Listener(spec(place / "s"))
+    listener = MilterSocket(spec(place / "s"))
     status = (place / "s").stat()
     assert (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid())
     listener.close()
@@ -67,7 +67,7 @@ def test_without_an_owner_it_stays_our_own(place: Path) -> None:
 
 def test_who_is_not_root_needs_no_owner(place: Path) -> None:
     place.chmod(0o777)
-    as_nobody(lambda: Listener(spec(place / "s"), owner="nobody").close())
+    as_nobody(lambda: MilterSocket(spec(place / "s"), owner="nobody").close())
 
 
 def test_a_socket_that_cannot_be_handed_over_is_refused_and_leaves_nothing(place: Path) -> None:
@@ -75,40 +75,40 @@ def test_a_socket_that_cannot_be_handed_over_is_refused_and_leaves_nothing(place
 
     def check() -> None:
         with pytest.raises(SocketError, match=r"^unix:/.*/s: socket_group: only root or a member"):
-            Listener(spec(place / "s"), group="root")
+            MilterSocket(spec(place / "s"), group="root")
         assert not (place / "s").exists()
 
     as_nobody(check)
 
 
 def test_closing_removes_the_path_and_ends_the_service(place: Path) -> None:
-    listener = Listener(spec(place / "s"))
+    listener = MilterSocket(spec(place / "s"))
     listener.close()
     assert not (place / "s").exists()
     assert listener.socket.fileno() < 0
 
 
 def test_closing_twice_leaves_the_next_ones_socket_alone(place: Path) -> None:
-    first = Listener(spec(place / "s"))
+    first = MilterSocket(spec(place / "s"))
     first.close()
-    second = Listener(spec(place / "s"))
+    second = MilterSocket(spec(place / "s"))
     first.close()
     assert connects(str(place / "s"))
     second.close()
 
 
 def test_closing_does_not_mind_that_somebody_has_removed_the_path(place: Path) -> None:
-    listener = Listener(spec(place / "s"))
+    listener = MilterSocket(spec(place / "s"))
     (place / "s").unlink()
     listener.close()
 
 
 def test_a_path_that_has_become_anothers_is_lost_and_left_alone(place: Path) -> None:
-    first = Listener(spec(place / "s"))
+    first = MilterSocket(spec(place / "s"))
     assert not first.lost
     (place / "s").unlink()
     assert first.lost
-    second = Listener(spec(place / "s"))
+    second = MilterSocket(spec(place / "s"))
     assert (first.lost, second.lost) == (True, False)
     first.close()
     assert connects(str(place / "s"))
@@ -116,13 +116,13 @@ def test_a_path_that_has_become_anothers_is_lost_and_left_alone(place: Path) -> 
 
 
 def test_a_port_is_never_lost() -> None:
-    listener = Listener(spec(f"inet:{free_port()}@127.0.0.1"))
+    listener = MilterSocket(spec(f"inet:{free_port()}@127.0.0.1"))
     assert not listener.lost
     listener.close()
 
 
 def test_a_path_where_we_may_not_look_is_not_taken_for_lost(place: Path) -> None:
-    listener = Listener(spec(place / "s"))
+    listener = MilterSocket(spec(place / "s"))
     place.chmod(0o700)
 
     def check() -> None:
@@ -134,7 +134,7 @@ def test_a_path_where_we_may_not_look_is_not_taken_for_lost(place: Path) -> None
 
 @pytest.mark.parametrize("text", ["unix:{place}/s", "inet:{port}@127.0.0.1", "inet6:{port}@::1"])
 def test_nobody_waits_in_accept(place: Path, text: str) -> None:
-    listener = Listener(spec(text.format(place=place, port=free_port())))
+    listener = MilterSocket(spec(text.format(place=place, port=free_port())))
     with pytest.raises(BlockingIOError):
         listener.socket.accept()
     listener.close()
@@ -152,7 +152,7 @@ def test_nobody_waits_in_accept(place: Path, text: str) -> None:
 )
 def test_a_port_is_listened_on(text: str, family: socket.AddressFamily, address: str) -> None:
     port = free_port()
-    listener = Listener(spec(text.format(port=port)))
+    listener = MilterSocket(spec(text.format(port=port)))
     assert connects((address, port), family)
     listener.close()
     assert not connects((address, port), family)
@@ -161,7 +161,7 @@ def test_a_port_is_listened_on(text: str, family: socket.AddressFamily, address:
 def test_a_port_can_be_had_again_at_once() -> None:
     port = free_port()
     for _ in range(2):
-        listener = Listener(spec(f"inet:{port}@127.0.0.1"))
+        listener = MilterSocket(spec(f"inet:{port}@127.0.0.1"))
         with socket.create_connection(("127.0.0.1", port)):
             pass
         listener.close()
@@ -171,15 +171,15 @@ def test_a_stale_socket_is_replaced(place: Path) -> None:
     with socket.socket(socket.AF_UNIX) as old:
         old.bind(str(place / "s"))
         old.listen()
-    listener = Listener(spec(place / "s"))
+    listener = MilterSocket(spec(place / "s"))
     assert connects(str(place / "s"))
     listener.close()
 
 
 def test_a_socket_that_is_served_is_not_taken_away(place: Path) -> None:
-    listener = Listener(spec(place / "s"))
-    with pytest.raises(SocketError, match=r"^unix:/.*/s: in use: another filter serves this socket"):
-        Listener(spec(place / "s"))
+    listener = MilterSocket(spec(place / "s"))
+    with pytest.raises(SocketError, match=r"^unix:/.*/s: in use: another filter listens on this socket"):
+        MilterSocket(spec(place / "s"))
     assert connects(str(place / "s"))
     listener.close()
 
@@ -193,7 +193,7 @@ def test_a_socket_whose_queue_is_full_is_not_taken_away(place: Path) -> None:
             client.setblocking(False)
             client.connect_ex(str(place / "s"))
         with pytest.raises(SocketError, match="in use"):
-            Listener(spec(place / "s"))
+            MilterSocket(spec(place / "s"))
         assert (place / "s").is_socket()
         for client in waiting:
             client.close()
@@ -203,33 +203,33 @@ def test_a_socket_whose_queue_is_full_is_not_taken_away(place: Path) -> None:
 def test_another_file_of_the_name_stays(place: Path, make: Callable[[Path], None]) -> None:
     make(place / "s")
     with pytest.raises(SocketError, match="or another file has this name"):
-        Listener(spec(place / "s"))
+        MilterSocket(spec(place / "s"))
     assert os.path.lexists(place / "s")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("unix:{place}/missing/s", "its directory does not exist: make it, writable for the filter's user"),
+        ("unix:{place}/missing/s", "its directory does not exist: create it, writable by the filter's user"),
         ("unix:{place}/file/s", "Not a directory"),
         ("inet:8895@a..b", r"the host cannot be resolved \(.+\)"),
         (f"inet:8895@{'x' * 64}.test", r"the host cannot be resolved \(.+\)"),
         ("inet:8895@192.0.2.1", "Cannot assign requested address"),
-        ("fd:9999", "no such descriptor was handed over: start turfmilter.socket"),
+        ("fd:9999", "no such descriptor was passed: start turfmilter.socket"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_one_line(place: Path, text: str, said: str) -> None:
     (place / "file").touch()
     wanted = spec(text.format(place=place))
     with pytest.raises(SocketError, match=f"^{wanted}: {said}") as refused:
-        Listener(wanted)
+        MilterSocket(wanted)
     assert "\n" not in str(refused.value)
 
 
 def test_a_directory_that_may_not_be_written_is_said(place: Path) -> None:
     def check() -> None:
         with pytest.raises(SocketError, match=r"^unix:/.*/s: Permission denied$"):
-            Listener(spec(place / "s"))
+            MilterSocket(spec(place / "s"))
 
     as_nobody(check)
 
@@ -238,7 +238,7 @@ def test_an_inherited_socket_is_used_as_it_is(place: Path) -> None:
     with socket.socket(socket.AF_UNIX) as given:
         given.bind(str(place / "s"))
         given.listen()
-        listener = Listener(spec(f"fd:{os.dup(given.fileno())}"))
+        listener = MilterSocket(spec(f"fd:{os.dup(given.fileno())}"))
         assert connects(str(place / "s"))
         with pytest.raises(BlockingIOError):
             while True:
@@ -251,13 +251,13 @@ def test_an_inherited_socket_is_used_as_it_is(place: Path) -> None:
 def test_an_inherited_socket_must_listen(kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_UNIX, kind) as deaf:
         number = os.dup(deaf.fileno())
-        with pytest.raises(SocketError, match=rf"^fd:{number}: the descriptor is no listening socket$"):
-            Listener(spec(f"fd:{number}"))
+        with pytest.raises(SocketError, match=rf"^fd:{number}: the descriptor is not a listening socket$"):
+            MilterSocket(spec(f"fd:{number}"))
 
 
 def test_an_inherited_file_is_no_socket(place: Path) -> None:
     with (place / "file").open("w") as file:
         number = os.dup(file.fileno())
     with pytest.raises(SocketError, match=rf"^fd:{number}: Socket operation on non-socket$"):
-        Listener(spec(f"fd:{number}"))
+        MilterSocket(spec(f"fd:{number}"))
     os.close(number)

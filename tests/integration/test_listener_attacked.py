@@ -14,7 +14,7 @@ import pytest
 
 from rig.attacker import attacking, exchange, exchange_directory
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.listener import MilterSocket, SocketError
 from turfmilter.daemon.reach import Access
 
 USER = pwd.getpwnam("nobody")
@@ -55,9 +55,9 @@ def state(directory: Path) -> list[tuple[str, int, int, int, int, int]]:
     return [(name, one.st_ino, one.st_mode, one.st_uid, one.st_gid, one.st_nlink) for name, one in found]
 
 
-def start(path: Path, mode: int = 0o666) -> Listener:
+def start(path: Path, mode: int = 0o666) -> MilterSocket:
     """As the program does it when it was started by root."""
-    return Listener(SocketSpec.parse(f"unix:{path}"), mode, "mail", USER.pw_name)
+    return MilterSocket(SocketSpec.parse(f"unix:{path}"), mode, "mail", USER.pw_name)
 
 
 def start_and_stop(path: Path) -> None:
@@ -109,7 +109,9 @@ def test_what_is_planted_in_the_sockets_place_is_refused(
 ) -> None:
     plant(theirs / "s", roots)
     before = state(roots), state(theirs)
-    with pytest.raises(SocketError, match=r"in use: another filter serves this socket, or another file has this name$"):
+    with pytest.raises(
+        SocketError, match=r"in use: another filter listens on this socket, or another file has this name$"
+    ):
         start(theirs / "s")
     assert (state(roots), state(theirs)) == before
 
@@ -158,7 +160,7 @@ def test_in_the_directory_of_a_third_user_root_makes_nothing(place: Path) -> Non
     daemon = pwd.getpwnam("daemon")
     (place / "other").mkdir()
     os.chown(place / "other", daemon.pw_uid, daemon.pw_gid)
-    with pytest.raises(SocketError, match=r"/other/s: Permission denied for the filter's user, as whom root makes it"):
+    with pytest.raises(SocketError, match=r"/other/s: Permission denied: root creates it as the filter's user"):
         start(place / "other" / "s")
     assert list((place / "other").iterdir()) == []
 
@@ -174,7 +176,7 @@ def test_without_a_group_in_the_configuration_it_has_the_users_or_the_directorys
     path.mkdir()
     os.chown(path, owner, grp.getgrnam("mail").gr_gid)
     path.chmod(0o2755 if setgid else 0o755)
-    listener = Listener(SocketSpec.parse(f"unix:{path}/s"), 0o660, "", USER.pw_name)
+    listener = MilterSocket(SocketSpec.parse(f"unix:{path}/s"), 0o660, "", USER.pw_name)
     found = (path / "s").stat()
     listener.close()
     assert (found.st_uid, found.st_gid) == (USER.pw_uid, group)

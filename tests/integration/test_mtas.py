@@ -1,4 +1,4 @@
-"""What -t says about the MTA of this host: Postfix as postconf shows it, Sendmail as m4 makes its sendmail.cf."""
+"""Warnings about the MTAs on this host: Postfix as postconf shows it, Sendmail as m4 generates its sendmail.cf."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from rig.child import in_child
 from rig.filter import USER
+from rig.golden import Golden
 from rig.sendmailcf import make_cf
 from turfmilter.config.loader import configure, load
 from turfmilter.config.schema import Config
@@ -29,7 +30,7 @@ Said = Callable[..., list[str]]
 
 @pytest.fixture
 def said(place: Path, tmp_path: Path) -> Said:
-    """The warnings about a Postfix, with the mail that it receives our own."""
+    """The warnings about a Postfix that receives mail for our domains only."""
     etc = place / "postfix"
     etc.mkdir()
 
@@ -53,11 +54,11 @@ def written(path: Path, text: str) -> None:
     os.utime(path, (0, 0))
 
 
-def test_of_an_mta_that_is_not_installed_nothing_is_said(tmp_path: Path) -> None:
+def test_an_mta_that_is_not_installed_causes_no_warning(tmp_path: Path) -> None:
     assert mtas.warnings(configured(tmp_path), TODAY, postfix=NOWHERE, sendmail=NOWHERE) == []
 
 
-def test_before_it_is_attached_nothing_is_said_of_that(said: Said) -> None:
+def test_without_an_attached_filter_there_is_no_warning_about_its_use(said: Said) -> None:
     assert said("smtpd_milters = inet:localhost:8891\nalways_bcc = x@a.test\nmilter_default_action = accept\n") == []
 
 
@@ -75,13 +76,12 @@ def test_before_it_is_attached_nothing_is_said_of_that(said: Said) -> None:
         ("inet6:8895@::1", "inet:[::1]:8895"),
     ],
 )
-def test_attached_as_it_should_be_it_has_nothing_to_say(said: Said, socket: str, milter: str) -> None:
+def test_a_filter_attached_correctly_causes_no_warning(said: Said, socket: str, milter: str, golden: Golden) -> None:
     safe = f"{{ {milter}, connect_timeout=10s, default_action=tempfail }}"
     main = f"smtpd_milters = {safe}, inet:localhost:8891\nnon_smtpd_milters = $smtpd_milters\n"
     assert said(main, STOCK + RELEASE, socket=socket) == []
     (shared,) = said(main.replace(safe, milter), STOCK + RELEASE, socket=socket)
-    assert "milter_default_action, which other filters share" in shared
-    assert f"write {{ {milter}, default_action=tempfail }}" in shared
+    golden("check", shared)
 
 
 @pytest.mark.parametrize("other", ["unix:/run/turfmilter/other.sock", "inet:127.0.0.1:8895", "unix:turfmilter.sock"])
@@ -89,15 +89,8 @@ def test_another_filter_is_not_taken_for_ours(said: Said, other: str) -> None:
     assert said(f"smtpd_milters = {other}\nmilter_default_action = accept\n") == []
 
 
-@pytest.mark.parametrize(
-    ("action", "outcome"),
-    [
-        ("accept", "mail passes unfiltered"),
-        ("reject", "mail is refused"),
-        ("quarantine", "mail goes to the hold queue"),
-    ],
-)
-def test_what_happens_while_it_is_down_must_be_tempfail(said: Said, action: str, outcome: str) -> None:
+@pytest.mark.parametrize("action", ["accept", "reject", "quarantine"])
+def test_the_action_while_the_filter_is_down_must_be_tempfail(said: Said, action: str, golden: Golden) -> None:
     bare = SOCKET
     for main in (
         f"smtpd_milters = {bare}\nmilter_default_action = {action}\n",
@@ -105,31 +98,26 @@ def test_what_happens_while_it_is_down_must_be_tempfail(said: Said, action: str,
         f"smtpd_milters = {{ {bare}, {{ default_action = {action} }}, command_timeout=9s }}\n",
     ):
         (sentence,) = said(f"{main}non_smtpd_milters = $smtpd_milters\n")
-        assert sentence.startswith(f"main.cf: smtpd_milters: while turfmilter is down, {outcome}")
-        assert sentence.endswith(f"write {OURS}")
+        golden("check", sentence)
     own = f"smtpd_milters = {OURS}\nnon_smtpd_milters = $smtpd_milters\nmilter_default_action = {action}\n"
     assert said(own) == []
 
 
-def test_ours_must_be_the_first_filter(said: Said) -> None:
+def test_turfmilter_must_be_the_first_filter(said: Said, golden: Golden) -> None:
     main = f"smtpd_milters = inet:localhost:8891, {OURS}\nnon_smtpd_milters = {OURS}\n"
-    (sentence,) = said(main)
-    assert sentence.startswith("main.cf: smtpd_milters: inet:localhost:8891 comes before turfmilter, ")
+    golden("check", "\n".join(said(main)))
 
 
-def test_the_list_for_local_mail_is_checked_as_well_unless_it_is_the_same(said: Said) -> None:
+def test_the_list_for_local_mail_is_also_checked_unless_it_is_the_same(said: Said, golden: Golden) -> None:
     main = (
         f"smtpd_milters = {OURS}\nmilter_default_action = accept\nnon_smtpd_milters = inet:localhost:8891, {SOCKET}\n"
     )
-    order, passes = said(main)
-    assert order.startswith("main.cf: non_smtpd_milters: inet:localhost:8891 comes before turfmilter, ")
-    assert passes.startswith("main.cf: non_smtpd_milters: while turfmilter is down, mail passes unfiltered")
+    golden("check", "\n".join(said(main)))
     assert len(said(f"smtpd_milters = {SOCKET}\nnon_smtpd_milters = $smtpd_milters\n")) == 1
 
 
-def test_local_mail_must_be_filtered_too(said: Said) -> None:
-    (sentence,) = said(f"smtpd_milters = {OURS}\n")
-    assert sentence.startswith("main.cf: non_smtpd_milters: turfmilter is not listed, ")
+def test_local_mail_must_be_filtered_too(said: Said, golden: Golden) -> None:
+    golden("check", "\n".join(said(f"smtpd_milters = {OURS}\n")))
 
 
 ATTACHED = f"smtpd_milters = {OURS}\nnon_smtpd_milters = {OURS}\n"
@@ -144,25 +132,22 @@ ATTACHED = f"smtpd_milters = {OURS}\nnon_smtpd_milters = {OURS}\n"
     ],
 )
 @pytest.mark.parametrize("name", ["submission inet", "2525 inet", "192.0.2.1:25 inet", "smtpd pass"])
-def test_a_service_that_leaves_it_out_is_named(said: Said, name: str, option: str, key: str) -> None:
+def test_a_service_that_omits_the_filter_is_named(said: Said, name: str, option: str, key: str) -> None:
     (sentence,) = said(ATTACHED, f"{STOCK}{name} n - n - - smtpd\n  -o {option}\n")
-    assert sentence.startswith(f"master.cf: {name.replace(' ', '/')}: {key}: leaves turfmilter out, ")
+    assert sentence.startswith(f"master.cf: {name.replace(' ', '/')}: {key}: ")
 
 
-def test_a_service_has_doubts_of_its_own(said: Said) -> None:
+def test_the_lists_of_a_service_are_checked(said: Said, golden: Golden) -> None:
     own = f"submission inet n - n - - smtpd\n  -o {{ smtpd_milters = inet:localhost:8891, {SOCKET} }}\n"
-    order, shared = said(ATTACHED, STOCK + own)
-    assert order.startswith("master.cf: submission/inet: smtpd_milters: inet:localhost:8891 comes before turfmilter")
-    assert shared.startswith("master.cf: submission/inet: smtpd_milters: what happens while turfmilter is down")
+    golden("check", "\n".join(said(ATTACHED, STOCK + own)))
     weak = "submission inet n - n - - smtpd\n  -o milter_default_action=accept\n"
     _, passes = said(f"smtpd_milters = {SOCKET}\nnon_smtpd_milters = {SOCKET}\n", weak)
-    assert passes.startswith("master.cf: submission/inet: smtpd_milters: while turfmilter is down, mail passes")
+    golden("check", passes)
 
 
-def test_attached_at_one_service_alone(said: Said) -> None:
+def test_a_filter_attached_to_one_service_is_missing_at_the_others(said: Said, golden: Golden) -> None:
     own = f"submission inet n - n - - smtpd\n  -o {{ smtpd_milters = {OURS} }}\n"
-    (sentence,) = said("", STOCK + own)
-    assert sentence.startswith("master.cf: smtp/inet: smtpd_milters: leaves turfmilter out")
+    golden("check", "\n".join(said("", STOCK + own)))
 
 
 @pytest.mark.parametrize(
@@ -176,25 +161,26 @@ def test_attached_at_one_service_alone(said: Said) -> None:
         AMAVIS + "  -o receive_override_options=no_header_body_checks\n",
     ],
 )
-def test_what_a_content_filter_gives_back_must_not_be_filtered_again(said: Said, service: str) -> None:
+def test_mail_that_a_content_filter_returns_must_not_be_filtered_again(said: Said, service: str) -> None:
     main = f"{ATTACHED}content_filter = smtp-amavis:[127.0.0.1]:10024\n"
     (sentence,) = said(main, STOCK + service)
-    assert sentence.startswith(f"master.cf: {service.split()[0]}/inet: mail that a content filter hands back there ")
+    assert sentence.startswith(f"master.cf: {service.split()[0]}/inet: ")
     for cure in ("  -o smtpd_milters=\n", "  -o receive_override_options=no_milters\n"):
         assert said(main, STOCK + service + cure) == []
 
 
-def test_the_cure_for_a_second_look_takes_no_other_option_of_the_service_away(said: Said) -> None:
-    """Of two receive_override_options Postfix heeds the last: no_header_body_checks would be lost."""
+def test_the_advice_about_a_second_pass_overrides_no_other_option_of_the_service(said: Said, golden: Golden) -> None:
+    """Of two receive_override_options Postfix uses the last: no_header_body_checks would be lost."""
     service = AMAVIS + "  -o receive_override_options=no_header_body_checks\n"
     (sentence,) = said(f"{ATTACHED}content_filter = smtp-amavis:[127.0.0.1]:10024\n", STOCK + service)
-    assert sentence.endswith('; add "-o smtpd_milters=" there, followed by your other filters, if any')
+    assert '"-o smtpd_milters="' in sentence and "receive_override_options" not in sentence
+    golden("check", sentence)
 
 
-def test_a_content_filter_at_one_service_alone_counts_as_well(said: Said) -> None:
+def test_a_content_filter_of_one_service_is_found_as_well(said: Said) -> None:
     master = STOCK.replace("smtpd\n", "smtpd\n  -o content_filter=scan:[127.0.0.1]:10024\n") + AMAVIS
     (sentence,) = said(ATTACHED, master)
-    assert "a second time" in sentence
+    assert '"-o smtpd_milters="' in sentence
 
 
 TURF = {"tables": ["@spam.test"], "discard": True}
@@ -211,12 +197,14 @@ SPARES_LOCAL = TURF | {"spare_local": True}
         ({"turf": TURF}, False),
     ],
 )
-def test_local_mail_that_postfix_does_not_show_needs_no_sparing(
-    said: Said, sections: dict[str, object], does_nothing: bool
+def test_sparing_local_mail_that_is_not_filtered_causes_a_warning(
+    said: Said, sections: dict[str, object], does_nothing: bool, golden: Golden
 ) -> None:
-    left_out, *more = said(f"smtpd_milters = {OURS}\n", **sections)
-    assert left_out.startswith("main.cf: non_smtpd_milters: turfmilter is not listed, ")
-    assert [one.startswith("turf.spare_local: does nothing, ") for one in more] == [True] * does_nothing
+    omitted, *more = said(f"smtpd_milters = {OURS}\n", **sections)
+    assert omitted.startswith("main.cf: non_smtpd_milters: ")
+    assert len(more) == does_nothing
+    if more:
+        golden("check", more[0])
     assert said(ATTACHED, **sections) == []
 
 
@@ -230,12 +218,16 @@ def test_local_mail_that_postfix_does_not_show_needs_no_sparing(
         (["localhost"], ""),
     ],
 )
-def test_a_proxy_that_gives_mail_back_must_not_be_spared(said: Said, entries: list[str], named: str) -> None:
+def test_a_proxy_that_returns_mail_must_not_be_spared(
+    said: Said, entries: list[str], named: str, golden: Golden
+) -> None:
     turf = TURF | {"spare_clients": entries}
     proxied = STOCK.replace("smtpd\n", "smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n")
     back = AMAVIS.replace("content_filter", "smtpd_proxy_filter")
     found = said(ATTACHED, proxied + back, turf=turf)
-    assert [one.split(" also ")[0] for one in found] == [f"turf.spare_clients: {named}"] * bool(named)
+    assert [one.startswith(f"turf.spare_clients: {named} ") for one in found] == [True] * bool(named)
+    if found:
+        golden("check", found[0])
     assert said(ATTACHED, STOCK, turf=turf) == []
 
 
@@ -245,14 +237,13 @@ BACK = (
 )
 
 
-def test_behind_a_proxy_the_filter_belongs_where_mail_is_given_back(said: Said) -> None:
+def test_with_a_proxy_the_filter_belongs_where_the_proxy_returns_mail(said: Said, golden: Golden) -> None:
     assert said(ATTACHED, PROXIED + BACK + RELEASE) == []
-    (sentence,) = said(ATTACHED, f"{PROXIED}{BACK}  -o smtpd_milters=\n{RELEASE}")
-    assert sentence.startswith("master.cf: smtp/inet: smtpd_proxy_filter: Postfix shows turfmilter no message there")
+    golden("check", "\n".join(said(ATTACHED, f"{PROXIED}{BACK}  -o smtpd_milters=\n{RELEASE}")))
 
 
 @pytest.mark.parametrize("where", ["main.cf", "master.cf"])
-def test_local_mail_may_be_left_out_where_a_content_filter_calls_sendmail(said: Said, where: str) -> None:
+def test_local_mail_need_not_be_filtered_if_a_content_filter_calls_sendmail(said: Said, where: str) -> None:
     piped = "scan unix - n n - 10 pipe\n  flags=Rq user=nobody argv=/usr/local/bin/scan\n"
     main = f"smtpd_milters = {OURS}\n" + ("content_filter = scan:dummy\n" if where == "main.cf" else "")
     own = "" if where == "main.cf" else "  -o content_filter=scan:dummy\n"
@@ -260,10 +251,9 @@ def test_local_mail_may_be_left_out_where_a_content_filter_calls_sendmail(said: 
 
 
 @pytest.mark.parametrize("key", ["recipient_bcc_maps", "always_bcc", "sender_bcc_maps"])
-def test_copies_that_the_filter_cannot_take_back_are_warned_about(said: Said, key: str) -> None:
+def test_copies_that_the_filter_cannot_remove_cause_a_warning(said: Said, key: str, golden: Golden) -> None:
     main = f"{ATTACHED}{key} = texthash:/etc/bcc\n"
-    (sentence,) = said(main, turf=TURF)
-    assert sentence.startswith(f"main.cf: {key}: a copy is delivered although the message is held from its recipient")
+    golden("check", "\n".join(said(main, turf=TURF)))
     listener = {"a": {"port": 587, "turf": {"tables": ["@spam.test"], "discard": True}}}
     assert len(said(main, listener=listener)) == 1
     for harmless in (TURF | {"exempt": []}, TURF | {"mode": "trial"}, {"discard": True}):
@@ -273,7 +263,7 @@ def test_copies_that_the_filter_cannot_take_back_are_warned_about(said: Said, ke
 @pytest.mark.parametrize(
     ("main", "named"),
     [
-        ("relay_domains = b.test\n", '"b.test" (main.cf relay_domains), and turfmilter refuses it with "550 5.7.1'),
+        ("relay_domains = b.test\n", '"b.test" (main.cf relay_domains), and '),
         ("virtual_alias_domains = b.test\n", '"b.test" (main.cf virtual_alias_domains), '),
         ("virtual_mailbox_domains = c.test b.test\n", '"c.test" (main.cf virtual_mailbox_domains), "b.test" ('),
         ("mydestination = a.test, mx.b.test\n", '"mx.b.test" (main.cf mydestination), '),
@@ -287,7 +277,7 @@ def test_a_domain_that_postfix_receives_mail_for_and_we_refuse_is_named(said: Sa
     (sentence,) = said(main)
     assert sentence.startswith("domains: Postfix receives mail for ")
     assert named in sentence
-    assert sentence.endswith(', or write "postfix:main.cf" to follow Postfix')
+    assert '"550 5.7.1 ' in sentence and '"postfix:main.cf"' in sentence
 
 
 @pytest.mark.parametrize(
@@ -305,12 +295,12 @@ def test_a_domain_that_is_not_refused_is_not_named(said: Said, sections: dict[st
     assert said("relay_domains = b.test\n", **sections) == []
 
 
-def test_in_trial_it_would_be_refused(said: Said) -> None:
-    (sentence,) = said("relay_domains = b.test\n", relay={"mode": "trial"})
-    assert "turfmilter would refuse it" in sentence
+@pytest.mark.parametrize("mode", ["enforce", "trial"])
+def test_the_warning_says_whether_its_mail_is_rejected_or_would_be(said: Said, mode: str, golden: Golden) -> None:
+    golden("check", "\n".join(said("relay_domains = b.test\n", relay={"mode": mode})))
 
 
-def test_postfix_is_not_asked_again_for_a_source_that_was_loaded(place: Path, tmp_path: Path) -> None:
+def test_postfix_is_queried_once_for_a_source(place: Path, tmp_path: Path) -> None:
     etc = place / "postfix"
     etc.mkdir()
     written(etc / "main.cf", "compatibility_level = 3.6\nmydestination = a.test\n")
@@ -323,14 +313,14 @@ def test_postfix_is_not_asked_again_for_a_source_that_was_loaded(place: Path, tm
     assert len(mtas.warnings(configured(tmp_path), TODAY, postfix=etc, sendmail=NOWHERE)) == 1
 
 
-def test_an_entry_for_the_domain_alone_leaves_out_its_subdomains(said: Said) -> None:
+def test_an_entry_for_the_domain_alone_does_not_cover_its_subdomains(said: Said) -> None:
     main = "relay_domains = b.test\nparent_domain_matches_subdomains = {}\n"
     (sentence,) = said(main.format("relay_domains"), domains=["a.test", "=b.test"])
     assert '"b.test"' in sentence
     assert said(main.format("mynetworks"), domains=["a.test", "=b.test"]) == []
 
 
-def test_names_of_this_host_for_itself_are_not_missed(said: Said) -> None:
+def test_names_such_as_localhost_are_not_missed(said: Said) -> None:
     assert said("mydestination = a.test, localhost, localhost.a.example, localhost.localdomain\n") == []
 
 
@@ -338,19 +328,17 @@ def test_a_domain_that_postfix_excludes_is_not_missed(said: Said) -> None:
     assert said("relay_domains = !x.a.test, a.test\n") == []
 
 
-def test_who_follows_main_cf_misses_nothing(said: Said, place: Path) -> None:
+def test_a_configuration_that_follows_main_cf_misses_nothing(said: Said, place: Path) -> None:
     written(place / "postfix/main.cf", "mydestination = a.test\n")
     main = "relay_domains = b.test\nvirtual_mailbox_domains = c.test\n"
     written(place / "postfix/main.cf", f"compatibility_level = 3.6\nmydestination = a.test\n{main}")
     assert said(main, domains=[f"postfix:{place}/postfix/main.cf"]) == []
 
 
-def test_domains_that_cannot_be_listed_are_mentioned_unless_a_file_may_hold_them(said: Said, tmp_path: Path) -> None:
+def test_domains_that_cannot_be_listed_are_mentioned_unless_a_file_may_contain_them(said: Said, tmp_path: Path) -> None:
     main = "virtual_mailbox_domains = ldap:/etc/postfix/l.cf\n"
     (sentence,) = said(main)
-    assert sentence.startswith(
-        "main.cf: virtual_mailbox_domains: the domains in ldap:/etc/postfix/l.cf cannot be listed"
-    )
+    assert sentence.startswith("main.cf: virtual_mailbox_domains: the domains in ldap:/etc/postfix/l.cf ")
     (tmp_path / "listed").write_text("l.test\n")
     assert said(main, domains=["a.test", "file:listed"]) == []
 
@@ -359,13 +347,13 @@ def test_domains_that_cannot_be_listed_are_mentioned_unless_a_file_may_hold_them
     ("main", "why"),
     [("nonsense\n", "missing '=' after attribute name"), ("relay_domains = hash:/missing\n", "/missing")],
 )
-def test_a_postfix_that_cannot_be_asked_is_said_and_does_no_harm(said: Said, main: str, why: str) -> None:
+def test_a_postfix_that_cannot_be_queried_causes_only_a_warning(said: Said, main: str, why: str) -> None:
     (sentence,) = said(main)
-    assert sentence.startswith("ETC/main.cf cannot be compared with this configuration: ")
+    assert sentence.startswith("ETC/main.cf ")
     assert why in sentence
 
 
-def test_what_the_filters_user_may_not_look_at_stops_nothing(place: Path, tmp_path: Path) -> None:
+def test_files_that_the_filters_user_cannot_read_are_skipped(place: Path, tmp_path: Path) -> None:
     closed = place / "closed"
     closed.mkdir()
     written(closed / "main.cf", "mydestination = other.test\n")
@@ -411,36 +399,36 @@ def of_sendmail(place: Path, tmp_path: Path) -> Said:
     return warnings
 
 
-def test_sendmail_with_the_features_of_contrib_has_nothing_to_hear(of_sendmail: Said) -> None:
+def test_sendmail_with_the_features_of_contrib_causes_no_warning(of_sendmail: Said) -> None:
     assert of_sendmail(f"{FEATURES}\nFEATURE(`turfmilter-submission')dnl") == []
     assert of_sendmail("") == []  # not attached yet
 
 
 @pytest.mark.parametrize(
-    ("line", "sentence"),
+    "line",
     [
-        ("S=local:/run/turfmilter/turfmilter.sock, T=R:60s", "mail passes unfiltered (F=)"),
-        ("S=unix:/run/turfmilter/turfmilter.sock, F=R, T=R:2m", "mail is refused for good (F=R)"),
-        ("S=local:/run/turfmilter/turfmilter.sock, F=4, T=R:1m", "connections are closed (F=4)"),
-        ("S=local:/run/turfmilter/turfmilter.sock, F=T", "Sendmail waits 10s for an answer"),
-        ("S=local:/run/turfmilter/turfmilter.sock, F=T, T=C:2m;R:30s", "Sendmail waits 30s for an answer"),
+        "S=local:/run/turfmilter/turfmilter.sock, T=R:60s",
+        "S=unix:/run/turfmilter/turfmilter.sock, F=R, T=R:2m",
+        "S=local:/run/turfmilter/turfmilter.sock, F=4, T=R:1m",
+        "S=local:/run/turfmilter/turfmilter.sock, F=T",
+        "S=local:/run/turfmilter/turfmilter.sock, F=T, T=C:2m;R:30s",
     ],
 )
-def test_the_line_of_the_filter_in_sendmail_is_checked(of_sendmail: Said, line: str, sentence: str) -> None:
+def test_the_line_of_the_filter_in_sendmail_is_checked(of_sendmail: Said, line: str, golden: Golden) -> None:
     (found,) = of_sendmail(f"INPUT_MAIL_FILTER(`mine', `{line}')dnl")
     assert found.startswith("sendmail.cf: Xmine: ")
-    assert sentence in found
+    golden("check", found)
 
 
-def test_the_order_of_sendmails_filters_is_checked(of_sendmail: Said) -> None:
+def test_the_order_of_sendmails_filters_is_checked(of_sendmail: Said, golden: Golden) -> None:
     other = "INPUT_MAIL_FILTER(`dkim', `S=inet:8891@localhost, F=T')dnl"
     line = "INPUT_MAIL_FILTER(`turf', `S=inet:8895@localhost, F=T, T=R:60s')dnl"
     socket = "inet:8895@127.0.0.1"
     (found,) = of_sendmail(f"{other}\n{line}", socket=socket)
-    assert found.startswith("sendmail.cf: InputMailFilters: dkim comes before turf")
+    golden("check", found)
     assert of_sendmail(f"{line}\n{other}", socket=socket) == []
     (found,) = of_sendmail(line.replace("INPUT_MAIL_FILTER", "MAIL_FILTER"), socket=socket)
-    assert found.startswith("sendmail.cf: InputMailFilters: turf is not listed, so Sendmail never asks it")
+    golden("check", found)
 
 
 @pytest.mark.parametrize(
@@ -455,31 +443,44 @@ def test_the_order_of_sendmails_filters_is_checked(of_sendmail: Said) -> None:
     ],
 )
 def test_sendmails_own_programs_are_not_local_submissions(
-    of_sendmail: Said, turf: dict[str, object], said: bool
+    of_sendmail: Said, turf: dict[str, object], said: bool, golden: Golden
 ) -> None:
     found = of_sendmail(FEATURES, turf={**TURF, **turf})
-    assert [one.startswith("turf.spare_local: Sendmail's own programs submit over SMTP") for one in found] == [
-        True
-    ] * said
+    assert [one.startswith("turf.spare_local: Sendmail") for one in found] == [True] * said
+    if found:
+        golden("check", found[0])
     assert of_sendmail("", turf={**TURF, **turf}) == []  # not attached
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "listener"),
     [
-        ("Name=MTA-v4, Port=25, InputMailFilters=dkim", "Name=MTA-v4: leaves turfmilter out"),
-        ("N=open, P=2525, I=", "Name=open: leaves turfmilter out"),
-        ("Name=MTA, Port=25, InputMailFilters=dkim;turfmilter", "Name=MTA: dkim comes before turfmilter"),
-        ("Name=MTA, Port=25, InputMailFilters=turfmilter;dkim", ""),
-        ("Name=inside, Port=10027, Addr=127.0.0.1, InputMailFilters=", ""),
-        ("Name=inside, Port=10027, Family=inet6, Addr=::1, InputMailFilters=", ""),
+        ("Name=MTA-v4, Port=25, InputMailFilters=dkim", "MTA-v4"),
+        ("N=open, P=2525, I=", "open"),
+        ("Name=MTA, Port=25, InputMailFilters=dkim;turfmilter", "MTA"),
     ],
 )
-def test_listeners_of_sendmail_with_filters_of_their_own_are_checked(
-    of_sendmail: Said, options: str, sentence: str
+def test_listeners_of_sendmail_with_their_own_filters_are_checked(
+    of_sendmail: Said, options: str, listener: str, golden: Golden
 ) -> None:
-    found = of_sendmail(f"MAIL_FILTER(`dkim', `S=inet:1@localhost')dnl\n{FEATURES}\nDAEMON_OPTIONS(`{options}')dnl")
-    assert [one.startswith(f"sendmail.cf: DaemonPortOptions {sentence}") for one in found] == [True] * bool(sentence)
+    (found,) = of_sendmail(f"{DKIM}{FEATURES}\nDAEMON_OPTIONS(`{options}')dnl")
+    assert found.startswith(f"sendmail.cf: DaemonPortOptions Name={listener}: ")
+    golden("check", found)
+
+
+DKIM = "MAIL_FILTER(`dkim', `S=inet:1@localhost')dnl\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "Name=MTA, Port=25, InputMailFilters=turfmilter;dkim",
+        "Name=inside, Port=10027, Addr=127.0.0.1, InputMailFilters=",
+        "Name=inside, Port=10027, Family=inet6, Addr=::1, InputMailFilters=",
+    ],
+)
+def test_correct_listeners_and_those_on_loopback_cause_no_warning(of_sendmail: Said, options: str) -> None:
+    assert of_sendmail(f"{DKIM}{FEATURES}\nDAEMON_OPTIONS(`{options}')dnl") == []
 
 
 @pytest.mark.parametrize(
@@ -491,11 +492,13 @@ def test_listeners_of_sendmail_with_filters_of_their_own_are_checked(
         ("hub.test", False),
     ],
 )
-def test_unknown_users_of_sendmail_that_are_one_address_are_named(of_sendmail: Said, relay: str, doubted: bool) -> None:
+def test_a_mailbox_shared_by_all_unknown_users_of_sendmail_is_named(
+    of_sendmail: Said, relay: str, doubted: bool, golden: Golden
+) -> None:
     found = of_sendmail(f"{FEATURES}\ndefine(`LUSER_RELAY', `{relay}')dnl")
-    assert [one.startswith("sendmail.cf: LUSER_RELAY: all unknown users are one address") for one in found] == (
-        [True] * doubted
-    )
+    assert [one.startswith("sendmail.cf: LUSER_RELAY: ") for one in found] == [True] * doubted
+    if doubted:
+        golden("check", found[0])
 
 
 @pytest.mark.parametrize(
@@ -509,14 +512,12 @@ def test_unknown_users_of_sendmail_that_are_one_address_are_named(of_sendmail: S
     ],
 )
 def test_a_domain_that_sendmail_receives_mail_for_and_we_refuse_is_named(
-    of_sendmail: Said, place: Path, above: str, named: str
+    of_sendmail: Said, place: Path, above: str, named: str, golden: Golden
 ) -> None:
     (place / "relay").write_text("c.test # ours\n192.0.2\nd.test\n[192.0.2.1]\n")
     (found,) = of_sendmail(above.replace("{place}", str(place)))
-    assert found.startswith(f"domains: Sendmail receives mail for {named}, and turfmilter refuses ")
-    assert found.endswith(
-        'write "sendmail:/etc/mail/local-host-names" and "sendmail:/etc/mail/relay-domains" to follow Sendmail'
-    )
+    assert found.startswith(f"domains: Sendmail receives mail for {named}, ")
+    golden("check", found)
 
 
 def test_a_relayed_domain_covers_its_subdomains_unless_sendmail_relays_for_hosts_only(of_sendmail: Said) -> None:

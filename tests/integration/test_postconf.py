@@ -126,13 +126,13 @@ def test_a_main_cf_that_others_may_replace_is_not_used(etc: Path, mode: int) -> 
     etc.chmod(mode)
     if mode == 0o1755:
         shutil.chown(etc, "nobody")
-    with pytest.raises(PostfixError, match=f"main.cf is not used, because others may change {etc}$"):
+    with pytest.raises(PostfixError, match=f"main.cf is not used, because other users can change {etc}$"):
         domains(etc)
 
 
 def test_a_main_cf_that_another_user_owns_is_not_used(etc: Path) -> None:
     shutil.chown(etc / "main.cf", "nobody")
-    with pytest.raises(PostfixError, match=f"because others may change {etc}/main.cf$"):
+    with pytest.raises(PostfixError, match=f"because other users can change {etc}/main.cf$"):
         domains(etc)
 
 
@@ -142,7 +142,7 @@ def test_a_link_to_what_others_may_change_is_not_followed(etc: Path, place: Path
     other.chmod(0o777)
     (etc / "main.cf").rename(other / "main.cf")
     (etc / "main.cf").symlink_to(other / "main.cf")
-    with pytest.raises(PostfixError, match=f"because others may change {other}$"):
+    with pytest.raises(PostfixError, match=f"because other users can change {other}$"):
         domains(etc)
 
 
@@ -166,7 +166,7 @@ def test_a_link_that_others_may_change_is_not_followed(etc: Path, place: Path, l
         asked.symlink_to(theirs / "hop")
     assert domains(asked) == ["a.test"]
     shutil.chown(theirs, "nobody")
-    said = f"{asked}/main.cf is not used, because others may change {theirs}"
+    said = f"{asked}/main.cf is not used, because other users can change {theirs}"
     with pytest.raises(PostfixError, match=f"^{said}$"):
         domains(asked)
 
@@ -216,7 +216,7 @@ def test_no_other_key_has_this_source(key: str, etc: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigError) as caught:
         configure({"domains": ["x.test"], section: own}, tmp_path, postfix=Postconf())
     (problem,) = caught.value.problems
-    assert problem.startswith(f'{key}[0]: "postfix:{etc}/main.cf": goes into `domains` alone')
+    assert problem.startswith(f'{key}[0]: "postfix:{etc}/main.cf": allowed only in `domains`')
 
 
 def test_a_table_that_cannot_be_listed_is_an_error_unless_another_file_may_hold_its_domains(
@@ -244,4 +244,4 @@ def test_an_exclusion_that_postfix_does_not_reach_is_an_error(etc: Path, tmp_pat
     configure_main(etc, "relay_domains = b.test, !x.b.test\n")
     with pytest.raises(ConfigError) as caught:
         configure({"domains": [f"postfix:{etc}/main.cf"]}, tmp_path, postfix=Postconf())
-    assert "decides before it in Postfix" in caught.value.problems[0]
+    assert "decides first in Postfix" in caught.value.problems[0]

@@ -118,7 +118,7 @@ def test_a_server_that_is_not_there_is_said() -> None:
 @pytest.mark.parametrize("reply", ["what?", "25 Ok", "150 2.0.0 Ok", "999 no", "-"])
 def test_a_reply_to_the_message_that_is_none_leaves_it_unknown(reply: str) -> None:
     """The server may have the message: taken for a refusal, it would be sent twice."""
-    with ScriptedNextHop({".": reply}) as hop, pytest.raises(Unknown, match="no reply to the message"):
+    with ScriptedNextHop({".": reply}) as hop, pytest.raises(Unknown, match="invalid reply to the message"):
         give(hop.port)
 
 
@@ -188,7 +188,7 @@ UTF8_IN_A_PART = (
         (ANNA, [BOB], UTF8_IN_THE_HEADER, "SIZE", "8BITMIME.*8-bit characters"),
         (SECRET, [BOB], MESSAGE, "8BITMIME", "STARTTLS with REQUIRETLS"),
         (SECRET, [BOB], MESSAGE, "REQUIRETLS", "STARTTLS with REQUIRETLS"),
-        (BINARY, [BOB], MESSAGE, "BINARYMIME", "BINARYMIME, which turfctl does not speak"),
+        (BINARY, [BOB], MESSAGE, "BINARYMIME", "BINARYMIME, which turfctl does not support"),
     ],
 )
 def test_a_message_is_not_sent_where_what_it_needs_is_not_offered(

@@ -1,4 +1,4 @@
-"""When the quarantines are looked after, and what is said about it."""
+"""The upkeep of the quarantines: when it runs, and what it logs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 
 from rig import wait
 from rig.child import in_child
+from rig.golden import Golden
 from turfmilter.config.schema import Config
 from turfmilter.daemon.upkeep import Upkeep
 
@@ -65,7 +66,7 @@ def end(upkeep: Upkeep, config: Config) -> None:
     wait.until(ended, "its end")
 
 
-def test_it_is_due_once_a_minute_and_at_once_after_a_reload_but_never_while_it_is_at_work() -> None:
+def test_it_is_due_once_a_minute_and_at_once_after_a_reload_but_never_during_a_run() -> None:
     upkeep = Upkeep(lambda _: [], Log().say)
     upkeep.expect(CONFIG)
     now = time.monotonic()
@@ -78,7 +79,7 @@ def test_it_is_due_once_a_minute_and_at_once_after_a_reload_but_never_while_it_i
     assert upkeep.due(Config()) == inf, "there is no quarantine"
 
 
-def test_what_was_found_is_said_when_it_was_not_the_last_time() -> None:
+def test_a_warning_is_logged_unless_the_last_run_gave_it_too() -> None:
     log, found = Log(), list[str]()
     upkeep = Upkeep(lambda _: found, log.say)
     for found[:] in (["a", "b"], ["b"], [], ["b"]):
@@ -86,7 +87,7 @@ def test_what_was_found_is_said_when_it_was_not_the_last_time() -> None:
     assert log.said == ["a", "b", "b"]
 
 
-def test_a_process_for_it_that_dies_is_said_and_the_next_one_finishes(place: Path) -> None:
+def test_a_process_that_dies_is_reported_and_the_next_one_finishes(place: Path, golden: Golden) -> None:
     log = Log()
 
     def dies_once(_config: Config) -> list[str]:
@@ -99,10 +100,10 @@ def test_a_process_for_it_that_dies_is_said_and_the_next_one_finishes(place: Pat
     upkeep = Upkeep(dies_once, log.say)
     finish(upkeep)
     finish(upkeep)
-    assert log.said == ["the quarantines were not looked after: the process for it died (signal 9)", "done"]
+    golden("log", "\n".join(log.said))
 
 
-def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
+def test_without_a_free_process_it_is_reported_and_tried_again(golden: Golden) -> None:
     log = Log()
     upkeep = Upkeep(lambda _: ["done"], log.say)
 
@@ -114,19 +115,17 @@ def test_where_no_process_can_be_had_it_is_said_and_tried_again() -> None:
     assert open_files() == open_before
     assert upkeep.due(CONFIG) == 60.0
     finish(upkeep)
-    assert log.said == [
-        "the quarantines were not looked after: no process can be had: Resource temporarily unavailable",
-        "done",
-    ]
+    golden("log", "\n".join(log.said))
 
 
-def test_without_a_descriptor_it_is_not_done_and_that_is_said() -> None:
+def test_without_a_free_descriptor_it_is_not_run_and_that_is_reported() -> None:
     def check() -> None:
         log = Log()
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
         upkeep = Upkeep(lambda _: [], log.say)
         upkeep.begin(CONFIG, fork, 0.0)
-        assert log.said == ["the quarantines were not looked after: no process can be had: Too many open files"]
+        (sentence,) = log.said
+        assert sentence.endswith(": Too many open files")
         assert upkeep.due(CONFIG) == 60
 
     in_child(check)
@@ -142,7 +141,7 @@ def test_without_a_descriptor_it_is_not_done_and_that_is_said() -> None:
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
 )
-def test_why_it_failed_is_said(error: Exception, said: str) -> None:
+def test_the_reason_of_a_failure_is_reported(error: Exception, said: str) -> None:
     log = Log()
 
     def fails(_config: Config) -> list[str]:
@@ -150,11 +149,11 @@ def test_why_it_failed_is_said(error: Exception, said: str) -> None:
 
     finish(Upkeep(fails, log.say))
     (sentence,) = log.said
-    assert sentence.startswith(f"the quarantines were not looked after: {said}")
+    assert f": {said}" in sentence
 
 
 @pytest.mark.parametrize("size", [1, 1 << 16, 1 << 20, 5 << 20])
-def test_it_may_have_more_to_say_than_a_pipe_holds(size: int) -> None:
+def test_a_report_may_be_larger_than_a_pipe(size: int) -> None:
     log = Log()
     finish(Upkeep(lambda _: ["x" * size, "end"], log.say))
     assert [len(sentence) for sentence in log.said] == [size, 3]

@@ -1,7 +1,8 @@
-"""What the program says before it serves: problems in one clear line each, all at once, and an exit status."""
+"""What the program prints before it serves: every problem in one line, all at once, and its exit status."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import turfmilter
 from rig import wait
 from rig.engine import ENGINE
 from rig.filter import USER, make_quarantine
+from rig.golden import Golden
 from rig.program import configured, run, running
 from turfmilter.config.schema import ProtocolEngine
 from turfmilter.mta.engines import choose
@@ -22,45 +24,50 @@ def turf(quarantine: Path) -> str:
     return f'[turf]\ntables = ["@turf.test"]\ndirectory = "{quarantine}"\n'
 
 
-def test_it_knows_its_version() -> None:
+def test_it_prints_its_version() -> None:
     done = run("-V")
     version, engine = done.stdout.splitlines()
     assert (done.returncode, version) == (0, f"turfmilter, version {turfmilter.__version__}")
     assert engine == f"protocol engine: {choose(ProtocolEngine.AUTO)}"
 
 
-def test_a_good_configuration_is_called_good_and_the_line_for_the_mta_that_is_installed_is_shown(place: Path) -> None:
+def test_a_check_without_errors_prints_the_line_for_the_installed_mta(place: Path, golden: Golden) -> None:
     quarantine = make_quarantine(place / "quarantine")
     path = configured(place, turf(quarantine))
     done = run("-t", "-c", path)
     assert (done.returncode, done.stderr) == (0, "")
-    good, postfix = done.stdout.splitlines()
-    assert good == f"{path}: no errors"
-    assert postfix == f"main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
+    golden("check", done.stdout, {str(place): "DIR"})
     assert not (place / "s").exists()
 
 
-def test_what_only_root_can_read_is_said_before_a_start_as_the_user_fails(place: Path) -> None:
+def test_a_check_warns_about_files_that_only_root_can_read(place: Path, golden: Golden) -> None:
     path = configured(place)
     path.chmod(0o600)
     done = run("-t", "-c", path)
     assert done.returncode == 0
-    assert f"turfmilter: warning: {path}: cannot be read by {USER}: a reload would fail\n" in done.stderr
+    golden(
+        "check",
+        "\n".join(line for line in done.stderr.splitlines() if f"{path}: " in line),
+        {f"{place}": "DIR", USER: "USER"},
+    )
 
 
 @pytest.mark.parametrize("mode", ["enforce", "trial", "off"])
-def test_the_log_begins_with_the_mode_and_the_line_for_the_mta(place: Path, mode: str) -> None:
+def test_the_log_begins_with_the_mode_and_the_line_for_the_mta(place: Path, mode: str, golden: Golden) -> None:
     path = configured(place, f'mode = "{mode}"\n')
     with running(place, "-c", path):
         wait.until(lambda: "main.cf: " in (place / "log").read_text(), "its greeting")
     lines = (place / "log").read_text().splitlines()
     started, engine, postfix, *_ = (line for line in lines if line.startswith("info: "))
-    assert f" started: mode {mode}, socket unix:{place}/s, " in started
     assert engine == f"info: protocol engine: {choose(ENGINE)}"
-    assert postfix == f"info: main.cf: smtpd_milters = {{ unix:{place}/s, default_action=tempfail }}"
+    golden(
+        "log",
+        f"{re.sub('[0-9]+ files', 'N files', started)}\n{postfix}",
+        {str(place): "DIR", turfmilter.__version__: "VERSION"},
+    )
 
 
-def test_all_problems_are_said_at_once(place: Path) -> None:
+def test_all_problems_are_reported_at_once(place: Path) -> None:
     (place / "turf.table").write_text("@good.test\nbad.test\n@x REJECT\n")
     settings = '[relay]\nmode = "tried"\n[turf]\ntables = ["file:turf.table"]\ndirectori = "x"\n'
     path = configured(place, settings, socket="inet:99999")
@@ -81,7 +88,7 @@ def test_a_quarantine_that_does_not_exist_is_reported_with_all_other_problems(pl
         assert done.returncode == 78
         mode, *quarantines = done.stderr.splitlines()
         assert mode.startswith("turfmilter: relay.mode: ")
-        assert [line.split("; mend it")[0] for line in quarantines] == [
+        assert [line.split("; fix it")[0] for line in quarantines] == [
             f"turfmilter: quarantine {place}/{name}: {place}/{name} does not exist" for name in ("missing", "absent")
         ]
 
@@ -93,7 +100,7 @@ def test_an_unknown_user_does_not_hide_a_quarantine_that_does_not_exist(place: P
     assert quarantine == f"turfmilter: quarantine {place}/missing: {place}/missing does not exist"
 
 
-def test_root_without_a_user_hears_of_the_other_problems_too(place: Path) -> None:
+def test_with_root_as_the_user_the_other_problems_are_reported_too(place: Path) -> None:
     path = configured(place, '[relay]\nmode = "tried"\n' + turf(place / "missing"), user="")
     done = run("-t", "-c", path)
     mode, root, quarantine = done.stderr.splitlines()
@@ -113,35 +120,37 @@ def test_several_quarantines_that_cannot_be_used_are_all_reported(place: Path) -
 
 
 @pytest.mark.parametrize("spec", ["inet:8895@0.0.0.0", "inet6:8895@::", "inet:8895", "inet:8895@192.0.2.1"])
-def test_a_socket_that_others_may_reach_is_warned_about_wherever_it_is_given(place: Path, spec: str) -> None:
+def test_a_socket_that_other_hosts_can_reach_causes_a_warning_from_file_and_command_line(
+    place: Path, spec: str
+) -> None:
     given = run("-t", "-c", configured(place), "-s", spec)
     written = run("-t", "-c", configured(place, socket=spec))
     assert given.returncode == written.returncode == 0
-    assert "turfmilter: warning: socket: other machines may reach it" in given.stderr
+    assert "turfmilter: warning: socket: other hosts can reach it" in given.stderr
     assert given.stderr == written.stderr
 
 
-def test_a_socket_on_the_command_line_is_checked_in_place_of_the_one_in_the_file(place: Path) -> None:
+def test_a_socket_on_the_command_line_is_checked_instead_of_the_configured_one(place: Path) -> None:
     path = configured(place, socket="inet:8895@0.0.0.0")
     assert run("-t", "-c", path, "-s", f"unix:{place}/s").stderr == ""
 
 
-def test_what_will_do_harm_later_is_warned_about(place: Path) -> None:
+def test_settings_that_do_harm_later_cause_warnings(place: Path) -> None:
     (place / "turf.table").write_text("@a.test expires=2020-01-31\n@b.test\n@c.test expires=2021-01-01 by=anna\n")
     settings = '[turf]\ntables = ["file:turf.table", "@d.test expires=2022-02-02"]\ndiscard = true\n'
     settings += '[quarantine]\nkeep = "7d"\nkeep_reviewed = "30d"\n[release]\nport = 25\n'
     done = run("-t", "-c", configured(place, settings))
     assert done.returncode == 0
     said = [line.removeprefix("turfmilter: warning: ") for line in done.stderr.splitlines()]
-    expired = 'turf.table:1: "@a.test": expired after 2020-01-31; take it out, or write a later day (and 1 more)'
+    expired = 'turf.table:1: "@a.test": expired after 2020-01-31; remove it, or write a later day (and 1 more)'
     assert expired in said
-    assert 'turf.tables[1]: "@d.test": expired after 2022-02-02; take it out, or write a later day' in said
+    assert 'turf.tables[1]: "@d.test": expired after 2022-02-02; remove it, or write a later day' in said
     for key in ("quarantine.keep_reviewed: ", "release.port: 25 is "):
         assert sum(line.startswith(key) for line in said) == 1
     assert len(said) == 4
 
 
-def test_warnings_are_said_and_do_no_harm(place: Path) -> None:
+def test_warnings_do_not_change_the_exit_status(place: Path) -> None:
     path = configured(place, '[relay]\ndefault = "allow"\n')
     done = run("-t", "-c", path)
     assert done.returncode == 0
@@ -149,7 +158,7 @@ def test_warnings_are_said_and_do_no_harm(place: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-t"], ["-f"], []])
-def test_a_configuration_that_is_not_there_is_named(place: Path, arguments: list[str]) -> None:
+def test_a_missing_configuration_is_named(place: Path, arguments: list[str]) -> None:
     done = run(*arguments, "-c", place / "missing.toml")
     assert done.returncode == 78
     assert done.stderr.startswith(f"turfmilter: {place}/missing.toml: ")
@@ -157,7 +166,7 @@ def test_a_configuration_that_is_not_there_is_named(place: Path, arguments: list
 
 
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["extra"], ["-s", "inet:99999"], ["-s", "inet:smtp@x"]])
-def test_a_wrong_command_line_is_a_matter_of_usage(place: Path, arguments: list[str]) -> None:
+def test_a_wrong_command_line_prints_the_usage(place: Path, arguments: list[str]) -> None:
     done = run("-c", configured(place), *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("Usage: turfmilter ")
@@ -167,14 +176,14 @@ def test_a_wrong_command_line_is_a_matter_of_usage(place: Path, arguments: list[
     ("spec", "said"),
     [
         ("inet:99999", "port 99999 is out of range; ports are 1 to 65535"),
-        ("inet:smtp@localhost", '"smtp" is no port number'),
+        ("inet:smtp@localhost", '"smtp" is not a port number'),
         ("inet:8895@", 'no host after "@"'),
-        ("relative/path", "no kind of socket"),
+        ("relative/path", "not a socket"),
         ("unix:relative/path", "the path is relative"),
-        ("inet:127.0.0.1:8895", "that is Postfix's spelling"),
+        ("inet:127.0.0.1:8895", "that is how Postfix writes it"),
     ],
 )
-def test_a_socket_that_cannot_be_is_refused(place: Path, spec: str, said: str) -> None:
+def test_an_invalid_socket_is_refused(place: Path, spec: str, said: str) -> None:
     written = run("-f", "-c", configured(place, socket=spec))
     assert written.returncode == 78
     assert written.stderr.startswith("turfmilter: socket: ")
@@ -194,7 +203,7 @@ def test_a_socket_that_cannot_be_is_refused(place: Path, spec: str, said: str) -
         (lambda path: (path / "tmp").chmod(0o500), "Permission denied"),
     ],
 )
-def test_a_quarantine_that_cannot_be_used_is_refused_with_the_command_that_mends_it(
+def test_an_unusable_quarantine_is_refused_with_the_command_that_fixes_it(
     place: Path, break_it: Callable[[Path], None], said: str, arguments: list[str]
 ) -> None:
     quarantine = make_quarantine(place / "quarantine")
@@ -206,6 +215,6 @@ def test_a_quarantine_that_cannot_be_used_is_refused_with_the_command_that_mends
     assert line.startswith(f"turfmilter: quarantine {quarantine}: ")
     assert said.format(path=quarantine) in line
     assert not (place / "s").exists()
-    _, command = line.split("mend it with: ")
+    _, command = line.split("fix it with: ")
     subprocess.run(command, shell=True, check=True)
     assert run("-t", "-c", path).returncode == 0

@@ -1,4 +1,4 @@
-"""Whatever goes wrong inside the filter, the MTA hears 451, and no message passes unfiltered because of it."""
+"""Errors inside the filter: the MTA receives 451, and no message passes unfiltered because of them."""
 
 from __future__ import annotations
 

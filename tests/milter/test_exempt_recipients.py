@@ -1,4 +1,4 @@
-"""Turf mail to exempt and other recipients together: the others are taken off by the very string that the MTA knows.
+"""Turf mail to exempt and other recipients together: the others are removed by the very string that the MTA knows.
 
 delrcpt reports no miss.  What Postfix and Sendmail compare it with is in the tables below.
 """
@@ -23,7 +23,7 @@ EXEMPT = "<postmaster@rig.test>"
 
 
 @pytest.mark.parametrize("settings", [HELD, REJECTED, DISCARDED])
-def test_exempt_recipients_get_it_and_the_others_are_taken_off(filters: Filters, settings: str) -> None:
+def test_exempt_recipients_receive_the_message_and_the_others_are_removed(filters: Filters, settings: str) -> None:
     turf = filters(settings)
     recipients: list[Argument] = ["<a@rig.test>", EXEMPT, ("<B@rig.test>", "NOTIFY=NEVER"), "<abuse@rig.test>"]
     with turf.session() as client:
@@ -100,7 +100,7 @@ def test_who_is_exempt_is_the_configurations_choice(filters: Filters, settings: 
         ("<jörg@rig.test>", "<jörg@rig.test>"),
     ],
 )
-def test_a_recipient_is_taken_off_by_the_string_that_the_mta_keeps_and_by_the_one_that_was_sent(
+def test_a_recipient_is_removed_by_the_string_that_the_mta_keeps_and_by_the_one_that_was_sent(
     filters: Filters, recipient: str, taken_off_as: str
 ) -> None:
     turf = filters(HELD)
@@ -122,7 +122,7 @@ def test_a_recipient_is_taken_off_by_the_string_that_the_mta_keeps_and_by_the_on
 def test_an_exempt_recipient_of_a_held_ones_mailbox_leaves_the_message_with_the_sender(
     filters: Filters, version: str, end: str
 ) -> None:
-    """Sendmail would remove both; Postfix removes what it is told."""
+    """Sendmail would remove both; Postfix removes only the one it is asked to."""
     turf = filters(OTHERS_EXEMPT)
     with turf.session(macros={"v": version}) as client:
         client.mail("<spam@turf.test>")
@@ -174,7 +174,7 @@ def test_a_spelling_that_we_are_not_sure_of_leaves_the_message_with_the_sender(
     ("settings", "answer"),
     [(HELD, "discard"), (REJECTED, "550 5.7.1 message refused by local policy"), (DISCARDED, "accept")],
 )
-def test_a_local_submission_is_held_from_all_or_lost_to_none_because_nobody_can_be_taken_off(
+def test_a_local_submission_is_held_from_all_or_none_because_no_recipient_can_be_removed(
     filters: Filters, settings: str, answer: str
 ) -> None:
     turf = filters(settings)
@@ -185,7 +185,7 @@ def test_a_local_submission_is_held_from_all_or_lost_to_none_because_nobody_can_
     assert [held.recipients for held in turf.held()] in ([("b@rig.test", "postmaster@rig.test")], [])
 
 
-def test_such_a_spelling_does_no_harm_when_nobody_is_exempt(filters: Filters) -> None:
+def test_such_a_spelling_does_no_harm_if_no_recipient_is_exempt(filters: Filters) -> None:
     turf = filters(HELD)
     with turf.session() as client:
         assert str(client.message("<spam@turf.test>", ["<alice(comment)@rig.test>"]).end) == "discard"
@@ -206,7 +206,7 @@ def test_such_a_spelling_of_an_exempt_recipient_does_no_harm(filters: Filters) -
 
 
 @pytest.mark.parametrize("resolved", ['"postmaster "@rig.test', "alice@rig.test", '"postmaster @rig.test"@rig.test'])
-def test_such_a_spelling_is_held_where_the_mta_delivers_to_somebody_else(filters: Filters, resolved: str) -> None:
+def test_such_a_spelling_is_held_if_the_mta_delivers_to_another_user(filters: Filters, resolved: str) -> None:
     turf = filters(HELD)
     with turf.session() as client:
         client.mail("<spam@turf.test>")

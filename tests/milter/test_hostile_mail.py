@@ -1,4 +1,4 @@
-"""Hostile mail from the socket to the next hop: held, listed, shown, exported and released, and it harms nobody."""
+"""Hostile mail from the socket to the next hop: held, listed, shown, exported and released without harm."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_nearly_all_of_it_passes_the_real_daemon() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_it_is_shown_and_no_terminal_is_told_anything_but_text(reviewed: Reviewed, name: str) -> None:
+def test_it_is_shown_and_a_terminal_receives_nothing_but_text(reviewed: Reviewed, name: str) -> None:
     for options in SHOWN:
         seen = reviewed.on_terminal["show", *options, reviewed.ids[name]]
         assert seen.status == 0
@@ -116,7 +116,9 @@ def test_it_leaves_as_it_came_or_is_refused_for_a_reason(reviewed: Reviewed, nam
     message = HOSTILE[name]
     if name in UNSPEAKABLE:
         assert name not in reviewed.delivered
-        assert f"{reviewed.ids[name]}: nothing was sent: the message holds line ends that are no CRLF" in reviewed.said
+        assert (
+            f"{reviewed.ids[name]}: nothing was sent: the message contains line ends other than CRLF" in reviewed.said
+        )
         return
     # RFC 5321 §4.1.1.4: the dot that ends a message stands on a line of its own.
     ended = message if message.endswith(b"\r\n") or not message else message + b"\r\n"

@@ -77,7 +77,7 @@ def named() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_host_name_of_any_kind_lets_nobody_through(filters: Filters, text: Text) -> None:
+def test_no_host_name_of_any_kind_lets_a_client_through(filters: Filters, text: Text) -> None:
     turf = filters(HELD, log="text")
     with turf.client() as client:
         client.greet(text, helo="client.test")
@@ -88,7 +88,7 @@ def test_a_host_name_of_any_kind_lets_nobody_through(filters: Filters, text: Tex
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_host_name_of_any_kind_lets_nobody_through_where_names_count(
+def test_no_host_name_of_any_kind_lets_a_client_through_where_names_matter(
     filters: Filters, named: str, text: Text
 ) -> None:
     turf = filters(named, log="text")
@@ -100,14 +100,12 @@ def test_a_host_name_of_any_kind_lets_nobody_through_where_names_count(
     assert "accept" not in verdicts(turf)
 
 
-def test_a_client_whose_name_cannot_be_shown_is_turned_away_at_once_where_names_count(
-    filters: Filters, named: str
-) -> None:
+def test_a_client_whose_name_cannot_be_read_is_refused_at_once_where_names_matter(filters: Filters, named: str) -> None:
     with filters(named, log="text").client() as client:
         assert str(client.greet(b"\xff\xfe", helo="client.test")) == f"451 4.3.0 {UNSHOWN}"
 
 
-def test_a_client_whose_name_cannot_be_shown_is_asked_to_come_back(filters: Filters) -> None:
+def test_a_client_whose_name_cannot_be_read_is_asked_to_try_again(filters: Filters) -> None:
     turf = filters(HELD, log="text")
     with turf.client() as client:
         client.greet(b"\xff\xfe", helo="client.test")
@@ -117,7 +115,7 @@ def test_a_client_whose_name_cannot_be_shown_is_asked_to_come_back(filters: Filt
     assert verdicts(turf) == ["tempfail"] * 2
 
 
-def test_what_pymilter_cannot_show_us_is_said_in_one_line_of_the_log(filters: Filters) -> None:
+def test_text_that_pymilter_cannot_decode_is_reported_in_one_line_of_the_log(filters: Filters) -> None:
     turf = filters(HELD, log="text")
     with turf.session() as client:
         client.helo(b"\xff")
@@ -247,7 +245,7 @@ def test_ten_thousand_headers_are_all_kept_and_any_author_among_them_counts(filt
     assert verdicts(turf) == ["hold"]
 
 
-def test_more_authors_than_anybody_would_read_leave_the_message_with_the_sender(filters: Filters) -> None:
+def test_a_message_with_very_many_authors_is_answered_451(filters: Filters) -> None:
     turf = filters(HELD, log="text")
     authors = [("From", f" a{number}@out.test") for number in range(10_000)]
     with turf.session() as client:

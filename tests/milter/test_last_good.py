@@ -93,7 +93,7 @@ def empty(place: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", HALF_BROKEN)
-def test_it_starts_from_the_copy_and_says_so_loudly(turf: Filter, place: Path, spoil: Callable[[Path], None]) -> None:
+def test_it_starts_from_the_copy_and_raises_an_alarm(turf: Filter, place: Path, spoil: Callable[[Path], None]) -> None:
     spoil(place)
     with turf:
         assert holds(turf, "old.test")
@@ -106,7 +106,7 @@ def test_it_starts_from_the_copy_and_says_so_loudly(turf: Filter, place: Path, s
         assert "turfmilter: warning: the files are broken; starting from the copy" in turf.daemon.log()
 
 
-def test_when_the_files_are_fixed_they_are_taken_and_the_alarm_is_over(turf: Filter, place: Path) -> None:
+def test_when_the_files_are_fixed_they_are_loaded_and_the_alarm_ends(turf: Filter, place: Path) -> None:
     table_broken(place)
     with turf:
         turf.wait_for_status(lambda seen: seen["copy_since"])
@@ -118,7 +118,7 @@ def test_when_the_files_are_fixed_they_are_taken_and_the_alarm_is_over(turf: Fil
         wait.until(lambda: "@new.test" in turf.kept.read_text(), "the next copy")
 
 
-def test_a_file_that_was_not_there_is_taken_when_it_comes(turf: Filter, place: Path) -> None:
+def test_a_missing_file_is_loaded_when_it_appears(turf: Filter, place: Path) -> None:
     table_gone(place)
     with turf:
         turf.wait_for_status(lambda seen: seen["copy_since"])
@@ -131,7 +131,7 @@ def test_files_that_are_still_broken_leave_it_with_the_copy(turf: Filter, place:
     before = turf.kept.read_bytes()
     with turf:
         rewrite(place / "turf.table", "other nonsense\n")
-        turf.daemon.wait_for_log("generation 1 stays: turf.table:1: ")
+        turf.daemon.wait_for_log("generation 1 stays in force: turf.table:1: ")
         seen = turf.wait_for_status(lambda seen: seen["reloads_failed"])
         assert seen["copy_since"]
         assert ["turf.table:1" in problem for problem in seen["broken"]] == [True]
@@ -142,7 +142,7 @@ def test_files_that_are_still_broken_leave_it_with_the_copy(turf: Filter, place:
 
 
 def refused(turf: Filter) -> str:
-    """What it says when it does not start."""
+    """The output of a start that fails."""
     with pytest.raises(ProcessEnded) as ended:
         turf.start()
     assert ended.value.status == 78
@@ -206,14 +206,14 @@ def test_root_does_not_start_where_its_own_keys_cannot_be_read(
         ("user", 'usr = "turfmilter"'),
     ],
 )
-def test_root_takes_none_of_its_keys_from_the_copy(turf: Filter, key: str, broken: str) -> None:
+def test_root_uses_none_of_its_keys_from_the_copy(turf: Filter, key: str, broken: str) -> None:
     assert os.geteuid() == 0, "only root reads keys as root: run this test as root"
     lines = turf.config.read_text().splitlines()
     rewrite(turf.config, "\n".join([broken, *(line for line in lines if not line.startswith(f"{key} = "))]) + "\n")
     refused(turf)
 
 
-def test_what_the_filters_user_writes_into_the_copy_gives_it_nothing_of_root(turf: Filter, place: Path) -> None:
+def test_a_copy_changed_by_the_filters_user_gives_it_no_rights_of_root(turf: Filter, place: Path) -> None:
     assert os.geteuid() == 0, "only root has rights to give: run this test as root"
     table_broken(place)
     (place / "roots").mkdir(mode=0o700)
@@ -247,7 +247,7 @@ def test_root_reads_the_copy_as_the_filters_user_and_through_no_link(turf: Filte
 
 
 @pytest.mark.parametrize("spoil", [*HALF_BROKEN, no_toml, not_utf8], ids=lambda one: one.__name__)
-def test_started_by_its_user_it_takes_everything_from_the_copy(place: Path, spoil: Callable[[Path], None]) -> None:
+def test_started_by_its_user_it_uses_everything_from_the_copy(place: Path, spoil: Callable[[Path], None]) -> None:
     (place / "turf.table").write_text("@old.test\n")
     (place / "relay_domains").write_text("relayed.test\n")
     (place / "local-host-names").write_text("local.test\n")
@@ -270,7 +270,10 @@ def test_without_a_place_for_the_copy_it_serves_and_warns(place: Path, prepare: 
     path = configured(place)
     prepare(place / "state")
     with running(place, "-c", path, user=USER or None):
-        wait.until(lambda: "no copy can be kept: " in (place / "log").read_text(), "the warning")
+        wait.until(
+            lambda: "cannot save a copy, so a start with broken files would fail: " in (place / "log").read_text(),
+            "the warning",
+        )
         assert serves(place / "s")
 
 
@@ -298,5 +301,5 @@ def test_a_generation_that_never_served_is_not_kept(turf: Filter, place: Path) -
     with turf:
         before = turf.kept.read_bytes()
         rewrite(place / "turf.table", BROKEN)
-        turf.daemon.wait_for_log("generation 1 stays: ")
+        turf.daemon.wait_for_log("generation 1 stays in force: ")
         assert turf.kept.read_bytes() == before

@@ -1,4 +1,4 @@
-"""MTAs that can do less than current ones: nothing is decided otherwise for it, and what it costs is said once."""
+"""MTAs with fewer features than current ones: the verdicts are the same, and the consequences are logged once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from rig import wire
 from rig.filter import Filter, Filters
+from rig.golden import Golden
 from rig.wire import Action, Protocol
 
 RELAY = 'domains = ["rig.test"]\n[relay]\nallow = ["198.51.100.0/24"]\n'
@@ -52,7 +53,7 @@ def test_every_mta_gets_the_same_verdicts(filters: Filters, settings: str, actio
         (wire.ALL_PROTOCOL & ~Protocol.HDR_LEADSPC, b"A: x\r\nB: y\r\nC:  z\r\nD: \tt\r\n\te\r\nE: \r\n\r\n"),
     ],
 )
-def test_the_blanks_behind_the_colon_are_kept_where_the_mta_shows_them(
+def test_the_blanks_after_the_colon_are_kept_if_the_mta_sends_them(
     filters: Filters, protocol: Protocol, message: bytes
 ) -> None:
     turf = filters(HELD)
@@ -63,7 +64,7 @@ def test_the_blanks_behind_the_colon_are_kept_where_the_mta_shows_them(
     assert held.message == message
 
 
-def test_an_mta_that_cannot_skip_shows_the_rest_of_a_body_that_nobody_wants(own_filter: Filters) -> None:
+def test_an_mta_that_cannot_skip_sends_the_rest_of_an_unwanted_body(own_filter: Filters) -> None:
     turf = own_filter(HELD)
     (turf.quarantine / "tmp").rmdir()
     for protocol, answers in ((wire.ALL_PROTOCOL, ["skip"]), (wire.ALL_PROTOCOL & ~Protocol.SKIP, ["continue"] * 2)):
@@ -107,14 +108,14 @@ def test_connect_helo_mail_and_headers_are_answered_where_the_mta_waits(filters:
         (HELD, LEAST_ACTIONS, LEAST_PROTOCOL, ["SMFIF_SETSYMLIST", "SMFIF_DELRCPT", "SMFIP_HDR_LEADSPC"]),
     ],
 )
-def test_what_an_mta_lacks_and_we_need_is_said_once(
-    own_filter: Filters, settings: str, actions: Action, protocol: Protocol, said: list[str]
+def test_a_feature_that_the_mta_lacks_and_we_need_is_reported_once(
+    own_filter: Filters, settings: str, actions: Action, protocol: Protocol, said: list[str], golden: Golden
 ) -> None:
     turf = own_filter(settings, log="text")
     for _ in range(3):
         with turf.session(actions=actions, protocol=protocol):
             pass
-    assert_warned(turf, said)
+    assert_warned(turf, said, golden)
 
 
 BY_PORT = RELAY + "[listener.inner]\nport = 2525\n"
@@ -140,26 +141,35 @@ ON_ALL_ADDRESSES = {"daemon_addr": "0.0.0.0"}
         (BY_NAME, "127.0.0.1", 0, {"client_resolve": None}, []),
     ],
 )
-def test_what_an_mta_does_not_send_and_we_need_is_said_once(
-    own_filter: Filters, settings: str, address: str, port: int, macros: dict[str, str | None], said: list[str]
+def test_a_macro_that_the_mta_does_not_send_and_we_need_is_reported_once(
+    own_filter: Filters,
+    settings: str,
+    address: str,
+    port: int,
+    macros: dict[str, str | None],
+    said: list[str],
+    golden: Golden,
 ) -> None:
     turf = own_filter(settings, log="text")
     for _ in range(3):
         with turf.session("client.out.test", address, port, macros=macros):
             pass
-    assert_warned(turf, [f"the MTA sends no {name}: " for name in said])
+    assert_warned(turf, said, golden)
 
 
-def assert_warned(turf: Filter, said: list[str]) -> None:
+def assert_warned(turf: Filter, said: list[str], golden: Golden) -> None:
+    """Fail unless the log has one warning for each of `said`, in this order and in the expected words."""
     warnings = [line for line in turf.lines() if line.startswith("warning: ")]
     assert len(warnings) == len(said)
     assert all(word in line for word, line in zip(said, warnings, strict=True))
+    if warnings:
+        golden("log", "\n".join(warnings))
 
 
 @pytest.mark.parametrize(
     ("protocol", "blank"), [(wire.ALL_PROTOCOL, " "), (wire.ALL_PROTOCOL & ~Protocol.HDR_LEADSPC, "")]
 )
-def test_a_header_of_ours_has_one_blank_behind_its_colon_whoever_writes_it(
+def test_a_header_field_that_we_add_has_one_blank_after_its_colon_with_any_mta(
     filters: Filters, protocol: Protocol, blank: str
 ) -> None:
     turf = filters(HELD + '[reverse_name]\ncheck = "stamp"\n')

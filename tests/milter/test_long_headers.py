@@ -80,7 +80,7 @@ def test_on_trial_too_many_results_are_only_noted(filters: Filters) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1", "192.0.2.25"])
-def test_what_this_host_gives_to_itself_is_left_as_it_is(filters: Filters, address: str) -> None:
+def test_connections_of_this_host_to_itself_are_left_unchanged(filters: Filters, address: str) -> None:
     turf = filters(CLEANED + 'check = "stamp"\n')
     with turf.session("[x]", address, macros={"daemon_addr": "192.0.2.25"}) as client:
         told = client.message("<a@out.test>", ["<b@rig.test>"], [FORGED] * 201)

@@ -1,4 +1,4 @@
-"""Messages that end before the filter's last word on them: what the log must say of them, and says once."""
+"""Messages that end before the filter's final answer: each is logged once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ON_TRIAL = 'mode = "trial"\n' + RULES
 RELAY_ON_TRIAL = RULES.replace("allow", 'mode = "trial"\nallow')
 TURF, RELAY = "turf hold @turf.test turf.tables[0]", "relay reject x@far.test"
 B, FAR = "<b@rig.test>", "<x@far.test>"
-BROKE_OFF = "the MTA broke off in the header, fields seen: "
+BROKE_OFF = "the MTA aborted the message in its header, fields received: "
 
 Step = Callable[[MilterClient], object]
 
@@ -25,7 +25,7 @@ def quit_(client: MilterClient) -> None:
 
 
 def vanish(client: MilterClient) -> None:
-    """The MTA is gone, or was made to close the connection."""
+    """The MTA has ended, or was made to close the connection."""
     client.hang_up()
 
 

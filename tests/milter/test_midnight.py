@@ -57,7 +57,7 @@ Play = Callable[[str, Callable[[MilterClient], Transcript]], list[tuple[Transcri
 
 @pytest.fixture
 def play(place: Path) -> Iterator[Play]:
-    """Plays one message in each of the nights, and returns what was told and held in each."""
+    """Sends one message in each of the nights, and returns the answers and what was held."""
 
     def played(settings: str, message: Callable[[MilterClient], Transcript]) -> list[tuple[Transcript, list[Held]]]:
         quarantine = make_quarantine(place / "quarantine")

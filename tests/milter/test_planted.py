@@ -1,4 +1,4 @@
-"""Whatever the filter's user puts in the place of a file, root neither reads, writes nor gives away another one for it.
+"""Files that the filter's user has replaced: root neither reads, writes nor gives away another file because of them.
 
 The page docs/explanation/security.md lists the paths, and names these tests.
 """
@@ -21,7 +21,7 @@ from rig.program import ENVIRONMENT, run, running
 from rig.quarantine import ends, hold
 
 SECRET = "@secret.example"
-STRANGE = ("a symbolic link in a directory that other users", "a file with a second name", "not a file")
+STRANGE = ("a symbolic link in a directory that other users", "a file with a second name", "not a regular file")
 every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 
@@ -139,7 +139,7 @@ def test_in_the_statuss_place_turfctl_shows_nothing_of_it(host: Host, plant: Pla
 
 
 @every_plant
-def test_in_the_configurations_place_turfctl_status_says_nothing_of_it(host: Host, plant: Plant) -> None:
+def test_in_the_configurations_place_turfctl_status_shows_nothing_of_it(host: Host, plant: Plant) -> None:
     path = host.theirs / "turfmilter.toml"
     host.secret.write_text('status = "/secret/place"\nstate = "/secret/state"\n[turf\n')
     host.plant(path, plant)
@@ -203,7 +203,7 @@ def test_in_a_tables_place_turfctl_neither_reads_nor_writes_it(host: Host, plant
 
 
 class TestAnotherUsersMaildir:
-    """turfctl is started by root while the quarantine's place leads to the mail of somebody else."""
+    """turfctl is started by root while the path of the quarantine leads to another user's mail."""
 
     @pytest.fixture
     def anna(self, place: Path) -> Path:

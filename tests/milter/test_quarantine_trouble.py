@@ -67,7 +67,7 @@ def use_up_inodes(directory: Path) -> None:
 
 
 def assert_refused(turf: Filter, why: str) -> None:
-    """One message was left with the MTA, in one line, and the reason stands above it."""
+    """One message was left with the MTA: it is logged in one line, after a line with the reason."""
     lines = turf.lines()
     assert sum(why in line for line in lines) == 1, lines
     assert sum('"verdict": "tempfail", "rule": "turf"' in line for line in lines) == 1, lines
@@ -160,7 +160,7 @@ def restored(directory: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("size", [100, 700_000])
-def test_a_quarantine_that_cannot_be_written_is_answered_451_until_it_is_mended(
+def test_a_quarantine_that_cannot_be_written_is_answered_451_until_it_is_fixed(
     own_filter: Filters, mounted: Path, trouble: Trouble, mend: Trouble, why: str, size: int
 ) -> None:
     turf = own_filter(HELD)
@@ -174,7 +174,7 @@ def test_a_quarantine_that_cannot_be_written_is_answered_451_until_it_is_mended(
     assert len(turf.held()) == 1
 
 
-def test_a_quarantine_that_goes_away_in_mid_message_is_answered_451(own_filter: Filters, mounted: Path) -> None:
+def test_a_quarantine_that_disappears_in_mid_message_is_answered_451(own_filter: Filters, mounted: Path) -> None:
     turf = own_filter(HELD)
     with turf.session() as client:
         client.mail("<spam@turf.test>")

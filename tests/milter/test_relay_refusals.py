@@ -170,7 +170,7 @@ def test_the_client_decides_whether_it_may_relay(
     ],
 )
 def test_a_name_may_deny_what_an_address_allows(named_filters: Filters, address: str, answer: str) -> None:
-    """Where a name might, but DNS does not tell: nobody is sent away for good who may be let in, or the reverse."""
+    """If a name decides but DNS fails, no client that may relay is refused permanently, and no other client relays."""
     with named_filters(DENIED_BY_NAME).session(f"[{address}]", address) as client:
         told = client.message("<a@out.test>", ["<c@elsewhere.test>", "<b@rig.test>"])
     assert [str(answer) for answer in told.rcpts] == [answer, "continue"]
@@ -293,7 +293,7 @@ def test_a_local_submission_is_logged_as_one(named_filters: Filters) -> None:
     assert (line["client"], line["verdict"], line["rcpt"]) == ("local", "accept", ["c@elsewhere.test"])
 
 
-def test_a_reply_that_asks_to_come_back_is_a_temporary_refusal(named_filters: Filters) -> None:
+def test_a_reply_that_asks_to_try_again_is_a_temporary_refusal(named_filters: Filters) -> None:
     relay = named_filters(SOFT)
     with relay.session() as client:
         told = client.message("<a@out.test>", ["<b@rig.test>", "<c@elsewhere.test>"])

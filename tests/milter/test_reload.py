@@ -23,7 +23,7 @@ from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -43,7 +43,7 @@ MANY = 150_000  # entries, which take a while to load
 
 @pytest.fixture
 def table(place: Path) -> Path:
-    """The turf table, in which old.test stands."""
+    """The turf table, which lists old.test."""
     path = place / "turf.table"
     path.write_text("@old.test\n")
     return path
@@ -58,7 +58,7 @@ def holds(turf: Filter, domain: str) -> bool:
         return verdict(client, domain) == "discard"
 
 
-def test_hup_takes_the_tables_anew_and_says_what_has_changed(own_filter: Filters, table: Path) -> None:
+def test_hup_reloads_the_tables_and_logs_what_has_changed(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     rewrite(table, "@new.test\n@other.test\n")
     turf.reload()
@@ -68,7 +68,7 @@ def test_hup_takes_the_tables_anew_and_says_what_has_changed(own_filter: Filters
 
 
 @pytest.mark.usefixtures("table")
-def test_hup_takes_the_configuration_anew(own_filter: Filters) -> None:
+def test_hup_reloads_the_configuration(own_filter: Filters) -> None:
     turf = own_filter(TURF)
     turf.configure('mode = "trial"\n' + TURF.replace("workers = 2", "workers = 3"))
     turf.reload()
@@ -79,7 +79,7 @@ def test_hup_takes_the_configuration_anew(own_filter: Filters) -> None:
 
 
 @pytest.mark.parametrize("change", [rewrite, Path.write_text])
-def test_a_file_that_changes_is_taken_anew_without_being_told(
+def test_a_changed_file_is_reloaded_without_a_signal(
     own_filter: Filters, table: Path, change: Callable[[Path, str], object]
 ) -> None:
     turf = own_filter(TURF)
@@ -122,18 +122,18 @@ def no_quarantine(turf: Filter) -> None:
         (lambda turf: rewrite(turf.socket.parent / "turf.table", BROKEN_TABLE), "turf.table:2: "),
         (lambda turf: (turf.socket.parent / "turf.table").unlink(), "turf.table: cannot be read: No such file"),
         (lambda turf: turf.configure(TURF + "directori = 1"), "turf.directori: unknown key"),
-        (lambda turf: turf.configure("domains ="), "no value"),
+        (lambda turf: turf.configure("domains ="), "not a value"),
         (no_quarantine, "does not exist"),
     ],
 )
-def test_what_is_broken_changes_nothing_and_is_said_and_counted(
+def test_a_broken_file_changes_nothing_and_is_reported_and_counted(
     own_filter: Filters, spoil: Callable[[Filter], object], said: str
 ) -> None:
     turf = own_filter(TURF)
     workers = set(turf.daemon.workers())
     spoil(turf)
     turf.reload()
-    turf.daemon.wait_for_log(f"generation 1 stays: .*{said}")
+    turf.daemon.wait_for_log(f"generation 1 stays in force: .*{said}")
     seen = turf.wait_for_status(lambda seen: seen["reloads_failed"])
     assert seen["generation"] == 1
     assert any(said in problem["problem"] for problem in seen["problems"])
@@ -146,7 +146,7 @@ def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(ow
     table.write_text("@old.test\n@other.test\n")
     turf = own_filter(TURF)
     rewrite(table, "# nothing\n")
-    said = "turf.tables: turf.table is empty now: 2 entries are gone; is that meant?"
+    said = "turf.tables: turf.table is now empty: 2 entries are gone; is this intended?"
     turf.daemon.wait_for_log(re.escape(said))
     assert turf.wait_for_status(lambda seen: seen["generation"] == 2)["alarms"] == [said]
     assert not holds(turf, "old.test")
@@ -155,7 +155,7 @@ def test_a_table_that_is_suddenly_empty_is_an_alarm_until_the_next_generation(ow
     assert turf.wait_for_status(lambda seen: seen["generation"] == 3)["alarms"] == []
 
 
-def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_it_is_gone(
+def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_it_is_removed(
     own_filter: Filters, table: Path, place: Path
 ) -> None:
     turf = own_filter(TURF)
@@ -169,20 +169,20 @@ def test_a_line_of_megabytes_leaves_log_and_status_small_and_is_forgotten_when_i
     assert (seen["problems"], seen["broken"]) == ([], [])
 
 
-def test_what_has_been_mended_is_taken(own_filter: Filters, table: Path) -> None:
+def test_a_fixed_file_is_loaded(own_filter: Filters, table: Path) -> None:
     turf = own_filter(TURF)
     rewrite(table, BROKEN_TABLE)
-    turf.daemon.wait_for_log("generation 1 stays: ")
+    turf.daemon.wait_for_log("generation 1 stays in force: ")
     rewrite(table, "@old.test\n@sense.test\n")
     assert turf.wait_for_generation(2) == "turf +1 -0"
-    assert turf.daemon.log().count("generation 1 stays: ") == 1
+    assert turf.daemon.log().count("generation 1 stays in force: ") == 1
 
 
 @pytest.mark.usefixtures("table")
-def test_a_table_that_comes_after_the_configuration_that_names_it_is_taken(own_filter: Filters, place: Path) -> None:
+def test_a_table_created_after_the_configuration_that_names_it_is_loaded(own_filter: Filters, place: Path) -> None:
     turf = own_filter(TURF)
     turf.configure(TURF.replace('"file:turf.table"', '"file:turf.table", "file:late.table"'))
-    turf.daemon.wait_for_log("generation 1 stays: .*late.table: cannot be read")
+    turf.daemon.wait_for_log("generation 1 stays in force: .*late.table: cannot be read")
     rewrite(place / "late.table", "@late.test\n")
     assert turf.wait_for_generation(2) == "turf +1 -0"
 
@@ -192,7 +192,7 @@ def test_what_only_a_restart_changes_is_named(own_filter: Filters) -> None:
     turf = own_filter(TURF)
     turf.configure('socket_mode = "0600"\n' + TURF)
     turf.reload()
-    turf.daemon.wait_for_log("socket_mode: takes effect at the next start only")
+    turf.daemon.wait_for_log("socket_mode: takes effect only after a restart")
     assert turf.wait_for_generation(2) == "socket_mode"
     assert turf.socket.stat().st_mode & 0o777 == 0o660
 
@@ -216,12 +216,12 @@ def test_a_file_that_only_root_can_read_is_warned_about_at_the_start(own_filter:
     assert f"{table}: cannot be read by {USER}: a reload would fail" in turf.daemon.log()
     assert holds(turf, "old.test")
     turf.reload()
-    turf.daemon.wait_for_log("generation 1 stays: .*turf.table: cannot be read: Permission denied")
+    turf.daemon.wait_for_log("generation 1 stays in force: .*turf.table: cannot be read: Permission denied")
     assert holds(turf, "old.test")
 
 
 def minds_no_hup(pid: int) -> bool:
-    """True when the process ignores HUP; until then nobody can send it one in peace."""
+    """True if the process ignores HUP; before that, HUP would end it."""
     status = Path(f"/proc/{pid}/status").read_text()
     ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
     return bool(ignored >> (signal.SIGHUP - 1) & 1)
@@ -258,7 +258,7 @@ def test_of_two_reloads_at_once_the_last_word_is_the_last_content(own_filter: Fi
 
 @pytest.fixture
 def reloading(own_filter: Filters, table: Path) -> Iterator[Filter]:
-    """One that is about to load a large table, and does not hear that for a while."""
+    """A filter that is about to load a large table, but has not received the signal yet."""
     turf = own_filter(TURF)
     rewrite(table, "".join(f"@d{number}.test\n" for number in range(MANY)))
     turf.daemon.manager.forget()
@@ -268,7 +268,7 @@ def reloading(own_filter: Filters, table: Path) -> Iterator[Filter]:
     yield turf
 
 
-def test_mail_is_taken_while_a_table_is_loaded(reloading: Filter) -> None:
+def test_mail_is_accepted_while_a_table_is_loaded(reloading: Filter) -> None:
     assert holds(reloading, "old.test")
     assert reloading.wait_for_generation(2) == f"turf +{MANY} -1"
     assert holds(reloading, f"d{MANY - 1}.test")
@@ -281,7 +281,7 @@ def test_a_reload_that_is_asked_for_while_a_table_is_loaded_follows(reloading: F
     assert reloading.wait_for_generation(3) == "no change"
 
 
-def test_a_worker_that_dies_while_a_table_is_loaded_is_missed_by_nobody(reloading: Filter) -> None:
+def test_a_worker_that_dies_while_a_table_is_loaded_is_noticed_and_replaced(reloading: Filter) -> None:
     os.kill(reloading.daemon.workers()[0], signal.SIGKILL)
     reloading.wait_for_generation(2)
     seen = reloading.wait_for_status(lambda seen: [one["generation"] for one in seen["workers"]] == [2, 2])
@@ -341,9 +341,9 @@ def test_three_rolling_restarts_and_three_reloads_fail_no_session(own_filter: Fi
             rewrite(table, f"@old.test\n@new{number}.test\n")
             turf.reload()
             turf.wait_for_generation(number)
-            replaced = turf.daemon.log().count("is replaced: it has served")
+            replaced = turf.daemon.log().count("is being replaced: it has served")
             wait.until(
-                lambda seen=replaced: turf.daemon.log().count("is replaced: it has served") > seen,
+                lambda seen=replaced: turf.daemon.log().count("is being replaced: it has served") > seen,
                 "a worker that is replaced",
             )
     assert senders.failures == []
@@ -356,7 +356,7 @@ def refusing_the_second(loaded: Loaded, log: LogWriter) -> Service:
     return service(log, lambda: loaded.generation)
 
 
-def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> None:
+def test_a_generation_whose_workers_cannot_start_does_not_come_into_force(place: Path) -> None:
     path, log_file = place / "s", place / "log"
 
     def load(number: int) -> Loaded:
@@ -371,7 +371,7 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
             lambda _: [],
             SystemClock(),
         )
-        listener = Listener(SocketSpec.parse(f"unix:{path}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{path}"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     def log() -> str:
@@ -380,7 +380,13 @@ def test_a_generation_whose_workers_cannot_begin_is_not_taken(place: Path) -> No
     with forked(serve) as pid:
         wait.until(lambda: "serving" in log(), log)
         os.kill(pid, signal.SIGHUP)
-        wait.until(lambda: "generation 1 stays: its workers cannot begin: LookupError: no second" in log(), log)
+        wait.until(
+            lambda: (
+                "generation 1 stays in force: the workers of the new one could not be started: LookupError: no second"
+                in log()
+            ),
+            log,
+        )
         with MilterClient(path) as client:
             client.greet()
             assert verdict(client, "old.test") == "accept"

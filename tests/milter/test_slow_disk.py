@@ -1,4 +1,4 @@
-"""A disk that takes its time: the MTA is kept waiting by signs of life, and hears nothing before all is safe."""
+"""A slow disk: progress messages keep the MTA waiting, and it receives no answer before the message is safe."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_the_mta_gets_signs_of_life_until_the_message_is_safe(disk: SlowDisk) ->
     assert disk.worker.stop() == 0
 
 
-def test_a_disk_that_fails_after_long_is_told_at_last(disk: SlowDisk) -> None:
+def test_a_disk_that_fails_after_a_long_time_is_reported(disk: SlowDisk) -> None:
     with disk.worker.client() as client:
         up_to_its_end(client)
         disk.gate.wait_for_one()

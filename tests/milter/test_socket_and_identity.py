@@ -1,4 +1,4 @@
-"""The socket that the daemon serves, and who the daemon is while it does."""
+"""The socket that the daemon serves, and the user that it runs as."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from rig import wait
 from rig.filter import USER, Filters
+from rig.golden import Golden
 from rig.ports import free_port
 from rig.program import ENVIRONMENT, configured, program, run, running, serves
 
@@ -28,13 +29,11 @@ def test_the_command_line_names_another_socket(place: Path) -> None:
     assert not (place / "other").exists()
 
 
-def test_a_socket_in_use_is_left_to_its_owner(own_filter: Filters, place: Path) -> None:
+def test_a_socket_in_use_is_left_to_its_owner(own_filter: Filters, place: Path, golden: Golden) -> None:
     serving = own_filter(RELAY)
     done = run("-f", "-c", configured(place, socket=f"unix:{serving.socket}"))
     assert done.returncode == 69
-    assert done.stderr == (
-        f"turfmilter: unix:{serving.socket}: in use: another filter serves this socket, or another file has this name\n"
-    )
+    golden("command_line", done.stderr, {str(place): "DIR"})
     with serving.session() as client:
         assert str(client.message("<a@out.test>", ["<b@rig.test>"]).end) == "accept"
 
@@ -58,7 +57,7 @@ def test_a_stale_socket_is_replaced(place: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir])
-def test_whatever_else_has_its_name_is_left_alone(place: Path, make: Callable[[Path], None]) -> None:
+def test_another_file_with_the_name_of_the_socket_is_left_alone(place: Path, make: Callable[[Path], None]) -> None:
     make(place / "s")
     done = run("-f", "-c", configured(place))
     assert done.returncode == 69
@@ -67,22 +66,16 @@ def test_whatever_else_has_its_name_is_left_alone(place: Path, make: Callable[[P
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("unix:{place}/missing/s", "its directory does not exist"),
-        ("unix:/proc/s", ""),
-        ("inet:8895@no..host", "the host cannot be resolved"),
-        ("inet:8895@192.0.2.1", "Cannot assign requested address"),
-        ("fd:99", "no such descriptor was handed over: start turfmilter.socket"),
-    ],
+    "spec",
+    ["unix:{place}/missing/s", "unix:/proc/s", "inet:8895@no..host", "inet:8895@192.0.2.1", "fd:99"],
 )
-def test_a_socket_that_cannot_be_had_is_said_in_one_line(place: Path, spec: str, said: str) -> None:
+def test_a_socket_that_cannot_be_bound_is_reported_in_one_line(place: Path, spec: str, golden: Golden) -> None:
     spec = spec.format(place=place)
     done = run("-f", "-c", configured(place, socket=spec))
     assert done.returncode == 69
     (line,) = [line for line in done.stderr.splitlines() if "warning" not in line]
     assert line.startswith(f"turfmilter: {spec}: ")
-    assert said in line
+    golden("command_line", line, {str(place): "DIR"})
 
 
 @pytest.mark.parametrize("family", ["inet", "inet6"])
@@ -94,12 +87,12 @@ def test_a_port_is_served(place: Path, family: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["0660", "0600", "0666"])
-def test_the_socket_has_the_mode_that_the_configuration_says(place: Path, mode: str) -> None:
+def test_the_socket_has_the_configured_mode(place: Path, mode: str) -> None:
     with running(place, "-c", configured(place, f'socket_mode = "{mode}"\n')):
         assert (place / "s").stat().st_mode & 0o777 == int(mode, 8)
 
 
-def test_the_socket_belongs_to_the_filter_and_to_the_group_that_the_configuration_says(place: Path) -> None:
+def test_the_socket_belongs_to_the_filters_user_and_to_the_configured_group(place: Path) -> None:
     assert os.geteuid() == 0, "giving files away takes root: run this test as root"
     with running(place, "-c", configured(place, 'socket_group = "mail"\n')):
         status = (place / "s").stat()
@@ -123,7 +116,7 @@ def test_a_socket_is_inherited(place: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-def test_an_inherited_descriptor_must_listen(place: Path, kind: socket.SocketKind) -> None:
+def test_an_inherited_descriptor_must_listen(place: Path, kind: socket.SocketKind, golden: Golden) -> None:
     with socket.socket(socket.AF_UNIX, kind) as deaf:
         number = deaf.fileno()
         path = configured(place, socket=f"fd:{number}")
@@ -137,22 +130,20 @@ def test_an_inherited_descriptor_must_listen(place: Path, kind: socket.SocketKin
             check=False,
         )
     assert done.returncode == 69
-    assert done.stderr == f"turfmilter: fd:{number}: the descriptor is no listening socket\n"
+    golden("command_line", done.stderr, {f"fd:{number}": "fd:NUMBER"})
 
 
 @pytest.mark.parametrize("arguments", [["-t"], ["-f"], []])
-def test_it_refuses_to_be_root(place: Path, arguments: list[str]) -> None:
+def test_it_refuses_to_run_as_root(place: Path, arguments: list[str], golden: Golden) -> None:
     assert os.geteuid() == 0, "only root can be refused as root: run this test as root"
     done = run(*arguments, "-c", configured(place, user=""))
     assert done.returncode == 78
-    assert done.stderr == (
-        'turfmilter: started by root: set user = "turfmilter" in the configuration, or start it as that user\n'
-    )
+    golden("command_line", done.stderr)
     assert not (place / "s").exists()
 
 
-def test_nothing_of_root_is_left_in_its_processes(own_filter: Filters) -> None:
-    assert os.geteuid() == 0, "only root can become somebody else: run this test as root"
+def test_its_processes_keep_no_rights_of_root(own_filter: Filters) -> None:
+    assert os.geteuid() == 0, "only root can become another user: run this test as root"
     serving = own_filter(RELAY)
     nobody = pwd.getpwnam(USER)
     for pid in serving.daemon.process.pids():
@@ -165,7 +156,7 @@ def test_nothing_of_root_is_left_in_its_processes(own_filter: Filters) -> None:
         assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
 
 
-def test_started_by_its_user_it_needs_no_root(place: Path) -> None:
+def test_it_can_be_started_by_its_user_without_root(place: Path) -> None:
     path = configured(place)
     with running(place, "-c", path, user=USER or None):
         assert serves(place / "s")

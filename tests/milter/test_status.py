@@ -1,4 +1,4 @@
-"""status.json: what it says, and that nobody is harmed by its being written."""
+"""status.json: its content, and that writing it does no harm."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ directory = "{quarantine}"
 """
 
 
-def test_it_says_what_the_daemon_is_and_does(own_filter: Filters) -> None:
+def test_it_describes_the_daemon_and_its_work(own_filter: Filters) -> None:
     turf = own_filter(HELD)
     with turf.session() as client:
         client.message("<a@out.test>", ["<b@rig.test>"])
@@ -43,7 +43,7 @@ def test_it_says_what_the_daemon_is_and_does(own_filter: Filters) -> None:
     assert turf.wait_for_status(lambda seen: seen["sessions_open"] == 0)["sessions_last_minute"] == 1
 
 
-def test_what_a_worker_has_done_still_counts_when_it_is_gone(own_filter: Filters) -> None:
+def test_the_counts_of_a_worker_that_has_ended_remain_in_the_totals(own_filter: Filters) -> None:
     turf = own_filter(HELD)
     with turf.session() as client:
         client.message("<a@out.test>", ["<b@rig.test>"])
@@ -54,7 +54,7 @@ def test_what_a_worker_has_done_still_counts_when_it_is_gone(own_filter: Filters
     assert seen["sessions_served"] == 1
 
 
-def test_it_is_gone_when_the_daemon_stops(own_filter: Filters, place: Path) -> None:
+def test_it_is_removed_when_the_daemon_stops(own_filter: Filters, place: Path) -> None:
     turf = own_filter(HELD)
     path = place / "status.json"
     turf.wait_for_status(bool)
@@ -93,7 +93,7 @@ def test_a_link_in_its_place_is_replaced_and_not_followed(own_filter: Filters, p
     assert victim.read_text() == "precious"
 
 
-def test_that_it_cannot_be_written_is_said_once_and_stops_nothing(place: Path) -> None:
+def test_a_failure_to_write_it_is_reported_once_and_stops_nothing(place: Path) -> None:
     path = configured(place)
     path.write_text(path.read_text().replace("/status.json", "/missing/status.json"))
     with running(place, "-c", path):
@@ -105,7 +105,7 @@ def test_that_it_cannot_be_written_is_said_once_and_stops_nothing(place: Path) -
     assert (place / "log").read_text().count("status: ") == 1
 
 
-def test_on_a_disk_that_is_full_nothing_is_left_and_it_comes_back_with_room(place: Path) -> None:
+def test_on_a_full_disk_no_file_is_left_behind_and_it_is_written_again_when_there_is_room(place: Path) -> None:
     (place / "run").mkdir()
     path = configured(place)
     path.write_text(path.read_text().replace("/status.json", "/run/status.json"))
@@ -120,7 +120,7 @@ def test_on_a_disk_that_is_full_nothing_is_left_and_it_comes_back_with_room(plac
     assert (place / "log").read_text().count("status: ") == 1
 
 
-def test_a_directory_in_its_place_is_said_and_nothing_is_left_beside_it(place: Path) -> None:
+def test_a_directory_in_its_place_is_reported_and_no_file_is_left_beside_it(place: Path) -> None:
     (place / "status.json").mkdir()
     with running(place, "-c", configured(place)):
         wait.until(
@@ -137,7 +137,7 @@ def test_none_is_written_where_none_is_wanted(place: Path) -> None:
     assert not (place / "status.json").exists()
 
 
-def test_another_place_for_it_is_taken_at_a_reload(own_filter: Filters, place: Path) -> None:
+def test_a_new_path_for_it_is_used_after_a_reload(own_filter: Filters, place: Path) -> None:
     turf = own_filter(HELD)
     turf.wait_for_status(bool)
     turf._status = place / "other.json"

@@ -20,7 +20,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.daemon import supervisor
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
@@ -49,7 +49,7 @@ def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
             lambda _: [],
             SystemClock(),
         )
-        listener = Listener(SocketSpec.parse(f"unix:{place}/s"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{place}/s"))
         Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
 
     with forked(serve) as pid:
@@ -64,13 +64,13 @@ def said(place: Path, text: str) -> None:
     wait.until(lambda: log.exists() and text in log.read_text(), lambda: f"{text!r} in the log")
 
 
-def test_whoever_waits_for_its_start_is_told_as_soon_as_it_serves(place: Path) -> None:
+def test_the_caller_of_a_start_is_notified_as_soon_as_it_serves(place: Path) -> None:
     with serving(place):
         said(place, "serving")
 
 
 @pytest.mark.parametrize("size", [10, 1 << 20])
-def test_it_hears_all_that_was_found_in_the_quarantines(place: Path, size: int) -> None:
+def test_it_receives_every_warning_about_the_quarantines(place: Path, size: int) -> None:
     def look_after(_config: Config) -> list[str]:
         return ["first", *["x" * 1000] * (size // 1000), "last"]
 
@@ -80,11 +80,11 @@ def test_it_hears_all_that_was_found_in_the_quarantines(place: Path, size: int) 
         said(place, "warning: last\n")
 
 
-def test_it_hears_why_the_quarantines_could_not_be_looked_after(place: Path) -> None:
+def test_it_receives_the_reason_why_an_upkeep_failed(place: Path) -> None:
     def look_after(config: Config) -> list[str]:
         raise LookupError(f"no such thing in {config.turf.directory}")
 
     with serving(place, look_after) as pid:
         said(place, "serving")
         os.kill(pid, signal.SIGHUP)
-        said(place, f"the quarantines were not looked after: LookupError: no such thing in {place}/quarantine\n")
+        said(place, f"the upkeep of the quarantines failed: LookupError: no such thing in {place}/quarantine\n")

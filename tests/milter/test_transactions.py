@@ -149,7 +149,7 @@ def test_the_end_of_the_connection_at_any_stage_leaves_nothing_behind(
     assert turf.held() == []
 
 
-def test_a_connection_that_never_said_anything_does_no_harm(filters: Filters) -> None:
+def test_a_connection_without_any_command_does_no_harm(filters: Filters) -> None:
     with filters(HELD).client():
         pass
 
@@ -166,7 +166,7 @@ def test_however_connections_end_none_is_waited_for(own_filter: Filters) -> None
     assert "connections still open" not in turf.daemon.log()
 
 
-def test_frames_that_come_all_at_once_are_taken_one_by_one(filters: Filters) -> None:
+def test_frames_that_arrive_all_at_once_are_handled_one_by_one(filters: Filters) -> None:
     turf = filters(HELD)
     envelope = [
         frame(b"H", strings("piped.test")),
@@ -193,7 +193,7 @@ def test_frames_that_come_all_at_once_are_taken_one_by_one(filters: Filters) -> 
     assert held.message == b"From: good@out.test\r\n\r\nhi\r\n"
 
 
-def test_a_frame_that_comes_byte_by_byte_is_taken(filters: Filters) -> None:
+def test_a_frame_that_arrives_byte_by_byte_is_handled(filters: Filters) -> None:
     turf = filters(HELD)
     with turf.session() as client:
         client.mail("<spam@turf.test>")

@@ -38,7 +38,7 @@ AUTHOR_TRIAL = "unreadable_author hold"
         (TURF_OFF, REFUSED, "accept", None),
     ],
 )
-def test_a_rule_in_trial_only_says_what_it_would_have_done(
+def test_a_rule_in_trial_only_logs_what_it_would_have_done(
     filters: Filters, settings: str, answer: str, end: str, trial: list[str] | None
 ) -> None:
     turf = filters(settings)
@@ -74,7 +74,7 @@ def test_the_unreadable_author_goes_no_further_than_the_rule_and_the_program(
 
 
 @pytest.mark.parametrize("settings", [PROGRAM_TRIED, BOTH_TRIED, TURF_TRIED])
-def test_a_hold_in_trial_needs_no_body_and_takes_nobody_off(filters: Filters, settings: str) -> None:
+def test_a_hold_in_trial_needs_no_body_and_removes_no_recipient(filters: Filters, settings: str) -> None:
     with filters(settings).session() as client:
         assert client.actions == Action.SETSYMLIST
         client.message("<spam@turf.test>", ["<b@rig.test>", "<postmaster@rig.test>"])
@@ -108,7 +108,7 @@ CONNECT_TRIED = OURS + '[connect]\ndeny = ["198.51.100.7"]\nmode = "trial"\n'
         (CONNECT_TRIED, "connect reject 198.51.100.7 connect.deny[0] b@rig.test"),
     ],
 )
-def test_a_client_that_trial_would_not_let_connect_is_told_of_in_every_message(
+def test_a_client_that_would_be_refused_but_for_trial_is_logged_with_every_message(
     filters: Filters, settings: str, trial: str
 ) -> None:
     tried = filters(settings)

@@ -1,4 +1,4 @@
-"""The turf rule over the milter's socket: what is held, what the sender hears, and every byte of what is kept."""
+"""The turf rule over the milter's socket: what is held, the answer to the sender, and every byte of what is stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = "550 5.7.1 message refused by local policy"
 GOOD = ("From", " Good <good@out.test>")
 
 
-def test_a_held_message_is_kept_whole_and_its_sender_hears_that_it_was_accepted(filters: Filters) -> None:
+def test_a_held_message_is_stored_whole_and_its_sender_receives_250(filters: Filters) -> None:
     turf = filters(HELD)
     headers = [GOOD, ("Subject", " spam"), ("X-Folded", " one\n\ttwo"), ("X-Tight", "no space")]
     with turf.session() as client:

@@ -17,7 +17,8 @@ from rig.filter import Filter, give
 from rig.hostclock import DAY, has_watched
 from rig.milterclient import MilterClient
 from rig.quarantine import hold as held_before
-from turfmilter.stores.ledger import Ledger, Line
+from turfmilter.core.held.ledger import Line
+from turfmilter.stores.ledger import Ledger
 from turfmilter.stores.retention import RetentionState, read_clocks
 
 HELD = """
@@ -71,7 +72,7 @@ def lines(turf: Filter) -> list[Line]:
         os.close(directory)
 
 
-def test_a_message_that_is_older_than_keep_goes_and_the_ledger_says_so(turf: Filter) -> None:
+def test_a_message_older_than_keep_expires_and_the_ledger_records_it(turf: Filter) -> None:
     old = hold_old(turf)
     young = hold(turf)
     look_after(turf)
@@ -113,7 +114,7 @@ def test_a_clock_that_jumped_stops_expiry_and_log_and_status_say_so(turf: Filter
     assert due.exists()
 
 
-def test_a_state_directory_that_is_missing_is_said_and_nothing_goes_that_nobody_has_reviewed(turf: Filter) -> None:
+def test_a_missing_state_directory_is_reported_and_no_unreviewed_message_expires(turf: Filter) -> None:
     due = hold_old(turf)
     shutil.rmtree(turf.state)
     look_after(turf)
@@ -136,7 +137,7 @@ def test_too_much_at_once_goes_hour_by_hour(turf: Filter) -> None:
     assert len(list((turf.quarantine / "new").iterdir())) == 20
 
 
-def test_flagged_mail_that_takes_the_room_does_not_keep_reviewed_mail_there(turf: Filter) -> None:
+def test_flagged_mail_that_fills_the_quarantine_does_not_keep_reviewed_mail(turf: Filter) -> None:
     flagged, reviewed = hold(turf, size=700_000, flags="F"), hold(turf, size=700_000, flags="S")
     look_after(turf, 'max_size = "1 MiB"\n')
     wait.until(lambda: not reviewed.exists(), turf.daemon.log)
@@ -153,7 +154,7 @@ def test_room_is_made_of_what_was_reviewed_and_the_rest_stays(turf: Filter) -> N
     assert unreviewed.exists()
 
 
-def test_the_mta_hears_452_when_unreviewed_mail_takes_all_the_room_until_there_is_some_again(turf: Filter) -> None:
+def test_the_mta_receives_452_while_unreviewed_mail_fills_the_quarantine(turf: Filter) -> None:
     first, second = hold(turf, size=700_000), hold(turf, size=700_000)
     look_after(turf, 'max_size = "1 MiB"\n')
     turf.daemon.wait_for_log(f"warning: {turf.quarantine}: max_size is reached, 1 MiB: .* answered 452")
@@ -173,7 +174,7 @@ def test_a_warning_comes_before(turf: Filter) -> None:
     hold(turf)
 
 
-def test_what_was_said_is_not_said_again_until_it_was_otherwise(turf: Filter) -> None:
+def test_a_warning_is_not_repeated_until_its_cause_has_disappeared_and_returned(turf: Filter) -> None:
     hold(turf, size=900_000)
     said = "room is running out"
     for number, (room, times) in enumerate([("1 MiB", 1), ("1025 KiB", 1), ("9 MiB", 1), ("1 MiB", 2)], 2):
@@ -186,7 +187,7 @@ def test_what_was_said_is_not_said_again_until_it_was_otherwise(turf: Filter) ->
     assert turf.daemon.log().count(said) == 2
 
 
-def test_a_quarantine_that_cannot_be_looked_after_is_named_and_the_filter_serves_on(turf: Filter) -> None:
+def test_a_quarantine_whose_upkeep_fails_is_named_and_the_filter_continues_to_serve(turf: Filter) -> None:
     (turf.quarantine / "ledger").mkdir()
     old = hold_old(turf)
     look_after(turf)
@@ -195,7 +196,7 @@ def test_a_quarantine_that_cannot_be_looked_after_is_named_and_the_filter_serves
     hold(turf)
 
 
-def test_the_process_for_it_is_gone_when_it_is_done(turf: Filter) -> None:
+def test_the_process_of_the_upkeep_ends_with_its_work(turf: Filter) -> None:
     (first,) = turf.daemon.workers()
     old = hold_old(turf)
     look_after(turf)

@@ -61,7 +61,7 @@ def test_the_log_says_how_much_a_session_was(filters: Filters) -> None:
     ]
 
 
-def test_clients_that_are_on_no_list_and_too_many_of_anything_are_told_too(filters: Filters) -> None:
+def test_clients_on_no_list_and_exceeded_limits_are_logged_too(filters: Filters) -> None:
     turf = filters(CONNECT)
     with turf.session("x.test", "192.0.2.11") as client:
         client.message(GOOD, [B])

@@ -88,7 +88,7 @@ def test_dns_is_asked_about_clients_that_a_name_could_decide_about(
 
 
 @pytest.mark.parametrize("settings", [CONNECT, ALLOWED, DENIED, REQUIRED, STAMPED])
-def test_the_look_up_begins_when_the_client_connects(filters: Filters, dns: DnsServer, settings: str) -> None:
+def test_the_lookup_starts_when_the_client_connects(filters: Filters, dns: DnsServer, settings: str) -> None:
     host, port = dns.address
     turf = filters(f'{settings}[dns]\nnameservers = ["{host}:{port}"]\n')
     before = dns.count(_pointer("203.0.113.7"), "PTR")

@@ -1,4 +1,4 @@
-"""Worker processes: how many there are, when one is replaced, and what the service manager hears of them."""
+"""Worker processes: their number, when one is replaced, and what the service manager is told about them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 
 from rig import wait, wire
 from rig.filter import Filter, Filters
+from rig.golden import Golden
 from rig.milterclient import MilterClient
 from rig.program import ENVIRONMENT, configured, program, running, serves
 
@@ -29,7 +30,9 @@ def verdict(turf: Filter) -> str:
 
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (0, len(os.sched_getaffinity(0)))])
-def test_there_are_as_many_as_the_configuration_says_or_cores(own_filter: Filters, workers: int, expected: int) -> None:
+def test_there_are_as_many_workers_as_configured_or_one_for_each_core(
+    own_filter: Filters, workers: int, expected: int
+) -> None:
     turf = own_filter(f"workers = {workers}\n{RELAY}")
     assert len(turf.daemon.workers()) == expected
     assert verdict(turf) == "accept"
@@ -40,7 +43,7 @@ def draining(worker: dict[str, Any]) -> bool:
     return bool(worker["state"] == "draining")
 
 
-def test_while_one_finishes_its_connections_the_others_take_the_new_ones(own_filter: Filters) -> None:
+def test_while_one_finishes_its_connections_the_others_accept_new_ones(own_filter: Filters) -> None:
     turf = own_filter(f"workers = 2\nworker_sessions = 1\n{RELAY}")
     with turf.client() as client:
         client.greet()
@@ -58,19 +61,19 @@ def test_while_one_finishes_its_connections_the_others_take_the_new_ones(own_fil
     assert "connections still open" not in turf.daemon.log()
 
 
-def test_one_that_has_served_enough_is_replaced_by_a_new_one(own_filter: Filters) -> None:
+def test_a_worker_that_has_served_enough_is_replaced(own_filter: Filters) -> None:
     turf = own_filter(f"workers = 1\nworker_sessions = 5\n{RELAY}")
     (first,) = turf.daemon.workers()
     for _ in range(7):
         assert verdict(turf) == "accept"
-    turf.daemon.wait_for_log(f"worker {first} is replaced: it has served 7 connections")
+    turf.daemon.wait_for_log(f"worker {first} is being replaced: it has served 7 connections")
     wait.until(lambda: first not in turf.daemon.workers(), "the end of the first")
     assert len(turf.daemon.workers()) == 1
     assert verdict(turf) == "accept"
     assert turf.wait_for_status(lambda seen: seen["sessions_served"] == 8)["workers"][0]["served"] == 1
 
 
-def test_one_that_dies_again_and_again_is_started_after_longer_and_longer_pauses(own_filter: Filters) -> None:
+def test_a_worker_that_dies_again_and_again_is_restarted_after_growing_pauses(own_filter: Filters) -> None:
     turf = own_filter(f"workers = 1\n{RELAY}")
     for pause in (1, 2):
         (pid,) = wait.until(turf.daemon.workers, "a worker")
@@ -83,7 +86,7 @@ def test_one_that_dies_again_and_again_is_started_after_longer_and_longer_pauses
     assert verdict(turf) == "accept"
 
 
-def test_what_it_serves_with_is_shared_and_not_loaded_by_each(place: Path, own_filter: Filters) -> None:
+def test_tables_are_shared_between_workers_and_not_loaded_by_each(place: Path, own_filter: Filters) -> None:
     (place / "turf.table").write_text("".join(f"@d{number}.test\n" for number in range(100_000)))
     turf = own_filter(f'workers = 4\n{RELAY}[turf]\ntables = ["file:turf.table"]\ndiscard = true\n')
     for _ in range(20):
@@ -99,7 +102,7 @@ def watched(place: Path) -> Iterator[Filter]:
         yield turf
 
 
-def test_the_service_manager_hears_signs_of_life_only_when_every_worker_answers(watched: Filter, place: Path) -> None:
+def test_the_watchdog_is_fed_only_while_every_worker_answers(watched: Filter, place: Path) -> None:
     manager = watched.daemon.manager
     manager.wait_for("WATCHDOG=1")
     stopped = watched.daemon.workers()[0]
@@ -115,12 +118,12 @@ def test_the_service_manager_hears_signs_of_life_only_when_every_worker_answers(
     manager.wait_for("WATCHDOG=1")
 
 
-def test_one_that_answers_no_more_is_killed_and_replaced_before_the_service_is_ended_for_it(place: Path) -> None:
+def test_a_worker_that_stops_answering_is_replaced_before_the_watchdog_expires(place: Path) -> None:
     with Filter(place, f"workers = 2\n{RELAY}", watchdog=0.4) as turf:
         stopped = turf.daemon.workers()[0]
         os.kill(stopped, signal.SIGSTOP)
         turf.wait_for_status(lambda seen: not all(one["answering"] for one in seen["workers"]))
-        said = f"worker {stopped} ended (signal 9): it did not answer any more, starting another"
+        said = f"worker {stopped} ended (signal 9): it stopped answering, starting another"
         seen = turf.wait_for_status(lambda seen: seen["problems"])
         assert seen["problems"][0]["problem"].startswith(said)
         turf.wait_for_status(lambda seen: [one["state"] for one in seen["workers"]] == ["serving"] * 2)
@@ -128,19 +131,19 @@ def test_one_that_answers_no_more_is_killed_and_replaced_before_the_service_is_e
         assert stopped not in turf.daemon.workers()
 
 
-def test_one_that_answers_no_more_while_it_finishes_its_connections_is_killed(place: Path) -> None:
+def test_a_draining_worker_that_stops_answering_is_killed(place: Path) -> None:
     with Filter(place, RELAY, watchdog=0.4) as turf:
         (stopped,) = turf.daemon.workers()
         os.kill(stopped, signal.SIGSTOP)
         turf.reload()
         turf.wait_for_generation(2)
         assert verdict(turf) == "accept"
-        turf.daemon.wait_for_log(f"worker {stopped} ended \\(signal 9\\): it did not answer any more\\W")
+        turf.daemon.wait_for_log(f"worker {stopped} ended \\(signal 9\\): it stopped answering\\W")
         seen = turf.wait_for_status(lambda seen: len(seen["workers"]) == 1)
         assert seen["workers"][0]["generation"] == 2
 
 
-def test_the_service_manager_hears_which_process_serves_and_of_the_end(own_filter: Filters) -> None:
+def test_the_service_manager_is_told_the_main_process_and_the_stop(own_filter: Filters) -> None:
     turf = own_filter(RELAY)
     manager = turf.daemon.manager
     assert manager.heard(f"MAINPID={turf.daemon.process.pid}")
@@ -155,8 +158,8 @@ def test_the_service_manager_hears_which_process_serves_and_of_the_end(own_filte
     assert turf.daemon.process.wait() == 0
 
 
-def test_where_no_process_can_be_had_the_program_says_so_and_ends(place: Path) -> None:
-    assert os.geteuid() == 0, "root is not limited, but whom it becomes: run this test as root"
+def test_a_start_without_a_free_process_fails(place: Path, golden: Golden) -> None:
+    assert os.geteuid() == 0, "the limit applies only after a change of user: run this test as root"
     done = subprocess.run(
         ["prlimit", "--nproc=0", *program("-f", "-c", configured(place))],
         env=ENVIRONMENT,
@@ -166,7 +169,7 @@ def test_where_no_process_can_be_had_the_program_says_so_and_ends(place: Path) -
         check=False,
     )
     assert done.returncode == 70
-    assert done.stderr == ("turfmilter: no worker can begin: no process can be had: Resource temporarily unavailable\n")
+    golden("command_line", done.stderr)
     assert not (place / "s").exists()
 
 
@@ -177,7 +180,7 @@ def open_files(pid: int) -> tuple[int, int]:
     return int(soft), int(hard)
 
 
-def test_as_many_files_may_be_open_as_can_be_had(place: Path) -> None:
+def test_the_limit_of_open_files_is_raised_to_the_hard_limit(place: Path) -> None:
     def less() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, 5000))
 
@@ -188,7 +191,7 @@ def test_as_many_files_may_be_open_as_can_be_had(place: Path) -> None:
         assert "warning: only" not in log
 
 
-def test_few_files_are_warned_about(place: Path) -> None:
+def test_a_low_limit_of_open_files_causes_a_warning(place: Path) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, 512))
 
@@ -197,7 +200,7 @@ def test_few_files_are_warned_about(place: Path) -> None:
         assert "turfmilter: warning: only 512 files may be open" in (place / "log").read_text()
 
 
-def test_one_that_runs_out_of_files_takes_no_connection_until_there_is_room(place: Path) -> None:
+def test_a_worker_without_free_descriptors_accepts_no_connection_until_some_close(place: Path) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
@@ -212,7 +215,10 @@ def test_one_that_runs_out_of_files_takes_no_connection_until_there_is_room(plac
                 client = open_ones.enter_context(MilterClient(place / "s"))
                 client.send_frame(b"O", struct.pack("!III", wire.VERSION, wire.ALL_ACTIONS, wire.ALL_PROTOCOL))
             wait.until(lambda: state() == "full", lambda: (place / "log").read_text())
-            assert "hardly one more of 64 files may be: none is taken until some end" in (place / "log").read_text()
+            assert (
+                "the limit of 64 open files is near: not accepting connections until some close"
+                in (place / "log").read_text()
+            )
         wait.until(lambda: state() == "serving", lambda: (place / "log").read_text())
-        assert "connections are taken again" in (place / "log").read_text()
+        assert "accepting connections again" in (place / "log").read_text()
         assert serves(place / "s")

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turfmilter.core.address.addressed import addressed, parted
+from turfmilter.core.held.block import head, read_block, render
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, read_block, render
 
-# What addresses are made of, so that the odd ones among them come up often.
+# Parts of addresses, chosen so that odd addresses are frequent.
 MARKS = [*'<> "\\()@:,;=%![].\t', "a", "rig.test", "é", "\\x20", "\udce9", "\u202e", "\x01", "2:"]
 PARAMETERS = ["NOTIFY=NEVER", "BODY=8BITMIME", "SMTPUTF8"]
 pieces = st.sampled_from([*MARKS, *PARAMETERS])
@@ -22,7 +22,7 @@ parameters = st.lists(words, max_size=4).map(tuple)
 
 
 def through_a_file(*recipients: tuple[str, tuple[str, ...]]) -> Slip:
-    """What is read back of recipients as a client named them."""
+    """The recipients that are read back after a client sent these."""
     parties = tuple(addressed(text, params) for text, params in recipients)
     slip = Slip(addressed("<>"), parties, *[""] * 6, datetime(2026, 3, 1, tzinfo=UTC), "turf", "")
     return read_block(io.BytesIO(render(head("0" * 13, slip), "0" * 64))).slip
@@ -42,7 +42,7 @@ def test_text_and_parameters_come_back(recipients: list[tuple[str, tuple[str, ..
 
 
 def unquoted(text: str) -> str:
-    """`text` without what is within quotes and behind backslashes."""
+    """`text` without quoted strings and escaped characters."""
     kept, quoted, escaped = "", False, False
     for char in text:
         if not escaped and char == '"':
@@ -55,7 +55,7 @@ def unquoted(text: str) -> str:
 
 @given(text=arguments)
 def test_an_address_without_parameters_is_read_the_same_in_the_first_format(text: str) -> None:
-    """Unless its last words look like parameters that an MTA knows: that is why there is a second one."""
+    """Unless its last words look like parameters known to the MTAs, which is why format 2 exists."""
     party = addressed(text)
     read = parted(party.address)
     assert read.parameters or read.address == party.address

@@ -18,7 +18,7 @@ TODAY = st.sampled_from([*DAYS, DAYS[-1] + timedelta(1)])
 
 @dataclass(frozen=True)
 class Drawn:
-    """An entry as it was made up."""
+    """A generated entry."""
 
     name: str
     exact: bool
@@ -36,7 +36,7 @@ class Drawn:
         return f"{self.text} expires={self.expires}" if self.expires else self.text
 
     def matches(self, name: str) -> bool:
-        """What the words of the specification mean."""
+        """Whether the entry matches, according to the specification."""
         return name == self.name or (not self.exact and name.endswith(f".{self.name}"))
 
 

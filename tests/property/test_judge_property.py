@@ -54,7 +54,7 @@ class SuspectAtConnect(Rule):
 
 
 class RefusedAtEnd(Rule):
-    """Refuses late what comes from late.example."""
+    """Refuses mail from late.example at the last stage."""
 
     name = "refused at end"
     stages = frozenset({Stage.END})
@@ -89,12 +89,12 @@ def clauses(*, refusals: Mode, turf: Mode, action: Action) -> tuple[Clause, ...]
 
 
 def judging(clauses: tuple[Clause, ...]) -> Judge:
-    """A judge that has been told nothing yet."""
+    """A judge that has received no event yet."""
     return Judge(Generation(Policy(clauses)), CLOCK)
 
 
 class Truth:
-    """What must not be accepted, kept in the simplest way: `refused` and `held` are about the message at hand."""
+    """What must not be accepted, recorded in the simplest way; `refused` and `held` concern the current message."""
 
     def __init__(self, *, enforced: bool = True, holds: bool = True) -> None:
         self._enforced = enforced
@@ -103,7 +103,7 @@ class Truth:
         self.forget()
 
     def forget(self) -> None:
-        """There is no message any more."""
+        """End the message."""
         self._begun = self._refused = self._held = False
         self._account = ""
         self.fields: list[tuple[str, str]] = []
@@ -138,7 +138,7 @@ class Truth:
 
     @property
     def may_pass(self) -> bool:
-        """True when nothing stands against the message, or only what its recipients are exempt from."""
+        """True if no rule objects to the message, or only rules from which all its recipients are exempt."""
         everybody_is_exempt = bool(self.passed) and all(EXEMPT(r, CLOCK.day) for r in self.passed)
         return not self._refused and (not self._held or everybody_is_exempt)
 
@@ -190,7 +190,7 @@ EVENTS = st.lists(
     ),
     max_size=25,
 )
-# The order in which an MTA tells of a connection, with everything in it.
+# The order in which an MTA reports the events of a connection.
 USUAL = st.tuples(
     st.tuples(st.just("connect"), CONNECTIONS),
     st.tuples(st.just("mail"), ADDRESSES, st.sampled_from(["", "", "alice"]), st.booleans()),
@@ -205,7 +205,7 @@ MODES = st.sampled_from([Mode.TRIAL, Mode.ENFORCE])
 
 
 def tell(judge: Judge, truth: Truth, event: tuple[Any, ...]) -> Verdict | None:
-    """One event told to the judge, and to the truth."""
+    """Pass one event to the judge, and to the simple record."""
     match event:
         case "mail", text, account, tls:
             truth.mail(text, account)

@@ -1,4 +1,4 @@
-"""Files of the MTAs: our table holds what the list of Postfix holds, or the file is refused; no text is too strange."""
+"""Files of the MTAs: our table matches what Postfix's list matches, or the file is refused, whatever it contains."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def configured(folder: Path, section: dict[str, object]) -> Config | None:
 
 
 def our_domains(folder: Path, file: str) -> list[str] | None:
-    """Which of NAMES the file says are ours; None when it is refused."""
+    """Which of NAMES are ours according to the file; None if it is refused."""
     config = configured(folder, {"domains": [f"postfix:{file}"]})
     return None if config is None else [name for name in NAMES if listed(config.domains.match_name(name, TODAY))]
 

@@ -1,4 +1,4 @@
-"""A table of hosts against a naive loop over the entries, with the ipaddress module as the judge of what holds what."""
+"""A table of hosts against a naive loop over the entries, with the ipaddress module to tell what contains what."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turfmilter.core.table.pattern import Interval
 
 FIRST_DAY = date(2027, 1, 1)
 DAYS = [FIRST_DAY + timedelta(days) for days in range(4)]
-# Small neighbourhoods, so that entries meet; both ends of each family, where arithmetic goes wrong.
+# Small ranges, so that entries overlap; both ends of each family, where arithmetic goes wrong.
 BASES: list[IPAddress] = [
     ip_address(text) for text in ("0.0.0.0", "192.0.2.0", "255.255.255.240", "::", "2001:db8::", "ffff:" * 7 + "fff0")
 ]
@@ -24,7 +24,7 @@ BASES: list[IPAddress] = [
 
 @dataclass(frozen=True)
 class Drawn:
-    """An entry as it was made up: its text, and the two addresses at its ends."""
+    """A generated entry: its text, and its first and last address."""
 
     text: str
     first: IPAddress
@@ -39,7 +39,7 @@ class Drawn:
         return f"{'!' if self.exception else ''}{self.text}{f' expires={self.expires}' if self.expires else ''}"
 
     def holds(self, address: IPAddress) -> bool:
-        """What the words of the specification mean."""
+        """Whether the entry matches, according to the specification."""
         return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
     def specificity(self, exception_wins: bool) -> tuple[int, int, bool]:
@@ -87,7 +87,7 @@ def table_of(tables: list[Drawn], exception_wins: bool, leave_out: int = 0) -> H
 
 
 def naive(tables: list[Drawn], address: IPAddress, today: date, exception_wins: bool) -> tuple[bool, int, int] | None:
-    """Sign and ends of the most specific entry that stands."""
+    """Sign and ends of the most specific entry that is valid."""
     candidates = [one for one in tables if one.holds(address) and (one.expires is None or today <= one.expires)]
     if not candidates:
         return None

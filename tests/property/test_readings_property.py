@@ -1,4 +1,4 @@
-"""Whatever hides an address, and however often, it is found; and no text is too odd to be judged."""
+"""An address is found however it is hidden, and no text is too odd to be judged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turfmilter.core.address.spelling import Unreadable, spell
 
 THERE, OURS = "there.example", "ours.example"
 
-# What an address is made of, and what takes it apart.
+# Parts and separators of addresses.
 PIECES = ["x", THERE, OURS, "[192.0.2.1]", "IMCEASMTP-", "+40", "%", "!", "@", '"', "\\", "(", ")", "<", ">", "[", "]"]
 ODD = [
     ",",
@@ -48,7 +48,7 @@ def quoted(text: str) -> str:
 
 
 def wrapped(text: str) -> str:
-    """`text` as Exchange wrapped it; what is not ASCII stays as it is, because it has no two digits."""
+    """`text` as Exchange encapsulated it; characters beyond ASCII are kept, because two digits cannot express them."""
     return "IMCEASMTP-" + re.sub(r"[^A-Za-z0-9\x80-\U0010ffff]", lambda special: f"+{ord(special[0]):02X}", text)
 
 
@@ -121,7 +121,7 @@ def test_angles_change_nothing(text: str) -> None:
 
 @given(TEXTS)
 def test_every_separator_that_counts_shows_in_a_reading(text: str) -> None:
-    """No reading keeps an address to itself: what it has in its local part is a reading of its own."""
+    """No reading hides an address: one in its local part is a reading as well."""
     readings = read(text)
     found = {str(mailbox) for mailbox in readings.mailboxes}
     for mailbox in readings.mailboxes:

@@ -21,7 +21,7 @@ GLOBS = st.from_regex(r"\A([ab]{0,2}\*[ab]{1,2}|[ab]{1,2}\*|[ab]?\*[ab]\*[ab]?)\
 
 @dataclass(frozen=True)
 class Drawn:
-    """An entry as it was made up: the row of the specification's table, and what stands left and right of the "@"."""
+    """A generated entry: the row of the specification's table, and the text left and right of the "@"."""
 
     row: str
     local: str

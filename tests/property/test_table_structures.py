@@ -33,7 +33,9 @@ from turfmilter.core.table.senders import SenderTable
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "milter/turfmilter/core/table/README.md"
-NOTES = st.sampled_from(["", "", " expires=2027-01-01", " expires=2027-01-02 by=anna", " # words"])
+NOTE_WORDS = ["", "", " expires=2027-01-01", " expires=2027-01-02 by=anna", " # words"]
+NOTE_WORDS += [' why="two words" expires=2027-01-03', ' by=anna why=x expires="2027-01-01"', " by=x # words"]
+NOTES = st.sampled_from(NOTE_WORDS)
 SIGNS = st.sampled_from(["", "", "!"])
 SENDER_WORDS = ["a@x.test", "B@x.test", "a*@x.test", "=@x.test", "@x.test", "@y.x.test", "@z.y.x.test", "b@", "<>"]
 SENDER_WORDS += ['"a b"@x.test', "@test", "@a-very-long-label-that-is-not-plain-because-the-line-is-too-long.y.x.test"]
@@ -89,6 +91,29 @@ def test_each_row_has_one_start_and_one_mark_that_tell_what_is_in_its_line(
             assert entries.last_day(row) == (entry.expires.toordinal() if entry.expires else NEVER)
 
 
+@given(st.lists(lines_of(SENDER_WORDS), min_size=1, max_size=40), st.integers(0, 40))
+def test_lines_are_split_in_batches_that_lose_and_move_none(lines: list[str], size: int) -> None:
+    text = "\n".join(lines)
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(entries_module, "_BATCH", size)
+        source = table_file("table", text)
+        assert [line for batch in source.batches() for line in batch] == lines
+        entries = Entries([source, source], SENDERS)
+        rows = [row for row, _ in entries.read()]
+        expected = [entry for entry in carefully([source, source], SENDERS) if entry]
+        assert [entries[row] for row in rows] == expected
+
+
+@pytest.mark.parametrize("number", [1, 2, 9_999, 20_000])
+@pytest.mark.parametrize("notes", ["", " by=anna expires=2027-01-31"])
+def test_one_error_among_many_lines_names_its_line(number: int, notes: str) -> None:
+    lines = [f"@host{line}.x.test{notes}" for line in range(20_000)]
+    lines[number - 1] = f"@x..test{notes}"
+    table = senders(lines)
+    assert [(problem.where, problem.entry) for problem in table.problems] == [(Where("table", number), "@x..test")]
+    assert len(table) == len(lines) - 1
+
+
 @LANGUAGES
 @given(st.data())
 def test_reading_again_yields_the_same_rows_and_parts(
@@ -101,43 +126,42 @@ def test_reading_again_yields_the_same_rows_and_parts(
 
 
 @pytest.mark.parametrize("expires", [None, date.min, date(2027, 1, 31), date.max])
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("kind", [0, entries_module._PLAIN, entries_module._NOTED])
 @pytest.mark.parametrize("exception", [False, True])
 def test_a_mark_keeps_its_three_parts_in_32_bits_and_is_never_0(
-    expires: date | None, plain: bool, exception: bool
+    expires: date | None, kind: int, exception: bool
 ) -> None:
-    mark = entries_module._mark(expires, exception=exception, plain=plain)
+    mark = entries_module._mark(expires, kind, exception=exception)
     assert 0 < mark < 1 << 32
     assert mark >> entries_module._DAY_SHIFT == (expires.toordinal() if expires else NEVER)
-    assert (bool(mark & entries_module._PLAIN), bool(mark & entries_module._EXCEPTION)) == (plain, exception)
+    assert mark & (entries_module._PLAIN | entries_module._NOTED) == kind
+    assert bool(mark & entries_module._EXCEPTION) == exception
 
 
 def indexed(lines: Sequence[str]) -> tuple[Entries, dict[int, Parts], Keys, PatternIndex]:
     """An index of the entries in these lines, with the parts of each row."""
     entries, keys = Entries([table_file("table", "\n".join(lines))], SENDERS), Keys()
     rows = dict(entries.read())
-    for row, parts in rows.items():
-        keys.add(row, parts)
+    keys.add_all(rows.items())
     return entries, rows, keys, PatternIndex(entries, keys, exception_wins=True)
 
 
 @given(st.lists(lines_of(SENDER_WORDS), max_size=25))
 def test_a_used_slot_holds_the_tag_and_the_row_and_is_reached_from_its_home_without_a_gap(lines: list[str]) -> None:
     _, rows, _, index = indexed(lines)
-    slots, mask = index._slots, index._mask
-    for place, slot in enumerate(slots):
-        if slot:
-            row = slot & index_module._ROW
+    tags, mask = index._tags, index._mask
+    for place, (tag, row) in enumerate(zip(tags, index._rows, strict=True)):
+        if tag:
             key = hash(rows[row])
-            assert slot & index_module._TAG == key & index_module._TAG
+            assert tag == key >> index_module._TAG_SHIFT & index_module._HASH_BITS | index_module._USED
             distance = place - key & mask
-            assert all(slots[key + step & mask] for step in range(distance))
+            assert all(tags[key + step & mask] for step in range(distance))
 
 
 @given(st.one_of(st.lists(lines_of(SENDER_WORDS)), st.lists(lines_of(SENDER_WORDS[:3]), min_size=8, max_size=25)))
 def test_the_slots_hold_one_row_for_each_pattern_and_sign_the_one_that_lasts_longest(lines: list[str]) -> None:
     entries, rows, _, index = indexed(lines)
-    held = [slot & index_module._ROW for slot in index._slots if slot]
+    held = [row for tag, row in zip(index._tags, index._rows, strict=True) if tag]
     groups: dict[tuple[Parts, bool], list[int]] = {}
     for row, parts in rows.items():
         groups.setdefault((parts, entries.exception(row)), []).append(row)
@@ -152,11 +176,11 @@ def test_the_slots_hold_one_row_for_each_pattern_and_sign_the_one_that_lasts_lon
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 7, 8, 100, 1023, 1024])
-def test_at_most_a_quarter_of_the_slots_are_used_so_that_every_search_ends(number: int) -> None:
+def test_at_most_half_of_the_slots_are_used_so_that_every_search_ends(number: int) -> None:
     _, _, _, index = indexed([f"user{line}@x.test" for line in range(number)])
-    assert len(index._slots) == index._mask + 1 == 1 << index._mask.bit_length()
-    assert 4 * number <= len(index._slots) <= 8 * max(number, 1)
-    assert sum(map(bool, index._slots)) == number
+    assert len(index._tags) == len(index._rows) == index._mask + 1 == 1 << index._mask.bit_length()
+    assert 2 * number < len(index._tags) <= 4 * max(number, 1)
+    assert sum(map(bool, index._tags)) == number
 
 
 class Alike(str):
@@ -174,8 +198,7 @@ def alike(parts: Parts) -> Parts:
 def test_patterns_with_the_same_hash_are_told_apart(lines: list[str]) -> None:
     entries, keys = Entries([table_file("table", "\n".join(lines))], SENDERS), Keys()
     rows = dict(entries.read())
-    for row, parts in rows.items():
-        keys.add(row, alike(parts))
+    keys.add_all((row, alike(parts)) for row, parts in rows.items())
     index = PatternIndex(entries, keys, exception_wins=True)
     for parts in indexed(["a@x.test", "b@x.test", "a@y.test", "b@y.test", "c@x.test"])[1].values():
         found = index.at(alike(parts))
@@ -331,7 +354,8 @@ def test_a_table_has_no_object_for_each_entry(
 def test_a_lookup_writes_to_nothing_that_processes_share() -> None:
     table = senders(["@x.test", "a@y.test expires=2027-01-01", "!b@y.test", "c*@y.test", "d@"])
     clients = hosts(["192.0.2.0/24 expires=2027-01-01", "192.0.0.0/16", "!192.0.2.1", "2001:db8::/32", "y.test"])
-    arrays: list[Sequence[int]] = [table._index._slots, clients._names._slots]
+    arrays: list[Sequence[int]] = []
+    arrays += [content for index in (table._index, clients._names) for content in (index._tags, index._rows)]
     arrays += [content for one in (table, clients) for content in (one._entries._marks, one._entries._starts)]
     arrays += [content for one in clients._segments.values() for content in (one._highs, one._lows, one._rows)]
     before = [list(content) for content in arrays]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 _GOLDEN = Path(__file__).parents[1] / "golden"
@@ -38,6 +38,11 @@ class Golden:
         if os.environ.get("GOLDEN") == "write":
             _write(area, name, seen)
         assert seen == entries(area).get(name), f"not what tests/golden/{area}.txt has for {name}:\n{seen}"
+
+
+def report(cases: Iterable[str], said: Callable[[str], Iterable[object]]) -> str:
+    """Each case on a line, as Python writes it, and below it, indented, what the program says about it."""
+    return "".join("\n    ".join([repr(case), *map(str, said(case))]) + "\n" for case in cases)
 
 
 def entries(area: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rig import wait
@@ -20,7 +19,7 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log, Names
 from turfmilter.daemon import worker
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.mta.engines import choose
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames
@@ -72,20 +71,18 @@ class OwnWorker:
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
-        listener = Listener(SocketSpec.parse(f"unix:{self.socket}"))
+        listener = MilterSocket(SocketSpec.parse(f"unix:{self.socket}"))
         self._control, theirs = socket.socketpair()
         self.pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
         listener.socket.close()
         theirs.close()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.close()
         self._control.close()
 
-    def _serve(self, listener: Listener, control: socket.socket) -> None:
+    def _serve(self, listener: MilterSocket, control: socket.socket) -> None:
         self._control.close()
         log = LogWriter(Stream(self._log_file.open("a")))
         worker.run(
@@ -93,17 +90,17 @@ class OwnWorker:
         )
 
     def client(self) -> MilterClient:
-        """A connection behind its HELO."""
+        """A connection after its HELO."""
         client = MilterClient(self.socket)
         client.greet()
         return client
 
     def log(self) -> str:
-        """What it has said so far."""
+        """Its log so far."""
         return self._log_file.read_text() if self._log_file.exists() else ""
 
     def wait_for_log(self, text: str) -> None:
-        """Return when it has said `text`."""
+        """Return when it has logged `text`."""
         wait.until(lambda: text in self.log(), lambda: f"{text!r} in:\n{self.log()}")
 
     def order_to_stop(self) -> None:

@@ -1,4 +1,4 @@
-"""A list of clients: what its entries say of an address, and of the names that DNS tells of it."""
+"""A list of clients: which entry decides about an address, and about its names in DNS."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def test_no_name_is_waited_for_where_an_address_decides_or_no_name_is_listed(
         (["bad.example"], names(claimed=[BAD]), False, "bad.example"),
         (["good.example", f"!{GOOD}"], names(GOOD), True, f"!{GOOD}"),
         (["good.example", f"!{GOOD}"], names(claimed=[GOOD]), True, f"!{GOOD}"),
-        # Of several names the one with the most specific entry decides, whatever their order.
+        # If there are several names, the one with the most specific entry decides, whatever their order.
         (["good.example", "!x.bad.example"], names(GOOD, "x.bad.example"), True, "!x.bad.example"),
         (["good.example", "!x.bad.example"], names("x.bad.example", GOOD), True, "!x.bad.example"),
         (["good.example", "!x.bad.example"], names(GOOD, claimed=["x.bad.example"]), True, "!x.bad.example"),
         ([GOOD, "!bad.example"], names(BAD, GOOD), True, GOOD),
         ([f"={GOOD}", f"!{BAD}"], names(BAD, GOOD), True, f"={GOOD}"),
-        # On a tie the one that refuses.
+        # If two entries are equally specific, the one that refuses decides.
         (["good.example", "!bad.example"], names(GOOD, BAD), True, "!bad.example"),
         (["good.example", "!bad.example"], names(BAD, GOOD), True, "!bad.example"),
         (["bad.example", "!good.example"], names(GOOD, BAD), False, "bad.example"),
         (["bad.example", "!good.example"], names(BAD, GOOD), False, "bad.example"),
         (["good.example", "!good.example"], names(GOOD), True, "!good.example"),
         (["bad.example", "!bad.example"], names(BAD), False, "bad.example"),
-        # What has expired does not count.
+        # Expired entries are ignored.
         (["good.example expires=2027-01-30"], names(GOOD), True, ""),
         (["good.example", f"!{GOOD} expires=2027-01-30"], names(GOOD), True, "good.example"),
         (["good.example"], names(), True, ""),
@@ -90,7 +90,7 @@ def test_trust_needs_a_confirmed_name_and_a_refusal_does_not(
         (["good.example"], names(failed=True), True),
         (["good.example"], names(), False),
         (["good.example"], names(GOOD, failed=True), False),
-        # All names were told and none of them is listed: to confirm them would change nothing.
+        # All names are known and none of them is listed: confirming them would change nothing.
         (["good.example"], names(claimed=[BAD], failed=True), False),
         (["good.example"], names("other.example", claimed=[BAD], failed=True), False),
         (["good.example expires=2027-01-30"], names(claimed=[GOOD], failed=True), False),
@@ -122,7 +122,7 @@ def test_a_claimed_name_that_could_not_be_confirmed_might_still_be_trusted() -> 
         ([GOOD, "!bad.example"], names(GOOD, claimed=[BAD], failed=True), True, GOOD),
     ],
 )
-def test_a_decision_stands_unless_a_name_that_may_be_confirmed_later_turns_it_round(
+def test_a_decision_is_final_unless_a_name_confirmed_later_could_reverse_it(
     lines: list[str], dns: Known, allowing: bool, expected: str
 ) -> None:
     assert said(found(lines, dns, allowing=allowing)) == expected
@@ -135,7 +135,7 @@ def test_a_client_without_an_address_is_known_by_its_names_alone() -> None:
 
 
 @pytest.mark.parametrize(("lines", "named"), [([], False), (["192.0.2.0/24"], False), (["!good.example"], True)])
-def test_a_list_says_whether_dns_need_be_asked(lines: list[str], named: bool) -> None:
+def test_a_list_tells_whether_dns_must_be_queried(lines: list[str], named: bool) -> None:
     table = clients(*lines, exception_refuses=True)
     assert (table.names, len(table)) == (named, len(lines))
 

@@ -124,7 +124,7 @@ def test_stamping_comes_before_removing_and_both_only_change() -> None:
         ('mode = "off"\n[connect]\ndeny = ["192.0.2.1"]', []),
     ],
 )
-def test_what_is_off_or_has_nothing_to_say_is_left_out(text: str, expected: list[str]) -> None:
+def test_rules_that_are_off_or_without_effect_are_left_out(text: str, expected: list[str]) -> None:
     refusing = [name for name in expected if name != "turf"]
     assert names(general(text)) == [*(["recipient"] if refusing else []), *expected]
 
@@ -315,14 +315,14 @@ def test_a_cap_beats_the_listener_and_the_listener_the_general_limits(
         ("<a@example.net>", False),
     ],
 )
-def test_relay_knows_our_domains_and_those_that_everybody_may_relay_to(recipient: str, passes: bool) -> None:
+def test_relay_knows_our_domains_and_those_in_always(recipient: str, passes: bool) -> None:
     text = 'domains = ["example.org", "192.0.2.25"]\n[relay]\nalways = ["backup.example"]'
     rule = clause(text, "relay").rule
     assert (rule.at_rcpt(Session(came_in(25)), Recipient(recipient, resolved=recipient.strip("<>"))) is None) is passes
 
 
 class Heard:
-    """A log that keeps what it is told."""
+    """A log that keeps its messages."""
 
     def __init__(self) -> None:
         self.said: list[tuple[Level, str]] = []

@@ -1,4 +1,4 @@
-"""A configuration that is right: defaults, every key, files, and what is warned about."""
+"""A valid configuration: defaults, every key, files, and warnings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.golden import Golden, report
 from turfmilter.config.given import Notes, written
 from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.loader import ConfigError, every_turf_file, load, turf_files
@@ -41,7 +42,7 @@ GROUP = grp.getgrall()[-1].gr_name
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Callable[[str], Config]:
-    """Loads the text as /…/turfmilter.toml; domains are given unless the text does it."""
+    """Loads the text as /…/turfmilter.toml; `domains` is added unless the text sets it."""
 
     def load_text(text: str) -> Config:
         path = tmp_path / "turfmilter.toml"
@@ -95,7 +96,7 @@ def test_the_defaults_are_those_of_an_empty_file(configured: Callable[[str], Con
     assert (config.cap, config.listener, config.warnings) == ((), {}, ())
 
 
-def test_the_default_of_connect_lets_everybody_in(configured: Callable[[str], Config]) -> None:
+def test_by_default_every_client_may_connect(configured: Callable[[str], Config]) -> None:
     connect = configured("").connect
     assert (connect.mode, connect.on_error, connect.reply) == (Mode.ENFORCE, OnNameError.AUTO, REPLIES["connect"])
     assert (connect.default, connect.allow, connect.deny, len(connect.clients)) == (Default.ALLOW, (), (), 0)
@@ -233,7 +234,7 @@ TABLES: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-# What a key needs beside it.
+# Other keys that a key requires.
 BESIDE = {
     "connect.default": 'allow = ["192.0.2.1"]',
     "limits.session_size": "message_size = 4000",
@@ -288,7 +289,7 @@ def test_the_example_of_a_section_loads_without_a_warning(name: str, configured:
 
 
 @pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ([], frozenset())])
-def test_authenticated_is_everybody_nobody_or_a_list(
+def test_authenticated_is_true_false_or_a_list(
     value: object, expected: object, configured: Callable[[str], Config]
 ) -> None:
     assert configured(in_section("relay.authenticated", value)).relay.authenticated == expected
@@ -305,7 +306,7 @@ def test_an_entry_knows_its_place(configured: Callable[[str], Config], tmp_path:
     assert places == {"192.0.2.1": "192.0.2.1 relay.deny[0]", "192.0.2.7": "192.0.2.7 clients.deny:3"}
 
 
-def test_an_ipv6_address_is_no_source(configured: Callable[[str], Config]) -> None:
+def test_an_ipv6_address_is_not_taken_for_a_source(configured: Callable[[str], Config]) -> None:
     allow = configured('[relay]\nallow = ["fe80::1", "!dead:beef::/32", "2001:db8::1-2001:db8::5"]').relay.allow
     assert decides(allow, "2001:db8::3") == "2001:db8::1-2001:db8::5"
     assert decides(allow, "dead:beef::1") == "!dead:beef::/32"
@@ -387,7 +388,7 @@ def test_what_dns_does_not_tell_opens_only_where_all_are_allowed(
     assert configured(f"[connect]\n{text}").connect.may_open is opens
 
 
-# Who may connect when both lists say something: the client, whether it is refused, and the place of the entry.
+# Who may connect if both lists have entries: the client, whether it is refused, and the entry with its place.
 BOTH_LISTS = [
     ("192.0.2.1", False, "192.0.2.1 connect.allow[1]"),
     ("192.0.2.2", True, "192.0.2.0/24 connect.deny[0]"),
@@ -465,7 +466,7 @@ check = "stamp"
 """
 
 
-def test_a_listener_overrides_key_by_key_wherever_it_stands(configured: Callable[[str], Config]) -> None:
+def test_a_listener_overrides_key_by_key_wherever_its_section_is(configured: Callable[[str], Config]) -> None:
     config = configured(LISTENERS)
     office = config.at("office")
     assert (office.connect.reply, office.connect.reply_at) == (Reply(554, "5.7.1", "not here"), ReplyAt.CONNECT)
@@ -484,7 +485,7 @@ def test_what_a_listener_does_not_override_is_the_general_section(configured: Ca
         assert getattr(home, name) is getattr(config, name)
 
 
-def test_a_list_of_a_listener_goes_together_with_the_general_other_list(configured: Callable[[str], Config]) -> None:
+def test_a_listener_with_one_list_uses_the_general_other_list(configured: Callable[[str], Config]) -> None:
     office = configured(LISTENERS).at("office").connect
     assert str(office.clients.find(client("192.0.2.7"), DAY).entry) == "192.0.2.7 connect.allow[0]"
     assert office.clients.find(client("192.0.2.8"), DAY).entry is None
@@ -516,83 +517,49 @@ def test_settings_are_frozen() -> None:
     assert {f.name for f in fields(Config)} >= {"warnings", "files"}
 
 
-NEVER_LOCAL = (
-    "listener.a.turf.spare_local: does nothing, because local submissions have no port and no address, so this listener"
-    " never gets them; write it in [turf]"
-)
 LISTED = '[turf]\ndiscard = true\ntables = ["@spam.example"]\n'
-WARNINGS = {
-    'mode = "off"': 'mode: "off": no rule is asked, every message passes',
-    'socket = "inet:8895@0.0.0.0"': "socket: other machines may reach it, and a milter knows no passwords;"
-    " use a unix socket or a loopback address",
-    'socket = "inet:8895"': "socket: other machines may reach it, and a milter knows no passwords;"
-    " use a unix socket or a loopback address",
-    'socket_mode = "0666"': "socket_mode: every user of this machine may talk to the filter;"
-    " socket_group and 0660 let the MTA in",
-    'socket = "fd:3"\nsocket_mode = "0600"': "socket_mode: does nothing, because the socket is no unix socket",
-    f'socket = "fd:3"\nsocket_group = "{GROUP}"': "socket_group: does nothing, because the socket is no unix socket",
-    '[relay]\ndefault = "allow"': 'relay.default: "allow" makes this an OPEN RELAY, unless the MTA itself refuses:'
-    " any client may send to any recipient",
-    '[relay]\nallow = ["0.0.0.0/0"]': 'relay.allow[0]: "0.0.0.0/0": holds much of the Internet: an OPEN RELAY,'
-    " unless the MTA itself refuses",
-    '[relay]\nallow = ["10.0.0.0/8", "2000::/3"]': 'relay.allow[1]: "2000::/3": holds much of the Internet:'
-    " an OPEN RELAY, unless the MTA itself refuses",
-    '[relay]\nallow = ["8.0.0.0/7"]': 'relay.allow[0]: "8.0.0.0/7": holds much of the Internet: an OPEN RELAY,'
-    " unless the MTA itself refuses",
-    '[relay]\ninterfaces = ["0.0.0.0-255.255.255.255"]': 'relay.interfaces[0]: "0.0.0.0-255.255.255.255": holds much'
-    " of the Internet: an OPEN RELAY, unless the MTA itself refuses",
-    '[relay]\nrouting = false\nalways = ["customer.example"]': "relay.routing: false, so nobody relays, and deny,"
-    " allow, interfaces, authenticated, default and always do nothing",
-    '[connect]\nreply_at = "connect"\nspare_authenticated = true': "connect.spare_authenticated: does nothing, because"
-    ' connect.reply_at is "connect", and at connect nobody has authenticated yet',
-    '[connect]\nallow = ["192.0.2.1"]\ndeny = ["192.0.2.1"]': 'connect.allow[0]: "192.0.2.1": never decides:'
-    ' "192.0.2.1" (connect.deny[0]) wins the tie',
-    '[connect]\ndeny = ["192.0.2.0/24", "192.0.2.1"]': 'connect.deny[1]: "192.0.2.1": changes nothing:'
-    ' "192.0.2.0/24" (connect.deny[0]) gives the same answer',
-    '[connect]\nallow = ["!192.0.2.1"]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26': "connect.deny[0]:"
-    ' "192.0.2.1": a duplicate of "!192.0.2.1" (connect.allow[0])',
-    '[listener.office]\nport = 26\n[listener.office.relay]\ndefault = "allow"': "listener.office.relay.default:"
-    ' "allow" makes this an OPEN RELAY, unless the MTA itself refuses: any client may send to any recipient',
+DOUBTFUL = [
+    'mode = "off"',
+    'socket = "inet:8895@0.0.0.0"',
+    'socket = "inet:8895"',
+    'socket_mode = "0666"',
+    'socket = "fd:3"\nsocket_mode = "0600"',
+    'socket = "fd:3"\nsocket_group = "GROUP"',
+    '[relay]\ndefault = "allow"',
+    '[relay]\nallow = ["0.0.0.0/0"]',
+    '[relay]\nallow = ["10.0.0.0/8", "2000::/3"]',
+    '[relay]\nallow = ["8.0.0.0/7"]',
+    '[relay]\ninterfaces = ["0.0.0.0-255.255.255.255"]',
+    '[relay]\nrouting = false\nalways = ["customer.example"]',
+    '[connect]\nreply_at = "connect"\nspare_authenticated = true',
+    '[connect]\nallow = ["192.0.2.1"]\ndeny = ["192.0.2.1"]',
+    '[connect]\ndeny = ["192.0.2.0/24", "192.0.2.1"]',
+    '[connect]\nallow = ["!192.0.2.1"]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26',
+    '[listener.office]\nport = 26\n[listener.office.relay]\ndefault = "allow"',
     '[connect]\nreply_at = "connect"\n[listener.office]\nport = 26\n[listener.office.connect]\n'
-    "spare_authenticated = true": "listener.office.connect.spare_authenticated: does nothing, because"
-    ' connect.reply_at is "connect", and at connect nobody has authenticated yet',
+    "spare_authenticated = true",
     '[connect]\ndeny = ["192.0.2.1"]\n[listener.office]\nport = 26\n[listener.office.connect]\n'
-    'deny = ["192.0.2.1", "192.0.2.1"]': 'listener.office.connect.deny[1]: "192.0.2.1": a duplicate of "192.0.2.1"'
-    " (listener.office.connect.deny[0])",
-    '[turf]\nreply = "554 5.7.1 refused"': 'turf.reply: never heard, because turf.answer is "accept"',
-    '[relay]\nauthenticated = ["alice", "@corp"]': 'relay.authenticated[1]: "@corp": never matches: accounts are whole'
-    ' names, without patterns; list them, "alice@corp"',
-    '[relay]\nauthenticated = ["*@staff"]': 'relay.authenticated[0]: "*@staff": never matches: accounts are whole'
-    ' names, without patterns; list them, "alice@staff"',
-    '[relay]\nauthenticated = ["news*"]': 'relay.authenticated[0]: "news*": never matches: accounts are whole names,'
-    ' without patterns; list them, "alice"',
-    '[relay]\nauthenticated = ["alice@"]': 'relay.authenticated[0]: "alice@": never matches: a realm must follow the @;'
-    ' "alice" is that account in every realm',
-    '[relay]\nauthenticated = ["!alice"]': 'relay.authenticated[0]: "!alice": never matches: an account has no'
-    " exception; list those that are meant",
-    '[relay]\nauthenticated = ["file:accounts"]': 'relay.authenticated[0]: "file:accounts": never matches: accounts'
-    " come from no file; list their names here",
-    '[[cap]]\nauthenticated = ["@corp"]\nmessage_size = 9': 'cap[0].authenticated[0]: "@corp": never matches: accounts'
-    ' are whole names, without patterns; list them, "alice@corp"',
-    "[turf]\nspare_local = true": "turf.spare_local: does nothing, because turf.tables has no entries",
-    '[turf]\nspare_clients = ["192.0.2.1"]\n[listener.a]\nport = 26': "turf.spare_clients: does nothing, because"
-    " turf.tables has no entries",
-    f'{LISTED}spare_clients = ["0.0.0.0/0"]': 'turf.spare_clients[0]: "0.0.0.0/0": holds much of the Internet: hardly'
-    " any mail from a listed sender would be put aside",
-    f"{LISTED}[listener.a]\nport = 26\n[listener.a.turf]\nspare_local = true": NEVER_LOCAL,
-    f'{LISTED}[listener.a]\naddress = "192.0.2.25"\n[listener.a.turf]\nspare_local = true': NEVER_LOCAL,
-    f'{LISTED}[listener.a]\nport = 587\nrequire_auth = true\n[listener.a.turf]\nspare_clients = ["192.0.2.1"]': (
-        "listener.a.turf.spare_clients: does nothing, because require_auth admits only authenticated clients, and"
-        " spare_authenticated spares them all"
-    ),
-    '[relay]\nalways = ["com"]': 'relay.always[0]: "com": a single label: everything below ".com" matches;'
-    " =com matches that name alone",
-}
+    'deny = ["192.0.2.1", "192.0.2.1"]',
+    '[turf]\nreply = "554 5.7.1 refused"',
+    '[relay]\nauthenticated = ["alice", "@corp"]',
+    '[relay]\nauthenticated = ["*@staff"]',
+    '[relay]\nauthenticated = ["news*"]',
+    '[relay]\nauthenticated = ["alice@"]',
+    '[relay]\nauthenticated = ["!alice"]',
+    '[relay]\nauthenticated = ["file:accounts"]',
+    '[[cap]]\nauthenticated = ["@corp"]\nmessage_size = 9',
+    "[turf]\nspare_local = true",
+    '[turf]\nspare_clients = ["192.0.2.1"]\n[listener.a]\nport = 26',
+    f'{LISTED}spare_clients = ["0.0.0.0/0"]',
+    f"{LISTED}[listener.a]\nport = 26\n[listener.a.turf]\nspare_local = true",
+    f'{LISTED}[listener.a]\naddress = "192.0.2.25"\n[listener.a.turf]\nspare_local = true',
+    f'{LISTED}[listener.a]\nport = 587\nrequire_auth = true\n[listener.a.turf]\nspare_clients = ["192.0.2.1"]',
+    '[relay]\nalways = ["com"]',
+]
 
 
-@pytest.mark.parametrize("text", WARNINGS)
-def test_a_doubtful_configuration_is_loaded_with_one_warning(text: str, configured: Callable[[str], Config]) -> None:
-    assert configured(text).warnings == (WARNINGS[text],)
+def test_a_doubtful_configuration_is_loaded_with_a_warning(golden: Golden, configured: Callable[[str], Config]) -> None:
+    golden("config", report(DOUBTFUL, lambda text: configured(text.replace("GROUP", GROUP)).warnings))
 
 
 @pytest.mark.parametrize(
@@ -626,17 +593,14 @@ def test_a_sound_configuration_is_not_warned_about(text: str, configured: Callab
 def test_a_warning_of_a_table_names_file_and_line(configured: Callable[[str], Config], tmp_path: Path) -> None:
     (tmp_path / "turf.table").write_text("@spam.example\n#@ads.example\n")
     config = configured('[turf]\ndiscard = true\ntables = ["file:turf.table"]')
-    assert config.warnings == (
-        'turf.table:2: "#@ads.example": this is a comment; Exchange\'s exact domain is =@ads.example',
-    )
+    assert [warning.partition(": ")[0] for warning in config.warnings] == ["turf.table:2"]
 
 
-def test_a_name_that_is_also_a_file_is_warned_about(configured: Callable[[str], Config], tmp_path: Path) -> None:
+def test_a_name_that_is_also_a_file_is_warned_about(
+    golden: Golden, configured: Callable[[str], Config], tmp_path: Path
+) -> None:
     (tmp_path / "relay.deny").write_text("192.0.2.1\n")
-    config = configured('[relay]\ndeny = ["relay.deny"]')
-    assert config.warnings == (
-        'relay.deny[0]: "relay.deny": a file, taken for an entry; probably meant "file:relay.deny"',
-    )
+    golden("config", "\n".join(configured('[relay]\ndeny = ["relay.deny"]').warnings))
 
 
 @pytest.mark.parametrize(
@@ -659,11 +623,11 @@ def test_a_name_that_is_also_a_file_is_warned_about(configured: Callable[[str], 
         "[listener.a]\nport = 25\n[listener.a.limits]\nmessage_size = 4",
     ],
 )
-def test_what_is_off_or_said_on_purpose_is_no_contradiction(text: str, configured: Callable[[str], Config]) -> None:
+def test_what_is_off_or_intended_is_not_a_contradiction(text: str, configured: Callable[[str], Config]) -> None:
     configured(text)
 
 
-def test_a_key_with_a_wrong_value_is_not_spoken_about_twice(configured: Callable[[str], Config]) -> None:
+def test_a_key_with_a_wrong_value_causes_only_one_message(configured: Callable[[str], Config]) -> None:
     with pytest.raises(ConfigError) as caught:
         configured('domains = ["example.org/24"]\n[turf]\ntables = ["@spam.example"]\ndirectory = "spool"')
     assert [said.partition(":")[0] for said in caught.value.problems] == ["domains[0]", "turf.directory"]

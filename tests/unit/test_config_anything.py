@@ -1,4 +1,4 @@
-"""Whatever stands in the file, the loader answers with a Config or with ConfigError."""
+"""Whatever the file contains, the loader returns a Config or raises ConfigError."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def test_no_file_makes_the_loader_raise_anything_but_config_error(
 
 @settings(deadline=None)
 @given(st.recursive(st.text() | st.booleans() | st.integers() | st.dates(), st.lists))
-def test_what_is_written_reads_as_the_same(value: object) -> None:
+def test_a_value_written_as_toml_is_read_as_the_same_value(value: object) -> None:
     assert tomllib.loads(f"key = {written(value)}") == {"key": value}

@@ -120,7 +120,7 @@ def test_trust_needs_a_confirmed_name_and_a_refusal_does_not(
         ("<(>", "refuse 192.0.2.9"),
     ],
 )
-def test_postmaster_at_our_domains_can_be_reached_by_everybody(recipient: str, expected: str) -> None:
+def test_every_client_can_reach_postmaster_at_our_domains(recipient: str, expected: str) -> None:
     assert said(rule(deny="192.0.2.9"), session(), Recipient(recipient)) == expected
 
 
@@ -146,7 +146,7 @@ def test_authenticated_clients_are_spared_unless_told_otherwise(spare: bool, exp
     assert said(rule(deny="192.0.2.9", spare=spare), session(account="anna")) == expected
 
 
-def test_at_once_nobody_is_spared_because_nobody_is_known_yet() -> None:
+def test_at_connect_there_are_no_exemptions() -> None:
     at_once = ConnectAtOnce(both("", "192.0.2.9"), True)
     finding = at_once.at_connect(session(account="anna"))
     assert finding is not None

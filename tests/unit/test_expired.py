@@ -1,4 +1,4 @@
-"""Entries whose last day is over are warned about, once for each file."""
+"""Expired entries cause a warning, one for each file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.golden import Golden
 from turfmilter.config.expired import expired
 from turfmilter.config.loader import configure
 from turfmilter.core.table.entries import Source, table_file
@@ -47,10 +48,9 @@ def test_an_entry_whose_last_day_is_over_is_named(line: str) -> None:
     assert "@a.test" in sentence
 
 
-def test_the_first_stands_for_all_of_its_file() -> None:
+def test_only_the_first_of_a_file_is_named_with_the_number_of_the_others(golden: Golden) -> None:
     lines = [f"@a{number}.test expires=2020-01-{number:02}" for number in range(1, 20)]
-    (sentence,) = said("\n".join(["@x.test", *lines]))
-    assert sentence == 't:2: "@a1.test": expired after 2020-01-01; take it out, or write a later day (and 18 more)'
+    golden("table", "\n".join(said("\n".join(["@x.test", *lines]))))
 
 
 def test_each_source_is_reported_by_itself() -> None:

@@ -12,6 +12,7 @@ from itertools import count
 
 import pytest
 
+from rig.golden import Golden
 from turfmilter.config.schema import Config
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Level
@@ -77,7 +78,7 @@ def workers() -> Iterator[Workers]:
     workers.close()
 
 
-def test_it_is_ready_when_all_serve(workers: Workers) -> None:
+def test_a_generation_is_ready_when_all_workers_serve(workers: Workers) -> None:
     assert (workers.pids, workers.fleet.ready) == ([1, 2], False)
     workers.tell(1)
     assert not workers.fleet.ready
@@ -85,14 +86,10 @@ def test_it_is_ready_when_all_serve(workers: Workers) -> None:
     assert workers.fleet.ready
 
 
-@pytest.mark.parametrize(
-    ("worn", "why"),
-    [
-        ({"served": 100}, "it has served 100 connections"),
-        ({"rss": 30 * MIB + 65 * MIB}, "it has grown by 65 MiB"),
-    ],
-)
-def test_a_worn_one_drains_when_another_serves_in_its_place(workers: Workers, worn: dict[str, int], why: str) -> None:
+@pytest.mark.parametrize("worn", [{"served": 100}, {"rss": 30 * MIB + 65 * MIB}], ids=["served", "grown"])
+def test_a_worn_worker_drains_when_its_replacement_serves(
+    workers: Workers, worn: dict[str, int], golden: Golden
+) -> None:
     workers.tell(1)
     workers.tell(2)
     workers.now += 11
@@ -101,11 +98,13 @@ def test_a_worn_one_drains_when_another_serves_in_its_place(workers: Workers, wo
     workers.tell(3)
     assert workers.draining == [1]
     assert workers.ends[1].recv(100) == b"drain 3600\n"
-    assert workers.said == [("info", f"worker 1 is replaced: {why}")]
+    ((level, sentence),) = workers.said
+    assert level == "info"
+    golden("log", sentence)
 
 
 @pytest.mark.parametrize("worn", [{"served": 99}, {"rss": 30 * MIB + 64 * MIB}])
-def test_one_below_the_limits_stays(workers: Workers, worn: dict[str, int]) -> None:
+def test_a_worker_below_the_limits_stays(workers: Workers, worn: dict[str, int]) -> None:
     workers.tell(1)
     workers.tell(2)
     workers.now += 11
@@ -113,7 +112,7 @@ def test_one_below_the_limits_stays(workers: Workers, worn: dict[str, int]) -> N
     assert workers.pids == [1, 2]
 
 
-def test_without_limits_nobody_is_worn() -> None:
+def test_without_limits_no_worker_is_replaced() -> None:
     workers = Workers()
     workers.tell(1)
     workers.tell(2)
@@ -122,7 +121,7 @@ def test_without_limits_nobody_is_worn() -> None:
     workers.close()
 
 
-def test_two_worn_ones_are_replaced_one_after_the_other(workers: Workers) -> None:
+def test_two_worn_workers_are_replaced_one_after_the_other(workers: Workers) -> None:
     workers.tell(1)
     workers.tell(2)
     workers.tell(1, served=200)
@@ -136,7 +135,7 @@ def test_two_worn_ones_are_replaced_one_after_the_other(workers: Workers) -> Non
     assert workers.draining == [1, 2]
 
 
-def test_one_that_grows_as_soon_as_it_begins_is_not_replaced_at_once(workers: Workers) -> None:
+def test_a_worker_that_grows_as_soon_as_it_starts_is_not_replaced_at_once(workers: Workers) -> None:
     for pid in (1, 2):
         workers.tell(pid)
     workers.now += 9
@@ -185,7 +184,7 @@ def test_one_that_does_not_answer_any_more_is_killed_even_when_it_leaves(
     assert killed == [1]
     workers.die(1, after=11)
     again = "" if leaving else ", starting another"
-    assert workers.said == [("error", f"worker 1 ended (signal 9): it did not answer any more{again}")]
+    assert workers.said == [("error", f"worker 1 ended (signal 9): it stopped answering{again}")]
 
 
 @pytest.mark.parametrize("leaving", [False, True])
@@ -244,7 +243,7 @@ def test_that_no_process_can_be_had_is_said_and_tried_again(workers: Workers) ->
     workers.refused = True
     workers.die(1, after=11)
     assert workers.pids == [2]
-    assert workers.said[-1] == ("error", "no process can be had: Resource temporarily unavailable")
+    assert workers.said[-1] == ("error", "cannot start a worker process: Resource temporarily unavailable")
     workers.refused = False
     workers.fleet.settle(workers.now + 4.9)
     assert workers.pids == [2]

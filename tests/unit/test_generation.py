@@ -1,4 +1,4 @@
-"""Listeners: each connection is judged by the policy of the one with the most conditions that takes it."""
+"""Listeners: each connection is judged by the policy of the one with the most conditions that it meets."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_submission_listener_wants_an_account_and_tls(account: str, tls: bool)
     assert (RequireTls().at_rcpt(seen, recipient) is None) is tls
 
 
-def test_the_nat_alarm_goes_off_once_for_a_trusted_client_that_stands_for_most() -> None:
+def test_the_nat_alarm_is_raised_once_for_a_trusted_client_that_makes_most_connections() -> None:
     alarm = NatAlarm()
     bridge, other = parse_address("172.17.0.1"), parse_address("192.0.2.7")
     assert bridge is not None
@@ -71,7 +71,7 @@ def test_the_nat_alarm_goes_off_once_for_a_trusted_client_that_stands_for_most()
     assert said == [None] * 199
     alert = alarm.seen(bridge, lambda: True)
     assert alert is not None
-    assert alert.startswith("172.17.0.1 may relay and 100% of the connections come from it")
+    assert alert.startswith("172.17.0.1 may relay, and 100% of the connections come from it")
     assert alarm.seen(bridge, lambda: True) is None
     assert alarm.seen(other, lambda: True) is None
 

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import pytest
 
+from rig.golden import Golden, report
 from turfmilter.core.table.entries import table_file
 from turfmilter.core.table.hosts import HostTable
 
@@ -139,62 +140,25 @@ def test_a_table_counts_its_entries() -> None:
     assert len(table("192.0.2.1", "!192.0.2.1", "::1", "isp.example", "192.0.2.1")) == 4
 
 
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["::1", "0::1"], ['hosts:2: "0::1": a duplicate of "::1" (hosts:1)']),
-        (["isp.example", "Isp.example"], ['hosts:2: "Isp.example": a duplicate of "isp.example" (hosts:1)']),
-        (
-            ["::1 expires=2027-01-31", "::1"],
-            ['hosts:2: "::1": a duplicate of "::1" (hosts:1); the one that lasts longer applies'],
-        ),
-        (["::1", "!::1"], ['hosts:2: "!::1": never decides: "::1" (hosts:1) wins the tie']),
-        (
-            ["!isp.example", "isp.example"],
-            ['hosts:1: "!isp.example": never decides: "isp.example" (hosts:2) wins the tie'],
-        ),
-        (
-            ["192.0.2.0/31", "!192.0.2.0", "!192.0.2.1"],
-            ['hosts:1: "192.0.2.0/31": never decides: more specific entries such as "!192.0.2.0" (hosts:2) cover it'],
-        ),
-        (
-            ["!192.0.2.0-192.0.2.9", "192.0.2.0/30"],
-            [
-                'hosts:2: "192.0.2.0/30": never decides: '
-                'more specific entries such as "!192.0.2.0-192.0.2.9" (hosts:1) cover it'
-            ],
-        ),
-        (
-            ["192.0.2.0/24", "192.0.2.1", "!192.0.2.2"],
-            ['hosts:2: "192.0.2.1": changes nothing: "192.0.2.0/24" (hosts:1) gives the same answer'],
-        ),
-        (
-            ["a.isp.example", "isp.example", "=a.isp.example"],
-            [
-                'hosts:1: "a.isp.example": changes nothing: "isp.example" (hosts:2) gives the same answer',
-                'hosts:3: "=a.isp.example": changes nothing: "a.isp.example" (hosts:1) gives the same answer',
-            ],
-        ),
-        (
-            ["10.0.0.0/8 expires=2027-03-01", "10.1.0.0/16 expires=2027-03-01"],
-            ['hosts:2: "10.1.0.0/16": changes nothing: "10.0.0.0/8" (hosts:1) gives the same answer'],
-        ),
-        (
-            ["!isp.example expires=2027-03-01", "isp.example expires=2027-03-01"],
-            ['hosts:1: "!isp.example": never decides: "isp.example" (hosts:2) wins the tie'],
-        ),
-        (
-            ["10.1.0.0/16", "!10.1.0.0/16", "10.0.0.0/8"],
-            ['hosts:2: "!10.1.0.0/16": never decides: "10.1.0.0/16" (hosts:1) wins the tie'],
-        ),
-        (
-            ["!10.0.0.0/8 expires=2027-03-01", "!10.1.0.0/16 expires=2027-02-01"],
-            ['hosts:2: "!10.1.0.0/16": changes nothing: "!10.0.0.0/8" (hosts:1) gives the same answer'],
-        ),
-    ],
-)
-def test_entries_that_make_no_difference_are_reported(lines: list[str], said: list[str]) -> None:
-    assert warnings(*lines) == said
+WITHOUT_EFFECT = [
+    ["::1", "0::1"],
+    ["isp.example", "Isp.example"],
+    ["::1 expires=2027-01-31", "::1"],
+    ["::1", "!::1"],
+    ["!isp.example", "isp.example"],
+    ["192.0.2.0/31", "!192.0.2.0", "!192.0.2.1"],
+    ["!192.0.2.0-192.0.2.9", "192.0.2.0/30"],
+    ["192.0.2.0/24", "192.0.2.1", "!192.0.2.2"],
+    ["a.isp.example", "isp.example", "=a.isp.example"],
+    ["10.0.0.0/8 expires=2027-03-01", "10.1.0.0/16 expires=2027-03-01"],
+    ["!isp.example expires=2027-03-01", "isp.example expires=2027-03-01"],
+    ["10.1.0.0/16", "!10.1.0.0/16", "10.0.0.0/8"],
+    ["!10.0.0.0/8 expires=2027-03-01", "!10.1.0.0/16 expires=2027-02-01"],
+]
+
+
+def test_entries_that_make_no_difference_are_reported(golden: Golden) -> None:
+    golden("table", report(map("\n".join, WITHOUT_EFFECT), lambda text: warnings(*text.split("\n"))))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The state of one connection: every stage with every verdict, and what one message leaves to the next."""
+"""The state of one connection: every stage with every verdict, and what carries over to the next message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ POSTMASTER = Recipient("<postmaster@ours.example>")
 
 @dataclass(frozen=True)
 class Suspects(Rule):
-    """Finds whatever it looks at with `word` in it; `blind` cannot find out."""
+    """Finds everything with `word` in it; with `blind`, it cannot decide."""
 
     word: str
     name: str = "suspects"
@@ -78,7 +78,7 @@ class AtHeaders(Suspects):
 
 
 class AtEnd(Suspects):
-    """Looks at the authors again, as late as it can."""
+    """Looks at the authors again, at the last stage."""
 
     stages = frozenset({Stage.END})
     wants = frozenset({"from"})
@@ -107,12 +107,12 @@ def holding(
     mode: Mode = Mode.ENFORCE,
     action: Action = Action.HOLD,
 ) -> Clause:
-    """A clause that spares postmaster."""
+    """A clause from which postmaster is exempt."""
     return Clause(RULES[stage](word), action, reply, mode, exempts=lambda r, _: "postmaster" in r.text)
 
 
 def judging(*clauses: Clause) -> Judge:
-    """A judge that has been told nothing yet."""
+    """A judge that has received no event yet."""
     return Judge(Generation(Policy(clauses)), CLOCK)
 
 
@@ -128,7 +128,7 @@ def begin(it: Judge, sender: str = "<good@there.example>", account: str = "", tl
 
 
 def content(it: Judge, author: str = "good@there.example") -> list[Verdict]:
-    """The verdicts on DATA, on the end of the header and on the end of the message; CONTINUE goes on."""
+    """The verdicts at DATA, at the end of the header and at the end of the message, up to the first decision."""
     verdicts = [it.data()]
     if verdicts[-1] is CONTINUE:
         fields = [("Subject", b"bad"), ("From", author.encode("utf-8", "surrogateescape"))]
@@ -140,7 +140,7 @@ def content(it: Judge, author: str = "good@there.example") -> list[Verdict]:
 
 
 def message(it: Judge, sender: str, recipients: list[Recipient], author: str = "good@there.example") -> list[Verdict]:
-    """The verdicts on a whole message: on each recipient, and on the content when one was taken."""
+    """The verdicts on a whole message: on each recipient, and on the content if one was accepted."""
     begin(it, sender)
     verdicts = [it.rcpt(recipient) for recipient in recipients]
     return verdicts + (content(it, author) if CONTINUE in verdicts else [])
@@ -190,7 +190,7 @@ CLOSED = REPLIES["recipient"]
 def test_recipients_of_one_mailbox_are_decided_alike_or_the_connection_ends(
     recipients: list[str], closed: bool
 ) -> None:
-    """Each is its text, what the MTA makes of it, and its mailbox ("-" where the MTA goes by the text)."""
+    """Each is its text, the address to which the MTA resolves it, and its mailbox ("-": the MTA compares the text)."""
     it = judge(rejecting(Stage.RCPT))
     begin(it)
     parted = [one.split() for one in recipients]
@@ -219,7 +219,7 @@ def test_a_message_is_refused_at_its_end() -> None:
 @pytest.mark.parametrize(("stage", "asked"), [(Stage.MAIL, 1), (Stage.RCPT, 1), (Stage.HEADERS, 2), (Stage.END, 3)])
 @pytest.mark.parametrize("mode", [Mode.ENFORCE, Mode.TRIAL])
 def test_accept_comes_as_soon_as_nothing_can_change(stage: Stage, asked: int, mode: Mode) -> None:
-    """ACCEPT at DATA, at the end of the header, at the end of the message: the MTA keeps the rest to itself."""
+    """ACCEPT at DATA, at the end of the header, or at the end of the message: the MTA does not send the rest."""
     verdicts = message(judge(rejecting(stage, mode=mode)), GOOD, [ALICE])
     assert verdicts == [CONTINUE, *[CONTINUE] * (asked - 1), ACCEPT]
 
@@ -233,7 +233,7 @@ def test_without_rules_the_whole_connection_is_accepted() -> None:
 @pytest.mark.parametrize("action", [Action.HOLD, Action.DISCARD])
 @pytest.mark.parametrize("reply", [None, DENIED])
 def test_a_message_is_kept_at_its_end(stage: Stage, action: Action, reply: Reply | None) -> None:
-    """Not before: a later rule may still refuse it."""
+    """Not earlier, because a later rule may still refuse it."""
     it = judge(holding(stage, reply=reply, action=action))
     verdicts = message(it, BAD, [ALICE, BOB], "bad@there.example")
     assert verdicts[:-1] == [CONTINUE] * 4
@@ -242,7 +242,7 @@ def test_a_message_is_kept_at_its_end(stage: Stage, action: Action, reply: Reply
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.HEADERS, Stage.END])
 @pytest.mark.parametrize("reply", [None, DENIED])
-def test_exempt_recipients_get_it_and_then_the_sender_hears_250(stage: Stage, reply: Reply | None) -> None:
+def test_exempt_recipients_receive_the_message_and_the_client_receives_250(stage: Stage, reply: Reply | None) -> None:
     it = judge(holding(stage, reply=reply))
     verdicts = message(it, BAD, [ALICE, POSTMASTER, BOB], "bad@there.example")
     assert verdicts[-1] == Verdict(Action.HOLD, finding(stage), None, taken=(ALICE, BOB), partly=True)
@@ -264,7 +264,7 @@ def test_a_hold_without_recipients_is_still_a_hold() -> None:
 @pytest.mark.parametrize("refused_at", [Stage.HEADERS, Stage.END])
 @pytest.mark.parametrize("reply", [SORRY, LATER])
 @pytest.mark.parametrize("first", [True, False])
-def test_a_later_refusal_still_refuses_what_is_held(
+def test_a_later_rule_still_refuses_a_message_to_be_held(
     held_at: Stage, refused_at: Stage, reply: Reply, first: bool
 ) -> None:
     clauses = [holding(held_at), rejecting(refused_at, reply=reply)]
@@ -289,12 +289,12 @@ def test_an_earlier_stage_decides_before_an_earlier_clause() -> None:
     assert message(it, BAD, [ALICE]) == [Verdict(Action.REJECT, finding(Stage.MAIL), DENIED)]
 
 
-def test_nobody_is_exempt_unless_the_clause_says_so() -> None:
+def test_no_recipient_is_exempt_by_default() -> None:
     verdict = message(judge(Clause(AtMail("bad"), Action.HOLD)), BAD, [ALICE, POSTMASTER])[-1]
     assert verdict == Verdict(Action.HOLD, finding(Stage.MAIL), taken=(ALICE, POSTMASTER))
 
 
-def test_the_first_hold_says_who_is_exempt() -> None:
+def test_the_first_hold_determines_who_is_exempt() -> None:
     mail = replace(holding(Stage.MAIL), exempts=lambda r, _: r == ALICE)
     headers = replace(holding(Stage.HEADERS), exempts=lambda r, _: r == BOB)
     it = judge(headers, mail)
@@ -310,7 +310,7 @@ def test_what_a_rule_cannot_find_out_leads_to_its_on_error(stage: Stage, on_erro
 
 
 @pytest.mark.parametrize("on_error", [LATER, None])
-def test_a_hold_that_cannot_be_decided_is_no_hold(on_error: Reply | None) -> None:
+def test_nothing_is_held_by_a_rule_that_cannot_decide(on_error: Reply | None) -> None:
     clause = replace(holding(Stage.MAIL), rule=AtMail("bad", blind=True), on_error=on_error)
     expected = Action.TEMPFAIL if on_error else Action.ACCEPT
     assert message(judge(clause), BAD, [ALICE])[-1].action is expected
@@ -328,7 +328,7 @@ def test_a_hold_that_cannot_be_decided_is_no_hold(on_error: Reply | None) -> Non
         (holding(Stage.END, mode=Mode.TRIAL, action=Action.DISCARD), "suspects discard"),
     ],
 )
-def test_trial_does_nothing_and_says_what_it_would_have_done(clause: Clause, words: str) -> None:
+def test_trial_does_nothing_and_records_what_it_would_have_done(clause: Clause, words: str) -> None:
     it = judge(clause)
     verdicts = message(it, BAD, [ALICE], "bad@there.example")
     assert (verdicts[-1], it.trials) == (ACCEPT, (words,))
@@ -398,7 +398,7 @@ def test_of_a_local_submission_too_the_first_refusal_decides() -> None:
 
 
 def test_a_local_submission_is_held_from_all_when_it_is_held_from_one() -> None:
-    """Nobody can be taken off it by name: Postfix shows what it made of an address, not what was typed."""
+    """No recipient can be removed from it: Postfix reports the rewritten address, not the original one."""
     it = judge(holding(Stage.MAIL), local=True)
     assert message(it, BAD, [ALICE, POSTMASTER])[-1] == Verdict(
         Action.HOLD, finding(Stage.MAIL), taken=(ALICE, POSTMASTER)
@@ -406,7 +406,7 @@ def test_a_local_submission_is_held_from_all_when_it_is_held_from_one() -> None:
     assert message(it, BAD, [POSTMASTER])[-1].action is Action.ACCEPT
 
 
-def test_a_local_submission_that_would_be_lost_goes_to_all_when_one_is_exempt() -> None:
+def test_a_local_submission_to_be_discarded_is_delivered_to_all_if_one_is_exempt() -> None:
     it = judge(holding(Stage.MAIL, action=Action.DISCARD), local=True)
     assert message(it, BAD, [ALICE, POSTMASTER])[-1] == Verdict(Action.ACCEPT, finding(Stage.MAIL))
     assert message(it, BAD, [ALICE, BOB])[-1] == Verdict(Action.DISCARD, finding(Stage.MAIL), taken=(ALICE, BOB))
@@ -480,7 +480,7 @@ def test_no_other_field_names_an_author(name: str) -> None:
     assert it.end_of_headers([(name, b"bad@there.example")]) is ACCEPT
 
 
-def test_a_refusal_at_the_end_of_the_header_stands_whatever_the_mta_goes_on_to_say() -> None:
+def test_a_refusal_at_the_end_of_the_header_is_final() -> None:
     it = judge(rejecting(Stage.HEADERS))
     message(it, GOOD, [ALICE], "bad@there.example")
     assert it.end() == REJECTED[Stage.HEADERS]
@@ -545,7 +545,7 @@ def test_a_client_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize(("on_error", "verdict"), [(LATER, Action.TEMPFAIL), (SORRY, Action.REJECT), (None, None)])
-def test_a_client_of_whom_nothing_can_be_found_out_is_answered_as_configured(
+def test_a_client_about_whom_a_rule_cannot_decide_is_answered_as_configured(
     on_error: Reply | None, verdict: Action | None
 ) -> None:
     clause = Clause(AtConnect("bad", blind=True), Action.REJECT, DENIED, on_error=on_error)
@@ -554,8 +554,8 @@ def test_a_client_of_whom_nothing_can_be_found_out_is_answered_as_configured(
 
 
 @pytest.mark.parametrize("mode", [Mode.TRIAL, Mode.ENFORCE])
-def test_a_finding_at_connect_that_nothing_is_done_about_is_told_of_every_message(mode: Mode) -> None:
-    """In trial, or where DNS did not answer and `on_error` goes on."""
+def test_a_finding_at_connect_without_effect_is_recorded_for_every_message(mode: Mode) -> None:
+    """In trial mode, or if DNS did not answer and `on_error` continues."""
     blind = mode is Mode.ENFORCE
     it = judge(Clause(AtConnect("bad", blind=blind), Action.REJECT, SORRY, mode), name="bad.example")
     words = "suspects unavailable" if blind else "suspects reject"
@@ -566,7 +566,7 @@ def test_a_finding_at_connect_that_nothing_is_done_about_is_told_of_every_messag
         assert it.trials == (words,)
 
 
-def test_findings_at_connect_and_in_a_message_are_told_together_and_the_next_message_has_its_own() -> None:
+def test_findings_at_connect_and_in_a_message_are_recorded_together() -> None:
     it = judge(rejecting(Stage.CONNECT, mode=Mode.TRIAL), holding(Stage.MAIL, mode=Mode.TRIAL), name="bad.example")
     message(it, BAD, [ALICE])
     assert it.trials == ("suspects reject", "suspects hold")
@@ -574,7 +574,7 @@ def test_findings_at_connect_and_in_a_message_are_told_together_and_the_next_mes
     assert it.trials == ("suspects reject",)
 
 
-def test_a_connection_that_begins_anew_has_its_own_findings() -> None:
+def test_a_new_connection_has_its_own_findings() -> None:
     it = judge(rejecting(Stage.CONNECT, mode=Mode.TRIAL), name="bad.example")
     it.connect(Connection(name="good.example"))
     assert it.trials == ()
@@ -608,14 +608,14 @@ STAMPING = Clause(Stamp(STAMPED), Action.CHANGE)
         ((rejecting(Stage.MAIL, mode=Mode.TRIAL),), [ALICE], Action.ACCEPT, (STAMPED,)),
     ],
 )
-def test_the_header_is_changed_of_what_is_delivered_alone(
+def test_the_header_is_changed_only_in_what_is_delivered(
     clauses: tuple[Clause, ...], recipients: list[Recipient], action: Action, changes: tuple[Change, ...]
 ) -> None:
     verdict = message(judge(*clauses, STAMPING), BAD, recipients, "bad@there.example")[-1]
     assert (verdict.action, verdict.changes) == (action, changes)
 
 
-def test_a_change_in_trial_is_only_told() -> None:
+def test_a_change_in_trial_mode_is_only_recorded() -> None:
     it = judge(replace(STAMPING, mode=Mode.TRIAL))
     assert message(it, GOOD, [ALICE])[-1] is ACCEPT
     assert it.trials == ("stamp change",)
@@ -637,7 +637,7 @@ def test_the_size_of_a_message_is_that_of_all_that_was_seen() -> None:
     assert (it.session.size, it.session.messages, it.session.octets) == (1226, 0, 0)
 
 
-def test_messages_count_for_the_session_once_the_mta_was_told_that_they_are_taken() -> None:
+def test_messages_count_for_the_session_once_the_mta_knows_that_they_are_accepted() -> None:
     it = judge(rejecting(Stage.END))
     for taken in (True, False, True):
         message(it, GOOD, [ALICE])
@@ -654,7 +654,7 @@ def test_messages_count_for_the_session_once_the_mta_was_told_that_they_are_take
 
 @dataclass(frozen=True)
 class Wavering(Rule):
-    """Finds a message too big once, and never again."""
+    """Finds that a message is too big once, and never again."""
 
     name = "wavering"
     stages = frozenset({Stage.END})
@@ -679,7 +679,7 @@ def test_a_message_that_was_too_big_once_is_refused_at_its_end(seen: int) -> Non
 
 
 def flood(number: int, name: str = "X") -> list[tuple[str, bytes]]:
-    """A header of so many fields, the last of which has a bad author."""
+    """A header with this number of fields, the last of which has a listed author."""
     return [(name, b"x")] * (number - 1) + [("From", b"a@bad.example")]
 
 

@@ -1,4 +1,4 @@
-"""How much a client may send: each number, and whose it is."""
+"""How much a client may send: each limit, and to whom it applies."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_accepted_messages_are_counted(messages: int, refused: bool) -> None:
     assert (rule.at_rcpt(session(messages=messages), SOMEBODY) is not None) is refused
 
 
-def test_zero_is_no_limit() -> None:
+def test_zero_means_no_limit() -> None:
     limits = table()
     big = session(sender="<>", recipients=500, size=10**12, messages=500, octets=10**12, params=("SIZE=10000000000",))
     rules = (RecipientsPerMessage, RecipientsPerBounce, MessageSize, MessagesPerSession)

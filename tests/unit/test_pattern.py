@@ -11,7 +11,7 @@ from turfmilter.core.table.pattern import (
     Domain,
     Glob,
     Interval,
-    Kind,
+    IntervalKind,
     Local,
     Name,
     Pattern,
@@ -21,21 +21,21 @@ from turfmilter.core.table.pattern import (
 )
 
 
-def interval(first: str, last: str, kind: Kind) -> Interval:
+def interval(first: str, last: str, kind: IntervalKind) -> Interval:
     return Interval(ip_address(first).version, int(ip_address(first)), int(ip_address(last)), kind)
 
 
 def network(text: str) -> Interval:
     both_ends = ip_network(text)
-    return interval(str(both_ends[0]), str(both_ends[-1]), Kind.NETWORK)
+    return interval(str(both_ends[0]), str(both_ends[-1]), IntervalKind.NETWORK)
 
 
 HOSTS = {
-    "192.0.2.1": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
-    "2001:db8::1": interval("2001:db8::1", "2001:db8::1", Kind.ADDRESS),
-    "2001:DB8:0:0::0001": interval("2001:db8::1", "2001:db8::1", Kind.ADDRESS),
-    "::ffff:192.0.2.1": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
-    "::FFFF:C000:201": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
+    "192.0.2.1": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
+    "2001:db8::1": interval("2001:db8::1", "2001:db8::1", IntervalKind.ADDRESS),
+    "2001:DB8:0:0::0001": interval("2001:db8::1", "2001:db8::1", IntervalKind.ADDRESS),
+    "::ffff:192.0.2.1": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
+    "::FFFF:C000:201": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
     "192.0.2.0/24": network("192.0.2.0/24"),
     "192.0.2.0/255.255.255.0": network("192.0.2.0/24"),
     "192.0.2.0;255.255.255.0": network("192.0.2.0/24"),
@@ -46,15 +46,15 @@ HOSTS = {
     "2001:db8::/32": network("2001:db8::/32"),
     "::ffff:192.0.2.0/120": network("192.0.2.0/24"),
     "::ffff:0:0/96": network("0.0.0.0/0"),
-    "::ffff:192.0.2.1/128": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
-    "192.0.2.1/32": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
-    "192.0.2.1;255.255.255.255": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
-    "2001:db8::1/128": interval("2001:db8::1", "2001:db8::1", Kind.ADDRESS),
-    "192.0.2.10-192.0.2.20": interval("192.0.2.10", "192.0.2.20", Kind.RANGE),
-    "192.0.2.0-192.0.2.255": interval("192.0.2.0", "192.0.2.255", Kind.RANGE),
-    "2001:db8::1-2001:db8::ff": interval("2001:db8::1", "2001:db8::ff", Kind.RANGE),
-    "::ffff:192.0.2.1-192.0.2.9": interval("192.0.2.1", "192.0.2.9", Kind.RANGE),
-    "192.0.2.1-192.0.2.1": interval("192.0.2.1", "192.0.2.1", Kind.ADDRESS),
+    "::ffff:192.0.2.1/128": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
+    "192.0.2.1/32": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
+    "192.0.2.1;255.255.255.255": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
+    "2001:db8::1/128": interval("2001:db8::1", "2001:db8::1", IntervalKind.ADDRESS),
+    "192.0.2.10-192.0.2.20": interval("192.0.2.10", "192.0.2.20", IntervalKind.RANGE),
+    "192.0.2.0-192.0.2.255": interval("192.0.2.0", "192.0.2.255", IntervalKind.RANGE),
+    "2001:db8::1-2001:db8::ff": interval("2001:db8::1", "2001:db8::ff", IntervalKind.RANGE),
+    "::ffff:192.0.2.1-192.0.2.9": interval("192.0.2.1", "192.0.2.9", IntervalKind.RANGE),
+    "192.0.2.1-192.0.2.1": interval("192.0.2.1", "192.0.2.1", IntervalKind.ADDRESS),
     "isp.example": Name("isp.example", exact=False),
     "ISP.Example.": Name("isp.example", exact=False),
     "=isp.example": Name("isp.example", exact=True),

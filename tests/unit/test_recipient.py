@@ -50,6 +50,6 @@ def test_it_is_one_with_a_comma_that_parts_addresses(text: str, found: bool) -> 
     ],
 )
 def test_a_monster_is_judged_like_any_other(part: str, end: str, found: bool) -> None:
-    """It is so long that this would not end if the work grew faster than the length."""
+    """It is long enough that the test would not finish if the time grew faster than the length."""
     for number in (1, 3, 1_000_001):
         assert bool(UnrefusableRecipient().at_rcpt(Session(Connection()), Recipient(part * number + end))) is found

@@ -1,4 +1,4 @@
-"""Who may relay: the steps of Exchange's RelayFlags in their order, and what stands around them."""
+"""Who may relay: the steps of Exchange's RelayFlags in their order, and the checks around them."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ STRICTEST = Relay(
 
 
 def rule(**parts: Any) -> Relay:
-    """The strictest rule, but for these parts."""
+    """The strictest rule, except for these parts."""
     return replace(STRICTEST, **parts)
 
 
 def client(address: str = OTHER, dns: Known | Unasked = Unasked()) -> Session:  # noqa: B008
-    """A session of a client; unless `dns` says something, nobody may ask for its name."""
+    """A session of a client; without `dns`, the test fails if the rule asks for its name."""
     return Session(Connection(client=ip_address(address), local_address=ip_address(ELSEWHERE), names=dns), today=TODAY)
 
 
@@ -57,7 +57,7 @@ def may_relay(relay: Relay, session: Session) -> bool:
 
 
 def exchange(flags: int, *, denied: bool, allowed: bool, interface: bool, authenticated: bool) -> bool:
-    """Whether Exchange 5.5 relays: RelayFlags bit by bit, the first hit decides (Q193922, Q206968)."""
+    """Whether Exchange 5.5 relays: RelayFlags bit by bit, the first match decides (Q193922, Q206968)."""
     if flags == 0:
         return True
     if flags & 1 and denied:
@@ -106,7 +106,7 @@ def test_all_relay_flags_do_as_exchange_did_for_all_clients(flags: int) -> None:
         ),
     ],
 )
-def test_a_finding_says_what_was_seen(parts: dict[str, Any], session: Session, finding: Finding) -> None:
+def test_a_finding_tells_what_was_seen(parts: dict[str, Any], session: Session, finding: Finding) -> None:
     assert rule(**parts).at_rcpt(session, OUTSIDE) == finding
 
 
@@ -119,14 +119,14 @@ EVERYTHING = {
 }
 
 
-def test_without_routing_nobody_relays_whatever_else_is_set() -> None:
+def test_without_routing_no_client_relays_whatever_else_is_set() -> None:
     relay = rule(**EVERYTHING, routing=False)
     session = client()._replace(account="alice", tls=True)
     assert not may_relay(relay, session)
     assert relay.at_rcpt(session, OURS) is None
 
 
-def test_deny_beats_everything_behind_it() -> None:
+def test_deny_beats_all_later_steps() -> None:
     parts = {**EVERYTHING, "always": domains()}
     assert may_relay(rule(**parts), client()._replace(account="alice"))
     assert not may_relay(rule(**parts, deny=denying(OTHER)), client()._replace(account="alice"))
@@ -154,7 +154,7 @@ def test_deny_beats_everything_behind_it() -> None:
         ("192.0.2.99", "<x@[192.0.2.98]>", "x@[192.0.2.98]", False),
     ],
 )
-def test_always_opens_its_domains_to_everyone_and_nothing_behind_them(
+def test_always_opens_its_domains_to_all_clients_and_hides_no_other_recipient(
     always: str, text: str, resolved: str, passes: bool
 ) -> None:
     recipient = Recipient(text, (), resolved)
@@ -210,7 +210,7 @@ def test_allow_and_deny_match_the_clients_address(entry: str, address: str, matc
 
 
 @pytest.mark.parametrize("part", ["allow", "deny"])
-def test_an_exception_takes_a_client_off_a_list(part: str) -> None:
+def test_an_exception_removes_a_client_from_a_list(part: str) -> None:
     listed = part == "allow"
     table = clients("192.0.2.0/24", "!192.0.2.7", "isp.example", "!good.isp.example", exception_refuses=listed)
     relay = rule(**{part: table}, default_allows=not listed)
@@ -284,11 +284,11 @@ def test_authentication_may_need_tls(needed: bool, tls: bool, passes: bool) -> N
     assert may_relay(relay, client()._replace(account="alice", tls=tls)) == passes
 
 
-def test_tls_alone_is_no_authentication() -> None:
+def test_tls_alone_does_not_count_as_authentication() -> None:
     assert not may_relay(rule(accounts=Accounts(), accounts_need_tls=True), client()._replace(tls=True))
 
 
-def test_without_accounts_authentication_allows_nobody() -> None:
+def test_without_accounts_authentication_allows_no_client() -> None:
     assert not may_relay(rule(), client()._replace(account="alice", tls=True))
 
 
@@ -356,7 +356,7 @@ NAMED, IN = denying("isp.example"), hosts(ELSEWHERE)
 def test_dns_is_asked_last_and_not_at_all_where_no_name_can_change_the_answer(
     parts: dict[str, Any], session: Session, passes: bool
 ) -> None:
-    """The look-up of these clients fails the test when it is waited for."""
+    """The lookup of these clients fails the test if the rule waits for it."""
     assert may_relay(rule(**parts), session) == passes
 
 
@@ -424,7 +424,9 @@ def test_what_hangs_on_a_name_that_dns_did_not_tell_is_unavailable(parts: dict[s
         ({"deny": denying("isp.example"), "allow": allowing("!198.51.100.0/24", "office.example")}, NAMELESS, False),
     ],
 )
-def test_dns_trouble_that_changes_nothing_is_no_matter(parts: dict[str, Any], session: Session, passes: bool) -> None:
+def test_a_dns_failure_that_cannot_change_the_result_is_ignored(
+    parts: dict[str, Any], session: Session, passes: bool
+) -> None:
     finding = rule(**parts).at_rcpt(session, OUTSIDE)
     assert finding is None if passes else finding is not None and not finding.unavailable
 
@@ -437,7 +439,7 @@ def test_only_a_temporary_failure_leaves_a_name_open(dns: Known) -> None:
 
 @pytest.mark.parametrize("default_allows", [False, True])
 def test_trouble_with_the_deny_list_matters_only_when_a_step_grants(default_allows: bool) -> None:
-    """Else the client is refused for good: it would be refused whatever its name were."""
+    """Otherwise the refusal is permanent, because the client would be refused whatever its name is."""
     finding = rule(deny=NAMED, default_allows=default_allows).at_rcpt(NAMELESS, OUTSIDE)
     assert finding is not None
     assert (finding.what, finding.unavailable) == (("client name unknown", True) if default_allows else ("", False))

@@ -1,11 +1,10 @@
-"""A reply is one valid value, or there is none."""
+"""A reply is valid, or it cannot be made."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from rig.golden import Golden, report
 from turfmilter.core.reply import REPLIES, Reply
 
 
@@ -30,53 +29,52 @@ def test_blanks_between_the_parts_are_one() -> None:
     assert str(Reply.parse("550   5.7.1  two  blanks")) == "550 5.7.1 two  blanks"
 
 
-SHAPE = 'a reply is written "550 5.7.1 text": code, enhanced code and text'
-ASCII_ONLY = "the text must be one line of printable ASCII"
+NOT_A_REPLY = [
+    "",
+    "550",
+    "550 5.7.1",
+    "550 5.7.1 ",
+    "550 relaying prohibited",
+    "5.7.1 relaying prohibited",
+    "550-5.7.1 relaying prohibited",
+    "250 2.1.5 ok",
+    "354 go on",
+    "560 5.7.1 no such code",
+    "999 9.9.9 no such class",
+    "55 5.7.1 short",
+    "5500 5.7.1 long",
+    "550 5.7 short",
+    "550 5.7.1.1 long",
+    "550 5.1234.1 long",
+    "550 5.7.1 two\nlines",
+    "55\u0660 5.7.1 a foreign digit",
+    "550 5.7.\u0661 a foreign digit",
+    "550\u00a05.7.1 a foreign blank",
+    "550 4.7.1 text",
+    "451 5.7.1 text",
+    "550 5.7.1 100% sure",
+    "550 5.7.1 a\rb",
+    "550 5.7.1 a\tb",
+    "550 5.7.1 a\0b",
+    "550 5.7.1 caf\xe9",
+    "550 5.7.1 \x7f",
+    "550 5.7.1 " + "x" * 481,
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("", SHAPE),
-        ("550", SHAPE),
-        ("550 5.7.1", SHAPE),
-        ("550 5.7.1 ", SHAPE),
-        ("550 relaying prohibited", SHAPE),
-        ("5.7.1 relaying prohibited", SHAPE),
-        ("550-5.7.1 relaying prohibited", SHAPE),
-        ("250 2.1.5 ok", SHAPE),
-        ("354 go on", SHAPE),
-        ("560 5.7.1 no such code", SHAPE),
-        ("999 9.9.9 no such class", SHAPE),
-        ("55 5.7.1 short", SHAPE),
-        ("5500 5.7.1 long", SHAPE),
-        ("550 5.7 short", SHAPE),
-        ("550 5.7.1.1 long", SHAPE),
-        ("550 5.1234.1 long", SHAPE),
-        ("550 5.7.1 two\nlines", SHAPE),
-        ("55\u0660 5.7.1 a foreign digit", SHAPE),
-        ("550 5.7.\u0661 a foreign digit", SHAPE),
-        ("550\u00a05.7.1 a foreign blank", SHAPE),
-        ("550 4.7.1 text", "550 and 4.7.1 are of different classes (RFC 2034)"),
-        ("451 5.7.1 text", "451 and 5.7.1 are of different classes (RFC 2034)"),
-        ("550 5.7.1 100% sure", 'the text must not contain "%"'),
-        ("550 5.7.1 a\rb", ASCII_ONLY),
-        ("550 5.7.1 a\tb", ASCII_ONLY),
-        ("550 5.7.1 a\0b", ASCII_ONLY),
-        ("550 5.7.1 caf\xe9", ASCII_ONLY),
-        ("550 5.7.1 \x7f", ASCII_ONLY),
-        ("550 5.7.1 " + "x" * 481, "the text is longer than 480 characters (RFC 5321 §4.5.3.1.5)"),
-    ],
-)
-def test_what_is_no_reply_is_refused_with_the_reason(text: str, wrong: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(wrong)}$"):
-        Reply.parse(text)
+def wrong(parts: tuple[int, str, str] | str) -> list[str]:
+    with pytest.raises(ValueError) as caught:
+        Reply.parse(parts) if isinstance(parts, str) else Reply(*parts)
+    return [str(caught.value)]
+
+
+def test_an_invalid_reply_is_refused_with_the_reason(golden: Golden) -> None:
+    golden("rules", report(NOT_A_REPLY, wrong))
 
 
 @pytest.mark.parametrize("code", [0, 250, 354, 399, 560, 599, 5500])
 def test_a_code_is_checked_however_the_reply_is_made(code: int) -> None:
-    with pytest.raises(ValueError, match=f"^{code} is not a refusal: a code from 400 to 559 is needed$"):
-        Reply(code, "5.7.1", "text")
+    assert str(code) in wrong((code, "5.7.1", "text"))[0]
 
 
 @pytest.mark.parametrize(("code", "permanent"), [(400, False), (459, False), (500, True), (559, True)])
@@ -85,18 +83,16 @@ def test_4xx_is_temporary_and_5xx_permanent(code: int, permanent: bool) -> None:
 
 
 def test_an_empty_text_is_none() -> None:
-    with pytest.raises(ValueError, match=ASCII_ONLY):
-        Reply(550, "5.7.1", "")
+    assert "text" in wrong((550, "5.7.1", ""))[0]
 
 
 @pytest.mark.parametrize("enhanced", ["", "5", "5.7", "5.7.1 ", "5.7.\u0661", "2.7.1", "5.7.1\n"])
 def test_an_enhanced_code_is_checked_however_the_reply_is_made(enhanced: str) -> None:
-    with pytest.raises(ValueError, match=f'^"{re.escape(enhanced)}" is no enhanced code such as "5\\.7\\.1"'):
-        Reply(550, enhanced, "text")
+    assert f'"{enhanced}"' in wrong((550, enhanced, "text"))[0]
 
 
 def test_the_longest_text_fits_a_line_of_smtp() -> None:
-    """RFC 5321 §4.5.3.1.5: 512 octets with the CRLF; Sendmail puts the recipient in front."""
+    """RFC 5321 §4.5.3.1.5: 512 octets with the CRLF; Sendmail adds the recipient in front of it."""
     assert len(str(Reply(550, "5.7.1", "x" * 480))) + len("\r\n") < 512
 
 

@@ -1,4 +1,4 @@
-"""Whether the client's address has a name: required, of the sender's domain, or written into the header."""
+"""Whether the client's address has a name: required, in the sender's domain, or added to the header."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_stamp_uses_the_configured_name_and_quotes_ipv6() -> None:
         ("(mx.ours.example; spf=pass", False),
     ],
 )
-def test_forged_results_are_told_from_those_of_others(value: str, ours: bool) -> None:
+def test_forged_results_are_distinguished_from_those_of_others(value: str, ours: bool) -> None:
     assert bears(value, "mx.ours.example") is ours
 
 
@@ -174,7 +174,7 @@ def test_more_results_than_are_read_are_too_many_and_none_is_removed(values: lis
         ("192.0.2.26", "192.0.2.25", False, False),
         ("192.0.2.25", "", False, False),
         ("128.0.0.1", "127.0.0.1", False, False),
-        # A program that hands its mail to the MTA itself may forge results; it is no second pass.
+        # A program that submits its mail to the MTA itself may forge results; this is not a second pass.
         ("127.0.0.1", "", True, False),
     ],
 )

@@ -1,4 +1,4 @@
-"""What holds for each rule in rules/: that it says of itself what is true."""
+"""Every rule in rules/ declares its stages and facts correctly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def below(kind: type[Rule]) -> Iterator[type[Rule]]:
 
 
 def every_rule() -> list[type[Rule]]:
-    """The rules of rules/, without the classes that only have in common what several rules need."""
+    """The rules in rules/, without the base classes that several of them share."""
     for module in pkgutil.iter_modules(rules.__path__, f"{rules.__name__}."):
         importlib.import_module(module.name)
     ours = (rule for rule in below(Rule) if rule.__module__.startswith(f"{rules.__name__}."))
@@ -41,7 +41,7 @@ def overridden(rule: type[Rule]) -> set[Stage]:
 
 @pytest.mark.parametrize("rule", every_rule())
 def test_a_rule_declares_the_stages_whose_methods_it_has(rule: type[Rule]) -> None:
-    """A method of a stage that is not declared would never be called: the rule would let everything pass."""
+    """A method whose stage is not declared would never be called, and the rule would accept everything."""
     assert rule.stages == overridden(rule)
 
 

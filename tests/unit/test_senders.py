@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pytest
 
+from rig.golden import Golden, report
 from turfmilter.core.address.mailbox import Mailbox, fold_domain
 from turfmilter.core.table.entries import table_file
 from turfmilter.core.table.senders import SenderTable
@@ -132,66 +133,26 @@ def test_a_table_counts_its_entries() -> None:
     assert len(table("<>", "!<>", "joe@", "@isp.example", "@.isp.example")) == 4
 
 
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["@isp.example", "@.ISP.example"], ['turf:2: "@.ISP.example": a duplicate of "@isp.example" (turf:1)']),
-        (
-            ["joe@ expires=2027-01-31", "joe@"],
-            ['turf:2: "joe@": a duplicate of "joe@" (turf:1); the one that lasts longer applies'],
-        ),
-        (["!<>", "!."], ['turf:2: "!.": a duplicate of "!<>" (turf:1)']),
-        (
-            ["@isp.example", "!@isp.example"],
-            ['turf:1: "@isp.example": never decides: "!@isp.example" (turf:2) wins the tie'],
-        ),
-        (
-            ["a*@isp.example", "!a*@isp.example"],
-            ['turf:1: "a*@isp.example": never decides: "!a*@isp.example" (turf:2) wins the tie'],
-        ),
-        (
-            ["joe@isp.example", "@isp.example"],
-            ['turf:1: "joe@isp.example": changes nothing: "@isp.example" (turf:2) gives the same answer'],
-        ),
-        (
-            ["joe@isp.example", "joe@"],
-            ['turf:1: "joe@isp.example": changes nothing: "joe@" (turf:2) gives the same answer'],
-        ),
-        (
-            ["!joe@isp.example", "!j*@isp.example", "@isp.example"],
-            ['turf:1: "!joe@isp.example": changes nothing: "!j*@isp.example" (turf:2) gives the same answer'],
-        ),
-        (
-            ["=@a.isp.example", "@isp.example"],
-            ['turf:1: "=@a.isp.example": changes nothing: "@isp.example" (turf:2) gives the same answer'],
-        ),
-        (
-            ["@a.isp.example", "@isp.example", "!@example"],
-            ['turf:1: "@a.isp.example": changes nothing: "@isp.example" (turf:2) gives the same answer'],
-        ),
-        (
-            ["news*@isp.example", "new*@isp.example", "@isp.example"],
-            [
-                'turf:1: "news*@isp.example": changes nothing: "@isp.example" (turf:3) gives the same answer',
-                'turf:2: "new*@isp.example": changes nothing: "@isp.example" (turf:3) gives the same answer',
-            ],
-        ),
-        (
-            ["!@a.isp.example", "@a.isp.example", "!@isp.example"],
-            ['turf:2: "@a.isp.example": never decides: "!@a.isp.example" (turf:1) wins the tie'],
-        ),
-        (
-            ["@isp.example expires=2027-03-01", "!@isp.example expires=2027-03-01"],
-            ['turf:1: "@isp.example": never decides: "!@isp.example" (turf:2) wins the tie'],
-        ),
-        (
-            ["!joe@isp.example expires=2027-02-01", "!@isp.example expires=2027-03-01"],
-            ['turf:1: "!joe@isp.example": changes nothing: "!@isp.example" (turf:2) gives the same answer'],
-        ),
-    ],
-)
-def test_entries_that_make_no_difference_are_reported(lines: list[str], said: list[str]) -> None:
-    assert warnings(*lines) == said
+WITHOUT_EFFECT = [
+    ["@isp.example", "@.ISP.example"],
+    ["joe@ expires=2027-01-31", "joe@"],
+    ["!<>", "!."],
+    ["@isp.example", "!@isp.example"],
+    ["a*@isp.example", "!a*@isp.example"],
+    ["joe@isp.example", "@isp.example"],
+    ["joe@isp.example", "joe@"],
+    ["!joe@isp.example", "!j*@isp.example", "@isp.example"],
+    ["=@a.isp.example", "@isp.example"],
+    ["@a.isp.example", "@isp.example", "!@example"],
+    ["news*@isp.example", "new*@isp.example", "@isp.example"],
+    ["!@a.isp.example", "@a.isp.example", "!@isp.example"],
+    ["@isp.example expires=2027-03-01", "!@isp.example expires=2027-03-01"],
+    ["!joe@isp.example expires=2027-02-01", "!@isp.example expires=2027-03-01"],
+]
+
+
+def test_entries_that_make_no_difference_are_reported(golden: Golden) -> None:
+    golden("table", report(map("\n".join, WITHOUT_EFFECT), lambda text: warnings(*text.split("\n"))))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from rig.golden import Golden, report
 from turfmilter.core.table.entries import HOSTS, SENDERS, Entries, Language, table_file
 from turfmilter.core.table.entry import Entry, Problem, Where, parse_entry
 from turfmilter.core.table.pattern import Address, Domain, Interval, parse_host
@@ -95,66 +96,40 @@ def test_an_entry_is_valid_until_its_last_day_is_over() -> None:
     assert not entry.valid_on(date(2027, 2, 1))
 
 
-@pytest.mark.parametrize(
-    ("line", "entry", "sentence"),
-    [
-        ("isp.example", "isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
-        ("!isp.example", "!isp.example", 'the "@" is missing; @isp.example (and every subdomain) or =@isp.example'),
-        ("!", "!", 'nothing follows the "!"'),
-        ("! @isp.example", "!", 'nothing follows the "!"; probably meant !@isp.example'),
-        (
-            "@isp.example REJECT",
-            "@isp.example",
-            'REJECT follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
-        ),
-        (
-            "@isp.example =@isp.example",
-            "@isp.example",
-            '=@isp.example follows the entry; only expires=, why= and by= or a comment ("# ...") may follow',
-        ),
-        ("@isp.example expire=2027-01-31", "@isp.example", '"expire=" is not a note; probably meant expires='),
-        ("@isp.example Why=spam", "@isp.example", '"Why=" is not a note; probably meant why='),
-        ("@isp.example colour=red", "@isp.example", '"colour=" is not a note; expires=, why= and by= are'),
-        ("@isp.example expires=soon", "@isp.example", '"soon" is not a day; a day is written as 2027-01-31'),
-        (
-            "@isp.example expires=2027-02-30",
-            "@isp.example",
-            '"2027-02-30" is not a day; a day is written as 2027-01-31',
-        ),
-        ("@isp.example expires=", "@isp.example", '"" is not a day; a day is written as 2027-01-31'),
-        (
-            '@isp.example why="ticket 4711',
-            "@isp.example",
-            'a quotation mark is not closed; it is written as why="several words"',
-        ),
-        (
-            '@isp.example why="ticket\\',
-            "@isp.example",
-            'a quotation mark is not closed; it is written as why="several words"',
-        ),
-        ("@isp.example by=anna by=ben", "@isp.example", '"by=" appears twice; remove one of them'),
-        ("Joe <joe@isp.example>", "Joe", 'the "@" is missing; Joe@ matches it at every domain'),
-    ],
-)
-def test_a_line_with_an_error_has_no_entry(line: str, entry: str, sentence: str) -> None:
-    entries, problems = read_entries([line], "turf.table")
-    assert not entries
-    assert [(str(problem), problem.warning) for problem in problems] == [
-        (f'turf.table:1: "{entry}": {sentence}', False)
-    ]
+WITH_AN_ERROR = [
+    "isp.example",
+    "!isp.example",
+    "!",
+    "! @isp.example",
+    "@isp.example REJECT",
+    "@isp.example =@isp.example",
+    "@isp.example expire=2027-01-31",
+    "@isp.example Why=spam",
+    "@isp.example colour=red",
+    "@isp.example expires=soon",
+    "@isp.example expires=2027-02-30",
+    "@isp.example expires=",
+    '@isp.example why="ticket 4711',
+    '@isp.example why="ticket\\',
+    "@isp.example by=anna by=ben",
+    "Joe <joe@isp.example>",
+]
+
+
+def test_a_line_with_an_error_has_no_entry(golden: Golden) -> None:
+    found = {line: read_entries([line], "turf.table") for line in WITH_AN_ERROR}
+    assert all(not entries and not problem.warning for entries, problems in found.values() for problem in problems)
+    golden("table", report(found, lambda line: found[line][1]))
 
 
 def test_a_doubtful_entry_is_kept_with_a_warning() -> None:
     entries, problems = read_entries(["!*@isp.example"], "turf.table")
     assert [entry.pattern for entry in entries] == [Domain("isp.example", exact=True)]
-    assert [(str(problem), problem.warning) for problem in problems] == [
-        ('turf.table:1: "!*@isp.example": this means =@isp.example; @isp.example matches the subdomains too', True)
-    ]
+    assert [problem.warning for problem in problems] == [True]
 
 
-@pytest.mark.parametrize("line", ["#@isp.example", "  #@isp.example\r\n", "#@isp.example why=spam"])
-def test_the_exact_domain_of_exchange_is_a_comment_that_is_warned_about(line: str) -> None:
-    assert said(line) == ['turf.table:1: "#@isp.example": this is a comment; Exchange\'s exact domain is =@isp.example']
+def test_the_exact_domain_of_exchange_is_a_comment_that_is_warned_about(golden: Golden) -> None:
+    golden("table", report(["#@isp.example", "  #@isp.example\r\n", "#@isp.example why=spam"], said))
 
 
 @pytest.mark.parametrize(
@@ -178,9 +153,7 @@ def test_among_many_lines_the_one_with_an_error_is_named() -> None:
     lines = [f"@host{number}.example" if number != 70_001 else "host.example" for number in range(1, 100_001)]
     entries, problems = read_entries(lines, "turf.table")
     assert len(entries) == 99_999
-    assert list(map(str, problems)) == [
-        'turf.table:70001: "host.example": the "@" is missing; @host.example (and every subdomain) or =@host.example'
-    ]
+    assert [(str(problem.where), problem.entry) for problem in problems] == [("turf.table:70001", "host.example")]
 
 
 def test_an_entry_may_be_in_the_configuration_itself() -> None:
@@ -191,20 +164,11 @@ def test_an_entry_may_be_in_the_configuration_itself() -> None:
     assert (str(entry), entry.expires) == ("!192.0.2.0/24 relay.allow[2]", date(2027, 1, 31))
 
 
-@pytest.mark.parametrize(
-    ("text", "entry", "sentence"),
-    [
-        ("", "", "the entry is empty"),
-        ("  ", "", "the entry is empty"),
-        (
-            "192.0.2.1/24",
-            "192.0.2.1/24",
-            "host bits are set in the network; probably meant 192.0.2.0/24 or 192.0.2.1",
-        ),
-        ("192.0.2.1 # words", "192.0.2.1", "a comment inside an entry; it belongs after the closing quotation mark"),
-    ],
-)
-def test_an_entry_in_the_configuration_has_no_line_and_no_comment(text: str, entry: str, sentence: str) -> None:
-    found, problems = parse_entry(text, Where("relay.allow[2]"), parse_host)
-    assert found is None
-    assert list(map(str, problems)) == [f'relay.allow[2]: "{entry}": {sentence}']
+def in_the_configuration(text: str) -> list[Problem]:
+    entry, problems = parse_entry(text, Where("relay.allow[2]"), parse_host)
+    assert entry is None
+    return problems
+
+
+def test_an_entry_in_the_configuration_has_no_line_and_no_comment(golden: Golden) -> None:
+    golden("table", report(["", "  ", "192.0.2.1/24", "192.0.2.1 # words"], in_the_configuration))

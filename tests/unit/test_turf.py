@@ -1,4 +1,4 @@
-"""Whose mail is put aside: the turf table on the sender and on the author, and who is exempt."""
+"""Whose mail is held: the turf table, compared with sender and authors, and who is exempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turfmilter.rules.turf import Exempt, TurfAuthor, TurfSender, UnreadableAuth
 
 
 def message(sender: str = "<news@fine.example>", *froms: str, account: str = "", today: date = TODAY) -> Session:
-    """A session whose header has been seen."""
+    """A session whose header has been received."""
     envelope = Envelope(Sender(sender, (), read_sender(sender)))
     return Session(Connection(), account=account, envelope=envelope, authors=read_authors(froms), today=today)
 
@@ -241,7 +241,7 @@ def test_before_the_header_was_seen_there_is_no_finding() -> None:
 
 
 def test_before_mail_there_is_no_sender() -> None:
-    """In particular not the empty one."""
+    """In particular, it does not read it as the empty sender."""
     assert TurfSender(senders("<>"), spares()).at_mail(Session(Connection())) is None
 
 

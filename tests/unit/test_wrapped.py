@@ -1,4 +1,4 @@
-"""Senders that a mail server has made of another address are compared by that one too."""
+"""Senders that a mail server derived from another address are also compared by that address."""
 
 from __future__ import annotations
 

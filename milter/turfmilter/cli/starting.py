@@ -1,4 +1,4 @@
-"""What the daemon starts from: the files, or when these are broken the copy of the last good generation."""
+"""Loads the configuration for a start: from its files or, if they are broken, from the last good copy."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon import identity
 from turfmilter.daemon.reload import Loaded
 from turfmilter.review.administrator import NoOwner, quarantine_user
-from turfmilter.stores.lastgood import NoCopy, NotKept
 
-# What root acts on before it becomes the filter's user, to whom the copy belongs.
+# The keys that root uses before it becomes the filter's user, which owns the copy: never taken from the copy.
 _OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
 
 
 class Start:
-    """The configuration in the file `path`, with another `socket` if one is given.
+    """Loads the configuration in the file `path`; `socket`, if given, replaces the configured one.
 
-    `config` is what to open the socket with, and whom to become; with broken files, and for root, nothing else of it
-    is to be used.  `load` gives the whole of it, once that is done.  `broken` is what is wrong with the files.
+    Use `config` to bind the socket and to become the user; if root starts the program and the files are broken,
+    nothing else in it is valid.  Then call `load` for the whole configuration.  `broken` has the problems of the
+    files, None if there are none.
     """
 
     def __init__(self, path: Path, socket: SocketSpec | None, *, strict: bool) -> None:
-        """Raises ConfigError; with `strict` also when there is a copy."""
+        """Raises ConfigError if the files are broken and there is no usable copy, or if `strict` forbids its use."""
         self._path, self._socket = path.absolute(), socket
         self.broken: ConfigError | None = None
         self._since = ""
@@ -40,13 +40,14 @@ class Start:
             self.config = self._without_files(error)
 
     def load(self) -> Loaded:
-        """What to serve with.  Raises ConfigError."""
+        """The configuration and generation to serve with.  Raises ConfigError."""
         config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
-            copied, self._since = _copied(self._path, config.state, broken)
+            copied, self._since = load_copy(self._path, config.state, broken)
+            # This process has already used the files' values of these keys to bind the socket and change user.
             config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
-        if broken:  # any of them may be the one that is fixed
+        if broken:  # watch the broken files as well: fixing one of them must cause a reload
             config = replace(config, files=(*config.files, *broken.files))
         problems = broken.problems if broken else ()
         return Loaded(config, build_generation(config), copy_since=self._since, broken=problems)
@@ -60,12 +61,12 @@ class Start:
         state = state_directory(self._path, broken)
         if state is None:
             raise broken
-        config, self._since = _copied(self._path, state, broken)
+        config, self._since = load_copy(self._path, state, broken)
         return replace(config, socket=self._socket or config.socket)
 
 
 def state_directory(path: Path, broken: ConfigError) -> Path | None:
-    """Where the copy of the broken configuration `path` would be, as far as can be told."""
+    """The directory for the copy of the broken configuration `path`; None if it cannot be determined."""
     readable = broken.readable(("state",))
     if readable:
         return readable.state
@@ -74,9 +75,9 @@ def state_directory(path: Path, broken: ConfigError) -> Path | None:
 
 
 def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
-    """The configuration `path`, which is `broken`, as it was in force last, and since when.
+    """The copy of the configuration `path`, which is `broken`, and since when it was in force (ISO 8601).
 
-    Root becomes the filter's user first, to whom the copy belongs.  Raises ConfigError.
+    Root first becomes the filter's user, which owns the copy.  Raises ConfigError if there is no usable copy.
     """
     state = state_directory(path, broken)
     if state is None:
@@ -88,14 +89,4 @@ def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
             identity.become(quarantine_user(user))
         except (NoOwner, OSError):
             raise broken from None
-    return _copied(path.absolute(), state, broken)
-
-
-def _copied(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
-    """The configuration that is kept in `state`, and since when it was in force.  Raises ConfigError."""
-    try:
-        return load_copy(path, state)
-    except NotKept:
-        raise broken from None
-    except NoCopy as error:
-        raise ConfigError((*broken.problems, str(error)), broken.files, broken.rest) from None
+    return load_copy(path.absolute(), state, broken)

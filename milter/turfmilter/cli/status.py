@@ -1,4 +1,4 @@
-"""turfctl status: what the daemon says of itself, for people, for programs and for monitoring."""
+"""The command turfctl status: shows the daemon's status to people, programs and monitoring."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from typing import Any
 
 import click
 
-from turfmilter.cli.health import Files, Finding, Level, broken, findings, line, look_at_files, worst
+from turfmilter.cli.health import Files, Severity, Trouble, broken, findings, line, look_at_files, worst
 from turfmilter.cli.opened import Started, leave
 from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.config.textfile import TextFileError, read_text
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
-_LONGEST = 16 << 20  # bytes of a status: far more than any has, and few enough to be read
+_MAX_STATUS_BYTES = 16 << 20  # 16 MiB: far more than any status has, but small enough to read into memory
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
-# What comes of JSON that somebody else has written.
+# The exceptions that occur if the status was not written by turfmilter.
 _ABSURD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class _Unknown(Exception):
-    """The daemon says nothing that can be understood; the text says why, `level` how bad that is."""
+    """There is no usable status; the text says why, `level` how severe that is."""
 
-    def __init__(self, level: Level, why: str) -> None:
+    def __init__(self, level: Severity, why: str) -> None:
         super().__init__(why)
         self.level = level
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the daemon says, None if nothing that can be understood, and what is to be said about it."""
+    """The daemon's status (None if there is no usable one), the problems found, and the text to show."""
 
     said: dict[str, Any] | None
-    found: list[Finding]
+    found: list[Trouble]
     line: str
     above: Sequence[str] = ()
     workers: Sequence[Row] = ()
@@ -56,7 +56,8 @@ class _Seen:
 def status(started: Started, as_json: bool, check: bool) -> None:
     """Show what the daemon is doing.
 
-    Exit status 1: it does not run, or something is wrong, such as files with which a start would fail.
+    Exits 1 if the daemon is not running, its status file is stale, or anything else is wrong, such as an error in
+    the configuration or a table that would make the next start fail.
     """
     files = look_at_files(started.path)
     seen = _seen(files, started.clock.now())
@@ -77,26 +78,26 @@ def _seen(files: Files, now: datetime) -> _Seen:
         found, workers = findings(said, files, now), [_worker(one) for one in said["workers"]]
         return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)])
     except _Unknown as unknown:
-        found = [Finding(unknown.level, str(unknown))]
+        found = [Trouble(unknown.level, str(unknown))]
     except _ABSURD:
-        found = [Finding(Level.UNKNOWN, f"{files.status}: not what turfmilter writes")]
+        found = [Trouble(Severity.UNKNOWN, f"{files.status}: not a status file of turfmilter")]
     if files.problems:
-        found.append(Finding(Level.WARNING, broken(files.problems)))
+        found.append(Trouble(Severity.WARNING, broken(files.problems)))
     return _Seen(None, found, line(found, None))
 
 
 def _read(file: Path | None) -> dict[str, Any]:
-    """What the daemon has written.  Raises _Unknown, and of _ABSURD what comes of what is no JSON."""
+    """The status in `file`.  Raises _Unknown if there is none, and one of _ABSURD if it is not a JSON object."""
     if file is None:
-        raise _Unknown(Level.UNKNOWN, 'status = "": this daemon does not say what it does')
+        raise _Unknown(Severity.UNKNOWN, 'status reporting is disabled (status = "")')
     try:
-        return dict(json.loads(read_text(file, _LONGEST)))
+        return dict(json.loads(read_text(file, _MAX_STATUS_BYTES)))
     except TextFileError as error:
         with suppress(PermissionError):
             if not file.exists():
-                why = "turfmilter does not run, or its log says why this cannot be written"
-                raise _Unknown(Level.CRITICAL, f"{file}: {why}") from None
-        raise _Unknown(Level.UNKNOWN, str(error)) from None
+                why = "no status file: either turfmilter is not running, or it could not write the file; see its log"
+                raise _Unknown(Severity.CRITICAL, f"{file}: {why}") from None
+        raise _Unknown(Severity.UNKNOWN, str(error)) from None
 
 
 def _show(seen: _Seen) -> None:
@@ -151,5 +152,5 @@ def _bytes(number: int) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without what would turn, hide or control text.  It was escaped once, when it was written."""
+    """`line` with every character replaced that could hide, reverse or control text on a terminal."""
     return "".join(char if char.isprintable() else "?" for char in line)

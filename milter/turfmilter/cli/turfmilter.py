@@ -1,4 +1,4 @@
-"""turfmilter: the daemon."""
+"""The command turfmilter: starts the daemon, or checks the configuration (-t)."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from turfmilter.compose import SystemClock, build_program, check_mtas, check_qua
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config, LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
 from turfmilter.daemon.generations import WorkerFailed
-from turfmilter.daemon.listener import Listener, SocketError
+from turfmilter.daemon.listener import MilterSocket, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.engines import choose
 from turfmilter.mta.server import doubts, require_pymilter
-from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.sink import SYSLOG
 
 EX_UNAVAILABLE = 69
@@ -35,10 +35,14 @@ EX_SOFTWARE = 70
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
-@click.option("-s", "--socket", help="The socket, instead of the configuration's.")
-@click.option("-t", "--test", is_flag=True, help="Check configuration, tables and quarantine; print every problem.")
+@click.option("-s", "--socket", help="Listen on this socket instead of the configured one.")
+@click.option(
+    "-t", "--test", is_flag=True, help="Check configuration, tables and quarantines, print every problem, and exit."
+)
 @click.option("-f", "--foreground", is_flag=True, help="Stay in the foreground.")
-@click.option("--strict", is_flag=True, help="Do not start from the last good configuration when the files are broken.")
+@click.option(
+    "--strict", is_flag=True, help="If files are broken, fail instead of starting from the last good configuration."
+)
 @click.version_option(
     __version__,
     "-V",
@@ -47,14 +51,15 @@ EX_SOFTWARE = 70
     message=f"%(prog)s, version %(version)s\nprotocol engine: {choose(ProtocolEngine.AUTO)}",
 )
 def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
-    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and whose mail is put aside.
+    """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and which mail is held in quarantine.
 
-    Exit status: 0 done, 2 usage, 69 the socket cannot be had, 70 no worker can begin,
+    Exit status: 0 success, 2 usage error, 69 cannot bind the socket, 70 no worker process could be started,
     78 configuration or quarantine unusable.
     """
     try:
         begun = SystemClock().now().timestamp()
-        # To load large tables takes a while.  Whatever has changed since `begun` is taken after the start anyway.
+        # Loading large tables takes a while, and HUP would end the program until the supervisor handles it.  No
+        # reload is lost: files that have changed since `begun` are loaded again after the start.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         spec = _spec(socket)
         start = Start(path, spec, strict=strict or test)
@@ -66,6 +71,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         _say_who_cannot_reach(config)
         _warn([] if start.broken else check_mtas(config))
         if test:
+            # As the filter's user: only its rights show whether it can write to the quarantine.
             identity.become(config.user)
             _warn(_doubts_of_the_user(config))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
@@ -75,7 +81,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         leave("turfmilter", "\n".join((*error.problems, *_further_problems(error))), EX_CONFIG)
     except identity.IdentityError as error:
         leave("turfmilter", "\n".join((str(error), *_missing(config))), EX_CONFIG)
-    except (UnusableMaildir, ImportError) as error:
+    except (UnusableQuarantine, ImportError) as error:
         leave("turfmilter", error, EX_CONFIG)
     except SocketError as error:
         leave("turfmilter", error, EX_UNAVAILABLE)
@@ -84,7 +90,10 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
 
 
 def _further_problems(error: ConfigError) -> Iterator[str]:
-    """What else keeps the filter from starting, as far as the rest of the configuration shows.  We become its user."""
+    """Further problems that would prevent a start, found in the readable part of the configuration.
+
+    Becomes the configured user, to check the quarantines with its rights.
+    """
     if error.rest is None:
         return
     try:
@@ -99,7 +108,7 @@ def _further_problems(error: ConfigError) -> Iterator[str]:
 
 
 def _missing(config: Config) -> Iterator[str]:
-    """Quarantines that do not exist: more cannot be tried out by root, who writes nothing there."""
+    """Problems with quarantines that do not exist.  Root checks no more than that, because it must not write there."""
     missing = (directory for directory in config.directories if not directory.exists())
     yield from (f"quarantine {directory}: {directory} does not exist" for directory in missing)
 
@@ -112,10 +121,16 @@ def _spec(socket: str | None) -> SocketSpec | None:
 
 
 def _serve(start: Start, program: Program, foreground: bool, begun: float) -> None:
+    """Bind the socket, become the user, load the tables, detach, and run the supervisor.
+
+    The order matters.  Binding the socket and raising the limit of open files may need root; the tables are loaded
+    with the user's rights.  The fork into the background comes as late as possible, so that errors reach the
+    terminal, but before the supervisor, whose signal handlers and children must belong to the new process.
+    """
     require_pymilter()
     background.occupy_standard_descriptors()
     few, config = descriptors.raise_limit(), start.config
-    listener = Listener(config.socket, config.socket_mode, config.socket_group, config.user)
+    listener = MilterSocket(config.socket, config.socket_mode, config.socket_group, config.user)
     try:
         identity.become(config.user)
         loaded = start.load()
@@ -137,12 +152,12 @@ def _warn_of_copy(loaded: Loaded) -> None:
 
 
 def _doubts_of_the_user(config: Config) -> list[str]:
-    """Warnings that only whom it becomes can give."""
+    """Warnings that require the rights of the filter's user, after the change of user."""
     return [*check_quarantines(config), *_closed_to_us(config.files)]
 
 
 def _closed_to_us(files: Iterable[Path]) -> list[str]:
-    """Warnings about what only root could read: it is read again as somebody else."""
+    """Warnings about files that the filter's user cannot read: root has read them, but a reload could not."""
     return [
         f"{path}: cannot be read by {identity.name()}: a reload would fail"
         for path in files
@@ -151,18 +166,18 @@ def _closed_to_us(files: Iterable[Path]) -> list[str]:
 
 
 def _say_who_cannot_reach(config: Config) -> None:
-    mta = reach.Postfix.at()
+    mta = reach.LocalPostfix.at()
     _warn(reach.warnings(config.socket, config.socket_mode, config.socket_group, config.user, postfix=mta))
 
 
 def _warn_without_syslog(config: Config) -> None:
     if config.log.to is LogTo.SYSLOG and not SYSLOG.exists():
-        said = f'{SYSLOG} does not exist: nothing is logged until a syslog daemon runs; or set [log] to = "stderr"'
+        said = f'{SYSLOG} does not exist: nothing is logged; start a syslog daemon, or set [log] to = "stderr"'
         _warn([said])
 
 
 def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
-    """What the log says first: a filter that was forgotten in trial looks like any other."""
+    """The first lines of the log; they name the mode, because a filter left in trial mode looks like any other."""
     files = f"{descriptors.limit()} files may be open"
     yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
     chosen = choose(config.protocol_engine)
@@ -173,8 +188,11 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:
-    """The lines to paste for the MTAs that are installed, where the socket has an address of its own."""
-    mta = reach.Postfix.at()
+    """The lines for main.cf and sendmail.mc that attach the filter, for the MTAs that are installed.
+
+    Empty for a socket without an address of its own, such as an inherited descriptor.
+    """
+    mta = reach.LocalPostfix.at()
     line = socket.postfix(mta.queue) if mta else socket.postfix()
     lines = [("main.cf", line)] if mtas.postfix_installed() else []
     lines += [("sendmail.mc", socket.sendmail())] if mtas.sendmail_installed() else []

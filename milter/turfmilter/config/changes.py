@@ -1,4 +1,4 @@
-"""What is different between two configurations, in one line."""
+"""The differences between two configurations, for the log."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from turfmilter.core.table.hosts import HostTable
 from turfmilter.core.table.senders import SenderTable
 
 _LISTS = ("allow", "deny")
-_FEW = 20  # entries: of fewer, most may well go at once
+_FEW = 20  # entries; a smaller table may well lose most of them in one edit
 Table = ClientTable | HostTable | SenderTable
 _TABLES = (ClientTable, HostTable, SenderTable)
 
 
 def difference(old: Config, new: Config) -> str:
-    """How many entries came and went where (`turf +3 -1`), and which other keys have another value."""
+    """Return one line: how many entries each table gained and lost (`turf +3 -1`), and which other keys changed."""
     before, after = dict(_values(old)), dict(_values(new))
     counted, others = [], []
     for path in dict.fromkeys((*after, *before)):
@@ -32,7 +32,7 @@ def difference(old: Config, new: Config) -> str:
 
 
 def shrunken(old: Config, new: Config) -> tuple[str, ...]:
-    """Sentences about tables that are suddenly empty, or have lost most of their entries: hardly ever on purpose."""
+    """Return messages about tables that are suddenly empty or have lost most of their entries, probably by mistake."""
     before, after = dict(_values(old)), dict(_values(new))
     found: dict[str, None] = {}
     for path, table in before.items():
@@ -43,7 +43,7 @@ def shrunken(old: Config, new: Config) -> tuple[str, ...]:
 
 
 def _losses(path: str, old: Table, new: Table) -> Iterator[str]:
-    """One sentence for each file that lost too much; or if there is none, one if the table as a whole did."""
+    """Yield a message for each file that lost too much; if there is none, one about the table as a whole."""
     files = old.sizes.keys() & new.sizes.keys()
     said = [_loss(f"{path}: {file}", old.sizes[file], new.sizes[file]) for file in sorted(files)]
     whole = f"{path} ({', '.join(sorted(old.sizes))})" if old.sizes else path
@@ -52,14 +52,14 @@ def _losses(path: str, old: Table, new: Table) -> Iterator[str]:
 
 def _loss(what: str, before: int, now: int) -> str:
     if now == 0 < before:
-        return f"{what} is empty now: {before} {'entry is' if before == 1 else 'entries are'} gone; is that meant?"
+        return f"{what} is now empty: {before} {'entry is' if before == 1 else 'entries are'} gone; is this intended?"
     if before >= _FEW and now * 2 < before:
-        return f"{what} has lost {before - now} of {before} entries; is that meant?"
+        return f"{what} has lost {before - now} of {before} entries; is this intended?"
     return ""
 
 
 def _counts(new: object, old: object) -> tuple[int, int] | None:
-    """Entries that came and that went; None for what has none."""
+    """Return how many entries were added and removed; None if neither value is a table."""
     if isinstance(new, _TABLES) and isinstance(old, _TABLES):
         return new.changes(old)  # type: ignore[arg-type]
     if isinstance(new, _TABLES) or isinstance(old, _TABLES):
@@ -68,8 +68,8 @@ def _counts(new: object, old: object) -> tuple[int, int] | None:
 
 
 def _values(section: Any, above: str = "") -> Iterator[tuple[str, object]]:
-    """Every key path within a section and below, with its value; what a listener does not override is left out."""
-    if isinstance(section, ConnectConfig):  # both of its lists are one table
+    """Yield every key path in a section and below with its value; keys that a listener inherits are left out."""
+    if isinstance(section, ConnectConfig):  # its two lists are one table
         yield above.removesuffix("."), section.clients
     for name in settings(type(section)):
         if not (isinstance(section, ConnectConfig) and name in _LISTS):

@@ -1,4 +1,4 @@
-"""What must not be said together: contradictions, which are refused, and states worth a warning."""
+"""Checks of several keys together: contradictions, which are errors, and combinations worth a warning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[S]):
-    """One sentence about the first of `keys`, said when `applies`; the others are the keys that it looks at."""
+    """A message about the first of `keys`, reported if `applies` returns True; it reads all of `keys`."""
 
     keys: tuple[str, ...]
     applies: Callable[[S], bool]
@@ -31,15 +31,16 @@ class Check(Generic[S]):
     warning: bool = False
 
 
+# The keys that have no effect with routing = false.
 _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authenticated", "default", "always")}
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _NUMBERS = tuple(field.name for field in fields(Limits))
-_UNLISTED = "does nothing, because turf.tables has no entries"
+_UNLISTED = "has no effect, because turf.tables has no entries"
 
 
 def _unlisted(config: Config) -> bool:
-    """True in the general view if no listener has a turf table either: one that has inherits the other keys."""
+    """Return True for the general configuration if no listener has a turf table: such a listener inherits its keys."""
     tables = (config.turf.tables, *(listener.turf.tables for listener in config.listener.values()))
     return config.here.conditions.conditions == 0 and not any(tables)
 
@@ -48,49 +49,49 @@ CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("domains", "relay.mode"),
         lambda c: not c.domains and c.relay.mode is not Mode.OFF,
-        "empty, so the relay rule would refuse every recipient; write the domains that this host receives mail for",
+        "empty, so the relay rule would refuse every recipient; list the domains for which this host receives mail",
     ),
     Check(
         ("connect.default", "connect.allow", "connect.mode"),
         lambda c: c.connect.default is Default.DENY and not c.connect.allow and c.connect.mode is not Mode.OFF,
-        '"deny", but connect.allow is empty, so nobody could connect; name the clients in allow, or write "allow" here',
+        '"deny", but connect.allow is empty, so no client could connect; list clients in allow, or write "allow" here',
     ),
     Check(
         ("connect.on_error", "connect.default"),
         lambda c: c.connect.on_error is OnNameError.CONTINUE and c.connect.default is Default.DENY,
-        '"continue" together with connect.default = "deny" would let everybody connect whenever DNS is away;'
+        '"continue" together with connect.default = "deny" would let every client connect while DNS is unavailable;'
         ' write "tempfail"',
     ),
     Check(
         ("relay.on_error",),
         lambda c: c.relay.on_error is OnError.CONTINUE,
-        '"continue" would let everybody relay whenever DNS is away; write "tempfail"',
+        '"continue" would let every client relay while DNS is unavailable; write "tempfail"',
     ),
     Check(
         ("relay.authenticated_needs_tls", "relay.authenticated"),
         lambda c: c.relay.authenticated_needs_tls and not c.relay.authenticated,
-        "true, but relay.authenticated lets nobody relay; set relay.authenticated, or take this key out",
+        "true, but relay.authenticated lets no account relay; set relay.authenticated, or remove this key",
     ),
     Check(
         ("limits.session_size", "limits.message_size", "limits.mode"),
         lambda c: c.limits.session_size > 0 and c.limits.message_size == 0 and c.limits.mode is not Mode.OFF,
-        "set, but message_size is no limit, so one message could be more than a whole session;"
-        " write message_size as well, at most as much",
+        "set, but message_size is unlimited, so one message could be larger than a whole session;"
+        " set message_size as well, to no more than session_size",
     ),
     Check(
         ("limits.session_size", "limits.message_size", "limits.mode"),
         lambda c: 0 < c.limits.session_size < c.limits.message_size and c.limits.mode is not Mode.OFF,
-        "less than message_size, so one message could be more than a whole session; write at least as much",
+        "less than message_size, so one message could be larger than a whole session; set it to at least message_size",
     ),
     Check(
         ("turf.directory", "turf.discard", "turf.tables", "turf.mode"),
         lambda c: bool(c.turf.tables) and not c.turf.directory and not c.turf.discard and c.turf.mode is not Mode.OFF,
-        "not set, although turf.tables has entries; name the directory, or write discard = true to lose their mail",
+        "not set, although turf.tables has entries; name the directory, or write discard = true to discard their mail",
     ),
     Check(
         ("turf.discard", "turf.directory"),
         lambda c: c.turf.discard and c.turf.directory is not None,
-        "true, although turf.directory is set; a message is held or lost, so take one of the two out",
+        "true, although turf.directory is set; a message is either held or discarded, so remove one of the two keys",
     ),
     Check(
         ("turf.match", "turf.mode"),
@@ -100,36 +101,31 @@ CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("turf.reply", "turf.answer"),
         lambda c: c.turf.answer is Answer.REJECT and not c.turf.reply.permanent,
-        "a 4xx reply makes the sender try again, and every try would be held; write a 5xx reply",
+        "a 4xx reply makes the client try again, and each attempt would be held; write a 5xx reply",
     ),
-    Check(
-        ("mode",),
-        lambda c: c.mode is Mode.OFF,
-        '"off": no rule is asked, every message passes',
-        warning=True,
-    ),
+    Check(("mode",), lambda c: c.mode is Mode.OFF, '"off": no rule is applied, and every message passes', warning=True),
     Check(
         ("socket",),
         lambda c: not c.socket.loopback,
-        "other machines may reach it, and a milter knows no passwords; use a unix socket or a loopback address",
+        "other hosts can reach it, and milters have no authentication; use a unix socket or a loopback address",
         warning=True,
     ),
     Check(
         ("socket_mode", "socket"),
         lambda c: c.socket.family == "unix" and bool(c.socket_mode & 0o002),
-        "every user of this machine may talk to the filter; socket_group and 0660 let the MTA in",
+        'every user of this host can connect to the filter; write "0660", and the MTA\'s group as socket_group',
         warning=True,
     ),
     Check(
         ("socket_mode", "socket"),
         lambda c: c.socket.family != "unix" and "socket_mode" in c.written,
-        "does nothing, because the socket is no unix socket",
+        "has no effect, because the socket is not a unix socket",
         warning=True,
     ),
     Check(
         ("socket_group", "socket"),
         lambda c: c.socket.family != "unix" and bool(c.socket_group),
-        "does nothing, because the socket is no unix socket",
+        "has no effect, because the socket is not a unix socket",
         warning=True,
     ),
     Check(
@@ -139,38 +135,38 @@ CHECKS: tuple[Check[Config], ...] = (
             and c.connect.spare_authenticated
             and c.connect.reply_at is ReplyAt.CONNECT
         ),
-        'does nothing, because connect.reply_at is "connect", and at connect nobody has authenticated yet',
+        'has no effect, because connect.reply_at is "connect", and at connect no client has authenticated yet',
         warning=True,
     ),
     Check(
         ("relay.default", "relay.routing"),
         lambda c: c.relay.default is Default.ALLOW and c.relay.routing and not c.here.require_auth,
-        '"allow" makes this an OPEN RELAY, unless the MTA itself refuses: any client may send to any recipient',
+        '"allow" makes this an OPEN RELAY, unless the MTA itself rejects mail: any client can send to any recipient',
         warning=True,
     ),
     Check(
         ("relay.routing",),
         lambda c: not c.relay.routing and not c.written.isdisjoint(_STEPS),
-        "false, so nobody relays, and deny, allow, interfaces, authenticated, default and always do nothing",
+        "false, so no client relays, and deny, allow, interfaces, authenticated, default and always have no effect",
         warning=True,
     ),
     Check(
         ("quarantine.keep_reviewed", "quarantine.keep"),
         lambda c: c.quarantine.keep_reviewed > c.quarantine.keep,
-        "more than keep, so a message goes sooner when nobody has reviewed it; the two were probably swapped",
+        "more than keep, so a message that has not been reviewed is removed earlier; the two were probably swapped",
         warning=True,
     ),
     Check(
         ("release.port", "release.host"),
         lambda c: c.release.port == 25 and c.release.host.lower() in _THIS_HOST,
-        "25 is where mail comes in, and passes the filter again: what is released would be held once more;"
-        " name the service without the filter, such as 10026",
+        "25 is the service for incoming mail, which uses the filter: a released message would be held again;"
+        " use the port of the service without the filter, such as 10026",
         warning=True,
     ),
     Check(
         ("turf.reply", "turf.answer"),
         lambda c: "turf.reply" in c.written and c.turf.answer is Answer.ACCEPT,
-        'never heard, because turf.answer is "accept"',
+        'has no effect, because turf.answer is "accept"',
         warning=True,
     ),
     Check(
@@ -183,60 +179,58 @@ CHECKS: tuple[Check[Config], ...] = (
     Check(
         ("turf.spare_clients",),
         lambda c: bool(c.turf.spare_clients) and c.here.require_auth and c.turf.spare_authenticated,
-        "does nothing, because require_auth admits only authenticated clients, and spare_authenticated spares them all",
+        "has no effect, because require_auth admits only authenticated clients, which spare_authenticated spares",
         warning=True,
     ),
     Check(
         ("turf.spare_local",),
         lambda c: c.turf.spare_local and bool(c.here.port or c.here.address),
-        "does nothing, because local submissions have no port and no address, so this listener never gets them;"
-        " write it in [turf]",
+        "has no effect, because local submissions have no port and no address, so they never match this listener;"
+        " set it in [turf]",
         warning=True,
     ),
 )
-# In these two "" is the section itself.
+# In the following two, the key "" is the section itself.
 LISTENER_CHECKS: tuple[Check[ListenerConfig], ...] = (
     Check(
         ("", "port", "address", "daemon"),
         lambda listener: listener.conditions.conditions == 0,
-        "no condition, so nothing would tell its connections apart; write port, address or daemon",
+        "no condition, so its connections could not be recognised; set port, address or daemon",
     ),
 )
 CAP_CHECKS: tuple[Check[CapConfig], ...] = (
     Check(
         ("", *_CONDITIONS),
         lambda cap: all(getattr(cap, condition) is None for condition in _CONDITIONS),
-        f"no condition, so it would be for everybody; write one of {', '.join(_CONDITIONS)}, or use [limits]",
+        f"no condition, so it would apply to all mail; set one of {', '.join(_CONDITIONS)}, or use [limits]",
     ),
     Check(
         ("", *_NUMBERS),
         lambda cap: all(getattr(cap, number) is None for number in _NUMBERS),
-        f"no number, so it would change nothing; write one of {', '.join(_NUMBERS)}",
+        f"no limit, so it would have no effect; set one of {', '.join(_NUMBERS)}",
     ),
     Check(
         ("authenticated",),
         lambda cap: cap.authenticated is not None and not cap.authenticated,
-        "nobody, so the cap would never hold; write true or some accounts, or take the key out",
+        "no account, so the cap would never apply; write true or a list of accounts, or remove the key",
     ),
     Check(
         ("listener",),
         lambda cap: cap.listener == (),
-        "empty, so the cap would never hold; name a listener, or take the key out",
+        "empty, so the cap would never apply; name a listener, or remove the key",
     ),
 )
 
 
-Subject = TypeVar("Subject")
-
 TIE = (
-    "takes connections that [listener.{other}] takes too, and has as many conditions;"
-    " let them differ, or give one of the two another condition"
+    "matches connections that [listener.{other}] also matches, and has the same number of conditions;"
+    " make them disjoint, or add another condition to one of the two"
 )
 NO_LISTENER = "there is no [listener.{name}]"
 
 
 def check(config: Config, notes: Notes) -> None:
-    """Note every sentence that applies; keys whose own values are wrong are not spoken about again."""
+    """Report every check that applies, except those that read a key whose own value is wrong."""
     _say(CHECKS, config, notes)
     notes.entries("connect", config.connect.clients.warnings)
     for name, listener in config.listener.items():
@@ -267,7 +261,7 @@ def _check_cap(above: str, cap: CapConfig, config: Config, notes: Notes) -> None
 
 def _note_missing(name: str, key: str, config: Config, notes: Notes) -> None:
     if not notes.unusable(f"listener.{name}"):
-        known = f"; known are {', '.join(config.listener)}" if config.listener else "; write that section too"
+        known = f"; known listeners: {', '.join(config.listener)}" if config.listener else "; add that section"
         notes.problem(key, NO_LISTENER.format(name=name) + (probably(name, config.listener) or known))
 
 
@@ -279,20 +273,23 @@ def _check_ties(config: Config, notes: Notes) -> None:
 
 
 def _tie(one: Listener, other: Listener) -> bool:
-    """True when one connection can fulfil the conditions of both, and both have as many."""
+    """Return True if a connection can meet the conditions of both, and both have the same number of conditions."""
     pairs = ((one.ports, other.ports), (one.addresses, other.addresses), (one.daemons, other.daemons))
     meet = all(not mine or not theirs or mine & theirs for mine, theirs in pairs)
     return meet and one.conditions == other.conditions > 0
 
 
 def _say_of_own(view: Config, notes: Notes, path: Callable[[str], str]) -> None:
-    """Note what applies in this `view`, whose keys have the given `path`; what it only inherits has been said."""
+    """Report the checks that apply to `view` because of its own keys; those it inherits have been reported already.
+
+    `path` returns the path of a key in the configuration.
+    """
     own = (one for one in CHECKS if any(path(key) in notes.written for key in one.keys))
     _say((one for one in own if not any(map(notes.unusable, one.keys))), view, notes, path)
 
 
-def _say(checks: Iterable[Check[Subject]], subject: Subject, notes: Notes, path: Callable[[str], str] = str) -> None:
-    """Note what applies to `subject`, whose keys have the given `path`."""
+def _say(checks: Iterable[Check[S]], subject: S, notes: Notes, path: Callable[[str], str] = str) -> None:
+    """Report the checks that apply to `subject`; `path` returns the path of a key in the configuration."""
     applying = [c for c in checks if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
     for one in applying:
         key = path(one.keys[0])

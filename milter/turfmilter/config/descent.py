@@ -1,8 +1,8 @@
-"""The way down to a file or directory: a link is followed only where no other user can have put it.
+"""Opening a file or directory: a symbolic link is followed only if no other user can have created it.
 
-The filter's user may write to the directories of the socket, the tables and the quarantine.  Root must follow no link
-there: whoever has taken over the filter would choose which file root reads, writes or gives away.  The kernel sees to
-that only in sticky directories that everybody may write to (protected_symlinks in proc(5)).
+The filter's user can write to the directories of the socket, the tables and the quarantine.  Root must not follow a
+link there: an attacker who controls that user could choose which file root reads, writes or gives away.  The kernel
+prevents this only in world-writable sticky directories (protected_symlinks in proc(5)).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pathlib import Path, PurePath
 
 _WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: opening a pipe would wait for its other end.  O_NOCTTY: a terminal would become ours.
+# O_NONBLOCK: otherwise, opening a pipe waits for its other end.  O_NOCTTY: otherwise, a terminal can become ours.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-CAREFULLY = _FILE | os.O_NOFOLLOW  # flags for opening, in a directory that is open, what others may have put there
+CAREFULLY = _FILE | os.O_NOFOLLOW  # for opening a file that another user may have created, in an open directory
 _LINK = "a symbolic link in a directory that other users can change; name the real path"
-_MOST_LINKS = 40  # the kernel follows as many: path_resolution(7)
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # where there is an ACL the group's bits are its mask
+_MAX_LINKS = 40  # the limit of the kernel: path_resolution(7)
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH  # if there is an ACL, the group bits are its mask: acl(5)
 
 
 class Strange(OSError):
-    """What is found on the way is not opened, though the kernel would; `strerror` is a clause that says why."""
+    """The path is not opened, although the kernel would open it; `strerror` is the reason."""
 
 
 def open_file(path: Path) -> int:
-    """A descriptor for reading the regular file `path`.
+    """Return a descriptor for reading the regular file `path`.
 
-    Raises OSError, also for a pipe, a device and a directory; and for root, where another user than root may have
-    chosen what would be read.
+    Raises OSError, also for a pipe, a device or a directory; and Strange, if we are root and a user other than root
+    may have chosen what would be read.
     """
     if os.geteuid() != 0:
         _require_regular(path.stat(), path)
@@ -41,21 +41,21 @@ def open_file(path: Path) -> int:
     with parent(path) as (directory, name):
         while True:
             entry = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            # Looked at before it is opened: opening a device may have an effect already.
+            # Checked before it is opened, because merely opening a device can have an effect.
             _require_regular(entry, path)
             if entry.st_nlink > 1 and not _only_ours(os.fstat(directory), entry):
-                wrong = "a file with a second name, in a directory that other users can change"
+                wrong = "a file with a second name (hard link), in a directory that other users can change"
                 raise Strange(errno.EMLINK, wrong, str(path))
             descriptor = _opened(path, name, CAREFULLY, directory)
             if os.path.samestat(entry, os.fstat(descriptor)):
                 return descriptor
-            os.close(descriptor)  # it was replaced meanwhile: nothing is known of the new one
+            os.close(descriptor)  # the file was replaced since it was checked: check the new one
 
 
 def open_directory(path: Path) -> int:
-    """A descriptor of the directory `path`.
+    """Return a descriptor of the directory `path`.
 
-    Raises OSError, also for a link on the way that other users than root and our own may have put there.
+    Raises OSError, and Strange for a link on the way that a user other than root and our own may have created.
     """
     with parent(path) as (directory, name), _about(path):
         return os.open(name, _DIRECTORY, dir_fd=directory)
@@ -63,9 +63,9 @@ def open_directory(path: Path) -> int:
 
 @contextmanager
 def parent(path: Path) -> Iterator[tuple[int, str]]:
-    """A descriptor of the directory that `path` really leads into, and the name in there, which is no link.
+    """Open the directory that `path` leads to after all links; yield its descriptor, and the name of `path` in it.
 
-    Raises OSError as open_directory does.
+    Raises OSError and Strange as open_directory does.
     """
     with ExitStack() as opened:
         with _about(path):
@@ -74,7 +74,7 @@ def parent(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def only_root_changes(directory: Path) -> bool:
-    """True when nobody but root can put anything into `directory`, or something else in its place."""
+    """Return True if only root can create a file in `directory`, or replace the directory."""
     try:
         require_changed_by(directory, (0,))
     except OSError:
@@ -83,21 +83,21 @@ def only_root_changes(directory: Path) -> bool:
 
 
 def require_changed_by(path: Path, trusted: tuple[int, ...]) -> None:
-    """Raises Strange when others than the `trusted` users can change what is at `path` or what leads there.
+    """Raise Strange if a user who is not `trusted` (user ids) can change what is at `path`, or the way to it.
 
-    Raises OSError when there is nothing.
+    Raises OSError if it does not exist.
     """
     with ExitStack() as opened:
         last, name = _descend(opened, path, trusted, strict=True)
         found = os.stat(name, dir_fd=last, follow_symlinks=False)
         if found.st_uid not in trusted or found.st_mode & _OTHERS_WRITE:
-            raise Strange(errno.EPERM, f"others may change {_place(last) / name}")
+            raise Strange(errno.EPERM, f"other users can change {_place(last) / name}")
 
 
 def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict: bool) -> tuple[int, str]:
-    """See `parent`; links count only where one of the `trusted` users has put them.
+    """Return what `parent` yields; follow only links that one of the `trusted` users has created.
 
-    `strict` asks the same of the directories on the way.
+    With `strict`, every directory on the way must also be one that only these users can change.
     """
     names, links, here = deque(path.absolute().parts), 0, -1
     while True:
@@ -110,9 +110,9 @@ def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict:
             raise _changeable(_place(here), name, directory, trusted) if strict else Strange(errno.ELOOP, _LINK)
         if is_link:
             links += 1
-            if links > _MOST_LINKS:
+            if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            # Nobody else can have changed it since it was looked at.
+            # No other user can have changed it since it was checked.
             names.extendleft(reversed(PurePath(os.readlink(name, dir_fd=here)).parts))
         elif names:
             here = _entered(opened, name, here)
@@ -121,9 +121,9 @@ def _descend(opened: ExitStack, path: Path, trusted: tuple[int, ...], *, strict:
 
 
 def _changeable(place: Path, name: str, directory: os.stat_result, trusted: tuple[int, ...]) -> Strange:
-    """In a sticky directory others can change no entry but their own."""
+    """Return the error that names the entry, or the directory: in a sticky one, users can change only their own."""
     only_entry = directory.st_uid in trusted and directory.st_mode & stat.S_ISVTX
-    return Strange(errno.EPERM, f"others may change {place / name if only_entry else place}")
+    return Strange(errno.EPERM, f"other users can change {place / name if only_entry else place}")
 
 
 def _place(directory: int) -> Path:
@@ -137,23 +137,23 @@ def _entered(opened: ExitStack, name: str, within: int | None) -> int:
 
 
 def _only_ours(directory: os.stat_result, entry: os.stat_result, trusted: tuple[int, ...] = (0,)) -> bool:
-    """Whether nobody but the `trusted` users can have put `entry` into `directory`."""
+    """Return True if only the `trusted` users can have created `entry` in `directory`."""
     if directory.st_uid not in trusted:
         return False
     if not directory.st_mode & _OTHERS_WRITE:
         return True
-    # In a sticky directory others can neither rename nor remove it; but they may have given it this second name.
+    # In a sticky directory, others can neither rename nor remove it, but may have created this name as a hard link.
     single = stat.S_ISDIR(entry.st_mode) or entry.st_nlink == 1
     return bool(directory.st_mode & stat.S_ISVTX) and entry.st_uid in trusted and single
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Strange(errno.EINVAL, "not a file", str(path))
+        raise Strange(errno.EINVAL, "not a regular file", str(path))
 
 
 def _opened(path: Path, name: Path | str, flags: int, within: int | None = None) -> int:
-    """A descriptor of `name`, still a regular file."""
+    """Open `name`, and return its descriptor if it is still a regular file."""
     with _about(path):
         descriptor = os.open(name, flags, dir_fd=within)
     try:
@@ -166,7 +166,7 @@ def _opened(path: Path, name: Path | str, flags: int, within: int | None = None)
 
 @contextmanager
 def _about(path: Path) -> Iterator[None]:
-    """Whatever part of it was opened, an error names the whole path."""
+    """Replace the file name in an OSError by the whole path, of which only a part was opened."""
     try:
         yield
     except OSError as error:

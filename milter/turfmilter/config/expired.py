@@ -1,4 +1,4 @@
-"""Entries whose last day is over."""
+"""Warnings about entries that have expired."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _EXPIRES = re.compile(r"(?<!\S)expires=\"?(\d{4}-\d\d-\d\d)")
 
 
 def expired(sources: Iterable[Source], parse: Parse, today: date) -> Iterator[Problem]:
-    """One warning for each source that has such entries: the first of them, and how many more there are."""
+    """Yield a warning for each source with expired entries: it names the first one, and how many more there are."""
     for source in sources:
         found = list(_entries(source, parse, today))
         if found:
             first, more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-            meant = f"take it out, or write a later day{more}"
+            meant = f"remove it, or write a later day{more}"
             yield Problem(first.where, first.text, f"expired after {first.expires}", meant, warning=True)
 
 
 def _entries(source: Source, parse: Parse, today: date) -> Iterator[Entry]:
-    # Most lines have no date: those that do are found in the text as a whole, and only those in the past are read.
+    # Most lines have no date.  One search of the whole text finds those that do; only past dates are parsed.
     past = [match.start() for match in _EXPIRES.finditer(source.text) if match[1] < today.isoformat()]
     number, position = 1, 0
     for start in past:

@@ -1,4 +1,4 @@
-"""One value as the configuration gives it, and what was said of all values so far."""
+"""One value as given in the configuration, and the problems found in all values so far."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from turfmilter.config.textfile import Texts
 from turfmilter.core.escape import escape, shortened
 from turfmilter.core.table.entry import Problem
 
-_LONGEST_SENTENCE = 1000  # characters of one sentence
+_MAX_SENTENCE_CHARACTERS = 1000  # characters of one sentence
 
 
 class Wrong(Exception):
-    """One value is wrong; the text says what, and what was probably meant."""
+    """One value is wrong; the text tells what is wrong, and what was probably meant."""
 
 
 @dataclass
 class Notes:
-    """What reading one configuration has brought up, in the order of the file.
+    """The problems found while one configuration is read, in the order of the file, and what reading it requires.
 
-    Sentences are escaped here, because entries come from anywhere and a terminal obeys what it is shown.
-    `folder` is where relative paths begin, `texts` gives what files hold.  `postfix` is asked for what main.cf says;
-    without it, nothing is known of that.  Entries that have expired `today` are reported; without it, none are.
-    `broken` are the keys whose values could not be used, `written` those that the file gives at all.
+    Messages are escaped here, because entries may contain anything, and a terminal obeys control characters.
+    Paths are relative to `folder`; `texts` returns the contents of files.  `postfix` is queried for main.cf; without
+    it, the domains in main.cf are unknown.  Entries that have expired on `today` are reported; without it, none are.
+    `broken` are the keys whose values cannot be used, `written` all keys in the file.
     """
 
     folder: Path
@@ -41,22 +41,22 @@ class Notes:
     written: set[str] = field(default_factory=set)
 
     def unusable(self, key: str) -> bool:
-        """True when something is wrong with the value of `key`, with one of its items or with a section around it."""
+        """Return True if there is a problem with the value of `key`, one of its items, or a section around it."""
         return any(
             bad == key or bad.startswith(f"{key}[") or key.startswith((f"{bad}.", f"{bad}[")) for bad in self.broken
         )
 
     def problem(self, key: str, sentence: object) -> None:
-        """`key` cannot be used."""
+        """Report that the value of `key` cannot be used."""
         self.problems.append(in_short(f"{key}: {sentence}"))
         self.broken.add(key)
 
     def warning(self, sentence: object) -> None:
-        """Something to tell the administrator, which stops nothing."""
+        """Report something with which the configuration can still be used."""
         self.warnings.append(in_short(sentence))
 
     def entries(self, key: str, found: Iterable[Problem]) -> None:
-        """What was found in the entries that `key` gives; they say themselves where they stand."""
+        """Report the problems found in the entries that `key` gives; each of them names its own place."""
         for one in found:
             if one.warning:
                 self.warning(one)
@@ -67,7 +67,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A TOML value, the key path under which it stands, and where to say what is wrong with it."""
+    """A TOML value, its key path, and where problems with it are reported."""
 
     value: object
     key: str
@@ -75,13 +75,13 @@ class Given:
 
     @property
     def text(self) -> str:
-        """The value, which must be text.  Raises Wrong."""
+        """The value, which must be text.  Raises Wrong if it is not."""
         if not isinstance(self.value, str):
-            raise Wrong(f"{described(self.value)} is not text; text stands in quotes")
+            raise Wrong(f"{described(self.value)} is not text; write text in quotes")
         return self.value
 
     def items(self) -> Iterator[Given]:
-        """The values of a list.  Raises Wrong when it is none."""
+        """Yield the values of a list.  Raises Wrong if it is not a list."""
         if isinstance(self.value, str):
             raise Wrong(f"{quoted(self.value)} is not a list; write [{quoted(self.value)}]")
         if not isinstance(self.value, list):
@@ -91,32 +91,32 @@ class Given:
 
 
 def in_short(said: object) -> str:
-    """What is said, on one line and short: keys, paths and entries may hold anything and be of any length."""
-    return escape(shortened(str(said), _LONGEST_SENTENCE))
+    """Return a message on one line and shortened: keys, paths and entries may contain anything, at any length."""
+    return escape(shortened(str(said), _MAX_SENTENCE_CHARACTERS))
 
 
 def probably(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence: which of the `known` words was probably meant, "" when none is near."""
+    """Return the end of a message: which of the `known` words was probably meant; "" if none is similar."""
     near = nearest(word, known)
     return f"; {quoted(near)} was probably meant" if near else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The `known` word that looks most like `word`, if one does."""
+    """Return the `known` word that is most similar to `word`; None if none is similar."""
     near = get_close_matches(fold(word), list(known), n=1)
     return near[0] if near else None
 
 
 def fold(word: str) -> str:
-    """`word` as our keys are spelled."""
+    """Return `word` in the spelling of our keys: in lower case, with "_" for "-"."""
     return word.casefold().replace("-", "_")
 
 
-_LONGEST_VALUE = 80
+_MAX_VALUE_CHARACTERS = 80
 
 
 def written(value: object) -> str:
-    """`value` (text, a number, a date, a boolean or a list of them) in TOML, on one line."""
+    """Return `value` (text, a number, a date, a boolean or a list of these) in TOML, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -127,20 +127,20 @@ def written(value: object) -> str:
 
 
 def described(value: object) -> str:
-    """`value` in a sentence: short whatever it is."""
+    """Return a short description of any value, for a message."""
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list):
         return "a list"
     if isinstance(value, dict):
         return "a section"
-    # Beyond 64 bits it is no TOML number, and Python refuses to print very long ones.
+    # TOML numbers have at most 64 bits, and Python refuses to print very long ones.
     return "a huge number" if isinstance(value, int) and value.bit_length() > 64 else written(value)
 
 
 def quoted(text: str) -> str:
-    """`text` in quotes for a sentence, cut when it is long."""
-    return f'"{text}"' if len(text) <= _LONGEST_VALUE else f'"{text[:_LONGEST_VALUE]}..."'
+    """Return `text` in quotes, for a message; a long one is truncated."""
+    return f'"{text}"' if len(text) <= _MAX_VALUE_CHARACTERS else f'"{text[:_MAX_VALUE_CHARACTERS]}..."'
 
 
 def _escaped(character: str) -> str:

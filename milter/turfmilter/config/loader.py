@@ -1,4 +1,4 @@
-"""From a file to the Config, or to all of its problems at once."""
+"""Loads the configuration from a file, and reports all of its problems together."""
 
 from __future__ import annotations
 
@@ -22,26 +22,24 @@ from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.config.walker import Walker
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-# Where tomllib's sentence can be bettered, by its beginning.
+# By the beginning of tomllib's message, a clearer one.
 _BETTER = {
     "Illegal character '\\n'": "the text does not end on this line; a quotation mark is missing",
     "Invalid statement": 'neither key = value nor [section]; a comment begins with "#"',
-    "Invalid value": "no value; text stands in quotes, true and false in lower case",
-    "Cannot overwrite a value": "this stands twice; take one of the two out",
-    "Cannot declare": "this section stands twice; put its keys together",
+    "Invalid value": "not a value; write text in quotes, and true and false in lower case",
+    "Cannot overwrite a value": "this key appears twice; remove one of them",
+    "Cannot declare": "this section appears twice; put all of its keys in one place",
     "Unclosed array": 'a list is not closed; a "]" or a comma is missing',
-    "Expected newline": (
-        'the line goes on behind the value; sizes, modes and addresses stand in quotes, such as "10 MiB"'
-    ),
+    "Expected newline": ('something follows the value; write sizes, modes and addresses in quotes, such as "10 MiB"'),
     "Expected '=' after a key": 'no "=" after the key; write key = value, or [section], or "#" before a comment',
 }
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used.  `problems` are sentences, in the order of the file.
+    """The configuration cannot be used.  `problems` are messages, in the order of the file.
 
-    `files` are those that it names: mending one of them can mend it.  `rest` is what it says apart from the problems:
-    keys that are wrong have their defaults there.  None if it is not even TOML.
+    `files` are those that it names: fixing one of them may fix the configuration.  `rest` is the configuration with
+    the defaults for keys that are wrong, or None if the file is not even TOML.
     """
 
     def __init__(
@@ -58,7 +56,7 @@ class ConfigError(Exception):
         self._unusable = unusable
 
     def readable(self, keys: Iterable[str]) -> Config | None:
-        """The rest, if all of these top-level keys could be read; other keys may have their defaults there."""
+        """Return `rest` if all of these top-level keys are valid, else None; other keys may have their defaults."""
         return None if any(map(self._unusable, keys)) else self.rest
 
 
@@ -70,12 +68,12 @@ def load(
     today: date | None = None,
     kept: Mapping[str, str] | None = None,
 ) -> Config:
-    """The configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
+    """Return the configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
-    `postfix` is asked for what main.cf says.  Without it, `domains` lacks that: whoever reads the configuration for
-    its other keys need not wait for Postfix.  `socket` takes the place of the one in the file.
-    Entries that have expired `today` cause warnings; without it, they cause none.
-    `kept` are the `texts` of a configuration that was loaded before: then no file is read, and Postfix is not asked.
+    `postfix` is queried for "postfix:main.cf".  Without it, `domains` lacks those domains; a caller that needs only
+    other keys need not wait for Postfix.  `socket` replaces the socket in the file.  Entries that have expired on
+    `today` cause warnings; without it, they cause none.  `kept` are the `texts` of a configuration that was loaded
+    earlier: then no file is read, and Postfix is not queried.
     """
     path, texts = path.absolute(), Texts(kept)
     asked = Remembered(postfix, texts) if postfix or kept else None
@@ -92,7 +90,7 @@ def configure(
     today: date | None = None,
     texts: Texts | None = None,
 ) -> Config:
-    """The configuration in a TOML table; relative paths begin at `folder`.  Raises ConfigError."""
+    """Return the configuration in a TOML table; paths are relative to `folder`.  Raises ConfigError."""
     notes = Notes(folder, postfix, texts or Texts(), today)
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
@@ -103,7 +101,7 @@ def configure(
 
 
 def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
-    """The TOML in the file `path`, whatever it means.  Raises ConfigError."""
+    """Parse the TOML in the file `path`, without checking its keys.  Raises ConfigError."""
     try:
         text = (texts or Texts()).file(path).removeprefix("\ufeff")  # as some editors save UTF-8
         return tomllib.loads(text)
@@ -111,12 +109,12 @@ def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
         raise ConfigError((in_short(error),)) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError((in_short(_syntax(path, text, str(error))),)) from None
-    except (ValueError, RecursionError):  # what tomllib lets through of Python's own limits
-        raise ConfigError((f"{path}: a number is far too long, or lists are nested far too deeply",)) from None
+    except (ValueError, RecursionError):  # tomllib does not catch these, which come from limits of Python
+        raise ConfigError((f"{path}: a number is too long, or lists are nested too deeply",)) from None
 
 
 def glimpsed(path: Path) -> dict[str, object]:
-    """The top-level keys that stand on a line of their own in the file `path`, which may be no TOML as a whole."""
+    """Return the top-level keys that have a line of their own in the file `path`, which need not be valid TOML."""
     found: dict[str, object] = {}
     try:
         with os.fdopen(open_file(path), "rb") as file:
@@ -130,7 +128,7 @@ def glimpsed(path: Path) -> dict[str, object]:
 
 
 def _syntax(path: Path, text: str, said: str) -> str:
-    """What tomllib said, with the place in front as editors and compilers have it."""
+    """Return tomllib's message with the place in front of it, as editors and compilers write it."""
     place = _PLACE.search(said)
     said = _PLACE.sub("", said)
     what = next((better for beginning, better in _BETTER.items() if said.startswith(beginning)), said)
@@ -140,11 +138,11 @@ def _syntax(path: Path, text: str, said: str) -> str:
 
 
 def every_turf_file(config: Config) -> tuple[Path, ...]:
-    """The table files that `tables` of [turf] names, and after these the ones of every listener, each once."""
+    """Return the files that `tables` in [turf] names, followed by those of every listener, without duplicates."""
     return tuple(dict.fromkeys(file for name in ("", *config.listener) for file in turf_files(config, name)))
 
 
 def turf_files(config: Config, listener: str) -> tuple[Path, ...]:
-    """The table files in which a message at `listener` is looked up, in the order of `tables`; "" is no listener."""
+    """Return the table files with which a message at `listener` ("" for none) is compared, in the order of `tables`."""
     folder = config.files[0].parent
     return tuple(folder / name for name in config.at(listener).turf.tables.table_files)

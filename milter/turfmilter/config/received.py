@@ -1,4 +1,4 @@
-"""What Postfix receives mail for, as main.cf and the files and tables that it names say."""
+"""The domains for which Postfix receives mail, from main.cf and the files and tables that it names."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.importers.maincf import PARENT_STYLE, RECEIVING, Received, read_received
 
 MAIN_CF = "main.cf"
-# What postmap(1) makes of the source of a table; a texthash is its own source, and inline has no file.
+# The suffix that postmap(1) adds to the source of a table; a texthash is its own source, and inline has no file.
 _INDEXED = {"btree": ".db", "cdb": ".cdb", "dbm": ".pag", "hash": ".db", "lmdb": ".lmdb", "sdbm": ".pag"}
 _PLAIN = "texthash"
 
 
 class PostfixError(Exception):
-    """Postfix's own programs cannot say what was asked for; the text says why."""
+    """One of Postfix's programs failed; the text is the reason."""
 
 
 class Postfix(Protocol):
-    """What Postfix's programs say about its configuration.  Both methods raise PostfixError.
+    """Queries Postfix's programs about its configuration.  Both methods raise PostfixError.
 
-    `directory` is the one of main.cf; None is the one that postconf(1) takes by default.
+    `directory` is the directory of main.cf; None is the default of postconf(1).
     """
 
     def parameters(self, names: Iterable[str], directory: Path | None) -> Mapping[str, str]:
-        """The values of parameters, all variables expanded."""
+        """Return the values of parameters, with all variables expanded."""
 
     def keys(self, table: str, directory: Path | None) -> Sequence[str]:
-        """The keys of a table (`hash:PATH`)."""
+        """Return the keys of a table (`hash:PATH`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """Implements Postfix: what `postfix` said is a text among `texts`, and is not asked for where these are kept."""
+    """Implements Postfix: the answers of `postfix` are among `texts`, and it is not queried if these are kept."""
 
     postfix: Postfix | None
     texts: Texts
 
     def parameters(self, names: Iterable[str], directory: Path | None) -> Mapping[str, str]:
-        """As Postfix says.  Raises PostfixError."""
+        """Return the values of parameters.  Raises PostfixError."""
         names = tuple(names)
         name = f"postconf {directory or ''}: {' '.join(names)}"
         found = self._get(name, lambda postfix: dict(postfix.parameters(names, directory)))
         return {str(key): str(value) for key, value in dict(found).items()}
 
     def keys(self, table: str, directory: Path | None) -> Sequence[str]:
-        """As Postfix says.  Raises PostfixError."""
+        """Return the keys of a table.  Raises PostfixError."""
         found = self._get(f"postmap {directory or ''}: {table}", lambda postfix: list(postfix.keys(table, directory)))
         return [str(key) for key in found]
 
     def _get(self, name: str, ask: Callable[[Postfix], object]) -> Any:
         def fetch() -> str:
             if self.postfix is None:
-                raise PostfixError(f"{name}: nobody is asked")
+                raise PostfixError(f"{name}: not in the copy")
             return json.dumps(ask(self.postfix))
 
         try:
@@ -66,12 +66,12 @@ class Remembered:
 
 
 def received(postfix: Postfix, directory: Path | None, files: list[Path], texts: Texts | None = None) -> Received:
-    """What main.cf in `directory` says; every file that says a part of it is added to `files`, main.cf first.
+    """Return the domains in main.cf in `directory`; add every file that has a part of them to `files`, main.cf first.
 
     Raises PostfixError, or TextFileError for a file that cannot be read.
     """
     if directory:
-        files.append(directory / MAIN_CF)  # also when it cannot be read: then it is what is to be fixed
+        files.append(directory / MAIN_CF)  # now, because if it cannot be read, it is the file to be fixed
     parameters = postfix.parameters((*RECEIVING, PARENT_STYLE, "config_directory"), directory)
     if not directory:
         files.append(Path(parameters["config_directory"], MAIN_CF))
@@ -79,16 +79,16 @@ def received(postfix: Postfix, directory: Path | None, files: list[Path], texts:
 
 
 def explain_unlisted(parameter: str, table: str) -> str:
-    """The sentence about a table whose keys cannot be listed."""
+    """Return the message about a table whose keys cannot be listed."""
     return (
-        f"main.cf: {parameter}: the domains in {table} cannot be listed, and turfmilter refuses what it does not know;"
-        ' write them into a file with a command, and add "file:PATH" to domains'
+        f"main.cf: {parameter}: the domains in {table} cannot be listed, and turfmilter refuses mail for domains that"
+        ' it does not know; write them to a file with a command, and add "file:PATH" to domains'
     )
 
 
 @dataclass
 class _Files:
-    """Implements importers.maincf.Reader."""
+    """Implements importers.maincf.Reader; adds every file that is read to `files`."""
 
     postfix: Postfix
     directory: Path | None
@@ -100,7 +100,7 @@ class _Files:
         return self.texts.file(Path(path)).split("\n")
 
     def keys(self, table: str) -> Sequence[str]:
-        """As Postfix sees them; from the source where the index is of a type that cannot be listed (cdb)."""
+        """Return the keys as Postfix reads them, or from the source if Postfix cannot list the index (cdb)."""
         kind, _, name = table.partition(":")
         source = Path(name)
         if kind == _PLAIN:

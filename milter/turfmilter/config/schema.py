@@ -1,6 +1,7 @@
-"""The configuration: its sections, keys, defaults and documentation; the sample and the reference come from here.
+"""The configuration: its sections, keys, defaults and documentation.
 
-A new section is one more dataclass of settings, and one line in Config.
+The sample file and the reference are generated from it.  A new section is one more dataclass of settings in
+config/sections, and one line in Config.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from turfmilter.config.kinds.addresses import NameServers
 from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
 from turfmilter.config.kinds.tables import Hosts
-from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, Group, Permissions, Socket, User
+from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, GroupName, Permissions, Socket, UserName
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
@@ -51,18 +52,18 @@ recipients_per_message = 500
 
 @dataclass(frozen=True, slots=True)
 class DnsConfig:
-    """How the names of clients are looked up, where a rule needs them."""
+    """How the names of clients are looked up, if a rule needs them."""
 
     timeout: float = setting(
         Seconds(5),
         4.0,
-        "Seconds for all that one client needs; then on_error of the rule decides. The client waits meanwhile.",
+        "Seconds for all queries about one client, which waits for them; after that, on_error of the rule applies.",
         example=2.5,
     )
     nameservers: tuple[tuple[str, int], ...] = setting(
         NameServers(),
         [],
-        "Whom to ask; by default those of /etc/resolv.conf.",
+        "The name servers to query; by default, those in /etc/resolv.conf.",
         example=["127.0.0.1:5353", "192.0.2.53"],
     )
 
@@ -83,7 +84,7 @@ class LogTo(Enum):
 
 
 class LogFormat(Enum):
-    """How a line of the log is written."""
+    """The format of a line in the log."""
 
     TEXT = "text"
     JSON = "json"
@@ -91,42 +92,45 @@ class LogFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
-    """What is said, and where: one line a message and one a refusal."""
+    """The log, which has one line for each message and each refusal."""
 
     to: LogTo = setting(
         Choice(LogTo),
         "syslog",
-        "Syslog (facility mail) or standard error, which suits containers and the foreground.",
+        "Syslog (facility mail), or standard error, which suits containers and the foreground.",
         example="stderr",
     )
     format: LogFormat = setting(
-        Choice(LogFormat), "text", "Text is key=value, JSON is one object a line, with the same keys.", example="json"
+        Choice(LogFormat),
+        "text",
+        "Text has key=value; JSON has one object in each line, with the same keys.",
+        example="json",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The configuration as it is used.
+    """The configuration, with all defaults applied.
 
-    `here` is the listener that it is seen from, one without conditions for the general view.
-    `warnings` are sentences for the administrator, `files` what was read (the configuration itself first),
-    `written` the key paths that the file gives, `texts` what was read, by name: a file's name is its path.
+    `here` is the listener to which it applies (see `at`); in general, one without conditions.  `warnings` are messages
+    for the administrator, `files` the files that were read (the configuration first), `written` the key paths in the
+    file, and `texts` everything that was read, by name; the name of a file is its path.
     """
 
     socket: SocketSpec = setting(
         Socket(),
         "unix:/run/turfmilter/turfmilter.sock",
-        "Where the MTA finds the filter. Debian's Postfix is chrooted: a unix socket for it lies below"
+        "The socket to which the MTA connects. Debian's Postfix runs in a chroot, so a unix socket for it must be below"
         ' /var/spool/postfix. "fd:3" is a socket that systemd opened.',
         example="unix:/var/spool/postfix/turfmilter/turfmilter.sock",
         sample="unix:/run/turfmilter/turfmilter.sock",
     )
     socket_mode: int = setting(Permissions(), "0660", "Permissions of a unix socket.", example="0600")
     socket_group: str = setting(
-        Group(), "", "Group of a unix socket: the MTA's, so that it may connect.", example="postfix"
+        GroupName(), "", "Group of a unix socket: the MTA's group, so that the MTA can connect.", example="postfix"
     )
     user: str = setting(
-        User(), "", "Whom to become when started by root. Root itself is refused.", example="turfmilter"
+        UserName(), "", "User to switch to when started as root. Must not be root.", example="turfmilter"
     )
     protocol_engine: ProtocolEngine = setting(
         Choice(ProtocolEngine),
@@ -136,53 +140,55 @@ class Config:
         example="loop",
     )
     workers: int = setting(
-        Processes(), 0, "How many processes serve the MTA. They share the tables in memory.", example=2
+        Processes(), 0, "How many worker processes serve the MTA. They share the tables in memory.", example=2
     )
     worker_sessions: int = setting(
         Count(),
         1_000_000,
-        "After so many connections a worker is replaced by a new one; nobody is cut off.",
+        "After this number of connections, a worker is replaced by a new one; no connection is interrupted.",
         example=100_000,
     )
     worker_memory: int = setting(
         Size(),
         "256 MiB",
-        "A worker that has grown by more than this since its beginning is replaced by a new one; nobody is cut off.",
+        "A worker whose memory has grown by more than this since its start is replaced by a new one;"
+        " no connection is interrupted.",
         example="64 MiB",
     )
     status: Path | None = setting(
         AbsolutePath("/run/turfmilter/status.json"),
         "/run/turfmilter/status.json",
-        'What the filter is doing, rewritten every few seconds; `turfctl status` shows it. "" writes none.',
+        "The status file, which is rewritten every few seconds; `turfctl status` shows it."
+        ' "" disables status reporting.',
         example="",
     )
     state: Path | None = setting(
         AbsolutePath("/var/lib/turfmilter"),
         "/var/lib/turfmilter",
-        "The directory in which the filter keeps what it must still know after a restart. It belongs to the filter's"
-        ' user and has mode 0750. "" keeps nothing.',
+        "The directory in which the filter stores what it needs after a restart. It must belong to the filter's user,"
+        ' with mode 0750. With "", nothing is stored.',
         example="/srv/turfmilter",
     )
     mode: Mode = setting(
         Choice(Mode),
         "enforce",
-        "For the whole program: trial evaluates every rule and logs what it would have done, off lets everything pass.",
+        "For the whole program: trial evaluates every rule and logs what it would have done; off accepts all mail.",
         example="trial",
         sample="trial",
     )
     domains: HostTable = setting(
         Hosts("domains and addresses", exception_wins=True, received=True),
         [],
-        "The domains that this host receives mail for, and the addresses for which user@[address] is ours."
-        ' A domain covers its subdomains, "=domain" is only itself. "postfix:main.cf" means every domain that Postfix'
-        " receives mail for, and follows its changes.",
+        "The domains for which this host receives mail, and the addresses for which user@[address] is ours."
+        ' A domain covers its subdomains; "=domain" is only the domain itself. "postfix:main.cf" means every domain for'
+        " which Postfix receives mail, and follows its changes.",
         example=["example.org", "=example.net", "file:domains", "postfix:main.cf"],
         sample=[],
     )
     authserv_id: str = setting(
         AuthservId(),
         "",
-        "The name under which reverse_name writes Authentication-Results; by default the MTA's own ({j}).",
+        "The name under which reverse_name writes Authentication-Results; by default, the MTA's own name ({j}).",
         example="mx.example.org",
     )
     dns: DnsConfig = section(DnsConfig)
@@ -204,14 +210,14 @@ class Config:
 
     @property
     def directories(self) -> tuple[Path, ...]:
-        """Every quarantine in which a message can be held: the general one first, then those of listeners."""
+        """Every quarantine directory: the general one first, then those of listeners."""
         every = (turf.directory for turf in (self.turf, *(one.turf for one in self.listener.values())))
         return tuple(dict.fromkeys(directory for directory in every if directory))
 
     def at(self, name: str) -> Config:
-        """The configuration as it is for the listener `name`: its sections are in the place of the general ones.
+        """Return the configuration for the listener `name`, with its sections in place of the general ones.
 
-        "" is no listener: what is general stays.
+        With "", return the general configuration.
         """
         if not name:
             return self

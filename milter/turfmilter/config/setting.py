@@ -1,4 +1,4 @@
-"""Settings: dataclass fields that know how they are written in TOML and what they mean."""
+"""Settings: dataclass fields that also describe how they are written in TOML, and what they mean."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 class Kind(ABC, Generic[T]):
-    """How a TOML value becomes a field's value.
+    """Converts a TOML value to the value of a field.
 
-    `words` say how it is written, in Markdown; they are all that there is to say when the kind is `closed`.
+    `words` describe how it is written, in Markdown.  If the kind is `closed`, they list all possible values.
     """
 
     words: str
@@ -25,14 +25,15 @@ class Kind(ABC, Generic[T]):
 
     @abstractmethod
     def read(self, given: Given) -> T:
-        """The field's value.  Raises Wrong, or notes one problem for each wrong item of a list."""
+        """Return the value of the field.  Raises Wrong, or reports a problem for each wrong item of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a field's metadata holds: its kind, its default and sample in TOML's terms, and its documentation.
+    """The metadata of a field that is a key: its kind, its documentation, and values as in TOML.
 
-    `default` None is a key that need not be there; `sample` None leaves the default, as a comment, in the sample file.
+    If `default` is None, the key is optional.  `example` is a value for the documentation.  `sample` is the value in
+    the sample file; None shows the default there, as a comment.
     """
 
     kind: Kind[Any]
@@ -43,7 +44,7 @@ class Setting:
 
 
 class Times(Enum):
-    """How often a section may stand; the values are its key path."""
+    """How often a section may appear; the values are formats of its key path."""
 
     ONCE = "{}"
     REPEATED = "{}[N]"
@@ -52,59 +53,60 @@ class Times(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What the metadata of a field holds that is made of sections; `example` is TOML that shows one."""
+    """The metadata of a field that is one section or several; `example` is TOML with such a section."""
 
     cls: type[Any]
     times: Times
     example: str = ""
 
     def path(self, name: str) -> str:
-        """The key path of the section `name`, with N or NAME for what tells several apart."""
+        """Return the key path of the section `name`, with N or NAME in it if there can be several."""
         return self.times.value.format(name)
 
 
 def setting(kind: Kind[T], default: object, doc: str, *, example: object, sample: object = None) -> T:
-    """A dataclass field that is one key of the configuration; `default` is given as TOML has it."""
+    """Return a dataclass field that is a key of the configuration; `default` is written as in TOML."""
     this = Setting(kind, default, doc, example, sample)
     built_in = Given(default, "built-in", Notes(Path()))
     return field(default_factory=lambda: kind.read(built_in), metadata={"setting": this})
 
 
 def optional(kind: Kind[T], doc: str, *, example: object) -> T | None:
-    """A dataclass field that is one key of the configuration; None when it is not there."""
+    """Return a dataclass field that is an optional key of the configuration; None if it is not given."""
     return field(default=None, metadata={"setting": Setting(kind, None, doc, example)})
 
 
 def section(cls: type[T], example: str = "") -> T:
-    """A dataclass field that is a section of its own; its documentation is the docstring of `cls`."""
+    """Return a dataclass field that is a section; its documentation is the docstring of `cls`."""
     return field(default_factory=cls, metadata={"section": Section(cls, Times.ONCE, example)})
 
 
 def repeated(cls: type[T], example: str) -> tuple[T, ...]:
-    """A dataclass field for any number of sections [[FIELD]], in their order."""
+    """Return a dataclass field for any number of sections [[FIELD]], in their order."""
     return field(default=(), metadata={"section": Section(cls, Times.REPEATED, example)})
 
 
 def named(cls: type[T], example: str) -> Mapping[str, T]:
-    """A dataclass field for any number of sections [FIELD.NAME].
+    """Return a dataclass field for any number of sections [FIELD.NAME].
 
-    The sections within them begin as those of the same name around FIELD, and override these key by key.
+    The sections within them start with the values of the sections of the same name beside FIELD, and override these
+    key by key.
     """
     return field(default_factory=dict, metadata={"section": Section(cls, Times.NAMED, example)})
 
 
 def settings(cls: type[Any]) -> dict[str, Setting]:
-    """The keys of a section, in their order."""
+    """Return the keys of a section, in their order."""
     return {f.name: f.metadata["setting"] for f in fields(cls) if "setting" in f.metadata}
 
 
 def sections(cls: type[Any]) -> dict[str, Section]:
-    """The sections within a section, in their order."""
+    """Return the sections within a section, in their order."""
     return {f.name: f.metadata["section"] for f in fields(cls) if "section" in f.metadata}
 
 
 def keys(cls: type[Any], above: str = "") -> Iterator[tuple[str, Setting]]:
-    """Every key path within `cls` and below, with its setting; what only overrides others is left out."""
+    """Yield every key path in `cls` and below, with its setting; sections that only override others are left out."""
     for name, this in settings(cls).items():
         yield f"{above}{name}", this
     for name, inner in sections(cls).items():
@@ -116,6 +118,6 @@ def keys(cls: type[Any], above: str = "") -> Iterator[tuple[str, Setting]]:
 
 
 def header(path: str) -> str:
-    """The line above the keys of the section with this key path."""
+    """Return the line that begins the section with this key path."""
     name, repeats, _ = path.partition("[")
     return f"[[{name}]]" if repeats else f"[{path}]"

@@ -1,4 +1,4 @@
-"""Reading a whole text file, or saying why not."""
+"""Reads whole text files, safely, and keeps what was read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from turfmilter.config.descent import Strange, open_file
 
 
 class TextFileError(Exception):
-    """A file cannot be read as text; the sentence begins with its path, and the line if there is one."""
+    """A file cannot be read as text; the message begins with its path, and the line number if there is one."""
 
 
 class Texts:
-    """The texts that a configuration is made of, by name: each is fetched once, and kept as it was.
+    """The texts from which a configuration is loaded, by name: each is read only once.
 
-    Given `kept`, they come from there, and nothing is fetched.
+    If `kept` is given, all texts come from there, and nothing is read.
     """
 
     def __init__(self, kept: Mapping[str, str] | None = None) -> None:
@@ -24,15 +24,15 @@ class Texts:
         self._kept = kept
 
     def file(self, path: Path) -> str:
-        """The text of a file, whose path is its name.  Raises TextFileError."""
+        """Return the text of a file, whose name is its path.  Raises TextFileError."""
         return self.get(str(path), lambda: read_text(path))
 
     def is_file(self, path: Path) -> bool:
-        """True when there is a file, or was one when the texts were made."""
+        """Return True if there is such a file, or, with `kept`, if there was one."""
         return path.is_file() if self._kept is None else str(path) in self._kept
 
     def get(self, name: str, fetch: Callable[[], str]) -> str:
-        """The text called `name`, which `fetch` gives.  Raises TextFileError."""
+        """Return the text called `name`; `fetch` returns it the first time.  Raises TextFileError."""
         if name not in self.used:
             if self._kept is not None and name not in self._kept:
                 raise TextFileError(f"{name}: not in the copy")
@@ -41,7 +41,7 @@ class Texts:
 
 
 def read_text(path: Path, most: int = -1) -> str:
-    """The UTF-8 text in `path`, of which no more than `most` bytes are read.  Raises TextFileError."""
+    """Return the UTF-8 text in `path`, at most its first `most` bytes (-1: all).  Raises TextFileError."""
     try:
         with os.fdopen(open_file(path), "rb") as file:
             content = file.read(most)

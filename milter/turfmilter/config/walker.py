@@ -1,4 +1,4 @@
-"""The walk over a TOML table: a section of the schema comes out, and every problem is noted on the way."""
+"""Converts a TOML table to a section of the schema, and collects every problem in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turfmilter.config.setting import Section, Times, header, keys, sections, se
 T = TypeVar("T")
 Places = dict[str, list[str]]
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # what TOML wants no quotes around
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # a key that TOML accepts without quotes
 _BELOW = "and its keys on the lines below it"
 
 
@@ -25,9 +25,9 @@ class Walker:
         self._notes = notes
 
     def read(self, start: T, table: Mapping[str, object], above: str = "") -> T:
-        """`start` with the keys of `table` in place of its own; what is wrong keeps the value of `start`.
+        """Return `start` with the keys of `table` replaced; a key whose value is wrong keeps that of `start`.
 
-        `above` is the path of the section, with a dot behind it.
+        `above` is the path of the section, followed by a dot.
         """
         cls = type(start)
         values: dict[str, object] = {}
@@ -46,7 +46,7 @@ class Walker:
         return _replaced(start, values)
 
     def _section(self, section: Section, around: object, value: object, path: str) -> object:
-        """What stands below `path`, a section of `around`."""
+        """Return the value of `path`, which is a section of `around`."""
         match section.times:
             case Times.ONCE:
                 return self._once(getattr(around, path.rpartition(".")[2]), value, path)
@@ -57,27 +57,27 @@ class Walker:
 
     def _once(self, start: T, value: object, path: str) -> T:
         if _is_section(value) and isinstance(value, list):
-            raise Wrong(f"a section that stands once; write [{path}] instead of [[{path}]]")
+            raise Wrong(f"a section that may appear only once; write [{path}] instead of [[{path}]]")
         if not isinstance(value, dict):
             raise Wrong(f"{described(value)} is not a section; write [{path}] {_BELOW}")
         return self.read(start, value, f"{path}.")
 
     def _repeated(self, cls: type[T], value: object, path: str) -> tuple[T, ...]:
         if isinstance(value, dict):
-            raise Wrong(f"a section that may stand several times; write [[{path}]] instead of [{path}]")
+            raise Wrong(f"a section that may appear several times; write [[{path}]] instead of [{path}]")
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise Wrong(f"{described(value)} is not a section; write [[{path}]] {_BELOW}")
         return tuple(self.read(cls(), table, f"{path}[{number}].") for number, table in enumerate(value))
 
     def _named(self, cls: type[T], around: object, value: object, path: str) -> dict[str, T]:
-        """The sections below `path`, by name.  Each begins with the sections of `around` that it may override."""
+        """Return the sections below `path` by name.  Each starts with the sections of `around` that it may override."""
         if not isinstance(value, dict):
             raise Wrong(f"every section of this kind has a name; write [{path}.NAME] {_BELOW}")
         start = cls(**{name: getattr(around, name) for name in sections(cls)})
         found = {}
         for name, table in value.items():
             if not _BARE_KEY.fullmatch(name):
-                self._notes.problem(f"{path}.{quoted(name)}", 'a name is made of letters, digits, "-" and "_"')
+                self._notes.problem(f"{path}.{quoted(name)}", 'a name consists of letters, digits, "-" and "_"')
             elif not isinstance(table, dict):
                 missing = f"the name is missing; write [{path}.NAME] above this key"
                 other = f"{described(table)} is not a section; write [{path}.{name}] {_BELOW}"
@@ -87,28 +87,28 @@ class Walker:
         return found
 
     def _unknown(self, cls: type[Any], name: str, value: object, above: str) -> str:
-        """What to say of a name that this section does not have."""
+        """Return the message about a name that this section does not have."""
         if _is_section(value):
-            return f"unknown section{self._guess(name, sections(cls), above)}"
-        places = self._places | _places(cls, above)  # a section below this one is meant rather than one elsewhere
+            return f"unknown section{self._guess(name, 'sections', sections(cls), above)}"
+        places = self._places | _places(cls, above)  # a section below this one is more likely meant than one elsewhere
         near, folded = nearest(name, settings(cls)), fold(name)
         if near != folded:  # otherwise it is a key of this section in another spelling
             word = folded if folded in places else None if near else nearest(name, places)
             if word:
-                return f"unknown key {_place(above)}; {self._stands(word, places[word])}"
-        return f"unknown key{self._guess(name, settings(cls), above)}"
+                return f"unknown key {_place(above)}; {self._belongs(word, places[word])}"
+        return f"unknown key{self._guess(name, 'keys', settings(cls), above)}"
 
-    def _guess(self, name: str, known: Collection[str], above: str) -> str:
+    def _guess(self, name: str, what: str, known: Collection[str], above: str) -> str:
         near = nearest(name, known)
         if near:
             self._notes.broken.add(f"{above}{near}")
             return f"; {quoted(near)} was probably meant"
-        return f"; known are {', '.join(known)}" if known else f"; {header(above.rstrip('.'))} has no sections"
+        return f"; known {what}: {', '.join(known)}" if known else f"; {header(above.rstrip('.'))} has no {what}"
 
-    def _stands(self, word: str, places: list[str]) -> str:
-        """Where the key `word` belongs.  What was meant for it did not arrive, so nothing more is said about it."""
+    def _belongs(self, word: str, places: list[str]) -> str:
+        """Return where the key `word` belongs.  Its intended value is missing, so no further problem is reported."""
         self._notes.broken.update(f"{above}{word}" for above in places)
-        return f"{word} stands {' or '.join(map(_place, places))}"
+        return f"{word} belongs {' or '.join(map(_place, places))}"
 
 
 def _replaced(start: T, values: Mapping[str, object]) -> T:
@@ -116,7 +116,7 @@ def _replaced(start: T, values: Mapping[str, object]) -> T:
 
 
 def _overriding_last(cls: type[Any], table: Mapping[str, object]) -> list[tuple[str, object]]:
-    """The items of `table`, sections that override others behind those."""
+    """Return the items of `table`, with sections that override others after these."""
     last = {name for name, section in sections(cls).items() if section.times is Times.NAMED}
     return sorted(table.items(), key=lambda item: item[0] in last)
 
@@ -126,7 +126,7 @@ def _is_section(value: object) -> bool:
 
 
 def _places(cls: type[Any], above: str) -> Places:
-    """For every key in `cls` and below the paths of the sections in which it stands, each with a dot behind it."""
+    """Return, for every key in `cls` and below, the paths of the sections that have it, each followed by a dot."""
     places: Places = {}
     for path, _ in keys(cls, above):
         section, dot, name = path.rpartition(".")

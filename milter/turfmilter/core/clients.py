@@ -1,4 +1,4 @@
-"""A list of clients: their addresses, and the names that DNS says of them."""
+"""A list of clients by address and by DNS name, and a list of domains."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from turfmilter.core.table.pattern import Name
 
 
 class Match(NamedTuple):
-    """The entry that decides about a client, if any does.
+    """The entry that decides about a client, or None.
 
-    `unsure` says that this cannot be told: DNS did not answer all, and what is missing could change the result.
+    `unsure` is True if this is unknown, because DNS did not answer every query and a missing answer could change
+    the result.
     """
 
     entry: Entry | None = None
@@ -26,12 +27,12 @@ class Match(NamedTuple):
 
 
 class ClientTable:
-    """Entries about clients.  The most specific one decides, on a tie the one that refuses.
+    """Entries about clients.  The most specific one decides; if two are equally specific, the one that refuses.
 
-    `exception_refuses` says which entries refuse: the plain ones of a deny list, the exceptions of an allow list.
-    `names` says that a name could change the result: only then DNS need be asked.
-    Trust needs a name that is confirmed in both directions; a refusal also follows from a PTR name that is not,
-    because its owner could as well have lied to pass.
+    `exception_refuses` tells which entries refuse: False for a deny list, whose plain entries do, True for an allow
+    list, whose exceptions do.  `names` is True if any entry is a name, so that DNS has to be queried.
+    Only a name that is confirmed in both directions makes a client trusted.  An unconfirmed PTR name is enough to
+    refuse a client, because its owner could just as well have forged a name that passes.
     """
 
     def __init__(self, sources: Iterable[Source], *, exception_refuses: bool) -> None:
@@ -41,57 +42,58 @@ class ClientTable:
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """Errors and doubts in the lines; with an error the table must not be used."""
+        """Errors and warnings about lines; a table with an error must not be used."""
         return self._all.problems
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """Entries that are duplicates or make no difference."""
+        """Warnings about entries that are duplicates or make no difference."""
         return self._all.warnings
 
     @property
     def vast(self) -> Sequence[Entry]:
-        """Entries that hold much of the Internet."""
+        """Entries that match a large part of the Internet."""
         return self._all.vast
 
     def changes(self, old: ClientTable) -> tuple[int, int]:
-        """How many entries this table has that `old` had not, and how many it has no more."""
+        """Return how many entries were added since `old`, and how many were removed."""
         return self._all.changes(old._all)
 
     def made_of(self, sources: Sequence[Source]) -> bool:
-        """True when the table was made of just these sources, in this order."""
+        """Return True if the table was built from exactly these sources, in this order."""
         return self._all.made_of(sources)
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many entries there are in each file, by its name."""
+        """The number of entries in each file, by its name."""
         return self._all.sizes
 
     def __len__(self) -> int:
         return len(self._all)
 
     def by_address(self, connection: Connection, today: date) -> Entry | None:
-        """The entry that decides by the client's address, before any name."""
+        """Return the entry that decides by the client's address; it takes precedence over any name."""
         return self._all.match_address(connection.client, today) if connection.client else None
 
     def asks_names(self, connection: Connection, today: date) -> bool:
-        """True when only a name could decide about the client."""
+        """Return True if only a name can decide about the client."""
         return self.names and self.by_address(connection, today) is None
 
     def find(self, connection: Connection, today: date) -> Match:
-        """The entry that decides about the client; waits for DNS only where a name could change the result."""
+        """Return the entry that decides about the client; waits for DNS only if a name can change the result."""
         entry = self.by_address(connection, today)
         if entry or not self.names:
             return Match(entry)
         names = connection.names.result()
         decides = self._most_specific(names.confirmed, names.claimed, today)
-        # What failed may succeed later: then names that are only claimed now would be confirmed.
+        # A query that failed may succeed later, and then confirm names that are only claimed now.
         later = self._most_specific(names.claimed, (), today)
         unsure = names.failed and (not names.claimed or not _agree(decides, later))
         return Match(None if unsure else decides, unsure)
 
     def _most_specific(self, confirmed: Iterable[str], claimed: Iterable[str], today: date) -> Entry | None:
         found = [self._all.match_name(name, today) for name in confirmed]
+        # Unconfirmed names are compared only with entries that refuse: a forged name must not make a client trusted.
         refuses = self._exception_refuses
         found += [self._all.match_name(name, today, exception=refuses) for name in claimed]
         return max(filter(None, found), key=self._specificity, default=None)
@@ -99,6 +101,7 @@ class ClientTable:
     def _specificity(self, entry: Entry) -> tuple[int, bool, bool]:
         assert isinstance(entry.pattern, Name)
         refuses = entry.exception is self._exception_refuses
+        # More labels, then =name in front of name, then the entry that refuses: as in HostTable.
         return entry.pattern.domain.count("."), entry.pattern.exact, refuses
 
 
@@ -108,12 +111,12 @@ def _agree(one: Entry | None, other: Entry | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Domains:
-    """Domains, and the addresses whose literals count as one."""
+    """A list of domains; an address in it matches the address literal (RFC 5321 §4.1.3)."""
 
     table: HostTable
 
     def hold(self, mailbox: Mailbox, today: date) -> bool:
-        """True when the domain of `mailbox` is listed; an address literal is when its address is."""
+        """Return True if the domain of `mailbox`, or the address in its literal, is listed."""
         literal = mailbox.literal
         entry = self.table.match_address(literal, today) if literal else self.table.match_name(mailbox.domain, today)
         return listed(entry)

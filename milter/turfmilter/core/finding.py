@@ -12,7 +12,10 @@ from turfmilter.core.table.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the header: with `value` "" the `index`-th field called `name` goes, else a field is added on top."""
+    """A change of the header: add a field `name` with `value` at the top, or, if `value` is "", remove one.
+
+    `index` tells which of the fields called `name` is removed, counted from 1 (as SMFIR_CHGHEADER does).
+    """
 
     name: str
     value: str = ""
@@ -21,14 +24,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What `rule` saw: the table entry that matched if one did, and `what`, the log's `saw`.
+    """What `rule` saw: the table entry that matched, if any, and `what`, which is logged as `saw`.
 
-    `what` is a few words, always the same for the same thing: what was measured ("312 of 300"), or what the names of
-    rule and entry leave open ("routing off"); "" when they say it all.  Nothing that a sender wrote is in it.
+    `what` is a few words, always the same for the same cause: what was measured ("312 of 300"), or what the names of
+    rule and entry do not tell ("routing off"), else "".  It contains nothing that a sender wrote.
 
-    `unavailable` is the third answer: the rule could not find out (a DNS time-out, say),
-    and its `on_error` decides.  `changes` is what the rule would have done to the header.
-    `spared` is the fourth: the rule applies, but a key that `what` names exempts the whole message from it.
+    `unavailable` is True if the rule could not decide, for example after a DNS timeout; its `on_error` then applies.
+    `spared` is True if the rule applies, but the key named in `what` exempts the whole message from it.
+    `changes` are the changes that the rule makes to the header.
     """
 
     rule: str
@@ -40,11 +43,11 @@ class Finding:
 
 
 class Action(Enum):
-    """What is done with a connection, a recipient or a message; the values are the log's words."""
+    """What is done with a connection, a recipient or a message; the values are those in the log."""
 
     CONTINUE = "continue"  # nothing decided yet
     ACCEPT = "accept"  # decided: no later event can change it
-    CHANGE = "change"  # of the header, without any bearing on the rest
+    CHANGE = "change"  # only the header is changed; the other rules decide about the message
     HOLD = "hold"
     DISCARD = "discard"
     REJECT = "reject"
@@ -55,9 +58,9 @@ class Action(Enum):
 class Verdict:
     """The answer to one event.
 
-    `reply` is what the client hears; it is None where the MTA's own 250 is meant.
-    For HOLD and DISCARD `taken` are the recipients that the message is kept from;
-    `partly` says that there are others, who get it.  `changes` are made to what is delivered.
+    `reply` is what the client receives, None for the MTA's own 250.
+    For HOLD and DISCARD, `taken` are the recipients from whom the message is withheld, and `partly` is True if there
+    are others, to whom it is delivered.  `changes` are made to the message that is delivered.
     """
 
     action: Action

@@ -1,4 +1,4 @@
-"""The Judge: the state of one connection.  Events go in, Verdicts come out; it reads nothing but the day."""
+"""The Judge: the state of one connection.  It receives events and returns Verdicts, and reads nothing but the day."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Ses
 
 _NOTHING_KNOWN = Session(Connection())
 _REFUSALS = (Action.REJECT, Action.TEMPFAIL)
-# pymilter cannot show a client whose name is no UTF-8: nothing may be decided about an unknown one.
+# If a host name is not UTF-8, pymilter fails before it calls `connect`: an unknown client must not be accepted.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
 
 _TOGETHER = Finding("recipient", "another address of its mailbox was decided otherwise")
-# Header fields that are read.  No program writes so many; a message can have half a million, and each costs time here
-# and far more in the MTA, which looks through all of them for one that is to be removed.
+# How many header fields are read.  No program writes as many, but a message can have half a million.  Each takes time
+# here, and far more in the MTA, which searches all of them for one that is to be removed.
 MOST_FIELDS = 20_000
 
 
@@ -29,30 +29,31 @@ MOST_FIELDS = 20_000
 class _Message:
     """What has been decided about one message so far.
 
-    `refusal` is what each further event is answered with, CONTINUE for none; `trials` is what rules in trial would
-    have done.  `held` is the first clause that keeps the message, with its verdict: a later refusal still refuses.
-    `spared` is the first finding that would have kept it if no key exempted it; the log names both.
+    `refusal` is the answer to each further event, CONTINUE for none.  `trials` describes what rules in trial mode
+    would have done.  `held` is the first clause that holds or discards the message, with its verdict; it takes effect
+    only if no later rule refuses the message.  `spared` is the first finding from which a key exempts the message;
+    the log names both.
     """
 
     refusal: Verdict
     trials: tuple[str, ...]
-    recipients: list[Recipient] = field(default_factory=list)  # those of the envelope, which sees each new one
-    # By mailbox: whether the first recipient of it was accepted, and what it resolves to when it was refused.
+    recipients: list[Recipient] = field(default_factory=list)  # shared with the envelope, which thus has each new one
+    # By mailbox: whether its first recipient was accepted, and if not, the address to which that one resolves.
     mailboxes: dict[str, tuple[bool, str]] = field(default_factory=dict)
-    size: int = 0  # bytes that were seen
+    size: int = 0  # bytes received
     changes: tuple[Change, ...] = ()
     held: tuple[Clause, Verdict] | None = None
     spared: Finding | None = None
 
 
 class Judge:
-    """Judges one connection by the generation that it began with.  No order of events makes it raise."""
+    """Judges one connection by the generation with which it began.  It raises in no order of events."""
 
     def __init__(self, generation: Generation, clock: Clock) -> None:
         self.generation = generation
         self._clock = clock
         self.policy = generation.default
-        self._between = _NOTHING_KNOWN  # what is known between two messages
+        self._between = _NOTHING_KNOWN  # what remains known between two messages
         self._connected = False
         self._trials_at_connect: tuple[str, ...] = ()
         self._session = _NOTHING_KNOWN
@@ -60,16 +61,16 @@ class Judge:
 
     @property
     def session(self) -> Session:
-        """What is known by now."""
+        """What is known now."""
         return self._session
 
     @property
     def trials(self) -> tuple[str, ...]:
-        """What rules in trial would have done with this message."""
+        """What rules in trial mode would have done with this message, for the log."""
         return self._message.trials
 
     def connect(self, connection: Connection) -> Verdict:
-        """The peer is known.  ACCEPT when no rule is on: then the MTA need not ask again."""
+        """Begin a connection.  Return ACCEPT if no rule is on; the MTA then reports no further event."""
         self.policy = self.generation.policy(connection)
         self._between = Session(connection, self.policy.listener or connection.daemon, today=self._clock.today())
         self._connected = True
@@ -78,30 +79,30 @@ class Judge:
         if not self.policy.clauses:
             return ACCEPT
         if self.policy.asks_names(self._between):
-            connection.names.begin()  # now, for DNS may take as long as the client does up to RCPT
+            connection.names.begin()  # now, so that DNS can answer while the client proceeds to RCPT
         verdict = CONTINUE if connection.local else self._at_connect()
-        self._trials_at_connect = self._message.trials  # they are true of every message to come
+        self._trials_at_connect = self._message.trials  # they apply to every message of the connection
         return verdict
 
     def helo(self, helo: str) -> None:
-        """HELO or EHLO, again after STARTTLS; it ends a transaction (RFC 5321 §4.1.4)."""
+        """Record HELO or EHLO, which is repeated after STARTTLS and ends a transaction (RFC 5321 §4.1.4)."""
         self._between = self._between._replace(helo=helo)
         self._forget()
 
     def mail(self, text: str, params: tuple[str, ...], *, account: str, tls: bool) -> None:
-        """MAIL FROM: a new message.  A refusal is answered at each RCPT.
+        """Begin a message at MAIL FROM.  If a rule refuses it, that is the answer to each RCPT.
 
-        `account` and `tls` are what the MTA says of the session by now.
+        `account` and `tls` are the current values for the session, as reported by the MTA.
         """
         self._forget()
         envelope = Envelope(Sender(text, params, read_sender(text)), self._message.recipients)
-        today = self._clock.today()  # once a message: an entry that expires meanwhile would part what belongs together
+        today = self._clock.today()  # once for each message, so that all decisions about it agree: see Session
         self._session = self._between._replace(envelope=envelope, account=account, tls=tls, today=today)
         if self._connected:
             self._message.refusal = self._at_mail()
 
     def rcpt(self, recipient: Recipient) -> Verdict:
-        """RCPT TO.  A refusal is for this recipient only, and never given to a local submission."""
+        """Judge one RCPT TO.  A refusal applies to this recipient only; a local submission is never refused."""
         verdict = CONTINUE if self._session.connection.local else self._at_rcpt(recipient)
         if self._is_inseparable(recipient, verdict):
             return Verdict(Action.TEMPFAIL, _TOGETHER, REPLIES["recipient"])
@@ -110,13 +111,14 @@ class Judge:
         return verdict
 
     def data(self) -> Verdict:
-        """DATA: all recipients are known.  ACCEPT when nothing in the message can change that."""
+        """Judge the envelope at DATA.  Return ACCEPT if nothing in the message can change that."""
         return CONTINUE if self.policy.at_headers or self.policy.at_end else self._settled()
 
     def end_of_headers(self, fields: Sequence[tuple[str, bytes]] = ()) -> Verdict:
-        """All header fields are known, by name and value.  ACCEPT when nothing in the body can change that.
+        """Judge the header, given the name and value of each field.
 
-        Of more than MOST_FIELDS fields the first one beyond them is enough to know that.
+        Return ACCEPT if nothing in the body can change that.  Of more than MOST_FIELDS fields, only one beyond that
+        number need be passed.
         """
         if len(fields) > MOST_FIELDS and self._message.refusal is CONTINUE:
             self._message.refusal = self._not_read()
@@ -130,9 +132,9 @@ class Judge:
         return self._message.refusal if self._message.refusal is not CONTINUE or self.policy.at_end else self._settled()
 
     def seen(self, octets: int) -> bool:
-        """So much more of the message has been seen; False when it is refused already: then no more is needed.
+        """Count `octets` more bytes of the message; return False if it is refused now, so that no more are needed.
 
-        That refusal stands until the end: what is not asked for can be neither held nor let pass.
+        That refusal is final: a message that has not been received completely can be neither held nor accepted.
         """
         self._message.size += octets
         if self._message.refusal is CONTINUE:
@@ -140,7 +142,8 @@ class Judge:
         return self._message.refusal is CONTINUE
 
     def end(self) -> Verdict:
-        """The message is complete; this verdict is final, unless the message cannot be held."""
+        """Judge the complete message.  The verdict is final, unless the message cannot be stored in the quarantine."""
+        # An MTA that skipped MAIL or the header did not follow the protocol: nothing can be decided about its message.
         unread = self._session.authors is None and bool(self.policy.at_headers)
         if self._session.envelope is None or unread:
             return Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
@@ -149,18 +152,18 @@ class Judge:
         return self.outcome() if verdict is CONTINUE else verdict
 
     def accepted(self) -> None:
-        """The MTA has been told that this message is taken: it counts for the session."""
+        """Count this message for the limits of the session: the MTA has been told that it is accepted."""
         messages, octets = self._between.messages + 1, self._between.octets + self._message.size
         self._between = self._between._replace(messages=messages, octets=octets)
 
     def abort(self) -> None:
-        """The transaction is over without a message; the connection goes on."""
+        """End the transaction without a message; the connection continues."""
         self._forget()
 
     def outcome(self) -> Verdict:
-        """ACCEPT, HOLD or DISCARD as things stand, and from whom the message is kept.
+        """Return ACCEPT, HOLD or DISCARD, as decided so far, and the recipients from whom the message is withheld.
 
-        Exempt recipients get it, and then the sender hears the MTA's own 250.
+        If there are exempt recipients, it is delivered to them, and the client receives the MTA's own 250.
         """
         if self._message.held is None:
             changes, spared = self._message.changes, self._message.spared
@@ -169,8 +172,8 @@ class Judge:
         recipients = tuple(self._message.recipients)
         taken = tuple(r for r in recipients if not clause.exempts(r, self._session.today))
         if self._session.connection.local and 0 < len(taken) < len(recipients):
-            # Nobody can be taken off: Postfix shows what it made of an address, and delrcpt needs what was typed.
-            # So a held message is held from all, and one that would be lost goes to all.
+            # No recipient of a local submission can be removed: Postfix reports the rewritten address, but delrcpt
+            # needs the original one.  So a message to be held is held from all, and one to be discarded goes to all.
             taken = recipients if verdict.action is Action.HOLD else ()
         if recipients and not taken:
             return Verdict(Action.ACCEPT, verdict.finding, changes=self._message.changes)
@@ -179,11 +182,11 @@ class Judge:
         return Verdict(verdict.action, verdict.finding, verdict.reply, taken)
 
     def _is_inseparable(self, recipient: Recipient, verdict: Verdict) -> bool:
-        """True when `verdict` cannot be for `recipient` alone, because of an earlier one of the same mailbox.
+        """Return True if `verdict` cannot apply to `recipient` alone, because of an earlier one with the same mailbox.
 
-        Sendmail removes a refused recipient by its mailbox, so an accepted one goes as well.  A mailbox that was
-        refused comes back with the next recipient that leads to it: without its aliases when that one is accepted,
-        and for good when that one is refused under another address.
+        Sendmail removes a refused recipient by its mailbox, and with it an accepted one.  A mailbox that was refused
+        is added again by the next recipient that leads to it: without its aliases if that recipient is accepted, and
+        permanently if that recipient, having another address, is refused.
         """
         if not recipient.mailbox:
             return False
@@ -191,7 +194,7 @@ class Judge:
         return self._message.mailboxes.setdefault(recipient.mailbox, decided) != decided
 
     def _not_read(self) -> Verdict:
-        """What is done with a header that is too long to be read: none passes that a rule in force depends on."""
+        """Return the verdict on a header with too many fields: refusal if a rule in force would have to read it."""
         readers = [clause for clause in self.policy.clauses if clause.rule.measures or clause.rule.wants]
         finding = Finding("header", f"more than {MOST_FIELDS} fields")
         verdict = Verdict(Action.REJECT, finding, REPLIES["header"])
@@ -202,7 +205,7 @@ class Judge:
         return CONTINUE
 
     def _too_big(self) -> Verdict:
-        """What the first rule about the size that is enforced says of what has been seen by now."""
+        """Return the verdict of the first enforced rule about the size on the bytes received so far."""
         for clause in self.policy.at_end:
             if clause.rule.measures and clause.mode is Mode.ENFORCE:
                 finding = clause.rule.at_end(self._session._replace(size=self._message.size))
@@ -213,8 +216,8 @@ class Judge:
         self._session = self._between
         self._message = _Message(CONTINUE if self._connected else _UNSEEN, self._trials_at_connect)
 
-    # From each stage to its rules.  The generators are lazy: a rule after the one that refuses is not called.
-    # From MAIL on a refusal may already be in force; then no further rule is called either.
+    # From each stage to its rules.  The generators are lazy: no rule is called after one that refuses.
+    # From RCPT on, an earlier refusal may be in force; then no rule is called either.
 
     def _at_connect(self) -> Verdict:
         return self._first_refusal((clause, clause.rule.at_connect(self._session)) for clause in self.policy.at_connect)
@@ -239,7 +242,7 @@ class Judge:
         return self._first_refusal((clause, clause.rule.at_end(self._session)) for clause in self.policy.at_end)
 
     def _first_refusal(self, found: Iterable[tuple[Clause, Finding | None]], *event: Recipient) -> Verdict:
-        """The first refusal, else CONTINUE; a hold is kept in mind, because a later refusal still refuses."""
+        """Return the first refusal, else CONTINUE; a hold is only recorded, because a later rule may still refuse."""
         for clause, finding in found:
             if finding is None:
                 continue
@@ -257,7 +260,7 @@ class Judge:
         return CONTINUE
 
     def _note(self, finding: Finding, verdict: Verdict, *event: Recipient) -> None:
-        """Keep for the log what a rule in trial would have done, and to whom, or what it could not find out."""
+        """Record for the log what a rule in trial mode would have done, or that a rule could not decide."""
         done = "unavailable" if finding.unavailable else verdict.action.value
         spared = finding.what if finding.spared else ""
         words = (finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
@@ -266,7 +269,7 @@ class Judge:
             self._message.trials += (said,)
 
     def _settled(self) -> Verdict:
-        """The outcome, where no rule looks at a later stage, when it is ACCEPT; else CONTINUE."""
+        """Return the outcome if it is ACCEPT, else CONTINUE; called if no rule is left for a later stage."""
         if self._message.refusal is not CONTINUE or self._session.envelope is None:
             return CONTINUE
         outcome = self.outcome()

@@ -1,11 +1,11 @@
-"""Sizes and spans of time as people write them: the one reader of each, for the configuration and for options."""
+"""Parses sizes and spans of time, for the configuration and for command-line options alike."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-# As GNU coreutils and Postfix's administrators have them: powers of 1024, and of 1000 with a plain "B".
+# As in GNU coreutils: powers of 1024, and powers of 1000 with only a "B".
 _BYTES = {
     **dict.fromkeys(("k", "kib"), 1 << 10),
     **dict.fromkeys(("m", "mib"), 1 << 20),
@@ -21,11 +21,11 @@ MAX_NUMBER_BITS = 63  # of a number in the configuration: TOML and SQLite have n
 
 
 class MeasureError(ValueError):
-    """The text is not a size or not a span of time; the message says so, and what to write."""
+    """The text is not a size or a span of time; the message tells what is wrong, and what to write."""
 
 
 def parse_size(text: str) -> int:
-    """A size in bytes: a number alone, or one with K, M, G, KiB, MiB, GiB, KB, MB or GB in either case.
+    """Return a size in bytes, written as a number alone, or with K, M, G, KiB, MiB, GiB, KB, MB or GB in any case.
 
     "10M" and "10 MiB" are 10 * 1024 * 1024 bytes, "10 MB" is 10,000,000.  Raises MeasureError.
     """
@@ -34,12 +34,15 @@ def parse_size(text: str) -> int:
         raise MeasureError('is not a size; write bytes as a number, or text such as "10 MiB"')
     size = int(found["number"]) * (_BYTES[found["unit"].lower()] if found["unit"] else 1)
     if size.bit_length() > MAX_NUMBER_BITS:
-        raise MeasureError("is far too much for a size in bytes")
+        raise MeasureError("is too large for a size in bytes")
     return size
 
 
 def parse_span(text: str) -> timedelta:
-    """A span of time: a whole number with m (minutes), h (hours), d (days) or w (weeks).  Raises MeasureError."""
+    """Return a span of time, written as a whole number with m (minutes), h (hours), d (days) or w (weeks).
+
+    Raises MeasureError.
+    """
     found = _SPAN.fullmatch(text)
     if found is None:
         raise MeasureError('is not a span of time; write a number with m, h, d or w, such as "30d"')

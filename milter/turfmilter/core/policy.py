@@ -1,4 +1,4 @@
-"""The Policy: which rules apply, in their order, and what each one's findings lead to."""
+"""The Policy: which rules apply, in which order, and what follows from their findings."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from turfmilter.core.session import Connection, Recipient, Session
 
 
 class Mode(Enum):
-    """How far a rule goes: TRIAL evaluates and logs, and does nothing."""
+    """Whether a rule takes effect: in TRIAL it is evaluated and logged, but does nothing."""
 
     OFF = "off"
     TRIAL = "trial"
     ENFORCE = "enforce"
 
 
-def _nobody(_recipient: Recipient, _today: date) -> bool:
+def _no_recipient(_recipient: Recipient, _today: date) -> bool:
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One rule and what its findings lead to.
+    """One rule, and what follows from its findings.
 
-    `action` is REJECT, CHANGE, HOLD or DISCARD.  `reply` is what the client hears; None leaves the MTA's own 250.
-    `on_error` answers what the rule could not find out; None goes on without an answer.
-    `exempts` says from which recipients nothing is held on a day.
+    `action` is REJECT, CHANGE, HOLD or DISCARD.  `reply` is what the client receives; None leaves the MTA's own 250.
+    `on_error` is the reply if the rule could not decide; with None, the next rule decides.
+    `exempts` returns True for a recipient from whom nothing is withheld on the given day.
     """
 
     rule: Rule
@@ -42,10 +42,10 @@ class Clause:
     reply: Reply | None = None
     mode: Mode = Mode.ENFORCE
     on_error: Reply | None = None
-    exempts: Callable[[Recipient, date], bool] = _nobody
+    exempts: Callable[[Recipient, date], bool] = _no_recipient
 
     def verdict(self, finding: Finding) -> Verdict:
-        """What is done about `finding`; CONTINUE is nothing."""
+        """Return what is done about `finding`; CONTINUE if nothing."""
         if finding.unavailable:
             return CONTINUE if self.on_error is None else _refusal(finding, self.on_error)
         if finding.spared:
@@ -63,9 +63,9 @@ def _refusal(finding: Finding, reply: Reply) -> Verdict:
 class Policy:
     """The clauses in the order in which they decide, without those that are off.
 
-    There is a list for each stage, with the clauses whose rules look at it: the Judge goes through one of them at each
-    event, and negotiation follows from which of them are empty.
-    `listener` names the section of the configuration that it comes from, "" for the general one.
+    There is a list for each stage, with the clauses whose rules are called at it: the Judge goes through one list at
+    each event, and no event is requested from the MTA whose list is empty.
+    `listener` is the name of the listener's section in the configuration, "" for the general policy.
     """
 
     clauses: tuple[Clause, ...]
@@ -74,41 +74,41 @@ class Policy:
 
     @cached_property
     def at_connect(self) -> tuple[Clause, ...]:
-        """The clauses whose rules have an `at_connect`."""
+        """The clauses whose rules are called at connect."""
         return self._looking_at(Stage.CONNECT)
 
     @cached_property
     def at_mail(self) -> tuple[Clause, ...]:
-        """The clauses whose rules have an `at_mail`."""
+        """The clauses whose rules are called at MAIL."""
         return self._looking_at(Stage.MAIL)
 
     @cached_property
     def at_rcpt(self) -> tuple[Clause, ...]:
-        """The clauses whose rules have an `at_rcpt`."""
+        """The clauses whose rules are called at RCPT."""
         return self._looking_at(Stage.RCPT)
 
     @cached_property
     def at_headers(self) -> tuple[Clause, ...]:
-        """The clauses whose rules have an `at_headers`."""
+        """The clauses whose rules are called at the end of the header."""
         return self._looking_at(Stage.HEADERS)
 
     @cached_property
     def at_end(self) -> tuple[Clause, ...]:
-        """The clauses whose rules have an `at_end`."""
+        """The clauses whose rules are called at the end of the message."""
         return self._looking_at(Stage.END)
 
     @cached_property
     def wants(self) -> frozenset[str]:
-        """The header fields that a rule reads, in lower case."""
+        """The names of the header fields that any rule reads, in lower case."""
         return frozenset().union(*(clause.rule.wants for clause in self.clauses))
 
     @cached_property
     def needs_names(self) -> bool:
-        """True when the name of some client can change a result."""
+        """True if the name of any client can change a result."""
         return any(clause.rule.needs_names for clause in self.clauses)
 
     def asks_names(self, session: Session) -> bool:
-        """True when the name of this very client can change a result."""
+        """Return True if the name of this client can change a result."""
         return self.needs_names and any(c.rule.needs_names and c.rule.asks_names(session) for c in self.clauses)
 
     def _looking_at(self, stage: Stage) -> tuple[Clause, ...]:
@@ -117,14 +117,14 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One of the MTA's SMTP services; an empty condition is none."""
+    """The conditions by which connections of one of the MTA's SMTP services are recognised; an empty one is ignored."""
 
     ports: frozenset[int] = frozenset()
     addresses: frozenset[IPAddress] = frozenset()
     daemons: frozenset[str] = frozenset()
 
     def takes(self, connection: Connection) -> bool:
-        """True when `connection` came in through this listener."""
+        """Return True if `connection` meets all conditions."""
         return (
             not (self.ports and connection.port not in self.ports)
             and not (self.addresses and connection.local_address not in self.addresses)
@@ -133,20 +133,23 @@ class Listener:
 
     @property
     def conditions(self) -> int:
-        """How many conditions it has: of two that take a connection, the one with more wins."""
+        """The number of conditions: of two listeners that a connection matches, the one with more is used."""
         return sum(map(bool, (self.ports, self.addresses, self.daemons)))
 
 
 @dataclass(frozen=True, eq=False)
 class Generation:
-    """What a connection is judged by, from its beginning to its end; equal only to itself."""
+    """All policies that were loaded together.
+
+    A connection keeps its generation until it ends, even if another one is loaded meanwhile.  Equal only to itself.
+    """
 
     default: Policy
     listeners: tuple[tuple[Listener, Policy], ...] = ()
     number: int = 1
 
     def policy(self, connection: Connection) -> Policy:
-        """The policy of the listener that `connection` came in through, else the general one."""
+        """Return the policy of the listener that `connection` matches, else the general policy."""
         if not self.listeners:
             return self.default
         taking = [pair for pair in self.listeners if pair[0].takes(connection)]
@@ -154,26 +157,32 @@ class Generation:
 
     @cached_property
     def policies(self) -> tuple[Policy, ...]:
-        """All of them: the MTA negotiates before it says which listener it is."""
+        """All policies; negotiation needs them because the MTA negotiates before the listener is known."""
         return (self.default, *(policy for _, policy in self.listeners))
 
     def asks(self, stage: Stage) -> bool:
-        """True when a rule of any listener looks at `stage`."""
+        """Return True if a rule of any listener is called at `stage`."""
         return any(stage in clause.rule.stages for policy in self.policies for clause in policy.clauses)
 
     @cached_property
     def measures(self) -> bool:
-        """True when a rule of any listener needs the size of the message."""
+        """True if a rule of any listener reads the size of the message."""
         return any(clause.rule.measures for policy in self.policies for clause in policy.clauses)
 
     @cached_property
     def needs_names(self) -> bool:
-        """True when a client's name can change a result at any listener."""
+        """True if the name of any client can change a result at any listener."""
         return any(policy.needs_names for policy in self.policies)
 
     @cached_property
+    def needs_names_at_once(self) -> bool:
+        """True if a client may be answered at connect, and its name can change that."""
+        return self.needs_names and self.asks(Stage.CONNECT)
+
+    @cached_property
     def facts(self) -> frozenset[Fact]:
-        """Those that can change a result: the others are not asked for."""
+        """The optional values that can change a result; the others are not requested from the MTA."""
+        # The macro for `daemon` is always requested, because it names the listener in the log.
         listeners = [listener for listener, _ in self.listeners]
         wanted = {
             Fact.PORT: any(listener.ports for listener in listeners),
@@ -183,7 +192,7 @@ class Generation:
         return frozenset(fact for fact, needed in wanted.items() if needed).union(*rules)
 
     def does(self, *actions: Action) -> bool:
-        """True when a finding of any rule can lead to one of `actions`; in trial it leads to none."""
+        """Return True if a finding can lead to one of `actions`; rules in trial mode lead to none."""
         return not self._actions.isdisjoint(actions)
 
     @cached_property

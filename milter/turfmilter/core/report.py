@@ -1,4 +1,4 @@
-"""What is written down about a session: the log's Record and the Slip of a held message."""
+"""What is recorded about a session: the Record for the log, and the Slip of a held message."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from turfmilter.core.session import Connection, Recipient, Session
 
 
 def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> Record:
-    """What the log says of `verdict`, be it on one recipient or on a message; `more` are further fields of Record.
+    """Return the record of `verdict` on a recipient or on a message; `more` are further fields of Record.
 
-    CONTINUE is none: the message ended before there was one.
+    CONTINUE is recorded as no verdict: the message ended before there was one.
     """
     connection, envelope = session.connection, session.envelope
     texts = tuple(bare(r.text) for r in recipients)
@@ -38,19 +38,19 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], 
 
 
 def broken_off(session: Session, queue_id: str, fields: int) -> str:
-    """The sentence about a message that the MTA has ended after some `fields` of its header."""
+    """Return the log message about a message that the MTA aborted after `fields` fields of its header."""
     sender = bare(session.envelope.sender.text) if session.envelope else ""
-    hung_up = "" if fields else " the client hung up, or the MTA refused the message; or,"
+    disconnected = "" if fields else " the client disconnected, or the MTA rejected the message; or,"
     return (
-        f"{queue_id or 'NOQUEUE'}: the MTA broke off in the header, fields seen: {fields}"
-        f" (client={_client(session.connection)} sender={sender or '<>'}):{hung_up} if the MTA's log says that a"
-        " length is out of range, a field is longer than the 64 kB that fit into the milter protocol, and the sender"
-        " received 451"
+        f"{queue_id or 'NOQUEUE'}: the MTA aborted the message in its header, fields received: {fields}"
+        f" (client={_client(session.connection)} sender={sender or '<>'}):{disconnected} if the MTA's log reports a"
+        " length that is out of range, a field is longer than the 64 kB that the milter protocol can transmit, and"
+        " the sender received 451"
     )
 
 
 def slip(session: Session, verdict: Verdict, queue_id: str, now: datetime) -> Slip:
-    """The block above a message that is held by `verdict`, for the recipients that it is held from."""
+    """Return what is stored above a message that is held by `verdict`, for the recipients from whom it is withheld."""
     connection, sender = session.connection, session.envelope.sender if session.envelope else None
     return Slip(
         sender=addressed(sender.text, sender.params) if sender else Addressed(""),
@@ -77,7 +77,7 @@ def _entry(verdict: Verdict) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What stands in the block of our own headers above a held message."""
+    """The contents of the block of our own header fields above a held message."""
 
     sender: Addressed
     recipients: tuple[Addressed, ...]
@@ -93,7 +93,11 @@ class Slip:
 
 
 class Record(NamedTuple):
-    """One message or one refusal.  Absent values are "", (), 0 for counts and None for size, and left out."""
+    """One log line, about a message or a refusal.
+
+    The fields are named as in the log.  Absent values ("", (), None, and 0 for counts) are not logged.
+    `size` is in bytes, `ms` in milliseconds.
+    """
 
     queue_id: str = ""
     client: str = ""

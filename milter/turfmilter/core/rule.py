@@ -1,4 +1,4 @@
-"""What every rule is: one method for each stage, which returns what it saw or None."""
+"""The base class of all rules: one method for each stage, which returns what the rule saw, or None."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turfmilter.core.session import Recipient, Session
 
 
 class Stage(Enum):
-    """The events at which a rule may look, each with the method of Rule that is called there."""
+    """The events at which a rule can be called, each with the method of Rule for it."""
 
     CONNECT = auto()  # Rule.at_connect
     MAIL = auto()  # Rule.at_mail
@@ -20,7 +20,7 @@ class Stage(Enum):
 
 
 class Fact(Enum):
-    """What the MTA is asked for only where it can change a result: each is a macro, and each macro costs a call."""
+    """A value that is requested from the MTA only if it can change a result: fetching a macro costs a call each."""
 
     HOST = auto()  # Connection.host
     LOCAL_ADDRESS = auto()  # Connection.local_address
@@ -29,46 +29,48 @@ class Fact(Enum):
 
 
 class Rule:
-    """One control.  It says what it saw; what is done about it is the Policy's business.
+    """One control.  A rule reports what it saw; the Policy decides what is done about it.
 
-    `stages` are those at which it looks: it overrides the method of each, and is called at no other; the MTA is asked
-    for no more.  What is known at connect and HELO is looked at in `at_rcpt`, where refusals are answered.
-    `wants` are the header fields that it reads, in lower case; `measures` says that it reads the message's size.
+    `stages` are the events at which it is called: it overrides the method of each, and no other events are requested
+    from the MTA.  What is known at connect and HELO is checked in `at_rcpt`, because refusals are answered there.
+    `wants` are the names of the header fields that it reads, in lower case; `measures` is True if it reads the size
+    of the message.
     """
 
     name: ClassVar[str]
-    stages: frozenset[Stage]  # without a default: a rule that forgets it fails when its Policy is used
+    stages: frozenset[Stage]  # has no default, so that a rule without it fails when its Policy is used
     wants: ClassVar[frozenset[str]] = frozenset()
     measures: ClassVar[bool] = False
 
     @property
     def facts(self) -> frozenset[Fact]:
-        """What it looks at of that which is not always known."""
+        """The optional values that the rule reads."""
         return frozenset()
 
     @property
     def needs_names(self) -> bool:
-        """True when some client's name can change what the rule finds: the MTA then tells of a client at once."""
+        """True if the name of any client can change the finding: the MTA then reports each client when it connects."""
         return False
 
     def asks_names(self, session: Session) -> bool:  # noqa: ARG002
-        """True when the name of this very client could change what the rule finds: the look-up then starts at connect.
+        """Return True if the name of this client can change the finding: the lookup then starts at connect.
 
-        It is only asked where `needs_names` is True.  A rule may ask for a name for all that, and then waits longer.
+        Called only if `needs_names` is True.  If the rule asks for the name although this returned False, the lookup
+        starts then, and the rule waits longer.
         """
         return self.needs_names
 
     def at_connect(self, session: Session) -> Finding | None:
-        """The client is known; only a rule that refuses at once looks here."""
+        """Check the client; only rules that refuse the connection itself do so here."""
 
     def at_mail(self, session: Session) -> Finding | None:
-        """The sender is known."""
+        """Check the sender."""
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
-        """One more recipient is asked for; never called for local submissions."""
+        """Check one more recipient.  Never called for local submissions."""
 
     def at_headers(self, session: Session) -> Finding | None:
-        """All header fields have been seen: the authors are known."""
+        """Check the header: all fields have been received, and the authors are known."""
 
     def at_end(self, session: Session) -> Finding | None:
-        """The whole message has been seen."""
+        """Check the message: all of it has been received."""

@@ -1,6 +1,6 @@
-"""What a rule may see of a session.  All of it is frozen: a rule can only read.
+"""What a rule can see of a session.  Everything is immutable: a rule can only read.
 
-Named tuples and not dataclasses: several of them are made for every message, and they are made four times as fast.
+These are named tuples, not dataclasses, because several are created for every message, and that is four times as fast.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from turfmilter.core.address.mailbox import IPAddress, Mailbox, unmapped
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Accounts that a rule is about; with `names` None every account.
+    """A set of accounts; all accounts if `names` is None.
 
-    A name without "@" matches the user part, because Postfix says alice@realm where Sendmail says alice.
-    Names are in lower case, which is all that is folded (RFC 8265 §3.3): straße is not strasse.
+    A name without "@" also matches the user part, because Postfix reports alice@realm where Sendmail reports alice.
+    Names are compared in lower case and not mapped any further (RFC 8265 §3.3): straße is not strasse.
     """
 
     names: frozenset[str] | None = None
 
     def __contains__(self, account: object) -> bool:
-        """True for an authenticated `account` that is meant; "" is nobody."""
+        """Return True if `account` is in the set; "" (not authenticated) never is."""
         if not isinstance(account, str) or not account or self.names is None:
             return bool(account)
         account = account.lower()
@@ -34,10 +34,10 @@ class Accounts:
 
 
 class ClientNames(NamedTuple):
-    """What DNS says of one address, all names folded.
+    """The names of one address in DNS, all folded.
 
-    `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records lead back to the address.
-    `failed` says that DNS did not tell all: any of the claimed names may be confirmed later, and where none is
+    `claimed` are its PTR names, `confirmed` those of them whose A or AAAA records include the address.
+    `failed` is True if a query was not answered: any claimed name may turn out to be confirmed, and if none is
     claimed there may be some.
     """
 
@@ -47,25 +47,25 @@ class ClientNames(NamedTuple):
 
 
 class UnderWay(Protocol):
-    """A look-up under way for one connection."""
+    """A lookup that has been started, or will be when its result is needed."""
 
     @property
     def pending(self) -> bool:
         """True while `result` may have to wait."""
 
     def result(self) -> ClientNames:
-        """The names; waits for them until the connection's deadline, then gives what is known with `failed`."""
+        """Return the names; waits until the connection's deadline at most, then returns what is known."""
 
 
 class Lookup(UnderWay, Protocol):
-    """A look-up that begins when it is asked to, and with `result` at the latest."""
+    """A lookup that can be started early; `result` starts it otherwise."""
 
     def begin(self) -> None:
-        """Start it, unless that was done before; returns at once."""
+        """Start the lookup, unless it was started already; returns immediately."""
 
 
 class Known(NamedTuple):
-    """A Lookup that needs no waiting."""
+    """A lookup whose result is known."""
 
     names: ClientNames = ClientNames()
 
@@ -75,19 +75,19 @@ class Known(NamedTuple):
         return False
 
     def begin(self) -> None:
-        """There is nothing to start."""
+        """Do nothing: there is nothing to start."""
 
     def result(self) -> ClientNames:
-        """What is known."""
+        """Return the names."""
         return self.names
 
 
 class Connection(NamedTuple):
-    """The SMTP peer and the listener that it reached.
+    """The SMTP client and the listener to which it connected.
 
-    `name` is the host name that the MTA has confirmed, "" for none; `names` is what DNS says.
-    `daemon` and `port` tell the listener, `host` is the MTA's own name ({j}).
-    `local` marks local submissions (sendmail(1), a unix socket): no recipient of theirs is ever refused.
+    `client` is its address, `name` the host name that the MTA confirmed ("" for none), `names` are those in DNS.
+    `local_address`, `port` and `daemon` identify the listener; `host` is the MTA's own name ({j}).
+    `local` is True for local submissions (sendmail(1), a unix socket), whose recipients are never refused.
     """
 
     client: IPAddress | None = None
@@ -101,10 +101,10 @@ class Connection(NamedTuple):
 
     @property
     def from_itself(self) -> bool:
-        """True when this host has connected to itself over SMTP, as far as addresses tell.
+        """True if this host connected to itself over SMTP, as far as the addresses tell.
 
-        A content filter that gives mail back does so: what such a client sends may have come in here before.
-        `local_address` is known only where a rule asks for it.
+        A content filter does so when it passes mail back to the MTA: its mail has been filtered here before.
+        `local_address` is known only if a rule requests it (Fact.LOCAL_ADDRESS).
         """
         if self.local or self.client is None:
             return False
@@ -113,7 +113,7 @@ class Connection(NamedTuple):
 
 
 class Sender(NamedTuple):
-    """MAIL FROM: the text and the ESMTP parameters as they came, and the address in it."""
+    """MAIL FROM: the text and the ESMTP parameters as received, and the address in the text."""
 
     text: str
     params: tuple[str, ...]
@@ -121,9 +121,10 @@ class Sender(NamedTuple):
 
 
 class Recipient(NamedTuple):
-    """One RCPT TO: the text and the ESMTP parameters as they came, and the MTA's {rcpt_addr} ("" unknown).
+    """One RCPT TO: the text and the ESMTP parameters as received.
 
-    `mailbox` is what an MTA that removes recipients by their mailbox goes by (Sendmail), "" where the text decides.
+    `resolved` is the MTA's {rcpt_addr}, "" if unknown.  `mailbox` identifies the recipient for an MTA that removes
+    recipients by mailbox (Sendmail); it is "" for an MTA that compares the text (Postfix).
     """
 
     text: str
@@ -133,19 +134,21 @@ class Recipient(NamedTuple):
 
 
 class Envelope(NamedTuple):
-    """Sender and the recipients that this filter has let pass so far."""
+    """The sender, and the recipients that this filter has accepted so far."""
 
     sender: Sender
     recipients: Sequence[Recipient] = ()
 
 
 class Session(NamedTuple):
-    """Everything known at this stage.  `listener` has the name of its section, else the one that the MTA gives it.
+    """Everything known at one stage.
 
-    `account` is the authenticated name, "" for none (ANONYMOUS is none).  `fields` are the header fields that a
-    rule wants, by lower-case name.  `size` are the bytes seen of this message; `messages` and `octets` are those
-    of earlier messages of this connection that were accepted.  `today` is the day (UTC) on which the message began,
-    by which every table entry in it is judged: no entry expires between two decisions about one message.
+    `listener` is the name of the listener's section, or else the name that the MTA reports for it.  `account` is the
+    authenticated name, "" for none (ANONYMOUS counts as none).  `fields` are the values of the header fields that a
+    rule reads, by name in lower case.  `size` is the number of bytes of this message received so far; `messages` and
+    `octets` are the number and the bytes of earlier messages of this connection that were accepted.
+    `today` is the day (UTC) on which the message began.  All table entries are compared with it, so that no entry
+    expires between two decisions about one message.
     """
 
     connection: Connection

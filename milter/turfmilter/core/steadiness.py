@@ -1,4 +1,4 @@
-"""Whether the clock of this host can be believed: the time of day must move as the time since the boot does."""
+"""Whether the clock of this host can be trusted: the time of day must advance as fast as the time since boot."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 _HOUR, DAY = 3600.0, 86_400.0
-_LONGEST_REBOOT = 30 * DAY  # further the time of day must not have moved while the host was off
+_MAX_REBOOT_SECONDS = 30 * DAY  # a larger step of the time of day across a reboot is implausible
+
+
+class StateError(Exception):
+    """Nothing can be remembered about clock and messages; the text says why.
+
+    `fix` is the command that helps, "" if there is none.
+    """
+
+    def __init__(self, why: str, fix: str = "") -> None:
+        super().__init__(why)
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The clocks of this host at one moment, in seconds.
 
-    `wall` is the time of day since the epoch, `boottime` the time since the boot with the id `boot`, which nobody can
-    set (CLOCK_BOOTTIME: it goes on while the host sleeps).
+    `wall` is the time of day since the epoch.  `boottime` is the time since the boot with the id `boot`: it cannot
+    be set, and continues while the host is suspended (CLOCK_BOOTTIME, clock_gettime(2)).
     """
 
     wall: float
@@ -24,12 +35,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How the clock has run as far as it was observed.
+    """What has been observed of the clock.
 
-    `watched` counts the seconds for which this host ran, from the first observation on, by the boot clock alone: the
-    time of day has no part in it.  `steady_from` is what it was when the clock was last found to be wrong or unknown.
-    `anchor` is an earlier reading of the same boot, up to a day old: many small steps are found as one large one is.
-    `jump` says what was found last, "" when there was nothing or a day has passed since.
+    `watched` is for how many seconds this host has run since the first observation, by the boot clock alone: the time
+    of day does not affect it.  `steady_from` is the value of `watched` when the clock was last found wrong or unknown.
+    `anchor` is a reading of the same boot, up to a day old: with it, many small steps add up to a large one.
+    `jump` describes the last step that was found, "" if there was none or a day has passed since.
     """
 
     last: Reading
@@ -40,31 +51,32 @@ class Course:
 
     @property
     def trusted(self) -> bool:
-        """True when the clock has been plausible for a day."""
+        """True if the clock has been plausible for a day."""
         return self.watched - self.steady_from >= DAY
 
 
 def observe(before: Course | None, now: Reading) -> Course:
-    """The course with one more reading.  With none before it the day begins that the clock must be plausible for."""
+    """Return the course after one more reading.  The first reading starts the day in which the clock is on trial."""
     if before is None:
         return Course(now, now)
     same_boot = now.boot == before.last.boot
     ran = now.boottime - before.last.boottime if same_boot else now.boottime
     course = replace(before, last=now, watched=before.watched + max(ran, 0.0))
     step = _step(before.anchor, now) if same_boot else now.wall - before.last.wall
-    if not (abs(step) <= _HOUR if same_boot else 0 <= step <= _LONGEST_REBOOT):
+    if not (abs(step) <= _HOUR if same_boot else 0 <= step <= _MAX_REBOOT_SECONDS):
         return replace(course, anchor=now, steady_from=course.watched, jump=_said(step, now, same_boot=same_boot))
     if same_boot:
-        if now.boottime - before.anchor.boottime > DAY:
+        if now.boottime - before.anchor.boottime > DAY:  # so that small corrections do not add up to a step
             course = replace(course, anchor=now)
     else:
-        # While the host was off no clock of ours ran: what is more than a day may be true, and waits for another one.
+        # No clock can be compared while the host was off: a step of more than a day may be real, but is not trusted
+        # until another day has passed.
         course = replace(course, anchor=now, steady_from=course.watched if step > DAY else course.steady_from)
     return replace(course, jump="") if course.trusted else course
 
 
 def _step(anchor: Reading, now: Reading) -> float:
-    """By how much the time of day was set since, in seconds."""
+    """Return by how many seconds the time of day was set since `anchor`."""
     return (now.wall - anchor.wall) - (now.boottime - anchor.boottime)
 
 
@@ -79,4 +91,4 @@ def _written(wall: float) -> str:
     try:
         return f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError, OSError):
-        return "a time that no calendar has"
+        return "a time outside of the calendar"

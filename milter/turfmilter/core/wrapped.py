@@ -1,7 +1,7 @@
-"""Senders that a mail server has made of another address: BATV, SRS and VERP.
+"""Senders that a mail server derives from another address: BATV, SRS and VERP.
 
-BATV (draft-levine-smtp-batv) puts a tag in front of the local part, SRS (www.open-spf.org/SRS) makes the sender one
-of the forwarder's own, and VERP (cr.yp.to/proto/verp.txt) writes the recipient or a number into it.
+BATV (draft-levine-smtp-batv) adds a tag to the local part, SRS (www.open-spf.org/SRS) replaces the sender with an
+address of the forwarder, and VERP (cr.yp.to/proto/verp.txt) includes the recipient or a number in it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.table.pattern import Address, Domain, Glob, Local
 from turfmilter.core.table.senders import SenderTable
 
-# prvs=TAG=user, an early draft's prvs=user/TAG, and the dialects of Momentum and Barracuda.  Locals are in lower case.
+# prvs=TAG=user, the early draft's prvs=user/TAG, and the variants of Momentum and Barracuda, all in lower case.
 _BATV = re.compile(r"(?:ms)?prvs\d?=[^=/]+=(.+)|prvs=([^=/]+)/[^/]+|btv1==[^=]+==(.+)")
 _SRS0 = re.compile(r"srs0[=+-][^=]*=[^=]*=([^=]+)=(.+)")  # hash, timestamp, domain, user
-_SRS1 = re.compile(r"srs1[=+-][^=]*=([^=]+)=([=+-].+)")  # hash, first forwarder, what follows SRS0 there
-_NUMBER = r"\d{5,}|(?=[a-z0-9]{10})[a-z]*\d+[a-z]+\d[a-z0-9]*"  # of a message: long, or in another base
+_SRS1 = re.compile(r"srs1[=+-][^=]*=([^=]+)=([=+-].+)")  # hash, first forwarder, what follows "SRS0" in its address
+_NUMBER = r"\d{5,}|(?=[a-z0-9]{10})[a-z]*\d+[a-z]+\d[a-z0-9]*"  # of a message: decimal, or in another base
 _NUMBERED = re.compile(rf"(?:^|[-+.=_/])({_NUMBER})(?![a-z0-9])")
 _RECIPIENT = re.compile(r"[^=]*[-+][^=]*=[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _HEAD = re.compile(r"(?:.*?(?:bounces?|returns?|errors?|owner)|[^-+]*)[-+]+")
-_LONGEST = 512  # characters of a local part: RFC 5321 §4.5.3.1.4 has that many for a whole command
-_MOST = 8  # layers: more than any mail has gone through
-_RANKS = {Address: 0, Glob: 1, Domain: 2, Local: 3}
+_MAX_LOCAL_PART_CHARACTERS = 512  # characters of a local part; RFC 5321 §4.5.3.1.4: the limit of a whole command line
+_MAX_LAYERS = 8  # more than any mail passes: SRS1 keeps the number of layers at two
+_RANKS = {Address: 0, Glob: 1, Domain: 2, Local: 3}  # the order of SenderTable: the most specific first
 
 
 def match_sender(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> Entry | None:
-    """The entry of `table` that decides about a sender that can be read as any of `mailboxes`.
+    """Return the entry of `table` that decides about a sender that can be read as any of `mailboxes`.
 
-    It is one that lists any of them or what SRS has wrapped in it; without one, the first exception.
+    It is an entry that lists one of them, or an address that SRS wrapped in it; otherwise the first exception.
     """
     first = None
     for _, entry in _decisions(table, mailboxes, today):
@@ -42,13 +42,13 @@ def match_sender(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) 
 
 
 def listed_ones(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) -> list[Mailbox]:
-    """What `table` lists of a sender that can be read as any of `mailboxes`: addresses without tags."""
+    """Return those of `mailboxes`, and of the addresses wrapped in them, that `table` lists, without their tags."""
     return [untagged(one) or one for one, entry in _decisions(table, mailboxes, today) if listed(entry)]
 
 
 def layers(mailbox: Mailbox) -> Iterator[Mailbox]:
-    """`mailbox`, and the addresses that SRS has wrapped in it, from the outermost on."""
-    for _ in range(_MOST):
+    """Yield `mailbox` and the addresses that SRS wrapped in it, from the outermost to the innermost."""
+    for _ in range(_MAX_LAYERS):
         yield mailbox
         inner = _forwarded(untagged(mailbox) or mailbox)
         if inner is None:
@@ -57,18 +57,19 @@ def layers(mailbox: Mailbox) -> Iterator[Mailbox]:
 
 
 def untagged(mailbox: Mailbox) -> Mailbox | None:
-    """The address to which BATV has added a tag; None where there is no tag."""
+    """Return the address to which BATV added a tag; None if there is no tag."""
     tagged = _BATV.fullmatch(mailbox.local)
     return Mailbox(next(filter(None, tagged.groups())), mailbox.domain) if tagged else None
 
 
 def pattern_of(mailbox: Mailbox) -> str | None:
-    """The entry for all addresses that differ from `mailbox` in a number, a hash or a recipient; no tag is in it.
+    """Return an entry for all addresses that differ from `mailbox` only in a number, a hash or a recipient.
 
-    None where nothing in it looks as if it were another one in the next message, "" where nothing else would be left.
+    The entry contains no BATV tag.  Return None if no part looks as if it were different in each message, and "" if
+    nothing else would remain.
     """
     local = (untagged(mailbox) or mailbox).local
-    if len(local) > _LONGEST:
+    if len(local) > _MAX_LOCAL_PART_CHARACTERS:
         return None
     if inner := _SRS0.fullmatch(local):
         return f"srs0=*={inner[1]}={inner[2]}@{mailbox.domain}"
@@ -89,10 +90,10 @@ def _decisions(table: SenderTable, mailboxes: Iterable[Mailbox], today: date) ->
 
 
 def _match(table: SenderTable, mailbox: Mailbox, today: date) -> Entry | None:
-    """The entry for an address with or without its tag.
+    """Return the entry for an address with or without its tag.
 
-    The tag says nothing about who the sender is, so that the more specific of two entries decides; both addresses
-    are at the same domain, and a sender that invents a tag gains nothing.
+    The tag does not identify the sender, so the more specific of two entries decides.  Both addresses are in the
+    same domain, so a sender gains nothing by making up a tag.
     """
     inner = untagged(mailbox)
     found = [table.match(one, today) for one in (mailbox, inner) if one]
@@ -100,7 +101,7 @@ def _match(table: SenderTable, mailbox: Mailbox, today: date) -> Entry | None:
 
 
 def _forwarded(mailbox: Mailbox) -> Mailbox | None:
-    """What a forwarder has wrapped in its own address; None where it is no such."""
+    """Return the address that a forwarder wrapped in its own; None if `mailbox` is not an SRS address."""
     if again := _SRS1.fullmatch(mailbox.local):
         return Mailbox(f"srs0{again[2]}", fold_domain(again[1]))
     once = _SRS0.fullmatch(mailbox.local)

@@ -1,1 +1,1 @@
-"""Processes, sockets and signals."""
+"""The daemon's processes, sockets and signals, and its checks of the MTAs on this host."""

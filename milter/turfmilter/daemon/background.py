@@ -1,4 +1,4 @@
-"""Going to the background as daemon(7) describes it: the caller waits until connections are taken."""
+"""Detaches into the background as daemon(7) describes: the caller waits until connections are accepted."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ _READY = b"+"
 
 
 class Caller:
-    """Who started the program, in the foreground."""
+    """The process that started the program.  In the foreground nothing waits, so there is nothing to do."""
 
     def ready(self) -> None:
-        """Tell it that connections are taken."""
+        """Report that connections are accepted."""
 
     def let_go(self) -> None:
-        """Hold on to nothing of it."""
+        """Close everything inherited from the caller, in a child that must not keep it waiting."""
 
 
 class WaitingCaller(Caller):
-    """One that leaves with 0 when it is told so through `telling`, and with 1 when nobody can any more."""
+    """A caller that waits: exits 0 when told to through `telling`, and 1 when every writing end has closed."""
 
     def __init__(self, telling: int, *, keep_stderr: bool) -> None:
         self._telling = telling
         self._kept = (0, 1) if keep_stderr else (0, 1, 2)
 
     def ready(self) -> None:
+        # First detach from its standard descriptors: a script that reads them until they close must not wait.
         self._silence()
         os.write(self._telling, _READY)
         os.close(self._telling)
@@ -41,24 +42,25 @@ class WaitingCaller(Caller):
 
 
 def occupy_standard_descriptors() -> None:
-    """Open /dev/null where standard input, output or error is closed: no socket of ours may get their numbers."""
+    """Open /dev/null on each of descriptors 0, 1 and 2 that is closed, so that no socket gets one of these numbers."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
 
 
 def detach(*, keep_stderr: bool) -> Caller:
-    """Return in a child without a terminal.
+    """Fork, and return in the child, which has no terminal; the parent waits for `Caller.ready` and exits.
 
-    Until the caller is let go the child's messages still reach its standard error.  `keep_stderr` is for a log that
-    goes there.
+    Until then, the child's messages still reach the caller's standard error.  With `keep_stderr` standard error stays
+    open, for a log that is written to it.
     """
     waiting, telling = os.pipe()
     if os.fork():
+        # Close the parent's copy of the writing end, or read() would never see that the child has died.
         os.close(telling)
-        # Not sys.exit: on its way out the caller would clean up after the child, and remove its socket.
+        # Not sys.exit: its cleanup in the parent would remove the socket of the child.
         os._exit(0 if os.read(waiting, 1) == _READY else 1)
     os.close(waiting)
-    os.setsid()
-    os.chdir("/")
+    os.setsid()  # a new session, so that the terminal's signals do not reach the daemon
+    os.chdir("/")  # keep no file system busy
     return WaitingCaller(telling, keep_stderr=keep_stderr)

@@ -1,4 +1,4 @@
-"""How many files this process may have open: libmilter spins without a word when it has no more."""
+"""The limit of open files of this process; without a free descriptor libmilter loops without any message."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from contextlib import suppress
 from pathlib import Path
 
 _OPEN_FILES = Path("/proc/self/fd")
-_RESERVE = 64  # for messages, DNS and the log of connections that are open; an eighth where that is fewer
-_FEW = 4096  # one for each connection of the MTA, some for its message and for DNS
+_RESERVE = 64  # descriptors kept for messages, DNS and the log of open connections; at most an eighth of the limit
+_FEW = 4096  # descriptors: each connection of the MTA needs one, and some for its message and for DNS
 
 
 def raise_limit() -> str:
-    """Take all that may be had (RLIMIT_NOFILE); a warning when that is little, else ""."""
+    """Raise RLIMIT_NOFILE to its hard limit; return a warning if that is low, else ""."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # a service manager may forbid to change limits
+    with suppress(OSError, ValueError):  # a service manager may prevent changes of limits
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if limit() < _FEW:
-        return f"only {limit()} files may be open, and every connection is one; raise LimitNOFILE of the service"
+        return f"only {limit()} files may be open, and every connection needs one; raise LimitNOFILE of the service"
     return ""
 
 
 def limit() -> int:
-    """How many may be open."""
+    """The number of files that this process may have open (the soft limit)."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def scarce(*, again: bool = False) -> bool:
-    """True when those that are left are needed for the connections that are open.
+    """True if the free descriptors are needed for the connections that are already open.
 
-    `again` is for who has seen so before: it takes twice as many to see it otherwise.
+    With `again`, the door is already shut: it opens only when twice as many descriptors are free (hysteresis).
     """
     reserve = min(_RESERVE, limit() // 8) * (2 if again else 1)
     try:
         return limit() - sum(1 for _ in _OPEN_FILES.iterdir()) < reserve
-    except OSError:  # none is left to look with
+    except OSError:  # not even one is free to read the directory
         return True

@@ -1,4 +1,4 @@
-"""Work for a disk that nobody waits for: done by a short-lived process of its own, which tells what it found."""
+"""Runs work that may wait for a disk in a short-lived child process, which reports warnings through a pipe."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import NoReturn
 
 from turfmilter.daemon.reload import Say
 
-Fork = Callable[[Callable[[], NoReturn]], int]  # runs its argument in a child, and gives the child's process id
+Fork = Callable[[Callable[[], NoReturn]], int]  # runs its argument in a child and returns the child's process id
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Errand:
-    """One process at a time.  `what` it does not do when it fails is said in a sentence: "the index was not kept".
+    """One kind of work, done by at most one child process at a time.
 
-    `found` are the sentences of the last time.  Each is logged unless it was found the time before as well.
+    `what` says what has failed if the process fails, such as "the index was not written".  `found` are the warnings
+    of the last run; each is logged unless the run before it gave the same.
 
-    Whoever waits for descriptors also waits for `waiting`, and calls `read` for it: what the process says may be more
-    than fits into a pipe, and until it is read the process does not end.
+    The supervisor must poll the descriptor `waiting` (-1: none) and call `read` when it is readable: the report can
+    be larger than a pipe, and the child does not end until it is read.
     """
 
     def __init__(self, what: str, say: Say) -> None:
@@ -34,11 +35,11 @@ class Errand:
 
     @property
     def under_way(self) -> bool:
-        """True from `begin` until `reap` has seen the end."""
+        """True from `begin` until `reap` has collected the child."""
         return self._pid != 0
 
     def begin(self, work: Callable[[], Sequence[str]], fork: Fork) -> None:
-        """Have a child, which `fork` makes, do it; what it returns is found."""
+        """Run `work` in a child made by `fork`; the warnings that it returns become `found`.  Never raises OSError."""
         try:
             self.waiting, telling = os.pipe()
         except OSError as error:
@@ -54,7 +55,7 @@ class Errand:
             os.close(telling)
 
     def read(self) -> None:
-        """Take over what the process has said so far."""
+        """Read what the child has reported so far, without blocking."""
         try:
             while data := os.read(self.waiting, 1 << 16):
                 self._said += data
@@ -63,14 +64,14 @@ class Errand:
         self._close()
 
     def reap(self) -> bool:
-        """True when the process has ended since the last call: what it found, or why it failed, is `found` now."""
+        """Collect the child if it has ended, and return True; its warnings, or why it failed, are then in `found`."""
         pid, status = os.waitpid(self._pid, os.WNOHANG) if self._pid else (0, 0)
         if not pid:
             return False
         self._pid = 0
         if self.waiting >= 0:
             self.read()
-        if self.waiting >= 0:  # somebody else holds the other end
+        if self.waiting >= 0:  # another process still holds the writing end
             self._close()
         said, self._said = self._said, b""
         self._find(self._understood(os.waitstatus_to_exitcode(status), said))
@@ -78,7 +79,7 @@ class Errand:
 
     def _understood(self, code: int, said: bytes) -> list[str]:
         if code:
-            return [f"{self._what}: the process for it died ({f'signal {-code}' if code < 0 else f'exit {code}'})"]
+            return [f"{self._what}: its process died ({f'signal {-code}' if code < 0 else f'exit {code}'})"]
         found = json.loads(said)
         return [f"{self._what}: {found['failed']}"] if "failed" in found else list(found["found"])
 
@@ -93,19 +94,22 @@ class Errand:
         self.waiting = -1
 
     def _none_to_be_had(self, error: OSError) -> str:
-        return f"{self._what}: no process can be had: {error.strerror}"
+        return f"{self._what}: cannot start a process: {error.strerror}"
 
 
 def _work(work: Callable[[], Sequence[str]], telling: int, waiting: int) -> NoReturn:
-    """In the child, which ends by itself soon."""
-    os.close(waiting)  # as long as it is open here, a write waits for ever for a supervisor that has died
+    """Do `work` and write its report, in the child."""
+    # Closing the reading end lets a write fail if the supervisor dies; with it open, the write would block forever.
+    os.close(waiting)
+    # Ignored, because the child ends by itself soon.  The mask is inherited from the supervisor, which blocks its
+    # signals while it forks.
     for number in _HANDLED:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     said: dict[str, object]
     try:
         said = {"found": list(work())}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the administrator must learn of it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the administrator must be told
         said = {"failed": f"{type(error).__name__}: {error}"}
     with os.fdopen(telling, "wb") as pipe:
         pipe.write(json.dumps(said).encode())

@@ -1,4 +1,4 @@
-"""The workers of one generation: as many as there should be, the worn ones replaced, the dead ones restarted."""
+"""The workers of one generation: keeps their number, replaces worn ones, and restarts those that die."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from math import inf
 
 from turfmilter.daemon.reload import Loaded, Say
 
-DRAIN_SECONDS = 3600.0  # a connection of the MTA lasts as long as its client's: nobody is cut off by a new generation
-_BOOT_SECONDS = 60.0  # until a worker serves, on a machine that is very busy
-_PATIENCE = 15  # probes without an answer: half a minute; a service manager would end all workers for one
-_SHORT_LIFE = 10.0  # a worker that dies younger than this is not restarted at once
-_LONGEST_PAUSE = 60.0
-_NO_PROCESS_PAUSE = 5.0
+# Seconds for open connections after a reload: a connection of the MTA lasts as long as its client's, and no client is
+# to be cut off by a new generation.
+DRAIN_SECONDS = 3600.0
+_BOOT_SECONDS = 60.0  # seconds until a worker must serve, on a very busy machine
+# Unanswered probes in a row, about half a minute, after which a worker is killed: sooner than a service manager's
+# watchdog, which would end all workers because of one.
+_PATIENCE = 15
+_SHORT_LIFE = 10.0  # seconds; a worker that dies younger is restarted after a pause, not at once
+_MAX_PAUSE_SECONDS = 60.0  # seconds; the pause doubles with each worker that dies young
+_NO_PROCESS_PAUSE = 5.0  # seconds until the next attempt if fork fails
 
 
 class Fleet:
-    """Begins empty; `settle` starts what is missing.  Times are those of time.monotonic."""
+    """The workers of one generation.  Starts empty; `settle` starts the missing ones.  Times: time.monotonic()."""
 
     def __init__(self, loaded: Loaded, fork: Callable[[Loaded], Process], say: Say) -> None:
         self.loaded = loaded
         self.processes: list[Process] = []
         self.leaving = False
-        self.problem = ""  # why no worker can be started
+        self.problem = ""  # why no worker could be started at the last attempt
         self._fork = fork
         self._say = say
         self._size = loaded.config.workers or len(os.sched_getaffinity(0))
@@ -37,16 +41,16 @@ class Fleet:
 
     @property
     def ready(self) -> bool:
-        """True when as many serve as should."""
+        """True if the configured number of workers serves."""
         return sum(process.serving for process in self.processes) >= self._size
 
     @property
     def resumes(self) -> float:
-        """When `settle` should be called because of a worker that is restarted after a pause; for ever if of none."""
+        """When `settle` must be called to restart a worker after its pause; infinite if there is none."""
         return self._pause_until if self._missing() and not self.leaving else inf
 
     def settle(self, now: float) -> None:
-        """Start the workers that are missing; a worn one is told to drain when there is another in its place."""
+        """Start missing workers, and drain each worn worker for which a replacement serves."""
         if self.leaving:
             return
         self._worn = [process for process in self.processes if process.serving and self._why_worn(process, now)]
@@ -54,22 +58,22 @@ class Fleet:
             self._start(self._missing(), now)
         serving = sum(process.serving for process in self.processes)
         for process in self._worn[: max(0, serving - self._size)]:
-            self._say("info", f"worker {process.pid} is replaced: {self._why_worn(process, now)}")
+            self._say("info", f"worker {process.pid} is being replaced: {self._why_worn(process, now)}")
             process.drain(DRAIN_SECONDS)
 
     def weed(self, now: float) -> None:
-        """Kill those that have never served, or do not answer any more, whether they are leaving or not."""
+        """Kill workers that never started to serve or have stopped answering, even if they are draining."""
         for process in self.processes:
             if not process.ready and now - process.begun > _BOOT_SECONDS:
-                process.failed = f"it did not serve within {_BOOT_SECONDS:g} s"
+                process.failed = f"it was not ready within {_BOOT_SECONDS:g} s"
             elif process.ready and process.unanswered >= _PATIENCE:
-                process.failed = "it did not answer any more"
+                process.failed = "it stopped answering"
             else:
                 continue
             process.kill()
 
     def ended(self, process: Process, how: str, now: float) -> None:
-        """One of them is no more."""
+        """Remove a worker that has ended; `how` is "signal N" or "exit N"."""
         self.processes.remove(process)
         reason = f": {process.failed}" if process.failed else ""
         if self.leaving or process.draining:
@@ -78,13 +82,13 @@ class Fleet:
             return
         young = now - process.begun < _SHORT_LIFE
         self._died_young = self._died_young + 1 if young else 0
-        pause = min(2.0 ** (self._died_young - 1), _LONGEST_PAUSE) if young else 0.0
+        pause = min(2.0 ** (self._died_young - 1), _MAX_PAUSE_SECONDS) if young else 0.0
         self._pause_until = now + pause
         again = f" in {pause:g} s" if pause else ""
         self._say("error", f"worker {process.pid} ended ({how}){reason}, starting another{again}")
 
     def drain(self, seconds: float) -> None:
-        """Have all of them finish their connections, for so long at most; nothing is started any more."""
+        """Let all workers finish their connections within `seconds`, and start no more workers."""
         self.leaving = True
         for process in self.processes:
             process.drain(seconds)
@@ -95,13 +99,13 @@ class Fleet:
             for _ in range(number):
                 self.processes.append(self._fork(self.loaded))
         except OSError as error:
-            self.problem = f"no process can be had: {error.strerror}"
+            self.problem = f"cannot start a worker process: {error.strerror}"
             self._pause_until = now + _NO_PROCESS_PAUSE
             self._say("error", self.problem)
 
     def _missing(self) -> int:
-        # One worn worker at a time has another beside it, so that memory is not needed twice.  Where connections last
-        # and last, the worn stay: there would be ever more processes.
+        # Worn workers are replaced one at a time, so that memory is not needed twice.  If connections of draining
+        # workers last very long, no more are replaced: the number of processes would grow without limit.
         draining = sum(process.draining for process in self.processes)
         wanted = self._size + (bool(self._worn) and draining < self._size)
         return max(0, wanted - len(self.processes) + draining)
@@ -110,7 +114,7 @@ class Fleet:
         config = self.loaded.config
         if config.worker_sessions and process.figures["served"] >= config.worker_sessions:
             return f"it has served {process.figures['served']} connections"
-        # What grows too much as soon as it begins is not to be forked again and again.
+        # A worker that exceeds the limit right from its start must not be replaced again and again.
         old = now - process.begun > _SHORT_LIFE
         if config.worker_memory and process.grown > config.worker_memory and old:
             return f"it has grown by {process.grown / (1 << 20):.0f} MiB"
@@ -118,10 +122,11 @@ class Fleet:
 
 
 class Process:
-    """One forked worker, which keeps to one `processor`.  `begun` is on the clock of time.monotonic.
+    """A forked worker as the supervisor sees it, bound to one `processor`; `begun` is a time.monotonic() value.
 
-    `figures` are {} until it serves, `failed` says why it never will; `draining` that it takes no new connection.
-    `answered` is False from a probe until its answer; `unanswered` are the probes in a row that had none.
+    `figures` is the last report, {} until the worker serves; `first` is the first report.  `failed` says why it will
+    not serve.  `draining` means that it accepts no new connections.  `answered` is False from a probe until its
+    answer; `unanswered` counts the probes in a row without one.
     """
 
     def __init__(self, pid: int, control: socket.socket, begun: float, processor: int) -> None:
@@ -140,21 +145,21 @@ class Process:
 
     @property
     def ready(self) -> bool:
-        """True when it serves, or did until it was told to drain."""
+        """True once it has started to serve, even if it is draining now."""
         return bool(self.figures)
 
     @property
     def serving(self) -> bool:
-        """True while it takes new connections."""
+        """True while it accepts new connections."""
         return self.ready and not self.draining
 
     @property
     def grown(self) -> float:
-        """Bytes in memory that it did not have when it began to serve."""
+        """Growth of its resident memory since it began to serve, in bytes."""
         return self.figures.get("rss", 0) - self.first.get("rss", 0)
 
     def read(self) -> bool:
-        """Take over what it has written; False when there will be nothing more."""
+        """Read its reports without blocking; False if it has closed its end."""
         try:
             while data := self.control.recv(65536):
                 self._take(data)
@@ -171,17 +176,17 @@ class Process:
         self._order("probe")
 
     def drain(self, seconds: float) -> None:
-        """Have it finish its connections, for so long at most, and end.  The shortest time counts."""
+        """Let it finish its connections within `seconds` and exit; if called again, the earlier deadline applies."""
         self.draining = True
         self._order(f"drain {seconds:g}")
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it with SIGKILL."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
     def _order(self, line: str) -> None:
-        # One that does not read is seen by the probes that it does not answer.
+        # A worker that does not read is detected by its unanswered probes.
         with suppress(OSError):
             self.control.send(line.encode() + b"\n")
 

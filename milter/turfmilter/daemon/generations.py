@@ -1,4 +1,4 @@
-"""The generation that serves, the one that is to follow it, and those whose last connections are being finished."""
+"""The generation that serves, the one that is being started, and those whose last connections are finishing."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterable, Iterator
 from turfmilter.core.ports import Level
 from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet, Process
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.reload import Loaded, Loading, Program, State, Watch, cannot_change, state
+from turfmilter.daemon.reload import FileStates, Loaded, Loading, Program, WatchedFiles, cannot_change, file_states
 from turfmilter.daemon.status import Status
 
 
 class WorkerFailed(Exception):
-    """The first workers cannot begin; the text says why."""
+    """The first workers could not be started; the text gives the reason."""
 
 
 class Generations:
-    """A reload is a transaction: the next generation is loaded and checked, its workers begin, and only when all of
-    them serve those of the old one are told to drain.  Whatever goes wrong before, the old one stays.
+    """Replaces one generation by the next in a transaction, and starts with the generation `loaded`.
 
-    It begins with `loaded`, which began to be read at `begun`, in seconds since the epoch.  `fork` starts a worker,
-    `wake` has `settle` called soon.  Other times are those of time.monotonic.
+    The next generation is loaded and checked, its workers are started, and only when all of them serve, those of the
+    old one are told to drain.  If anything fails before that, the old generation stays in force.
+
+    `begun` is when reading `loaded` began, in seconds since the epoch.  `fork` starts a worker; `wake` makes the
+    supervisor call `settle` soon.  Other times are time.monotonic() values.
     """
 
     def __init__(
@@ -40,68 +42,74 @@ class Generations:
         self._wake = wake
         self._notify = notify
         self._log = program.log(loaded.config)
-        self._number = loaded.generation.number  # of the latest generation, even when it cannot serve
-        self._before: State = {}  # of the files, when the load that is under way began
-        self._watch = Watch(loaded.config.files, self._before, begun)
+        self._number = loaded.generation.number  # of the latest generation, even if it could not serve
+        self._before: FileStates = {}  # of the files, when the current load began
+        self._watch = WatchedFiles(loaded.config.files, self._before, begun)
         self._coming: Fleet | None = Fleet(loaded, fork, self.say)
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
         self._again = False
-        self._shrunken: tuple[str, ...] = ()  # tables of the generation that comes
-        self._difference = ""  # between the generation that comes and the one that serves
+        self._shrunken: tuple[str, ...] = ()  # warnings about tables of the coming generation
+        self._difference = ""  # between the coming generation and the one that serves
 
     @property
     def settled(self) -> Loaded | None:
-        """What serves; None while there is nothing yet, or another thread runs, beside which nobody may fork."""
+        """The generation that serves; None before the first one, and during a load.
+
+        A load runs in a thread.  A fork meanwhile could copy a lock that this thread holds, so there must be none.
+        """
         return self.serving.loaded if self.serving and not self._loading else None
 
     @property
     def fleets(self) -> list[Fleet]:
-        """All that have workers."""
+        """The generations that have workers, as fleets."""
         return [fleet for fleet in (self.serving, self._coming, *self._leaving) if fleet]
 
     @property
     def processes(self) -> Iterator[tuple[Fleet, Process]]:
-        """All workers."""
+        """All workers, each with the fleet that it belongs to."""
         return ((fleet, process) for fleet in self.fleets for process in fleet.processes)
 
     @property
     def outline(self) -> object:
-        """Is another one whenever there is something new to tell of generations and workers."""
+        """A value that changes whenever there is something new to report about generations and workers."""
         return self.status.failures, [(process.pid, process.ready, process.draining) for _, process in self.processes]
 
     def say(self, level: Level, sentence: str, *, of_files: bool = False) -> None:
-        """To the log; what went wrong is shown by the status as well, what is wrong with files until that is over."""
+        """Log a sentence; errors also appear in the status, those `of_files` until a new generation is loaded."""
         self._log.say(level, sentence)
         if level == "error":
             self.status.noted(sentence, of_files=of_files)
 
     def reload(self) -> None:
-        """Make the next generation; once more when one is being made, which may have read what has changed since."""
+        """Load the next generation.
+
+        If one is being loaded or started, load again afterwards: it may have read files before they changed.
+        """
         if self._loading or self._coming or not self.serving:
             self._again = True
             return
         self._again = False
         self._notify.reloading()
-        self._before = state(self._watch.files)
+        self._before = file_states(self._watch.files)
         number = self._number + 1
         begun = self._program.clock.now().timestamp()
         self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, begun, self._wake)
 
     def look_at_files(self) -> None:
-        """Reload when one in use has changed."""
+        """Reload if a file in use has changed."""
         if not self._loading and not self._coming and self._watch.changed():
             self.say("info", "a file in use has changed")
             self.reload()
 
     def settle(self, now: float) -> None:
-        """Do what has become due.  Raises WorkerFailed."""
+        """Advance loading, starting and replacing as far as possible now.  Raises WorkerFailed."""
         for fleet in self.fleets:
             fleet.weed(now)
         if self._loading:
             if self._loading.done:
                 self._finish_loading(self._loading)
-            return  # nothing is forked while another thread runs
+            return  # no fork while another thread runs, see `settled`
         if self._coming:
             self._coming.settle(now)
             if self._coming.problem:
@@ -112,10 +120,10 @@ class Generations:
             self.serving.settle(now)
 
     def ended(self, pid: int, how: str, now: float) -> None:
-        """A worker is no more.  Raises WorkerFailed."""
+        """Account for the worker `pid`, which has ended; `how` is "signal N" or "exit N".  Raises WorkerFailed."""
         for fleet, process in list(self.processes):
             if process.pid == pid:
-                process.read()  # its last words
+                process.read()  # its last report, which may say why it failed
                 process.control.close()
                 self.status.ended(process)
                 if fleet is self._coming:
@@ -126,14 +134,14 @@ class Generations:
         self._leaving = [fleet for fleet in self._leaving if fleet.processes]
 
     def drain(self, seconds: float) -> None:
-        """Have all workers finish their connections, for so long at most."""
+        """Let all workers finish their connections within `seconds`, and drop any load in progress."""
         self._leaving = [fleet for fleet in self.fleets if fleet is not self.serving]
         self._loading = self._coming = None
         for fleet in self.fleets:
             fleet.drain(seconds)
 
     def close(self) -> None:
-        """Write what is left of the log."""
+        """Write the remaining lines of the log."""
         if self.serving:
             self._log.stop()
 
@@ -144,17 +152,19 @@ class Generations:
             self._difference, self._shrunken = loading.difference, loading.shrunken
             self._introduce(loading.loaded, loading.begun)
         else:
-            self._watch = Watch((*self._before, *loading.files), self._before, loading.begun)
+            # Also watch the files with the problems, which may not be in use yet: a fix must cause a reload.
+            self._watch = WatchedFiles((*self._before, *loading.files), self._before, loading.begun)
             self._refuse(loading.problems)
 
     def _introduce(self, loaded: Loaded, begun: float) -> None:
-        """Let a generation's workers begin."""
-        self._watch = Watch(loaded.config.files, self._before, begun)
+        """Start the workers of a loaded generation."""
+        self._watch = WatchedFiles(loaded.config.files, self._before, begun)
         self._number = loaded.generation.number
         self._coming = Fleet(loaded, self._fork, self.say)
 
     def _take_over(self, fleet: Fleet) -> None:
-        """The old generation takes no new connection any more."""
+        """Put `fleet` in force; the old generation accepts no new connections from here on."""
+        # All workers of `fleet` accept connections already, so there is no moment in which none does.
         old, self.serving, self._coming = self.serving, fleet, None
         self.status.renewed(fleet.loaded, self._shrunken)
         if old:
@@ -184,22 +194,22 @@ class Generations:
 
     def _give_up(self, fleet: Fleet, reason: str) -> None:
         if self.serving is None:
-            raise WorkerFailed(f"no worker can begin: {reason}")
+            raise WorkerFailed(f"no worker process could be started: {reason}")
         fleet.drain(DRAIN_SECONDS)
         self._coming = None
         self._leaving.append(fleet)
-        self._refuse((f"its workers cannot begin: {reason}",))
+        self._refuse((f"the workers of the new one could not be started: {reason}",))
 
     def _refuse(self, problems: Iterable[str]) -> None:
         number = self.serving.loaded.generation.number if self.serving else 0
         problems = tuple(problems)
         for problem in problems:
-            self.say("error", f"generation {number} stays: {problem}", of_files=True)
+            self.say("error", f"generation {number} stays in force: {problem}", of_files=True)
         self.status.failed(problems)
         self._go_on()
 
     def _go_on(self) -> None:
-        """The transaction is over."""
+        """End the transaction: report ready, and start the next one if it was requested meanwhile."""
         if self.serving:
             self._notify.ready(f"generation {self.serving.loaded.generation.number}")
         if self._again:

@@ -1,4 +1,4 @@
-"""Who the daemon is: never root."""
+"""The user that the daemon runs as, which is never root."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from turfmilter.daemon.preload import preload
 
 
 class IdentityError(Exception):
-    """The daemon would be root, or cannot become whom it should be."""
+    """The daemon would run as root; the text says what to set."""
 
 
 def name() -> str:
-    """Who we are: the user's name, or in a container that knows none the number."""
+    """The name of the effective user, or its number if it has no name, as in some containers."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -23,28 +23,30 @@ def name() -> str:
 
 
 def check(user: str) -> None:
-    """Raises IdentityError when started by root without a `user` to become."""
+    """Raises IdentityError if the program was started by root and `user` is empty or root itself."""
     if os.geteuid() == 0 and (not user or pwd.getpwnam(user).pw_uid == 0):
         raise IdentityError('started by root: set user = "turfmilter" in the configuration, or start it as that user')
 
 
 def warnings(user: str) -> list[str]:
-    """What is odd about who started it."""
+    """Warnings about the user that started the program, if it cannot become `user`."""
     uid = os.geteuid()
     if uid == 0 or not user or pwd.getpwnam(user).pw_uid == uid:
         return []
-    return [f"started by {name()}, who cannot become {user}; start it as root, or as {user}"]
+    return [f"started by user {name()}, which cannot become {user}; start it as root, or as {user}"]
 
 
 def become(user: str) -> None:
-    """From root to `user` with its groups, for good; when not root, stay who we are.
+    """Change permanently from root to `user` and its groups.  Does nothing but preload modules if not root.
 
-    Nothing is imported afterwards: `user` may not be able to read it.
+    Raises OSError, and KeyError for an unknown user.
     """
+    # Now, because `user` may not be able to read Python's modules.
     preload()
     if os.geteuid() != 0:
         return
     entry = pwd.getpwnam(user)
+    # Groups first: after setuid the process may no longer change them.
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
@@ -52,17 +54,19 @@ def become(user: str) -> None:
 
 @contextmanager
 def acting_as(user: str) -> Iterator[None]:
-    """Meanwhile files are made, opened and removed with the rights of `user`; nothing when not root, or for no user.
+    """Create, open and remove files with the rights of `user` in a with block; no effect if not root or `user` is "".
 
-    What root would do wherever the user's links lead, the kernel allows the user only where it may do so anyway.
+    Root would follow the user's links anywhere; with the user's own rights the kernel checks each access.
     """
     if os.geteuid() != 0 or not user:
         yield
         return
     entry, gid, groups = pwd.getpwnam(user), os.getegid(), os.getgroups()
+    # Groups first: with another effective user they cannot be changed.  On the way back, the user first.
     os.initgroups(user, entry.pw_gid)
     os.setegid(entry.pw_gid)
-    os.seteuid(entry.pw_uid)  # the saved one stays root's: the way back, and no signal of the user reaches us
+    # The saved user id stays root's, for the way back; it also keeps the user from sending signals (kill(2)).
+    os.seteuid(entry.pw_uid)
     try:
         yield
     finally:

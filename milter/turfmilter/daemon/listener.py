@@ -1,4 +1,4 @@
-"""The listening socket: made here, because libmilter would unlink or mislay it."""
+"""The listening socket, created here: libmilter would unlink a socket of another daemon, or lose its own."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from turfmilter.config.descent import only_root_changes
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon import identity
 
-_ITSELF = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # a descriptor of the file, be it a link, without opening it
-_BACKLOG = 1024  # connections that wait to be taken; the kernel may allow fewer (net.core.somaxconn)
+_ITSELF = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # refers to the file (or link) itself, without opening it
+_BACKLOG = 1024  # connections waiting to be accepted; the kernel may allow fewer (net.core.somaxconn)
 
 
 class SocketError(Exception):
-    """The socket cannot be had; the text says which and why."""
+    """The socket cannot be bound; the text says which one and why."""
 
 
-class Listener:
-    """One listening socket.  A unix socket's path is ours alone to unlink."""
+class MilterSocket:
+    """The daemon's listening socket; the path of a unix socket is removed only if it is still this socket."""
 
     def __init__(self, spec: SocketSpec, mode: int = 0o660, group: str = "", owner: str = "") -> None:
-        """`mode`, `group` and, for root, `owner` are those of a unix socket.  Raises SocketError."""
+        """Bind and listen.  `mode`, `group` and, if root, `owner` apply to a unix socket.  Raises SocketError."""
         self._spec = spec
         self._owner = owner
-        # Of a unix socket: its file, as whom that was made, and how it is known again.
+        # For a unix socket: a descriptor of its file, the user that created it, and its device and inode.
         self._file, self._maker, self._identity = -1, -1, (-1, -1)
         try:
             self.socket = self._open()
@@ -38,21 +38,21 @@ class Listener:
                 self._hand_over(mode, group)
         except OSError as error:
             raise SocketError(f"{spec}: {_reason(error)}") from None
-        # A worker that lost the race for a connection must not wait in accept().
+        # All workers are woken for a connection and one gets it; the others must not block in accept().
         self.socket.setblocking(False)
 
     @property
     def lost(self) -> bool:
-        """True when a unix socket's path has been removed, or is another's: nobody can connect any more."""
+        """True if a unix socket's path was removed or replaced, so that no MTA can connect."""
         try:
             return self._spec.family == "unix" and _identity(Path(self._spec.path).lstat()) != self._identity
         except (FileNotFoundError, NotADirectoryError):
             return True
-        except OSError:  # we have become a user who may not look
+        except OSError:  # after the change of user the path may be inaccessible
             return False
 
     def close(self) -> None:
-        """Stop listening; a unix socket's path goes with it.  Once closed, the path may be another daemon's."""
+        """Stop listening, and remove the path of a unix socket.  Can be called again: the path is then left alone."""
         if self._spec.family == "unix" and self.socket.fileno() >= 0 and not self.lost:
             with contextlib.suppress(OSError), self._on_the_spot():
                 Path(self._spec.path).unlink()
@@ -65,7 +65,7 @@ class Listener:
         if spec.family == "unix":
             return self._open_path()
         family = socket.AF_INET6 if spec.family == "inet6" else socket.AF_INET
-        # Bytes, because of text Python would make A-labels, and raise what is no OSError where that fails.
+        # As bytes: Python would convert text to A-labels, and raise an exception other than OSError if that fails.
         host = spec.host.encode() or None
         address = socket.getaddrinfo(host, spec.port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -78,16 +78,16 @@ class Listener:
         self._remove_stale()
         with self._on_the_spot():
             listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            # Nobody connects before mode and group are set: until listen() the kernel refuses.
+            # No client can connect before mode and group are set: the kernel refuses until listen().
             listening.bind(self._spec.path)
-            # From here on the file itself is meant, whatever others do to its name.
+            # From here on the file is addressed by this descriptor, because others may exchange its name.
             self._file = os.open(self._spec.path, _ITSELF)
             self._maker = os.geteuid()
         self._identity = _identity(os.fstat(self._file))
         return listening
 
     def _remove_stale(self) -> None:
-        """Remove a socket that nobody serves any more; one that answers, or any other file, stays."""
+        """Remove a socket without a listener; a socket that is served, or any other file, is left alone."""
         with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as opened:
             with self._on_the_spot():
                 file = os.open(self._spec.path, _ITSELF)
@@ -97,7 +97,7 @@ class Listener:
                     Path(self._spec.path).unlink()
 
     def _on_the_spot(self) -> contextlib.AbstractContextManager[None]:
-        """Root makes and removes the socket itself only where no other user could plant a link; else as the owner."""
+        """Act as the owner, unless only root can change the directory: elsewhere another user could plant a link."""
         return identity.acting_as("" if only_root_changes(Path(self._spec.path).parent) else self._owner)
 
     def _hand_over(self, mode: int, group: str) -> None:
@@ -115,16 +115,16 @@ class Listener:
             os.close(self._file)
 
     def _require_own(self) -> None:
-        """Raises OSError unless the file is a socket that was made with the rights that we had.
+        """Raises OSError unless the file is a socket created with the rights that this process had.
 
-        It may still have been exchanged for another socket of the same user, which is that user's own affair.
+        The same user may still have exchanged it for another socket of its own, which harms only that user.
         """
         found = os.fstat(self._file)
         if not stat.S_ISSOCK(found.st_mode) or found.st_uid != self._maker or found.st_nlink != 1:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
     def _owner_ids(self) -> tuple[int, int]:
-        """The user and the group that root gives the socket to; -1 for those that it has already."""
+        """The user and group ids to give the socket to, if root created it; -1 leaves an id as it is (chown(2))."""
         if self._maker != 0 or not self._owner:
             return -1, -1
         entry = pwd.getpwnam(self._owner)
@@ -135,19 +135,19 @@ class Listener:
 def _inherited(fd: int) -> socket.socket:
     listening = socket.socket(fileno=fd)
     if not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise OSError(errno.EINVAL, "the descriptor is no listening socket")
+        raise OSError(errno.EINVAL, "the descriptor is not a listening socket")
     return listening
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:
-    """Device and inode: as long as we listen no other file has these."""
+    """Device and inode, which no other file can have while this socket is open."""
     return found.st_dev, found.st_ino
 
 
 def _is_stale(file: int) -> bool:
-    """Whether nobody serves the socket any more that `file` is; it answers whatever its owner and mode."""
+    """True if `file` is a socket to which no process listens; found out by connecting to it, without blocking."""
     found = os.fstat(file)
-    # One with a second name may belong to another service.
+    # A socket with a second name may belong to another service.
     if not stat.S_ISSOCK(found.st_mode) or found.st_nlink != 1:
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -156,27 +156,27 @@ def _is_stale(file: int) -> bool:
             probe.connect(_reached(file))
         except ConnectionRefusedError:
             return True
-        except BlockingIOError:  # its queue is full: somebody owns it
+        except BlockingIOError:  # its backlog is full, so a process listens
             pass
     return False
 
 
 def _reached(file: int) -> str:
-    """A path to the file itself, whatever becomes of its name: few system calls take a descriptor of O_PATH."""
+    """A path to the file of an O_PATH descriptor, which few system calls accept, whatever happens to its name."""
     return f"/proc/self/fd/{file}"
 
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "in use: another filter serves this socket, or another file has this name"
+        return "in use: another filter listens on this socket, or another file has this name"
     if error.errno == errno.ENOENT:
-        return "its directory does not exist: make it, writable for the filter's user and open to the MTA's"
+        return "its directory does not exist: create it, writable by the filter's user and accessible to the MTA's"
     if error.errno == errno.EBADF:
-        return "no such descriptor was handed over: start turfmilter.socket, or name a socket in its place"
+        return "no such descriptor was passed: start turfmilter.socket, or configure another socket"
     if error.errno == errno.EACCES and os.geteuid() == 0:
-        return "Permission denied for the filter's user, as whom root makes it: let that user write to its directory"
+        return "Permission denied: root creates it as the filter's user; let that user write to its directory"
     if error.errno == errno.EPERM:
-        return "socket_group: only root or a member of that group may give the socket to it"
+        return "socket_group: only root or a member of that group can assign the socket to it"
     if isinstance(error, socket.gaierror):
         return f"the host cannot be resolved ({error.strerror})"
     return error.strerror or str(error)

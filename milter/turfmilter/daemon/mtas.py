@@ -1,6 +1,6 @@
-"""The MTAs of this host: whether their configuration and ours go together.
+"""Checks whether the configuration of the MTAs on this host is consistent with the filter's.
 
-Nothing is said about an MTA that is not installed.
+An MTA that is not installed is not checked.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _FOLLOW_SENDMAIL = '"sendmail:/etc/mail/local-host-names" and "sendmail:/etc/mai
 
 
 def postfix_installed() -> bool:
-    """True when this host has Postfix, configured or not."""
+    """True if Postfix is installed, configured or not."""
     return _exists(POSTFIX / MAIN_CF) or postconf.installed()
 
 
 def sendmail_installed() -> bool:
-    """True when this host has Sendmail; a program of that name is no proof, because Postfix has one, too."""
+    """True if Sendmail is installed.  A program named sendmail is not proof, because Postfix has one too."""
     return _exists(SENDMAIL) or _exists(SENDMAIL.with_suffix(".mc"))
 
 
 def warnings(config: Config, today: date, *, postfix: Path = POSTFIX, sendmail: Path = SENDMAIL) -> list[str]:
-    """What does not go together; `postfix` is the directory of main.cf unless the configuration names another."""
+    """Warnings about inconsistencies; `postfix` is the directory of main.cf if the configuration names no other."""
     named = next((path.parent for path in config.files if path.name == MAIN_CF), postfix)
     said = []
     if _exists(named / MAIN_CF):
@@ -50,7 +50,7 @@ def warnings(config: Config, today: date, *, postfix: Path = POSTFIX, sendmail: 
 
 
 def _exists(path: Path) -> bool:
-    """False also where we may not look: after a start by root, a reload is done by the filter's user."""
+    """False also if access is denied: after a start by root, reloads run as the filter's user."""
     try:
         return path.exists()
     except OSError:
@@ -66,13 +66,14 @@ def _of_postfix(config: Config, directory: Path, today: date) -> list[str]:
     except (PostfixError, TextFileError) as error:
         return [f"{directory / MAIN_CF} cannot be compared with this configuration: {error}"]
     said += uncovered(config, found.entries, "Postfix", _FOLLOW_POSTFIX, today)
-    if not config.domains.files:  # otherwise one of these may hold them, and main.cf itself has said so
+    # With table files in `domains` one of them may contain these; "postfix:" sources have reported them already.
+    if not config.domains.files:
         said += [explain_unlisted(parameter, table) for parameter, table in found.unlisted]
     return said
 
 
 def _received(config: Config, programs: postconf.Postconf, directory: Path) -> Received:
-    """The mail that Postfix receives: what it answered when main.cf was loaded as a source, or what it answers now.
+    """The domains that Postfix receives mail for, from its answers when main.cf was loaded as a source, or new ones.
 
     Raises PostfixError or TextFileError.
     """
@@ -92,14 +93,14 @@ def _of_sendmail(config: Config, path: Path, today: date) -> list[str]:
     return said + uncovered(config, onsendmail.received(cf), "Sendmail", _FOLLOW_SENDMAIL, today)
 
 
-_NAMED = 5  # how many domains the sentence names
-_PROBE = "any-host"  # a name below a domain, which no administrator has an entry for
+_NAMED = 5  # the number of domains that the warning lists
+_PROBE = "any-host"  # a subdomain for which no administrator has an entry
 
 
 def uncovered(config: Config, received: Iterable[Entry], mta: str, advice: str, today: date) -> list[str]:
-    """At most one warning: the domains among `received` whose recipients the relay rule would refuse.
+    """At most one warning, which lists the domains in `received` whose recipients the relay rule would reject.
 
-    `advice` is what to write into `domains` to follow the MTA.
+    `mta` is the MTA's name; `advice` is what to add to `domains` so that it follows the MTA.
     """
     mode = _mode(config)
     if mode is Mode.OFF:
@@ -115,15 +116,15 @@ def uncovered(config: Config, received: Iterable[Entry], mta: str, advice: str, 
         return []
     named = ", ".join(f'"{text}" ({source})' for text, source in list(missing.items())[:_NAMED])
     more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    refuses = "refuses" if mode is Mode.ENFORCE else "would refuse"
+    rejects = "rejects" if mode is Mode.ENFORCE else "would reject"
     return [
-        f"domains: {mta} receives mail for {named}{more}, and turfmilter {refuses} it with"
-        f' "{config.relay.reply}"; add {"it" if len(missing) == 1 else "them"}, or write {advice}'
+        f"domains: {mta} receives mail for {named}{more}, and turfmilter {rejects} it with"
+        f' "{config.relay.reply}"; add {"it" if len(missing) == 1 else "them"}, or add {advice}'
     ]
 
 
 def _mode(config: Config) -> Mode:
-    """The farthest that the relay rule goes at any listener, where it refuses clients by default."""
+    """The strictest mode of the relay rule at any listener that refuses clients by default."""
     views = [config, *map(config.at, config.listener)]
     modes = [min(config.mode, view.relay.mode, key=list(Mode).index) for view in views if not _open(view)]
     return max(modes, key=list(Mode).index, default=Mode.OFF)
@@ -134,7 +135,7 @@ def _open(view: Config) -> bool:
 
 
 def _refused(config: Config, entry: Entry, today: date) -> bool:
-    """True when no entry of ours covers all that `entry` does.  Names of this host for itself do not count."""
+    """True if our entries do not cover everything that `entry` covers.  Names such as localhost are ignored."""
     pattern = entry.pattern
     if not isinstance(pattern, Name) or pattern.domain.split(".")[0] == "localhost":
         return False

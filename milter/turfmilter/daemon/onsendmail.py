@@ -1,4 +1,4 @@
-"""What sendmail.cf does with the filter, and which domains Sendmail receives mail for."""
+"""Checks how sendmail.cf uses the filter, and lists the domains that Sendmail receives mail for."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from turfmilter.importers.words import Of
 
 _OUTCOMES = {
     "": "mail passes unfiltered",
-    "R": "mail is refused for good",
+    "R": "mail is rejected permanently",
     "4": "connections are closed",
 }
-_WAIT = 60  # seconds that R= should be: what a slow disk may take
-_DEFAULT_WAIT = "10s"
-_UNITS = {"": 60, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # a number alone is minutes
+_WAIT = 60  # seconds that T=R: should be at least, because a slow disk can take that long
+_DEFAULT_WAIT = "10s"  # Sendmail's default for R=
+_UNITS = {"": 60, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # in seconds; without a unit: minutes
 
 
 def received(cf: SendmailCf) -> list[Entry]:
-    """The domains in class w (this host's own) and class R (relay-domains).  Files that cannot be read are left out."""
+    """The domains in class w (local-host-names) and class R (relay-domains).  Files that cannot be read are skipped."""
     entries: list[Entry] = []
     for name, below in (("w", False), ("R", cf.relays_below)):
         source = f"class {name}"
@@ -44,7 +44,7 @@ def received(cf: SendmailCf) -> list[Entry]:
 
 
 def warnings(config: Config, cf: SendmailCf, today: date) -> list[str]:
-    """One sentence for each doubt about how Sendmail uses the filter; none while it is not attached."""
+    """Warnings about how Sendmail uses the filter; none if the filter is not attached."""
     ours = next((one for one in cf.filters if _is_ours(config.socket, one.equates.get("S", ""))), None)
     if ours is None:
         return []
@@ -52,24 +52,24 @@ def warnings(config: Config, cf: SendmailCf, today: date) -> list[str]:
 
 
 def _doubts(ours: Filter) -> Iterator[str]:
-    """About the line of our filter itself."""
+    """Warnings about the X line of our filter itself."""
     place, action = f"sendmail.cf: X{ours.name}", ours.equates.get("F", "")[:1].upper()
     if action in _OUTCOMES:
         yield f"{place}: while turfmilter is down, {_OUTCOMES[action]} (F={action}); write F=T in sendmail.mc"
     wait = ours.waits.get("R", _DEFAULT_WAIT)
     if _seconds(wait) < _WAIT:
         yield (
-            f"{place}: Sendmail waits {wait} for an answer, which is too short for a slow disk (T=R:{wait});"
+            f"{place}: Sendmail waits only {wait} for an answer, which is too short for a slow disk (T=R:{wait});"
             " write T=C:2m;S:30s;R:60s;E:5m in sendmail.mc"
         )
 
 
 def _places(ours: Filter, cf: SendmailCf) -> Iterator[str]:
-    """Where it is asked."""
+    """Warnings about the lists of filters in which our filter is missing or not the first."""
     if ours.name not in cf.asked and not any(ours.name in names_of_filters(one.get("I", "")) for one in cf.daemons):
         yield (
-            f"sendmail.cf: InputMailFilters: {ours.name} is not listed, so Sendmail never asks it; write"
-            " INPUT_MAIL_FILTER in place of MAIL_FILTER in sendmail.mc, or list it in confINPUT_MAIL_FILTERS"
+            f"sendmail.cf: InputMailFilters: {ours.name} is not listed, so Sendmail never asks it; use"
+            " INPUT_MAIL_FILTER instead of MAIL_FILTER in sendmail.mc, or list it in confINPUT_MAIL_FILTERS"
         )
     lists = [("InputMailFilters", cf.asked)]
     lists += [(_listener(one), names_of_filters(one["I"])) for one in cf.daemons if "I" in one]
@@ -86,28 +86,31 @@ def _places(ours: Filter, cf: SendmailCf) -> Iterator[str]:
             and not is_loopback(one.get("A", "").removeprefix("IPv6:"))
         ):
             yield (
-                f"sendmail.cf: {_listener(one)}: leaves {ours.name} out, so what comes in there is not filtered; add"
+                f"sendmail.cf: {_listener(one)}: omits {ours.name}, so mail received there is not filtered; add"
                 f" it to InputMailFilters= of that line"
             )
 
 
 def _unknown_users(cf: SendmailCf) -> Iterator[str]:
-    """Sendmail removes recipients by the address that they lead to; a filter cannot see which users are unknown."""
+    """A warning about LUSER_RELAY: all unknown users then have the same mailbox, by which Sendmail removes recipients.
+
+    A filter cannot see which users are unknown.
+    """
     mailer, _, address = cf.luser_relay.partition(":")
     if mailer == "local" or "@" in address:
         yield (
-            f"sendmail.cf: LUSER_RELAY: all unknown users are one address ({cf.luser_relay}), so it can receive what"
-            " turfmilter refused for them, or miss what it accepted; name a host only (relay:HOST), or use"
-            " virtusertable (@DOMAIN) for a catch-all"
+            f"sendmail.cf: LUSER_RELAY: all unknown users lead to one address ({cf.luser_relay}), which can then"
+            " receive mail that turfmilter refused for them, or miss mail that it accepted; name only a host"
+            " (relay:HOST), or use virtusertable (@DOMAIN) for a catch-all"
         )
 
 
 def _spared(config: Config, today: date) -> Iterator[str]:
-    """Programs that are not spared, because submit.cf makes SMTP clients of them."""
+    """A warning about programs that are not spared, because submit.cf makes them SMTP clients of this host."""
     if sparing_local(config) and not sparing_loopback(config, today):
         yield (
-            "turf.spare_local: Sendmail's own programs submit over SMTP (submit.cf), so this spares only sendmail -bs;"
-            ' for the others add "127.0.0.1" and "::1" to spare_clients'
+            "turf.spare_local: Sendmail's own programs submit mail over SMTP (submit.cf), so this spares only"
+            ' sendmail -bs; to spare the others, add "127.0.0.1" and "::1" to spare_clients'
         )
 
 
@@ -119,7 +122,7 @@ def _is_ours(socket: SocketSpec, where: str) -> bool:
     kind, _, rest = where.partition(":")
     if kind.lower() in ("local", "unix"):
         return socket.family == "unix" and rest == socket.path
-    port, _, host = rest.partition("@")
+    port, _, host = rest.partition("@")  # inet:PORT@HOST; Postfix writes inet:HOST:PORT
     return kind.lower() in ("inet", "inet6") and socket.at(host, port)
 
 

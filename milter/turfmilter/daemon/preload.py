@@ -1,9 +1,9 @@
-"""Modules that Python and its libraries load only when they are first needed, loaded at the start.
+"""Imports at the start what Python and its libraries would import only when it is first needed.
 
-Root may be the only one who can read them: pip follows a strict umask, and an environment may be below /root.  After
-the change of user they would be missing in the middle of a session, often without an error: a charset that is not
-found is shown as escapes, and a record of DNS of a type that is not found is taken for another.  Besides, an upgrade
-replaces modules while the daemon runs.
+Possibly only root can read these modules: pip obeys a strict umask, and an environment can be below /root.  After the
+change of user they would be missing in the middle of a session, often without an error: text in an unknown charset is
+shown as escapes, and a DNS record of an unknown type is misinterpreted.  An upgrade also replaces modules while the
+daemon runs.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from contextlib import suppress
 from importlib import import_module
 from pkgutil import walk_packages
 
-# With everything in them, where the program uses them at all.
+# Imported with all their modules, if the program uses the package at all.
 _PACKAGES = (
-    "encodings",  # the charsets of mail, which senders choose; and idna, by which every host name is looked up
+    "encodings",  # the charsets of mail, which senders choose; and idna, needed for every lookup of a host name
     "email",  # message and its policies, for the parameters of Content-Type
     "click",  # help texts, error messages, progress bars and questions
     "dns",  # a module for each type of record, and those for asyncio
 )
 _MODULES = (
     "_strptime",  # datetime.strptime
-    "linecache",  # a traceback, and below it the source, which may be missing
+    "linecache",  # the source lines in a traceback
     "locale",  # click: the encoding of the terminal
     "random",  # click: atomic files
     "shlex",  # click: pagers and editors
@@ -39,7 +39,7 @@ _MODULES = (
 
 
 def preload() -> None:
-    """Load all of them.  What cannot be loaded on this host would not be found later either."""
+    """Import all of them.  Modules that cannot be imported on this host are skipped."""
     for name in _MODULES:
         import_module(name)
     for name in sys.modules.keys() & set(_PACKAGES):

@@ -1,6 +1,6 @@
-"""Whether the MTA can reach the filter's unix socket: what would only be found out when mail arrives.
+"""Checks whether the MTA can reach the filter's unix socket, which otherwise shows only when mail arrives.
 
-Nothing is said of an MTA that is not installed, nor of what cannot be known from here.
+An MTA that is not installed is not checked, and there are no warnings about what cannot be determined.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Self
 from turfmilter.config.socketspec import SocketSpec
 
 _ACL = "system.posix_acl_access"
-_ENTER, _WRITE = 1, 2
-# Sendmail's administrator may have told it to trust more directories than it does by itself.
+_ENTER, _WRITE = 1, 2  # the x and w bits of a mode
+# With DontBlameSendmail, Sendmail may trust more directories than by default.
 _TRUSTING = re.compile(r"(?im)^O\s*DontBlameSendmail\s*=(?!\s*safe\s*$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Owner, group and mode: of a directory, or of the socket as it is going to be."""
+    """Owner, group and mode of a directory, or of the socket that is going to be created."""
 
     uid: int
     gid: int
@@ -33,13 +33,13 @@ class Access:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """What `path` has.  Raises OSError."""
+        """Those of `path`, links followed.  Raises OSError."""
         found = path.stat()
         return cls(found.st_uid, found.st_gid, found.st_mode)
 
     @classmethod
     def of_socket(cls, path: Path, mode: int, group: str, user: str) -> Self:
-        """What daemon.listener is going to give the socket `path`.  Raises OSError."""
+        """Those that daemon.listener will give the socket `path`.  Raises OSError, KeyError for unknown names."""
         directory = cls.of(path.parent)
         uid, gid = os.geteuid(), os.getegid()
         if user and uid == 0:
@@ -48,7 +48,7 @@ class Access:
         return cls(uid, grp.getgrnam(group).gr_gid if group else inherited, mode)
 
     def grants(self, user: pwd.struct_passwd, wanted: int) -> bool:
-        """True when `user`, with all its groups, may do what is `wanted`."""
+        """True if `user`, with all its groups, has the `wanted` permission; the first class that matches decides."""
         if user.pw_uid in (0, self.uid):
             return user.pw_uid == 0 or bool(self.mode >> 6 & wanted)
         member = self.gid in os.getgrouplist(user.pw_name, user.pw_gid)
@@ -56,17 +56,17 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Postfix:
-    """What Postfix's own two files in `directory` say about its processes."""
+class LocalPostfix:
+    """What main.cf and master.cf in `directory` tell about Postfix's processes."""
 
     directory: Path
     user: pwd.struct_passwd
     queue: Path
-    chrooted: str  # the first program in a chroot that talks to filters; "" is none
+    chrooted: str  # the first program in a chroot that connects to filters; "" if there is none
 
     @classmethod
     def at(cls, directory: Path = Path("/etc/postfix")) -> Self | None:
-        """The Postfix that is configured there; None where there is none."""
+        """The Postfix configured in `directory`; None if there is none, or if its files cannot be read."""
         try:
             main = dict(_parameters(_lines(directory / "main.cf")))
             user = pwd.getpwnam(main.get("mail_owner", "postfix"))
@@ -77,24 +77,25 @@ class Postfix:
         return cls(directory, user, Path(main.get("queue_directory", "/var/spool/postfix")), chrooted)
 
     def hindrances(self, path: Path, socket: Access) -> Iterator[str]:
-        """Why Postfix would not reach the socket `path`, and what to do; the first reason alone."""
+        """The first reason why Postfix could not connect to the socket `path`, and how to fix it."""
         name = self.user.pw_name
         closed = next((one for one in _above(path) if not Access.of(one).grants(self.user, _ENTER)), None)
         inside = path.is_relative_to(self.queue.resolve())
         if self.chrooted and not inside and not _same(self._in_chroot(path), path.parent):
             yield (
-                f"{self.directory}/master.cf runs {self.chrooted} in the chroot {self.queue}, where there is no such"
-                f' path; set socket = "unix:{self.queue}/turfmilter/turfmilter.sock", or a port: "inet:8895@127.0.0.1"'
+                f"{self.directory}/master.cf runs {self.chrooted} in the chroot {self.queue}, where this path does not"
+                f' exist; set socket = "unix:{self.queue}/turfmilter/turfmilter.sock", or use a port:'
+                ' "inet:8895@127.0.0.1"'
             )
         elif closed:
-            let_in = f"let it in: chgrp {name} {closed}; chmod g+x {closed}"
+            let_in = f"grant access: chgrp {name} {closed}; chmod g+x {closed}"
             elsewhere = f'set socket = "unix:{self.queue}/turfmilter/turfmilter.sock"'
-            yield f'Postfix\'s user "{name}" may not enter {closed}; {let_in if closed == path.parent else elsewhere}'
+            yield f'Postfix\'s user "{name}" cannot enter {closed}; {let_in if closed == path.parent else elsewhere}'
         elif not socket.grants(self.user, _WRITE):
             yield (
-                f'Postfix\'s user "{name}" may not write to the socket; set socket_group = "{name}" and'
-                f' socket_mode = "0660", or let the directory give it: chgrp {name} {path.parent};'
-                f" chmod g+s {path.parent}"
+                f'Postfix\'s user "{name}" cannot write to the socket; set socket_group = "{name}" and'
+                f' socket_mode = "0660", or let the socket inherit the group of its directory:'
+                f" chgrp {name} {path.parent}; chmod g+s {path.parent}"
             )
 
     def _in_chroot(self, path: Path) -> Path:
@@ -107,12 +108,13 @@ def warnings(
     group: str,
     user: str,
     *,
-    postfix: Postfix | None,
+    postfix: LocalPostfix | None,
     sendmail: Path = Path("/etc/mail/sendmail.cf"),
 ) -> list[str]:
-    """What keeps the MTA of this machine from the socket, one sentence each.
+    """Warnings about what keeps the MTAs of this host from connecting to the socket `spec`.
 
-    `mode`, `group` and `user` are those of the configuration, `sendmail` is where Sendmail's would be.
+    `mode`, `group` and `user` are those of the configuration; `sendmail` is the path of Sendmail's, which need not
+    exist.
     """
     if spec.family != "unix":
         return []
@@ -124,26 +126,26 @@ def warnings(
             found += _refusals(path)
     except FileNotFoundError:
         return [f"{spec}: the directory {Path(spec.path).parent} does not exist: the start will fail"]
-    except (OSError, RuntimeError):  # the latter for links in a circle
+    except (OSError, RuntimeError):  # resolve() raises RuntimeError for a loop of links
         return []
     return [f"{spec}: {one}" for one in found]
 
 
 def _refusals(path: Path) -> Iterator[str]:
-    """What Sendmail refuses a socket for: a directory above it that others may write to, sticky or not."""
+    """A warning about the first directory that makes Sendmail reject the socket: writable by others, sticky or not."""
     for directory in _above(path):
         mode = Access.of(directory).mode
         if mode & (stat.S_IWGRP | stat.S_IWOTH):
             who = "World" if mode & stat.S_IWOTH else "Group"
             yield (
-                f'Sendmail will refuse it ("unsafe: {who} writable directory"), because of {directory};'
-                " put it where nobody but the owner may write, such as into /run/turfmilter"
+                f'Sendmail will reject it ("unsafe: {who} writable directory"), because of {directory};'
+                " put it in a directory that only its owner can write to, such as /run/turfmilter"
             )
             return
 
 
 def _above(path: Path) -> list[Path]:
-    """The directories on the way to `path`, from the root on; not those with an ACL, whose mode says too little."""
+    """The directories above `path`, from the root down, except those with an ACL, whose mode is not conclusive."""
     return [one for one in reversed(path.parents) if _ACL not in os.listxattr(one)]
 
 
@@ -152,8 +154,8 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _lines(path: Path) -> list[str]:
-    """The logical lines of main.cf or master.cf (postconf(5)): what begins with a blank goes on, # is a comment."""
-    if not path.is_file():  # a pipe would keep us waiting
+    """The logical lines of main.cf or master.cf (postconf(5)): a leading blank continues a line, # is a comment."""
+    if not path.is_file():  # reading a pipe would block
         raise FileNotFoundError
     written = (line for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return re.sub(r"\n(?=\s)", "", "\n".join(written)).splitlines()
@@ -166,8 +168,8 @@ def _parameters(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _chrooted(services: list[str], level: str) -> str:
-    """Of the programs that talk to filters the first that runs in a chroot (master(5)): smtpd or cleanup."""
-    # postconf(5), compatibility_level: before 1, "-" is a chroot.
+    """The first program that connects to filters (smtpd or cleanup) and runs in a chroot (master(5)); "" if none."""
+    # postconf(5), compatibility_level: below 1, "-" means a chroot.  Fields, from 0: 4 is chroot, 7 the command.
     chroot = "y" if re.match("[1-9]", level) else "y-"
     fields = (line.split() for line in services)
     return next((one[7] for one in fields if len(one) > 7 and one[4] in chroot and one[7] in ("smtpd", "cleanup")), "")

@@ -1,4 +1,4 @@
-"""A new generation as a transaction: all of it, checked, or the problems that it has."""
+"""Loads a new generation, completely and checked, or else the list of its problems; watches files for changes."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from threading import Thread
 from turfmilter.config.changes import difference, shrunken
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Level
 from turfmilter.mta.service import Service
-from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.writer import LogWriter
 
-Say = Callable[[Level, str], None]  # where sentences for the administrator go
-FIXED = ("socket", "socket_mode", "socket_group", "user")  # what a running program cannot change
+Say = Callable[[Level, str], None]  # logs a sentence for the administrator
+FIXED = ("socket", "socket_mode", "socket_group", "user")  # keys that a running program cannot apply
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, and what its connections are judged by.  `warnings` are for the administrator.
+    """A configuration and the generation made from it, with `warnings` for the administrator.
 
-    One that comes from the copy of the last good generation has been in force since `copy_since`; `broken` are the
-    problems of the files, for which it was not made of them.
+    If it was loaded from the copy of the last good generation, `copy_since` is the time (ISO 8601) since which that
+    was in force, and `broken` lists the problems of the files that could not be used.
     """
 
     config: Config
@@ -38,11 +38,12 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What the processes are made of.
+    """The functions from which the daemon's processes are built.
 
-    `load` makes the generation with a number, and raises ConfigError or UnusableMaildir; `service` and `log` are made
-    in each process, after the fork: threads do not survive one.  `look_after` keeps the quarantines in order,
-    `keep` a copy of the configuration; both give sentences for the administrator.  `clock` is the only one.
+    `load` loads the generation with the given number, and raises ConfigError or UnusableQuarantine.  `service` and
+    `log` are called in each process after the fork, because threads do not survive a fork.  `look_after` maintains the
+    quarantines and `keep` saves a copy of the configuration; both return warnings for the administrator.
+    `clock` is the only clock of the program.
     """
 
     load: Callable[[int], Loaded]
@@ -54,12 +55,11 @@ class Program:
 
 
 class Loading:
-    """A load under way, in a thread: the supervisor goes on to obey signals and to look after its workers.
+    """A load in progress, in a thread, so that the supervisor continues to handle signals and workers.
 
     `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
-    configuration `old` and sentences about tables that have `shrunken`, or `problems`, with the `files` whose mending
-    may mend them.
-    `begun` is in seconds since the epoch.
+    configuration `old` and warnings about tables that have `shrunken`; or `problems`, with the `files` of which a
+    change may fix them.  `begun` is in seconds since the epoch.
     """
 
     def __init__(self, load: Callable[[], Loaded], old: Config, begun: float, tell: Callable[[], None]) -> None:
@@ -77,11 +77,11 @@ class Loading:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until the thread has gone, as it must before a fork."""
+        """Wait until the thread has ended, which is required before the next fork."""
         self._thread.join()
 
     def _run(self) -> None:
-        # What is loaded stays: looking through millions of entries for garbage would only take time.
+        # Everything that is loaded stays, so collections would scan millions of entries for nothing.
         gc.disable()
         try:
             loaded = self._load()
@@ -90,7 +90,7 @@ class Loading:
             self.loaded = loaded
         except ConfigError as error:
             self.problems, self.files = error.problems, error.files
-        except UnusableMaildir as error:
+        except UnusableQuarantine as error:
             self.problems = tuple(str(error).splitlines())
         except Exception as error:  # noqa: BLE001 - whatever it is, the old generation stays
             self.problems = (f"{type(error).__name__}: {error}",)
@@ -101,39 +101,39 @@ class Loading:
 
 
 def cannot_change(old: Config, new: Config) -> list[str]:
-    """Sentences about what only a restart changes."""
-    return [f"{key}: takes effect at the next start only" for key in FIXED if getattr(old, key) != getattr(new, key)]
+    """Warnings about changed keys that take effect only after a restart."""
+    return [f"{key}: takes effect only after a restart" for key in FIXED if getattr(old, key) != getattr(new, key)]
 
 
-State = dict[Path, tuple[int, int, int] | None]
+FileStates = dict[Path, tuple[int, int, int] | None]
 
 
-def state(files: Iterable[Path]) -> State:
-    """By which a changed file is known: time of change, size and inode; None for one that is not there."""
+def file_states(files: Iterable[Path]) -> FileStates:
+    """What shows that a file has changed: its mtime (ns), size in bytes, and inode; None for a missing file."""
     return {path: _state(path) for path in files}
 
 
-class Watch:
-    """The files of a generation, as they were when they were read.
+class WatchedFiles:
+    """Watches the files of a generation for changes since they were read.
 
-    `before` is the state of some of them from before `begun`, the time (seconds since the epoch) when that began.
+    Reading began at `begun`, in seconds since the epoch; `before` is the state of some of the files before that.
     """
 
-    def __init__(self, files: Iterable[Path], before: State, begun: float) -> None:
+    def __init__(self, files: Iterable[Path], before: FileStates, begun: float) -> None:
         self._used = {path: before[path] if path in before else _older(_state(path), begun) for path in files}
-        self._seen: State = {}
+        self._seen: FileStates = {}
 
     @property
     def files(self) -> Iterable[Path]:
-        """Those that are watched."""
+        """The paths that are watched."""
         return self._used.keys()
 
     def changed(self) -> bool:
-        """True once for every change, as soon as two calls in a row have seen the same one.
+        """True once for each change, as soon as two calls in a row have seen the same state.
 
-        A file is often not written at once: half a table is not to be taken for the whole.
+        A file is often written in several steps, and half a table must not be loaded as if it were complete.
         """
-        before, self._seen = self._seen, state(self._used)
+        before, self._seen = self._seen, file_states(self._used)
         if self._seen == self._used or self._seen != before:
             return False
         self._used = self._seen
@@ -141,8 +141,8 @@ class Watch:
 
 
 def _older(found: tuple[int, int, int] | None, begun: float) -> tuple[int, int, int] | None:
-    """What was found, unless it may have changed since it was read: that is as good as a change."""
-    return found if found and found[0] < begun * 1e9 else None
+    """The state `found`; None, which counts as a change, if the file may have changed after it was read."""
+    return found if found and found[0] < begun * 1e9 else None  # mtime is in nanoseconds
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

@@ -1,4 +1,4 @@
-"""Whose mail [turf] does not hold, as far as it depends on how this host's MTA submits mail from its own programs."""
+"""Finds keys of [turf] that spare mail from this host, whose effect depends on how its MTA submits that mail."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _LOOPBACK = tuple(Connection(client=ip_address(address)) for address in ("127.0.
 
 
 def sparing_local(config: Config) -> bool:
-    """True if the rule spares local submissions at some listener."""
+    """True if `spare_local` is set for any listener whose turf rule is in use."""
     return any(turf.spare_local for turf in _holding(config))
 
 
 def sparing_loopback(config: Config, today: date) -> Entry | None:
-    """The first entry of `spare_clients` that spares SMTP clients on this host at some listener."""
+    """The first entry of `spare_clients`, of any listener, that matches a loopback address; None if there is none."""
     tables = (turf.spare_clients for turf in _holding(config))
     entries = (table.by_address(connection, today) for table in tables for connection in _LOOPBACK)
     return next(filter(listed, entries), None)
 
 
 def _holding(config: Config) -> Iterator[TurfConfig]:
-    """The sections [turf] of all listeners that have a turf table."""
+    """The [turf] sections, default and of listeners, that have a turf table and are not off."""
     if config.mode is Mode.OFF:
         return
     for view in (config, *map(config.at, config.listener)):

@@ -1,4 +1,4 @@
-"""What the daemon is doing, for people and for monitoring."""
+"""The daemon's status: collected from its workers and written to a JSON file, for turfctl status and monitoring."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 from turfmilter.mta.engines import choose
 
-_PROBLEMS = 10  # the last ones
-_LONGEST = 2000  # characters of one of them
-_MINUTE = 60.0
-# Figures of a worker that are counted on when it has ended.
+_MAX_PROBLEMS = 10  # the most recent problems are kept
+_MAX_PROBLEM_CHARACTERS = 2000  # characters of one sentence
+_MINUTE = 60.0  # seconds
+# Figures of a worker that remain in the totals after it has ended.
 _SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
 
 
@@ -35,7 +35,7 @@ class _Problem(NamedTuple):
 
 
 class Status:
-    """Remembers what a running process does not: the totals of those that have ended, and the last problems."""
+    """Keeps what no running worker reports: the totals of ended workers, and the latest problems."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -44,42 +44,42 @@ class Status:
         self.failures = 0
         self._broken: tuple[str, ...] = ()
         self._alarms: tuple[str, ...] = ()
-        self._problems: deque[_Problem] = deque(maxlen=_PROBLEMS)
+        self._problems: deque[_Problem] = deque(maxlen=_MAX_PROBLEMS)
         self._ended: Counter[str] = Counter()
         self._minute: deque[tuple[float, int]] = deque()
-        self.quarantine_warnings: tuple[str, ...] = ()  # what was last found when the quarantines were looked after
+        self.quarantine_warnings: tuple[str, ...] = ()  # of the last upkeep of the quarantines
 
     def renewed(self, loaded: Loaded, alarms: Iterable[str]) -> None:
-        """There is a new generation, about which somebody should know `alarms`.
+        """Record a new generation, with `alarms` about it for the administrator.
 
-        What was wrong with the files is no more, unless it comes from a copy because of that.
+        Earlier problems of files are dropped; if it was loaded from the copy, those of the files remain.
         """
         self._generation = self._now()
         self._alarms = _in_short(alarms)
         self._broken = _in_short(loaded.broken)
-        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_PROBLEMS)
+        self._problems = deque((one for one in self._problems if not one.of_files), maxlen=_MAX_PROBLEMS)
 
     def failed(self, problems: Iterable[str]) -> None:
-        """There is none, for these reasons."""
+        """Record that no generation could be loaded, for the reasons `problems`."""
         self.failures += 1
         self._broken = _in_short(problems)
 
     def noted(self, problem: str, *, of_files: bool = False) -> None:
-        """What went wrong; the same again is known by its time alone.
+        """Record a problem; if it repeats the last one, only the time is updated.
 
-        With `of_files` it is what was wrong with files: it is shown until a new generation is made of them.
+        A problem `of_files` is shown until a new generation has been loaded from the files.
         """
-        problem = shortened(problem, _LONGEST)
+        problem = shortened(problem, _MAX_PROBLEM_CHARACTERS)
         if self._problems and self._problems[-1].sentence == problem:
             self._problems.pop()
         self._problems.append(_Problem(self._now(), problem, of_files))
 
     def ended(self, process: Process) -> None:
-        """A worker is no more; what it did still counts."""
+        """Add the counts of a worker that has ended to the totals."""
         self._ended.update(_sums(process))
 
     def now(self, loaded: Loaded, fleets: Iterable[Fleet], seconds: float) -> dict[str, object]:
-        """All there is to say; `seconds` is the time on the clock of time.monotonic."""
+        """The whole status as a JSON object; `seconds` is time.monotonic()."""
         fleets = list(fleets)
         processes = [process for fleet in fleets for process in fleet.processes]
         sums = sum((Counter(_sums(process)) for process in processes), Counter(self._ended))
@@ -121,7 +121,7 @@ class Status:
 
 
 def _in_short(sentences: Iterable[str]) -> tuple[str, ...]:
-    return tuple(shortened(one, _LONGEST) for one in islice(sentences, _PROBLEMS))
+    return tuple(shortened(one, _MAX_PROBLEM_CHARACTERS) for one in islice(sentences, _MAX_PROBLEMS))
 
 
 def _sums(process: Process) -> dict[str, int]:
@@ -148,7 +148,7 @@ def _state(process: Process) -> str:
 
 
 def _quarantines(config: Config) -> Iterator[dict[str, object]]:
-    """The free space in every directory in which messages are held."""
+    """The free space of each quarantine directory in bytes, or why it cannot be determined."""
     for directory in config.directories:
         try:
             disk = shutil.disk_usage(directory)
@@ -159,11 +159,11 @@ def _quarantines(config: Config) -> Iterator[dict[str, object]]:
 
 
 def write_status(path: Path, status: Mapping[str, object]) -> None:
-    """Put `status` in the place of what is at `path`.  Raises OSError."""
+    """Replace the file at `path` by `status` in one step.  Raises OSError."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
-        new.unlink()  # of a process that was killed
-    # O_EXCL follows no link, and rename replaces one: whatever others put there is never written through.
+        new.unlink()  # left by a process that was killed
+    # O_EXCL follows no link, and rename replaces one, so a link that another user planted is never written through.
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -176,6 +176,6 @@ def write_status(path: Path, status: Mapping[str, object]) -> None:
 
 
 def remove_status(path: Path) -> None:
-    """Leave nothing behind: who does not run has no status."""
+    """Remove the status file: a missing file shows that the daemon is not running.  Never raises OSError."""
     with suppress(OSError):
         path.unlink()

@@ -1,4 +1,4 @@
-"""The process that owns the socket and the signals; it never enters libmilter."""
+"""The supervisor: the process that owns the socket and the signals, and forks the workers; it runs no libmilter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from turfmilter.daemon.background import Caller
 from turfmilter.daemon.fleet import Process
 from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.keeper import Keeper
-from turfmilter.daemon.listener import Listener
+from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
@@ -30,19 +30,20 @@ from turfmilter.daemon.status import remove_status, write_status
 from turfmilter.daemon.upkeep import Upkeep
 from turfmilter.mta.engines import choose
 
-_BEAT = 2.0  # seconds between two probes, looks at the files in use, and writings of the status
-_STOP_SECONDS = 30.0  # for connections that are open at the end
-_GRACE = 5.0  # for a worker to obey when that time is over
+_BEAT = 2.0  # seconds between two probes of the workers, checks of the files in use, and writes of the status
+_STOP_SECONDS = 30.0  # seconds for open connections to finish when the daemon stops
+_GRACE = 5.0  # seconds after that for the workers to exit before they are killed
 
 
 class Supervisor:
-    """Keeps workers running until it is told to stop.  `caller` waits for the first ones.
+    """Keeps workers running until it is told to stop.
 
-    They serve `loaded`, which began to be read at `begun`, in seconds since the epoch.
+    The first workers serve `loaded`, which began to be read at `begun`, in seconds since the epoch; `caller` waits
+    for them.  Signals: HUP reloads, TERM or INT stops, a second one stops at once, CHLD collects children.
     """
 
     def __init__(
-        self, listener: Listener, program: Program, loaded: Loaded, begun: float, *, caller: Caller, notify: Notify
+        self, listener: MilterSocket, program: Program, loaded: Loaded, begun: float, *, caller: Caller, notify: Notify
     ) -> None:
         self._listener = listener
         self._program = program
@@ -58,15 +59,15 @@ class Supervisor:
         self._next_beat = 0.0
         self._status_path: Path | None = None
         self._status_problem = ""
-        self._outline: object = None  # of what the status was written last
-        self._lost = False  # the socket's path
+        self._outline: object = None  # of generations and workers when the status was last written
+        self._lost = False  # whether the socket's path was removed or replaced
         self._stopping = False
         self._kill_at = 0.0
 
     def run(self, greeting: Iterable[tuple[Level, str]]) -> None:
-        """Serve until SIGTERM or SIGINT; the sentences of `greeting` are logged when the first workers serve.
+        """Serve until SIGTERM or SIGINT; `greeting` is logged as soon as the first workers serve.
 
-        Raises WorkerFailed when they cannot.
+        Raises WorkerFailed if they cannot be started.
         """
         try:
             self._until(lambda: self._stopping or self._generations.serving is not None)
@@ -92,14 +93,14 @@ class Supervisor:
             if self._stopping and now >= self._kill_at:
                 self._kill_workers()
             self._generations.settle(now)
-            self._begin_errands(now)
+            self._begin_errands(now)  # after settle, which may have started a load: none is forked during one
             if self._generations.outline != self._outline:
                 self._write_status(now)
-            if not done():  # whoever waits for the start is not to wait for the next beat as well
+            if not done():  # the caller of a start must not wait until the next beat
                 self._wait()
 
     def _wait(self) -> None:
-        """Take in what workers and signals say; returns at the next beat at the latest."""
+        """Wait for reports and signals and handle them; returns when something is due, such as the next beat."""
         times = [self._next_beat, *self._errands_due(), *(fleet.resumes for fleet in self._generations.fleets)]
         with selectors.PollSelector() as selector:
             selector.register(self._signals.waiting, selectors.EVENT_READ)
@@ -115,7 +116,7 @@ class Supervisor:
             self._handle(number)
 
     def _handle(self, number: int) -> None:
-        if number == signal.SIGCHLD:
+        if number == signal.SIGCHLD:  # one SIGCHLD may report several children
             self._reap()
         elif number != signal.SIGHUP:
             self._stop()
@@ -123,7 +124,7 @@ class Supervisor:
             self._generations.reload()
 
     def _beat(self, now: float) -> None:
-        """See whether all workers answer, ask them again, and look around."""
+        """Feed the watchdog if all workers have answered, probe them again, and check the socket and files."""
         self._next_beat = now + self._interval
         processes = [process for _, process in self._generations.processes]
         if all(process.answered for process in processes):
@@ -136,29 +137,29 @@ class Supervisor:
             self._generations.look_at_files()
 
     def _look_at_socket(self) -> None:
-        """That nobody can connect any more is said once."""
+        """Log once that the socket's path was removed or replaced."""
         lost, self._lost = self._lost, self._listener.lost
         if self._lost and not lost:
-            sentence = "socket: its file was removed or replaced, so that no MTA finds it; restart turfmilter"
+            sentence = "socket: its file was removed or replaced, so no MTA can connect; restart turfmilter"
             self._generations.say("error", sentence)
 
     def _stop(self) -> None:
-        """Finish what is open; the second time end at once."""
+        """Stop after open connections have finished; when called again, at once."""
         if self._stopping:
             self._kill_workers()
             return
         self._stopping = True
         self._kill_at = time.monotonic() + _STOP_SECONDS + _GRACE
-        self._generations.say("info", "stopping: open connections are finished first")
+        self._generations.say("info", "stopping: waiting for open connections to finish")
         self._notify.stopping()
-        # Status and socket first: once the socket has gone, both may be another daemon's.
+        # The status before the socket: once the socket is closed, the next daemon may own both paths.
         if self._status_path:
             remove_status(self._status_path)
         self._listener.close()
         self._generations.drain(_STOP_SECONDS)
 
     def _reap(self) -> None:
-        """See which workers are no more, and which errands are done."""
+        """Collect the children that have ended: errands and workers."""
         self._upkeep.errand.reap()
         self._generations.status.quarantine_warnings = self._upkeep.errand.found
         self._keeper.reap()
@@ -172,7 +173,7 @@ class Supervisor:
             process.kill()
 
     def _write_status(self, now: float) -> None:
-        """A problem with it is said once, until there is another one or none."""
+        """Write the status file; a problem is logged once, and again only after it has changed or disappeared."""
         self._outline = self._generations.outline
         fleet = self._generations.serving
         if fleet is None or self._stopping:
@@ -191,10 +192,8 @@ class Supervisor:
         self._status_problem = problem
 
     def _fork(self, loaded: Loaded) -> Process:
-        """A new worker.  Raises OSError.
-
-        What it shares with us in memory stays shared as long as nobody looks at it for garbage.
-        """
+        """Start a worker for `loaded`.  Raises OSError."""
+        # A collection writes to every object, which would unshare the pages of the tables in each worker.
         gc.freeze()
         ours, theirs = socket.socketpair()
         processor = self._idle_processor()
@@ -208,12 +207,13 @@ class Supervisor:
         return Process(pid, ours, time.monotonic(), processor)
 
     def _idle_processor(self) -> int:
-        """The one that has the fewest workers which take new connections."""
+        """The processor with the fewest workers that accept new connections."""
         taken = Counter(process.processor for _, process in self._generations.processes if not process.draining)
         return min(sorted(os.sched_getaffinity(0)), key=lambda number: taken[number])
 
     def _child(self, act: Callable[[], NoReturn]) -> int:
-        """The process id of a fork that does `act`.  Raises OSError."""
+        """Run `act` in a forked child, and return its process id.  Raises OSError."""
+        # Blocked until both sides are set up: a handler in the child would write to the supervisor's socket.
         self._signals.hold()
         try:
             pid = os.fork()
@@ -224,11 +224,12 @@ class Supervisor:
             self._signals.release()
 
     def _be_child(self, act: Callable[[], NoReturn]) -> NoReturn:
-        """Whatever happens it does not come back: the socket's path is the supervisor's."""
+        """Run `act` and exit, whatever happens: returning would run the supervisor's cleanup, and remove its socket."""
         try:
+            # The signals are still blocked here; worker and errand unblock them after they have set their handlers.
             self._signals.forget()
             self._caller.let_go()
-            # While any process holds one of these ends, its worker would not see that the supervisor has died.
+            # As long as any process holds one of these ends, its worker cannot see that the supervisor has died.
             for _, process in self._generations.processes:
                 process.control.close()
             act()
@@ -236,7 +237,7 @@ class Supervisor:
             os._exit(worker.FAILED)
 
     def _work(self, loaded: Loaded, ours: socket.socket, theirs: socket.socket, processor: int) -> NoReturn:
-        """The fork that is a worker."""
+        """Serve as a worker, in the child."""
         ours.close()
         _keep_to(processor)
         log = self._program.log(loaded.config)
@@ -246,7 +247,7 @@ class Supervisor:
         worker.run(listening, theirs, service, log, _STOP_SECONDS, start)
 
     def _errands_due(self) -> tuple[float, float]:
-        """When the upkeep and the copy are to be seen to."""
+        """When the upkeep of the quarantines and the copy of the configuration are due."""
         loaded = self._generations.settled
         if loaded is None or self._stopping:
             return inf, inf
@@ -265,14 +266,14 @@ class Supervisor:
         return self._child(lambda: self._without_socket(act))
 
     def _without_socket(self, act: Callable[[], NoReturn]) -> NoReturn:
-        """Whoever waits for a disk for long, even when we have gone, is not to keep the next daemon from its port."""
+        """Run `act` without the socket: a child stuck on a disk must not keep the next daemon from binding it."""
         self._listener.socket.close()
         act()
 
 
 def _keep_to(processor: int) -> None:
-    """Threads that share Python's lock only get in each other's way on several: that doubles the cost of a session."""
-    with suppress(OSError):  # a service manager may forbid to choose
+    """Bind this process to `processor`: Python's threads share a lock, and on several they double a session's cost."""
+    with suppress(OSError):  # a service manager may prevent this
         os.sched_setaffinity(0, {processor})
 
 

@@ -1,7 +1,8 @@
-"""One process that serves connections, forked by the supervisor and ruled by a socket between the two.
+"""A worker: a process that serves connections, forked by the supervisor and controlled through a socket pair.
 
-The supervisor writes lines: `probe` is answered with this process's figures, `drain SECONDS` ends it in peace.
-The worker writes JSON objects, one a line: its figures, first when it serves, or why it cannot.
+The supervisor writes lines: `probe` requests a report, `drain SECONDS` lets open connections finish and then ends the
+worker.  The worker writes JSON objects, one per line: its figures, for the first time when it serves, or
+{"failed": REASON} if it cannot.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from turfmilter.mta.engines import Start
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.writer import LogWriter
 
-FAILED = 70  # EX_SOFTWARE
-_LOOK = 0.05  # seconds between two looks whether the last connection has gone
+FAILED = 70  # the exit status of a worker that cannot serve: EX_SOFTWARE of sysexits(3)
+_LOOK = 0.05  # seconds between two checks, while draining, whether the last connection has ended
 _SMAPS = Path("/proc/self/smaps_rollup")
 
 
@@ -35,26 +36,28 @@ def run(
     drain_seconds: float,
     start: Start,
 ) -> NoReturn:
-    """Serve with the engine that `start` makes until told to drain, then finish the open connections.
+    """Serve with the engine that `start` makes until told to drain, then finish the open connections and exit.
 
-    The end of `control` means the same, within `drain_seconds`: no worker outlives its supervisor for long.
+    If `control` is closed, the worker drains within `drain_seconds`, so that it does not outlive its supervisor.
     """
+    # The supervisor decides when to stop; a signal to the whole process group must not end the worker early.
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    # libmilter waits for these signals in a thread of its own: only a thread that does not block them discards them.
+    # libmilter has a thread that waits for these signals with sigwait.  An ignored signal is discarded on arrival
+    # only if it is not blocked in this thread, so the mask inherited from the supervisor is cleared.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     log.start()
     try:
         service = make_service(log)
         engine = start(listening, service, lambda reason: _fail(control, log, reason))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must hear it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must be told
         _fail(control, log, f"{type(error).__name__}: {error}")
     Worker(engine, control, service, log, drain_seconds).run()
 
 
 class Worker:
-    """This process while it serves."""
+    """The main thread of a worker while libmilter serves: answers probes, drains, and watches the descriptors."""
 
     def __init__(
         self, engine: Engine, control: socket.socket, service: Service, log: LogWriter, drain_seconds: float
@@ -69,7 +72,7 @@ class Worker:
         self._input = b""
 
     def run(self) -> NoReturn:
-        """Obey the supervisor."""
+        """Follow the supervisor's orders until the last connection has ended, then exit the process."""
         self._answer()
         while self._deadline == inf or self._busy():
             seconds = None if self._deadline == inf else _LOOK
@@ -78,7 +81,7 @@ class Worker:
         _leave(self._log, 0)
 
     def _obey(self) -> bool:
-        """Read what the supervisor wants; False when there is none any more."""
+        """Read and follow orders; False if the supervisor has closed its end."""
         data = _received(self._control)
         *orders, self._input = (self._input + data).split(b"\n")
         for order in orders:
@@ -98,7 +101,7 @@ class Worker:
             self._deadline, self._drain_seconds = time.monotonic() + seconds, seconds
 
     def _keep_descriptors(self) -> None:
-        """Take no connection while there are too few for it: libmilter would spin without a word."""
+        """Stop accepting while descriptors are scarce: without a free one, libmilter would loop without any message."""
         if self._deadline < inf:
             return
         scarce = descriptors.scarce(again=not self._engine.open)
@@ -106,15 +109,15 @@ class Worker:
             self._engine.shut()
             self._log.say(
                 "warning",
-                f"{self._service.sessions.open} connections are open, and hardly one more of {descriptors.limit()}"
-                " files may be: none is taken until some end; raise LimitNOFILE of the service",
+                f"{self._service.sessions.open} connections are open and the limit of {descriptors.limit()} open files"
+                " is near: not accepting connections until some close; raise LimitNOFILE of the service",
             )
         elif not scarce and not self._engine.open:
             self._engine.reopen()
-            self._log.say("info", "connections are taken again")
+            self._log.say("info", "accepting connections again")
 
     def _busy(self) -> bool:
-        """True while connections are open, and there is time."""
+        """True while connections are open and the deadline has not passed; logs a warning when it has."""
         if not self._service.sessions.open and not self._engine.occupied():
             return False
         late = time.monotonic() >= self._deadline
@@ -147,17 +150,17 @@ def _received(control: socket.socket) -> bytes:
 
 def _tell(control: socket.socket, said: object) -> None:
     try:
-        # One that does not read loses an answer, and is not waited for.
+        # Never block: a supervisor that does not read loses an answer, and asks again.
         control.send(json.dumps(said).encode() + b"\n", socket.MSG_DONTWAIT)
     except OSError:
         return
 
 
 def _memory() -> dict[str, int]:
-    """Bytes in memory: `rss` with what is shared, `pss` with this process's share of it."""
+    """The memory of this process in bytes: `rss` counts shared pages fully, `pss` proportionally (proc(5))."""
     try:
         lines = _SMAPS.read_text().splitlines()[1:]
-    except OSError:  # a kernel or a container that hides it
+    except OSError:  # some kernels and containers do not provide it
         return {}
     sizes = {key: int(rest.split()[0]) * 1024 for key, _, rest in (line.partition(":") for line in lines)}
     return {"rss": sizes["Rss"], "pss": sizes["Pss"]}
@@ -171,5 +174,5 @@ def _fail(control: socket.socket, log: LogWriter, reason: str) -> NoReturn:
 
 def _leave(log: LogWriter, code: int) -> NoReturn:
     log.stop()
-    # Python's own exit would wait for libmilter's thread, which never ends.
+    # Python's normal exit would wait for libmilter's thread, which never ends.
     os._exit(code)

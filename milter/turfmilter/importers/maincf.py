@@ -1,4 +1,4 @@
-"""The lists of main.cf: their words, and the domains that Postfix receives mail for."""
+"""The lists in main.cf: their words, and the domains for which Postfix receives mail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turfmilter.importers.postfix import never_reached
 
 RECEIVING = ("mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains")
 PARENT_STYLE = "parent_domain_matches_subdomains"
-# Types of tables whose keys can be listed (postmap -s), in memory or on disk.
+# The types of tables whose keys can be listed (postmap -s).
 LISTED = frozenset({"btree", "cdb", "dbm", "hash", "inline", "lmdb", "sdbm", "texthash"})
 
 _TABLE = re.compile(r"(?P<proxy>(?:proxy:)*)(?P<kind>[a-z][a-z0-9_]*):(?P<name>.*)", re.DOTALL)
@@ -21,7 +21,7 @@ _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9a-f:.]+)\]", re.IGNORECASE)
 
 
 def words(value: str) -> Iterator[str]:
-    """The words of a list: commas and blanks separate them, except within braces (`inline:{ {a = b} }`)."""
+    """Yield the words of a list: commas and blanks separate them, except in braces (`inline:{ {a = b} }`)."""
     word, depth = "", 0
     for character in value:
         if depth == 0 and (character == "," or character.isspace()):
@@ -36,20 +36,20 @@ def words(value: str) -> Iterator[str]:
 
 
 class Reader(Protocol):
-    """How that which a list names is read."""
+    """Reads the files and tables that a list names."""
 
     def lines(self, path: str) -> Sequence[str]:
-        """The lines of a file."""
+        """Return the lines of a file."""
 
     def keys(self, table: str) -> Sequence[str]:
-        """The keys of a table (`hash:PATH`) whose type is LISTED."""
+        """Return the keys of a table (`hash:PATH`) whose type is LISTED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What Postfix receives mail for.
+    """The domains for which Postfix receives mail.
 
-    `unlisted` are the tables whose keys cannot be listed, each behind the parameter that names it.
+    `unlisted` are the tables whose keys cannot be listed, as pairs of parameter and table.
     """
 
     entries: tuple[Entry, ...]
@@ -58,10 +58,10 @@ class Received:
 
 
 def read_received(parameters: Mapping[str, str], reader: Reader) -> Received:
-    """What the parameters of main.cf, all variables expanded, say about the domains that are its own.
+    """Return the domains for which Postfix receives mail, from the parameters of main.cf with all variables expanded.
 
     Postfix compares whole names, except in relay_domains: there a domain covers its subdomains if
-    parent_domain_matches_subdomains lists relay_domains, and otherwise ".domain" means the subdomains alone.
+    parent_domain_matches_subdomains lists relay_domains, and otherwise ".domain" means only the subdomains.
     """
     below = "relay_domains" in words(parameters.get(PARENT_STYLE, ""))
     lists = [_List(name, reader, below=below and name == "relay_domains") for name in RECEIVING]
@@ -75,17 +75,17 @@ def read_received(parameters: Mapping[str, str], reader: Reader) -> Received:
 
 
 class _List:
-    """One of the parameters while it is read; `below` says that a domain covers its subdomains."""
+    """One of the parameters while it is read; `below` is True if a domain covers its subdomains."""
 
     def __init__(self, name: str, reader: Reader, *, below: bool) -> None:
         self.name = name
         self.entries: list[Entry] = []
-        self.not_itself: list[Entry] = []  # what ".domain" leaves out: the domain
+        self.not_itself: list[Entry] = []  # for each ".domain", the exception for the domain itself
         self.problems: list[Problem] = []
         self.unlisted: list[str] = []
         self._reader = reader
         self._below = below
-        self._open: list[str] = []  # the files around what is being read: one may name itself
+        self._open: list[str] = []  # the files that are being read: a file may name itself
 
     def read(self, value: str, where: Where, *, exception: bool = False) -> None:
         for word in words(value):
@@ -114,7 +114,7 @@ class _List:
             return
         name = f"{table['kind']}:{table['name']}"
         for key in self._reader.keys(name):
-            # A virtual(5) table also serves as a list of domains: its other keys are addresses and local parts.
+            # A virtual(5) table is also a list of domains; its other keys are addresses and local parts.
             if not self.name.startswith("virtual_") or ("." in key and "@" not in key):
                 self._add(key, key, Where(name), exception=exception)
 
@@ -137,11 +137,15 @@ class _List:
             if dotted and not exception:
                 self.not_itself.append(Entry(word, itself, where, exception=True))
         else:
-            self.problems.append(Problem(where, word, "not a domain, so no recipient has it", warning=True))
+            self.problems.append(Problem(where, word, "not a domain, so it matches no recipient", warning=True))
 
 
 def _together(lists: Iterable[Sequence[Entry]]) -> Iterator[Entry]:
-    """The entries of all lists, each once.  What one list excludes by its whole name another may still receive."""
+    """Yield the entries of all lists, without duplicates.
+
+    Postfix receives mail for a domain that any list includes, even if another list excludes it.  So an exception for
+    a whole name is dropped if the name is an entry elsewhere.
+    """
     every = [entry for entries in lists for entry in entries]
     plain = {entry.pattern for entry in every if not entry.exception}
     wide = {_domain(entry) for entry in every if not entry.exception and not _exact(entry)}

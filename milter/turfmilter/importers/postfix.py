@@ -1,4 +1,4 @@
-"""Files of Postfix: the source of a lookup table (postmap(1)), or a list as "/file" has it in main.cf."""
+"""Postfix's files: the source of a lookup table (postmap(1)), or a list that main.cf names as "/file"."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from dataclasses import dataclass
 
 from turfmilter.core.table.entry import Entry, Parse, Problem, Where
 from turfmilter.core.table.pattern import Interval, Name
-from turfmilter.importers.words import Dialect, Of, Word, named, translate
+from turfmilter.importers.words import OWN_FILE, Dialect, Of, Word, named, translate
 
 _WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,])+')
 _FIRST = re.compile(rf"[\s,]*{_WORD.pattern}([\s,]*)")
 _COMMENT = re.compile(r"(?<![^\s,])#")
-# A second word that looks like an entry makes the line a list; any other is the result of a lookup.
+# A second word that looks like an entry makes the line part of a list; any other is the result of a lookup.
 _SECOND_ENTRY = re.compile(r"[!$/[].*|[a-z]+:/.*|localhost|\.?[\w-]+(?:\.[\w-]+)+\.?(?:/\d+)?", re.IGNORECASE)
-# What the results of an access table do (access(5)); those of other tables say nothing.
+# What the results in an access table do (access(5)); the results in other tables do not matter here.
 _ACTION = re.compile(
     r"(?:(?P<refuses>REJECT|DEFER\w*|DISCARD|[45]\d\d)|(?P<passes>OK|PERMIT\w*)|(?P<leaves>DUNNO))(?!\w)", re.IGNORECASE
 )
 _LITERAL = re.compile(r"\[(?:IPv6:)?([0-9a-f:.]+)\](/\d+)?", re.IGNORECASE)
 
 _FOREIGN = {
-    r"\$": ("a variable of main.cf", "write its value, which postconf -x shows"),
-    r"/": ("a file inside a list, or a regular expression", 'a file is named in the configuration: "postfix:PATH"'),
+    r"\$": ("a variable of main.cf", 'write its value, which "postconf -x" prints'),
+    r"/": ("a file inside a list, or a regular expression", 'name the file in the configuration: "postfix:PATH"'),
     r"(?![0-9a-f]{1,4}:[0-9a-f:])[a-z]\w*:": (
         "a table inside a list",
-        'its source is named in the configuration: "postfix:PATH"',
+        'name its source in the configuration: "postfix:PATH"',
     ),
-    r"(?:if|endif)\Z": ("a condition", "write the entries into a file: of your own"),
-    r"\w+\s*=(?!.*@)": ("a line of main.cf", "name a file that holds nothing but the list"),
+    r"(?:if|endif)\Z": ("a condition", OWN_FILE),
+    r"\w+\s*=(?!.*@)": ("a line of main.cf", "name a file that contains only the list"),
 }
 
 
 def read_postfix(lines: Iterable[str], source: str, parse: Parse, of: Of) -> tuple[list[Entry], list[Problem]]:
-    """The entries in a file of Postfix, and all of its problems; `source` is the file's name.
+    """Return the entries in one of Postfix's files, and its errors and warnings; `source` is the file's name.
 
-    Of a table the first column is read.  Postfix's own parent_domain_matches_subdomains says where a bare domain
-    holds its subdomains: in mynetworks, in access tables and in relay_domains.
+    Only the first column of a table is read.
     """
     words, problems = _words(lines, source)
+    # The default of parent_domain_matches_subdomains: a bare domain covers its subdomains in mynetworks, in access
+    # tables and in relay_domains, but not in mydestination and the virtual domains.
     below = of is not Of.DOMAINS or named(source, "relay_domains")
     entries, found = translate(words, Dialect(_FOREIGN, _address), parse, of, below=below)
     problems += [*found, *never_reached(entries)]
@@ -48,7 +49,7 @@ def read_postfix(lines: Iterable[str], source: str, parse: Parse, of: Of) -> tup
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a list, or of a table; `result` is what stands behind the key of the latter."""
+    """A line of a list, or of a table, with the `result` that follows the key."""
 
     words: tuple[Word, ...]
     table: bool | None  # None: it can be either
@@ -56,7 +57,7 @@ class _Line:
 
 
 def _words(lines: Iterable[str], source: str) -> tuple[list[Word], list[Problem]]:
-    """The entries of all lines, if they are all of a list or all of a table that says one thing."""
+    """Return the entries of all lines, and problems unless all are of one list, or of one table with one meaning."""
     words: list[Word] = []
     problems: list[Problem] = []
     shape: _Line | None = None
@@ -66,18 +67,19 @@ def _words(lines: Iterable[str], source: str) -> tuple[list[Word], list[Problem]
         shape = shape or (line if line.table is not None else None)
         said = said or (line if _action(line) else None)
         if line.table and line.words[0].exception:
-            wrong = 'a "!" in a table: Postfix takes it for a part of the key, or for everything else'
-            problems.append(_problem(line, wrong, "write the entries into a file: of your own"))
+            wrong = 'a "!" in a table: to Postfix, it is part of the key, or means all other keys'
+            problems.append(_problem(line, wrong, OWN_FILE))
         elif shape and line.table not in (None, shape.table):
             problems.append(_mixed(line, shape))
         elif said and _action(line) not in (None, _action(said)):
-            wrong = f"{line.result} behind it, and {said.result} in line {said.words[0].where.line}"
-            problems.append(_problem(line, wrong, "a list says one thing; the others belong into a file of their own"))
+            wrong = f"the result is {line.result}, but {said.result} in line {said.words[0].where.line}"
+            meant = "all entries of a list must mean the same; move the others to a file of their own"
+            problems.append(_problem(line, wrong, meant))
     return words, problems
 
 
 def _lines(lines: Iterable[str], source: str) -> Iterator[_Line]:
-    """The lines that say something.  One that is indented continues the result of a table's line."""
+    """Yield the lines that are not empty or comments.  In a table, an indented line continues the previous result."""
     before: _Line | None = None
     for number, text in enumerate(lines, 1):
         text = text.removeprefix("\ufeff")
@@ -113,10 +115,10 @@ def _action(line: _Line) -> str | None:
 def _mixed(line: _Line, shape: _Line) -> Problem:
     number = shape.words[0].where.line
     if line.table:
-        wrong = f"{line.result} stands behind it, as in a table, and line {number} is of a list"
+        wrong = f"{line.result} follows it, as in a table, but line {number} is of a list"
         return _problem(line, wrong, "in a list, commas separate the entries of one line")
-    wrong = f"a line of a list, and line {number} is of a table"
-    return _problem(line, wrong, "in a table a result stands behind each entry")
+    wrong = f"a line of a list, but line {number} is of a table"
+    return _problem(line, wrong, "in a table, a result follows each entry")
 
 
 def _problem(line: _Line, wrong: str, meant: str) -> Problem:
@@ -124,16 +126,16 @@ def _problem(line: _Line, wrong: str, meant: str) -> Problem:
 
 
 def _address(word: str) -> str:
-    """Postfix writes an IPv6 address in brackets where a colon could mean a table."""
+    """Return our spelling of an address: Postfix writes IPv6 in brackets where a colon could also name a table."""
     literal = _LITERAL.fullmatch(word)
     return f"{literal[1]}{literal[2] or ''}" if literal else word
 
 
 def never_reached(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Entries that the first match of Postfix decides otherwise than our most specific one would."""
+    """Yield errors about entries whose result differs: in Postfix the first match decides, here the most specific."""
     if not any(entry.exception for entry in entries):
         return
-    for sign in (False, True):
+    for sign in (False, True):  # entries of the same sign give the same answer, whichever is found first
         earlier: list[Entry] = []
         for entry in entries:
             if entry.exception is sign:
@@ -142,17 +144,17 @@ def never_reached(entries: Sequence[Entry]) -> Iterator[Problem]:
             first = next((other for other in earlier if _decides_before(other, entry)), None)
             if first:
                 place = f"line {first.where.line}" if first.where.line else first.where.source
-                wrong = f'"{first.text}" in {place} decides before it in Postfix, and would not here'
-                yield Problem(entry.where, entry.text, wrong, "the most specific one must stand first")
+                wrong = f'"{first.text}" in {place} decides first in Postfix, but not here'
+                yield Problem(entry.where, entry.text, wrong, "put the most specific entry first")
 
 
 def _decides_before(first: Entry, second: Entry) -> bool:
-    """True when both can match one client, and the second is not the less specific one."""
+    """Return True if both can match the same client, and the second is not the less specific one."""
     match first.pattern, second.pattern:
         case Interval() as one, Interval() as other:
             return one.version == other.version and one.first <= other.first and other.last <= one.last
         case Name() as one, Name() as other:
             return one.domain == other.domain or (not one.exact and other.domain.endswith(f".{one.domain}"))
-        case Name(), Interval():
+        case Name(), Interval():  # Postfix compares both the name and the address of a client with each entry
             return True
     return False

@@ -1,4 +1,4 @@
-"""Class files of Sendmail: relay-domains, local-host-names."""
+"""Sendmail's class files: relay-domains, local-host-names."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import re
 from collections.abc import Iterable
 
 from turfmilter.core.table.entry import Entry, Parse, Problem, Where
-from turfmilter.importers.words import Dialect, Of, Word, named, translate
+from turfmilter.importers.words import OWN_FILE, Dialect, Of, Word, named, translate
 
 _IPV4_PREFIX = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}", re.ASCII)
 _IPV6 = re.compile(r"IPv6:([0-9a-f:.]+)", re.IGNORECASE)
 _GROUPS = re.compile(r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6}", re.IGNORECASE)
 
 _FOREIGN = {
-    r"[!=]": ("no mark of Sendmail's", "write the entries into a file: of your own"),
+    r"[!=]": ("a sign that has no meaning in a class file", OWN_FILE),
     r"(?!ipv6:)[a-z]+:|(?:RELAY|OK|REJECT|DISCARD)\Z": (
         "a line of the access map",
-        "a class file holds one name or address a line",
+        "a class file has one name or address on each line",
     ),
-    r".*@": ("a mail address in a class file", "write it into a file: of your own"),
-    r".*/|.*-.*\.\d+\Z": ("a network that Sendmail does not know", "it writes 192.0.2 for 192.0.2.0/24"),
+    r".*@": ("a mail address in a class file", OWN_FILE),
+    r".*/|.*-.*\.\d+\Z": ("a network in a notation unknown to Sendmail", "Sendmail writes 192.0.2 for 192.0.2.0/24"),
 }
 
 
 def read_sendmail(
     lines: Iterable[str], source: str, parse: Parse, of: Of, *, below: bool | None = None
 ) -> tuple[list[Entry], list[Problem]]:
-    """The entries in a class file of Sendmail, and all of its problems; `source` is the file's name.
+    """Return the entries in one of Sendmail's class files, and its errors and warnings; `source` is the file's name.
 
-    In relay-domains (class R) a domain holds its subdomains, unless the .mc file says FEATURE(`relay_hosts_only');
-    in local-host-names (class w) it does not.  `below` says so where it is not the file's name that tells.
+    In relay-domains (class R) a domain covers its subdomains, unless the .mc file has FEATURE(`relay_hosts_only');
+    in local-host-names (class w) it does not.  `below` tells it if the name of the file does not.
     """
     wide = named(source, "relay-domains") if below is None else below
     words = [
@@ -41,7 +41,7 @@ def read_sendmail(
 
 
 def _address(word: str) -> str:
-    """Our spelling of a network, which Sendmail writes as the numbers that its addresses begin with."""
+    """Return our spelling of a network, which Sendmail writes as the numbers with which its addresses begin."""
     word = word.removeprefix("[").removesuffix("]")
     if _IPV4_PREFIX.fullmatch(word):
         numbers = word.split(".")

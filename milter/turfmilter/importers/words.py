@@ -1,4 +1,4 @@
-"""The words of an MTA's file become entries of our tables."""
+"""Converts the words in an MTA's files into entries of our tables."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from turfmilter.core.address.mailbox import fold_domain
 from turfmilter.core.table.entry import Entry, Parse, Problem, Where, parse_entry
 
 _NAME = re.compile(r"[^@<>\[\]/:;=]+")
+OWN_FILE = 'write such entries in a file of your own, "file:PATH"'  # advice for what an MTA's file cannot contain
 
 
 class Of(Enum):
-    """What a list is a list of: the MTAs take a bare domain differently in each."""
+    """What a list contains, which determines what a bare domain means to the MTAs."""
 
     DOMAINS = "domains"
     CLIENTS = "clients"
@@ -24,14 +25,14 @@ class Of(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One entry as the MTA's file writes it, "!" included."""
+    """One entry as written in the MTA's file, including its "!"."""
 
     text: str
     where: Where
 
     @property
     def exception(self) -> bool:
-        """True behind a "!"."""
+        """True if the word begins with "!"."""
         return self.text.startswith("!")
 
     @property
@@ -44,9 +45,9 @@ class Word:
 class Dialect:
     """How one MTA writes entries.
 
-    `foreign` are the words that are none, each with what is wrong and what to do; the patterns are those of their
-    beginning, with the "!" or behind it.
-    `address` gives our spelling of an address or network, and every other word as it is.
+    `foreign` are regular expressions for words that cannot be entries here, each with what is wrong and what to do;
+    they are compared with the beginning of a word, both with and without its "!".
+    `address` returns our spelling of an address or network, and any other word unchanged.
     """
 
     foreign: Mapping[str, tuple[str, str]]
@@ -56,9 +57,10 @@ class Dialect:
 def translate(
     words: Sequence[Word], dialect: Dialect, parse: Parse, of: Of, *, below: bool
 ) -> tuple[list[Entry], list[Problem]]:
-    """The entries that the words mean, and all problems.  `below` says that a bare domain holds its subdomains.
+    """Return the entries that the words mean, and all problems.
 
-    Where a word is written ".isp.example", the MTA has been told that bare domains hold none.
+    `below` is True if a bare domain covers its subdomains.  If any word begins with a dot (".isp.example"), the MTA
+    is configured so that bare domains do not.
     """
     dotted = {(word.exception, fold_domain(word.body[1:])) for word in words if _is_dotted(word)}
     bare = {(word.exception, fold_domain(word.body)) for word in words}
@@ -68,7 +70,7 @@ def translate(
         wrong = _refusal(word, dialect)
         if _is_dotted(word) and wrong is None:
             if (word.exception, fold_domain(word.body[1:])) in bare:
-                continue  # together they are one entry
+                continue  # isp.example and .isp.example together are one entry
             wrong = _only_below(word.body[1:])
         if wrong:
             problems.append(Problem(word.where, word.text, *wrong))
@@ -81,7 +83,7 @@ def translate(
 
 
 def named(source: str, name: str) -> bool:
-    """True when the file `source` has this name, whatever folder it is in."""
+    """Return True if the file `source` has this name, in any directory."""
     return source.rpartition("/")[2] == name
 
 
@@ -101,15 +103,15 @@ def _refusal(word: Word, dialect: Dialect) -> tuple[str, str] | None:
 
 
 def _only_below(name: str) -> tuple[str, str]:
-    wrong = "the subdomains without the domain itself, which no entry says here"
-    return wrong, f"add {name} to the file, or write {name} and !={name} into a file: of your own"
+    wrong = "the subdomains without the domain itself, for which there is no entry here"
+    return wrong, f'add {name} to the file, or write {name} and !={name} in a file of your own, "file:PATH"'
 
 
 def _ours(word: str, of: Of, wide: bool) -> str:
-    """The word in our pattern language."""
+    """Return the word in our pattern language."""
     at = "@" if of is Of.SENDERS else ""
     if at and word.startswith("@"):
-        return f"={word}"  # the MTAs never look for subdomains behind it
+        return f"={word}"  # to the MTAs, @domain never covers subdomains
     if not _NAME.fullmatch(word) or looks_numeric(word):
         return word
     return f"{at}{word}" if wide else f"={at}{word}"

@@ -1,1 +1,1 @@
-"""The adapter to the MTA: the only floor that knows pymilter."""
+"""The adapter to the MTA: the only package that imports pymilter, and the SMTP client for released messages."""

@@ -1,4 +1,4 @@
-"""The one place where a Verdict becomes what libmilter sends."""
+"""Translates a Verdict into libmilter's calls and return codes, and decides which recipients can be removed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _CONTINUE = int(milter.CONTINUE)
 
 
 def answer(context: Context, verdict: Verdict, *, leading_space: bool = False) -> int:
-    """Do what `verdict` says and return libmilter's code.
+    """Apply `verdict` to the message and return libmilter's code for the callback.
 
-    With `leading_space` (SMFIP_HDR_LEADSPC) the MTA puts no blank of its own behind the colon of a header that we add.
+    With `leading_space` (SMFIP_HDR_LEADSPC) the MTA inserts no blank after the colon of a field that is added, so
+    the blank is part of the value.
 
-    A reply never precedes anything but its own refusal: libmilter would keep it for a later one.
+    setreply is called only when the callback then refuses: libmilter keeps the text until the next refusal, which
+    may be another one.
     """
     if verdict is CONTINUE:
         return _CONTINUE
@@ -34,6 +36,7 @@ def answer(context: Context, verdict: Verdict, *, leading_space: bool = False) -
         case Action.ACCEPT:
             return int(milter.ACCEPT)
         case Action.HOLD | Action.DISCARD if verdict.partly:
+            # DISCARD would drop the message for all: remove the affected recipients and let the others receive it.
             for recipient in verdict.taken:
                 for known_as in deletable(recipient.text):
                     context.delrcpt(known_as)
@@ -46,23 +49,27 @@ def answer(context: Context, verdict: Verdict, *, leading_space: bool = False) -
 
 def _apply(context: Context, change: Change, blank: str) -> None:
     if change.value:
-        context.addheader(change.name, f"{blank}{change.value}", 0)  # on top: RFC 8601 §4, trace fields come in order
+        # Index 0 is the top: RFC 8601 §4 makes this a trace field, and those are listed in order, newest first.
+        context.addheader(change.name, f"{blank}{change.value}", 0)
     else:
-        context.chgheader(change.name, change.index, "")
+        context.chgheader(change.name, change.index, "")  # an empty value removes the field
 
 
 def refuse(context: Context, reply: Reply) -> int:
-    """The class of the reply chooses the code; when they disagree libmilter sends its own text."""
+    """Set `reply` as the answer and return REJECT (5xx) or TEMPFAIL (4xx).
+
+    The return code must be of the same class as the reply; otherwise libmilter sends a text of its own.
+    """
     context.setreply(str(reply.code), reply.enhanced, reply.text)
     return int(milter.REJECT if reply.permanent else milter.TEMPFAIL)
 
 
 _SURE = re.compile(
     r"""(?P<open><)?
-    (?:@[\w.-]+(?:(?(open),|(?!))@[\w.-]+)*:)?    # a source route; a comma outside of <> would part two addresses
+    (?:@[\w.-]+(?:(?(open),|(?!))@[\w.-]+)*:)?    # a source route; a comma outside <> would separate two addresses
     (?P<address>
         (?: [^\s@"\\(),:;<>\[\]]+ | "[^"\\]*" )
-        (?: @[\w.-]*[\w-] )?                # no literal and no trailing dot: unclear what the MTA keeps
+        (?: @[\w.-]*[\w-] )?                # not a literal, no trailing dot: unclear what the MTA keeps of these
     )
     >?""",
     re.VERBOSE,
@@ -71,12 +78,12 @@ _QUOTING = str.maketrans("", "", '"\\')
 
 
 def deletable(text: str) -> tuple[str, ...]:
-    """The strings that delrcpt needs to remove the recipient given as `text`; none when that is not certain.
+    """The strings to pass to delrcpt to remove the recipient given as `text` in RCPT; empty if that is uncertain.
 
-    delrcpt does not report a miss, and a recipient that is missed receives what is held from it.  Postfix compares
-    with the address as it parsed it: without the source route, case kept.  Sendmail compares with what the string
-    resolves to, and with the text of RCPT; where ruleset 5 has rewritten the recipient (plus detail, MAIL_HUB,
-    LUSER_RELAY), only the text matches.
+    delrcpt does not report that nothing matched, and a recipient that is not removed receives what should be held
+    from it.  Postfix compares with the address as it parsed it: without the source route, case preserved.  Sendmail
+    compares with what the string resolves to, and with the text of RCPT; if ruleset 5 has rewritten the recipient
+    (plus detail, MAIL_HUB, LUSER_RELAY), only the text matches.
     """
     sure = _SURE.fullmatch(text)
     if sure is None or text.startswith("<") != text.endswith(">") or not _encodable(text):
@@ -85,19 +92,19 @@ def deletable(text: str) -> tuple[str, ...]:
 
 
 def mailbox(resolved: str) -> str:
-    """What two recipients have in common that Sendmail can take for one another, from {rcpt_addr}.
+    """The mailbox of a recipient, from the value of {rcpt_addr}: equal for recipients that Sendmail can confuse.
 
-    Ruleset 5 can rewrite a local user (one without a domain) to the user without its plus detail, and the local
-    mailer drops quotes and backslashes.  Case is dropped, which errs on the safe side.
+    Ruleset 5 can rewrite a local user (an address without a domain) to the user without its plus detail, and the
+    local mailer ignores quotes and backslashes.  Case is folded, which errs on the safe side.
     """
     plain = resolved.translate(_QUOTING).lower()
     return plain if "@" in plain else plain.partition("+")[0] or plain
 
 
 def removable(taken: Iterable[Recipient], kept: Iterable[Recipient]) -> bool:
-    """True when every one of `taken` can be removed, and none of `kept` goes with it.
+    """True if all of `taken` can be removed without removing any of `kept`.
 
-    Sendmail removes all recipients of a mailbox when it is told to remove one of them.
+    When Sendmail is told to remove one recipient of a mailbox, it removes all recipients of that mailbox.
     """
     remain = {recipient.mailbox for recipient in kept} - {""}
     return all(deletable(recipient.text) and recipient.mailbox not in remain for recipient in taken)
@@ -106,6 +113,6 @@ def removable(taken: Iterable[Recipient], kept: Iterable[Recipient]) -> bool:
 def _encodable(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # raw 8-bit: pymilter cannot pass it back
+    except UnicodeEncodeError:  # bytes that are not UTF-8: pymilter cannot pass them back
         return False
     return True

@@ -1,4 +1,4 @@
-"""The libmilter callback class: it translates events to the Judge and Verdicts to the MTA."""
+"""The libmilter callback class: passes the MTA's events to the Judge, and its Verdicts to the MTA."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import Level, QuarantineError
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import broken_off, record, slip
-from turfmilter.core.rule import Fact, Stage
+from turfmilter.core.rule import Fact
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, mailbox, refuse, removable
-from turfmilter.mta.engine import Context
+from turfmilter.mta.engine import Context, text
 from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate, undelivered
@@ -34,9 +34,10 @@ _Callback = Callable[..., int]
 
 
 def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
-    """The one guard: no exception leaves a callback, and none lets a message through.
+    """Decorate a callback so that any exception is logged and answered 451: none lets a message through.
 
-    Where the MTA waits for no answer (`no_reply` is the P_NR_* bit), the next stage that has one gives it.
+    `no_reply` is the P_NR_* bit of the stage.  If it was agreed, the MTA does not wait for an answer here, and the
+    refusal is given at the next stage that has one.
     """
 
     def wrap(callback: _Callback) -> _Callback:
@@ -45,10 +46,10 @@ def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
             self._begun = time.perf_counter()
             try:
                 code = refuse(self._ctx, REPLIES["error"]) if self._broken else callback(self, *event)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the MTA must hear 451
+            except Exception as error:  # noqa: BLE001 - whatever it is, the MTA must receive 451
                 code = self._fail(callback.__name__, error)
             self._seconds += time.perf_counter() - self._begun
-            return _NO_REPLY if self._terms.protocol & no_reply else code
+            return _NO_REPLY if self._terms.protocol & no_reply else code  # required where P_NR_* was agreed
 
         return guarded
 
@@ -56,7 +57,11 @@ def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
 
 
 class Callbacks:
-    """One connection of the MTA.  pymilter's object, `context`, goes no further than this floor."""
+    """One connection of the MTA, from negotiate to close.
+
+    The order of the calls is libmilter's: negotiate, connect, hello, then for each message envfrom, envrcpt…, data,
+    header…, eoh, body…, eom; abort ends a message early.  `context` is pymilter's object and stays in this package.
+    """
 
     def __init__(self, context: Context, service: Service) -> None:
         self._ctx = context
@@ -67,7 +72,7 @@ class Callbacks:
         self._terms = _NOTHING_AGREED
         self._broken = False
         self._shown = False  # the client, with whatever became of it
-        self._under_way = False  # from MAIL to our last word on the message
+        self._under_way = False  # from MAIL to our final answer for the message
         self._in_header = False  # from DATA to the end of the header
         self._seconds = 0.0
         self._begun = 0.0
@@ -78,23 +83,22 @@ class Callbacks:
     @property
     def may_wait(self) -> bool:
         """True if the next event may have to wait for DNS, or for the disk on which the message is held."""
-        generation = self._judge.generation
         if not self._shown:
-            return generation.needs_names and generation.asks(Stage.CONNECT)
+            return self._judge.generation.needs_names_at_once
         return self._hold is not None or self._judge.session.connection.names.pending
 
     def negotiate(self, opts: list[int]) -> int:
-        """Ask for what the policy needs.  An exception here closes the connection: the MTA's default action."""
+        """Request what the policy needs.  On an exception the connection ends and the MTA takes its default action."""
         self._terms = negotiate(self._judge.generation, opts[0], opts[1])
         if self._terms.can_ask_for_macros:
             self._macros.ask()
         self._service.remarks.make(lacking(self._judge.generation, self._terms))
-        opts[:] = [self._terms.actions, self._terms.protocol, 0, 0]
+        opts[:] = [self._terms.actions, self._terms.protocol, 0, 0]  # the last two are reserved in libmilter's API
         return _CONTINUE
 
     @_guarded(milter.P_NR_CONN)
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
-        """`hostname` says less than the macros do."""
+        """Decide about the client; `hostname` is ignored, because the macros say more."""
         self._shown = True
         generation = self._judge.generation
         names = self._service.names if generation.needs_names else None
@@ -109,26 +113,26 @@ class Callbacks:
 
     @_guarded(milter.P_NR_HELO)
     def hello(self, hostname: str) -> int:
-        """HELO or EHLO."""
+        """Record HELO or EHLO, which also ends a message in progress (RFC 5321 §4.1.4)."""
         self._end_unanswered()
         self._judge.helo(hostname)
         return _CONTINUE
 
     @_guarded(milter.P_NR_MAIL)
     def envfrom(self, sender: bytes, *params: bytes) -> int:
-        """MAIL FROM."""
+        """Begin a message.  ANONYMOUS (RFC 4505) is not a login."""
         self._end_unanswered()
         self._under_way = True
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
         tls = Fact.TLS in self._judge.generation.facts and bool(self._macros["{tls_version}"])
-        self._judge.mail(_text(sender), tuple(map(_text, params)), account=account, tls=tls)
+        self._judge.mail(text(sender), tuple(map(text, params)), account=account, tls=tls)
         return _CONTINUE
 
     @_guarded()
     def envrcpt(self, to: bytes, *params: bytes) -> int:
-        """RCPT TO."""
-        recipient = self._recipient(_text(to), tuple(map(_text, params)))
+        """Decide about one recipient."""
+        recipient = self._recipient(text(to), tuple(map(text, params)))
         verdict = self._judge.rcpt(recipient)
         if verdict is not CONTINUE:
             self._log(verdict, (recipient,))
@@ -136,20 +140,23 @@ class Callbacks:
 
     @_guarded()
     def data(self) -> int:
-        """All recipients are known."""
+        """Decide about the message as far as the envelope allows; all recipients are known."""
         verdict = self._judge.data()
         self._in_header = verdict is CONTINUE
         return self._answer(verdict)
 
     def header(self, name: str, value: bytes) -> int:
-        """One header field, its bytes as they are: only kept here, and no more of them than the Judge has to see."""
+        """Collect one header field, bytes unchanged.
+
+        One field more than MOST_FIELDS is enough for the Judge to refuse the message, so the rest is dropped.
+        """
         if len(self._fields) <= MOST_FIELDS:
             self._fields.append((name, value))
         return _NO_REPLY if self._terms.protocol & milter.P_NR_HDR else _CONTINUE
 
     @_guarded()
     def eoh(self) -> int:
-        """The authors are known, and so is whether the message is held."""
+        """Decide about the header; from here on it is known whether the message is to be held."""
         self._in_header = False
         verdict = self._judge.end_of_headers(self._fields)
         if verdict is CONTINUE:
@@ -159,19 +166,18 @@ class Callbacks:
 
     @_guarded()
     def body(self, chunk: bytes) -> int:
-        """A part of the body."""
+        """Count and, if the message is to be held, write a chunk of the body; SKIP when no more is needed."""
         wanted = self._judge.seen(len(chunk))
         if self._hold is None:
             wanted = wanted and self._judge.generation.measures
-        elif wanted and not self._hold.failed:
+        elif wanted:
             self._hold.write(chunk)
-        else:
-            wanted = False
-        return _CONTINUE if wanted or not self._terms.can_skip else int(milter.SKIP)
+            wanted = not self._hold.failed
+        return _CONTINUE if wanted or not self._terms.can_skip else int(milter.SKIP)  # eom still follows a SKIP
 
     @_guarded()
     def eom(self) -> int:
-        """The message is complete.  What is held is safe before the MTA hears anything."""
+        """Give the final answer.  A held message is safe on disk before the MTA receives any answer."""
         verdict = self._judge.end()
         if verdict.partly and not self._can_take(verdict.taken):
             verdict = Verdict(Action.TEMPFAIL, verdict.finding, REPLIES["recipient-unclear"])
@@ -183,13 +189,13 @@ class Callbacks:
         return self._answer(verdict, size=self._judge.session.size if self._judge.generation.measures else None)
 
     def abort(self) -> int:
-        """The transaction is over without a message."""
+        """End a message that was not completed, for example after RSET."""
         self._end_unanswered()
         self._judge.abort()
         return _CONTINUE
 
     def close(self) -> int:
-        """The connection is over, possibly before anything else was seen of it."""
+        """End the connection; libmilter calls this even if nothing followed the negotiation."""
         try:
             self._end_unanswered()
         finally:
@@ -197,7 +203,7 @@ class Callbacks:
         return _CONTINUE
 
     def _keep_header(self) -> None:
-        """Count the header where its size is asked for, and begin to hold the message if it has to be."""
+        """Count the bytes of the header if any rule measures sizes, and start to hold the message if required."""
         outcome, quarantine = self._judge.outcome(), self._judge.policy.quarantine
         held = outcome.action is Action.HOLD and quarantine
         if not held and not self._judge.generation.measures:
@@ -206,11 +212,15 @@ class Callbacks:
         wanted = self._judge.seen(len(header))
         if held and wanted:
             now = self._service.clock.now()
-            self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
-            self._hold.write(header + END_OF_HEADER)
+            about = slip(self._judge.session, outcome, self._macros["i"], now)
+            self._hold = Hold(held, about, header + END_OF_HEADER)
 
     def _recipient(self, text: str, params: tuple[str, ...]) -> Recipient:
-        """What the MTA makes of it is asked for only where the text hides something, or where it removes by that."""
+        """The recipient, with the MTA's own reading ({rcpt_addr}) where that is needed; each request costs a call.
+
+        Postfix removes recipients by their text, so its reading matters only if the text hides another address.
+        Sendmail removes by mailbox, so it is always needed.
+        """
         if self._by_text:
             return Recipient(text, params, "" if read(text).plain else self._macros["{rcpt_addr}"])
         resolved = self._macros["{rcpt_addr}"]
@@ -222,10 +232,10 @@ class Callbacks:
         return self._terms.can_delete_recipients and removable(recipients, kept)
 
     def _held(self, verdict: Verdict) -> tuple[Verdict, str]:
-        """The verdict and the id of the message, or the refusal that leaves it with the MTA."""
+        """The verdict and the id of the held message; or a 4xx verdict and "", so that the client keeps the message."""
         try:
             if self._hold is None:
-                raise QuarantineError("the MTA did not show the message", full=False)
+                raise QuarantineError("the MTA did not send the message", full=False)
             return verdict, self._hold.commit(self._judge.session.size, self._service.executor, self._ctx.progress)
         except QuarantineError as error:
             self._service.log.say("error", f"quarantine: {error}")
@@ -233,7 +243,7 @@ class Callbacks:
             return Verdict(Action.TEMPFAIL, verdict.finding, reply), ""
 
     def _answer(self, verdict: Verdict, **more: Any) -> int:
-        """Tell the MTA, and the log when this was the last word on the message."""
+        """Return the code for the MTA; if the verdict is final for the message, log it and forget the message."""
         if verdict is CONTINUE:
             return _CONTINUE
         code = answer(self._ctx, verdict, leading_space=self._terms.leading_space)
@@ -251,7 +261,7 @@ class Callbacks:
         self._service.log.write(record(self._judge.session, verdict, recipients, **known, **more))
 
     def _end_unanswered(self) -> None:
-        """Forget a message that ends before our last word on it; whatever is raised, nothing of it is left."""
+        """Log and forget a message that ends without our final answer; it is forgotten even if logging fails."""
         try:
             if self._under_way and not self._broken:
                 self._log_unanswered()
@@ -260,19 +270,19 @@ class Callbacks:
             self._clear()
 
     def _log_unanswered(self) -> None:
-        """What is known of a message by now, and nobody would hear of otherwise."""
+        """Log what is known of a message that has no other log line."""
         self._begun = time.perf_counter()
         session, trials = self._judge.session, self._judge.trials
         if self._in_header:
-            # Nothing tells a client that hung up after DATA from an MTA that failed at the first field; and of an MTA
-            # that has closed the connection libmilter does not show what it has not read yet.
+            # Without a field, a client that disconnected after DATA looks the same as an MTA that failed at the first
+            # field; and once the MTA has closed the connection, libmilter drops what it has not read yet.
             level: Level = "error" if self._fields else "info"
             self._service.log.say(level, broken_off(session, self._macros["i"], len(self._fields)))
         if trials and session.envelope:
             self._log(CONTINUE, session.envelope.recipients, trial=trials)
 
     def _clear(self) -> None:
-        """Forget the message; what was begun of it in the quarantine is removed."""
+        """Forget the message, and remove the part of it that was already written to the quarantine."""
         if self._hold:
             self._hold.abandon()
             self._hold = None
@@ -281,16 +291,10 @@ class Callbacks:
         self._seconds = 0.0
 
     def _fail(self, stage: str, error: Exception) -> int:
-        """Log what went wrong with the session that it happened in; the rest of the connection hears 451."""
+        """Log `error` with the session in which it occurred, and answer 451 for the rest of the connection."""
         self._broken = True
         self._clear()
-        *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # extract_tb would read the source
-        self._service.log.say(
-            "error",
-            f"{stage}: {type(error).__name__}: {error} at {frame.f_code.co_name}:{line} in {self._judge.session}",
-        )
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # extract_tb would read source files from disk
+        place = f"{frame.f_code.co_name}:{line}"
+        self._service.log.say("error", f"{stage}: {type(error).__name__}: {error} at {place} in {self._judge.session}")
         return refuse(self._ctx, REPLIES["error"])
-
-
-def _text(argument: bytes) -> str:
-    return argument.decode("utf-8", "surrogateescape")

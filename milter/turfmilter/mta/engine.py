@@ -6,6 +6,11 @@ import socket
 from typing import Any, Protocol
 
 
+def text(argument: bytes) -> str:
+    """An argument of MAIL or RCPT as text; bytes that are not UTF-8 become surrogates, so that none is lost."""
+    return argument.decode("utf-8", "surrogateescape")
+
+
 class Context(Protocol):
     """What a session can ask of its engine; the names and arguments are those of pymilter's milter.Context.
 

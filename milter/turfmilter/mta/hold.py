@@ -1,4 +1,4 @@
-"""One message on its way into quarantine, from the end of its header to the answer at its end."""
+"""One message while it is written to the quarantine, from the end of its header to the final answer."""
 
 from __future__ import annotations
 
@@ -9,58 +9,73 @@ from concurrent.futures import Executor, wait
 from turfmilter.core.ports import Draft, Quarantine, QuarantineError
 from turfmilter.core.report import Slip
 
-END_OF_HEADER = b"\r\n"  # the empty line, which is part of what is held and of nothing that is counted
+END_OF_HEADER = b"\r\n"  # the empty line: written to the quarantine, but not counted in the size of the message
 
-_PATIENCE = 2.0  # seconds between progress() calls; Sendmail's default is to wait 10 for each answer
+_PATIENCE = 2.0  # seconds between calls of progress(); Sendmail waits 10 s for each answer by default
 
 
 class Hold:
-    """Writes as the message comes; the first failure is kept and told at the end."""
+    """A message that is being held: written as it arrives; `commit` raises the first failure."""
 
-    def __init__(self, quarantine: Quarantine, slip: Slip) -> None:
+    def __init__(self, quarantine: Quarantine, slip: Slip, header: bytes) -> None:
+        """The disk is first used for the body or at the end: the engine expects that to take time, and not this."""
+        self._quarantine = quarantine
+        self._slip = slip
+        self._header = header
         self._draft: Draft | None = None
         self._failure: QuarantineError | None = None
         self._written = 0  # bytes of the message
-        with self._noting():
-            self._draft = quarantine.open(slip)
 
     @property
     def failed(self) -> bool:
-        """True when the rest of the message need not be shown."""
+        """True if writing has failed, so that the rest of the message is not needed."""
         return self._failure is not None
 
     def write(self, data: bytes) -> None:
         """Append bytes of the message."""
-        if self._draft and not self.failed:
+        if not self.failed:
             with self._noting():
-                self._draft.write(data)
+                self._begun().write(data)
                 self._written += len(data)
 
     def commit(self, shown: int, executor: Executor, progress: Callable[[], object]) -> str:
-        """The id of the message, now safe on disk.  Raises QuarantineError, also when it is not whole.
+        """Store the message safely on disk and return its id.  Raises QuarantineError, also if it is not complete.
 
-        `shown` are the bytes of header and body that the MTA has shown: if one of them were not written, whatever the
-        reason, the sender would be told that a message is accepted of which a part is lost.
-        fsync may take long and the MTA's patience ends: while it lasts, `progress` is called again and again.
+        `shown` is the number of bytes of header and body that the MTA has sent.  It is compared with what was
+        written: the sender must not receive 250 for a message of which a part was lost, whatever the reason.
+        fsync can take longer than the MTA waits, so `progress` is called every few seconds meanwhile.
         """
+        if not self.failed:
+            with self._noting():
+                self._begun()
         if self._failure or self._draft is None:
             self.abandon()
-            raise self._failure or QuarantineError("no message was begun", full=False)
-        if self._written != shown + len(END_OF_HEADER):
+            raise self._failure or QuarantineError("no message was opened", full=False)
+        size = shown + len(END_OF_HEADER)
+        if self._written != size:
             self.abandon()
-            raise QuarantineError(f"only {self._written} bytes of a message of {shown} were written", full=False)
+            raise QuarantineError(f"{self._written} bytes were written of a message of {size} bytes", full=False)
         future = executor.submit(self._draft.commit)
-        self._draft = None  # from here on the commit itself leaves nothing behind when it fails
+        self._draft = None  # from here on a commit that fails cleans up by itself
         while not wait([future], timeout=_PATIENCE).done:
-            with contextlib.suppress(Exception):  # an MTA that went away asks again: it was told nothing
+            # An MTA that has disconnected received no answer, so its client sends the message again.
+            with contextlib.suppress(Exception):
                 progress()
         return future.result()
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Remove what was written so far.  Does nothing after `commit`."""
         if self._draft:
             self._draft.abandon()
             self._draft = None
+
+    def _begun(self) -> Draft:
+        """The file, in which the header is already.  Raises QuarantineError."""
+        if self._draft is None:
+            self._draft = self._quarantine.open(self._slip)
+            self._draft.write(self._header)
+            self._written, self._header = len(self._header), b""
+        return self._draft
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
@@ -71,15 +86,15 @@ class Hold:
 
 
 def transcript(fields: Iterable[tuple[str, bytes]], *, leading_space: bool) -> bytes:
-    """The fields in their order, without the empty line that ends the header.
+    """The header as bytes, fields in their order, without the empty line that ends it.
 
-    Without `leading_space` (SMFIP_HDR_LEADSPC) the MTA has dropped the blanks behind the colon; one is the usual
-    spelling.
+    Without `leading_space` (SMFIP_HDR_LEADSPC) the MTA has removed the blanks after each colon; one blank, the usual
+    form, is inserted.
     """
     colon = b":" if leading_space else b": "
     return b"".join([_line(name, colon, value) for name, value in fields])
 
 
 def _line(name: str, colon: bytes, value: bytes) -> bytes:
-    folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # both MTAs show a fold as a bare LF
+    folded = value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # both MTAs send a fold as a bare LF
     return name.encode("utf-8", "surrogateescape") + colon + folded + b"\r\n"

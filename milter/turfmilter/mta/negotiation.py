@@ -1,4 +1,4 @@
-"""What this configuration needs of the MTA: events, answers and actions, and nothing else."""
+"""Negotiates with the MTA which events, answers and actions this configuration needs, and no others."""
 
 from __future__ import annotations
 
@@ -20,46 +20,49 @@ _TAKING = (Action.HOLD, Action.DISCARD)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed for one connection; `protocol` and `actions` are libmilter's bits."""
+    """What was agreed for one connection: `protocol` (SMFIP_*) and `actions` (SMFIF_*) bits of libmilter."""
 
     protocol: int = 0
     actions: int = 0
 
     @property
     def can_skip(self) -> bool:
-        """True when SKIP ends the body early."""
+        """True if the filter may answer SKIP to receive no more of the body."""
         return bool(self.protocol & milter.P_SKIP)
 
     @property
     def leading_space(self) -> bool:
-        """True when header values come with the blanks behind the colon."""
+        """True if header values include the blanks after the colon."""
         return bool(self.protocol & milter.P_HDR_LEADSPC)
 
     @property
     def can_delete_recipients(self) -> bool:
-        """True when delrcpt works."""
+        """True if recipients can be removed (delrcpt)."""
         return bool(self.actions & milter.DELRCPT)
 
     @property
     def can_change_header(self) -> bool:
-        """True when header fields can be added and removed."""
+        """True if header fields can be added and removed."""
         return bool(self.actions & milter.ADDHDRS and self.actions & milter.CHGHDRS)
 
     @property
     def can_ask_for_macros(self) -> bool:
-        """True when the MTA takes our list of macros."""
+        """True if the MTA accepts a list of macros (smfi_setsymlist)."""
         return bool(self.actions & milter.SETSYMLIST)
 
 
-# Only the last answer of each is kept: an MTA offers the same at every connection, and old generations must go.
+# One result is cached: an MTA makes the same offer at every connection, and a larger cache would keep old generations
+# with their tables in memory.
 @lru_cache(maxsize=1)
 def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
-    """The terms out of the `actions` and `protocol` bits that the MTA offers."""
+    """The terms to agree on, out of the `actions` and `protocol` bits that the MTA offers."""
     wanted = milter.P_NOUNKNOWN | milter.P_SKIP | _unneeded_content(generation)
-    # Refusals are answered at RCPT, but for rules that refuse at once; without any rule, connect must ACCEPT.
+    # Refusals are given at RCPT, so earlier stages need no answer and cost no round trip.  Exceptions: rules that
+    # refuse at connect, and policies without rules, for which connect returns ACCEPT.
     wanted |= milter.P_NR_HELO | milter.P_NR_MAIL | milter.P_NR_HDR
     waits = generation.asks(Stage.CONNECT) or not all(policy.clauses for policy in generation.policies)
-    # Postfix keeps what needs no answer until something does: the look-up of names would begin at RCPT only.
+    # Postfix buffers events without an answer until one needs an answer.  If names are needed, connect must not be
+    # buffered: the DNS lookup would start only at RCPT.
     if not waits and not generation.needs_names:
         wanted |= milter.P_NR_CONN
     return Terms(protocol & wanted, actions & _wanted_actions(generation))
@@ -67,7 +70,7 @@ def negotiate(generation: Generation, actions: int, protocol: int) -> Terms:
 
 @lru_cache(maxsize=1)
 def lacking(generation: Generation, terms: Terms) -> tuple[str, ...]:
-    """What `generation` needs of an MTA and this one does not offer, each with what follows from it."""
+    """Warnings about what `generation` needs and this MTA does not offer, each with its consequence."""
     return tuple(_lacking(generation, terms))
 
 
@@ -81,40 +84,41 @@ def _wanted_actions(generation: Generation) -> int:
 
 
 def _unneeded_content(generation: Generation) -> int:
-    """The bits for what need not be shown of the message itself."""
+    """The protocol bits that tell the MTA which parts of the message not to send."""
     if generation.does(Action.HOLD) or generation.measures:
-        return int(milter.P_HDR_LEADSPC)  # every byte is kept, or counts
+        return int(milter.P_HDR_LEADSPC)  # everything is needed: each byte is stored or counted
     return int(milter.P_NOBODY if generation.asks(Stage.HEADERS) else _NO_CONTENT)
 
 
 def _lacking(generation: Generation, terms: Terms) -> Iterator[str]:
     if any(policy.clauses for policy in generation.policies) and not terms.can_ask_for_macros:
         yield (
-            "the MTA takes no list of macros (SMFIF_SETSYMLIST): client names, listeners and accounts"
-            " are known only as far as its own configuration sends them"
+            "the MTA does not accept a list of macros (SMFIF_SETSYMLIST): client names, listeners and accounts"
+            " are known only if its own configuration sends them"
         )
     if generation.does(*_TAKING) and not terms.can_delete_recipients:
         yield (
-            "the MTA lets nobody take off recipients (SMFIF_DELRCPT): turf mail that is for exempt recipients"
-            " and others is answered 451"
+            "the MTA does not let filters remove recipients (SMFIF_DELRCPT): turf mail for both exempt and other"
+            " recipients is answered 451"
         )
     if generation.does(Action.CHANGE) and not terms.can_change_header:
         yield (
-            "the MTA lets nobody change headers (SMFIF_ADDHDRS, SMFIF_CHGHDRS): Authentication-Results are neither"
-            " stamped nor removed"
+            "the MTA does not let filters change headers (SMFIF_ADDHDRS, SMFIF_CHGHDRS): Authentication-Results"
+            " fields are neither added nor removed"
         )
     if generation.does(Action.HOLD) and not terms.leading_space:
         yield (
-            "the MTA does not show the blanks behind the colon of a header (SMFIP_HDR_LEADSPC): held messages have one"
-            " there, which can break their DKIM signatures"
+            "the MTA does not send the blanks after the colon of a header field (SMFIP_HDR_LEADSPC): held messages"
+            " have exactly one there, which can break their DKIM signatures"
         )
 
 
 def undelivered(generation: Generation, connection: Connection, macros: Macros) -> tuple[str, ...]:
-    """A sentence for each, with what follows from it.
+    """Warnings about macros that the MTA should have sent at connect and did not, each with its consequence.
 
-    Only what every client of every MTA comes with is missed: a local submission has none of them, Sendmail names
-    no local address to a client on loopback, and who sends no {auth_type} has not logged in.
+    Only macros that every MTA sends for every client are reported as missing: a local submission has none of them,
+    Sendmail sends no local address for a client on loopback, and a missing {auth_type} means that the client has not
+    logged in.
     """
     if connection.local or connection.client is None or not (generation.listeners or generation.needs_names):
         return ()
@@ -127,4 +131,4 @@ def undelivered(generation: Generation, connection: Connection, macros: Macros) 
         "{daemon_port}": any(one.ports for one in listeners) and not connection.port,
     }
     missed = (name for name, missing in absent.items() if missing)
-    return tuple(f"the MTA sends no {name}: {MACROS[name].without.replace('`', '')}" for name in missed)
+    return tuple(f"the MTA does not send {name}: {MACROS[name].without.replace('`', '')}" for name in missed)

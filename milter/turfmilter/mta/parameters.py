@@ -1,4 +1,4 @@
-"""What a message needs of the next hop, and which of its ESMTP parameters go along."""
+"""Which SMTP extensions a message needs from the next hop, and which of its ESMTP parameters are passed on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from io import BytesIO
 
 from turfmilter.core.address.addressed import Addressed, keyword
 
-# The keyword of the extension, as EHLO names it, that each parameter belongs to which may be repeated.
+# The parameters that may be passed on, each with the EHLO keyword of its extension.
 _EXTENSIONS = {
     "BODY": "8bitmime",  # RFC 6152
     "RET": "dsn",  # RFC 3461
@@ -19,15 +19,15 @@ _EXTENSIONS = {
     "SMTPUTF8": "smtputf8",  # RFC 6531
     "REQUIRETLS": "requiretls",  # RFC 8689
 }
-# SIZE= is counted again, AUTH= was the client's own claim; without the others the message goes only if it does not
-# need them.
+# Parameters whose absence loses nothing: SIZE= is computed again, AUTH= was only the client's claim (RFC 4954 §5),
+# and a message that needs one of the others is not sent without it (`Needs`).
 _NO_LOSS = {"SIZE", "AUTH", "BODY", "SMTPUTF8", "REQUIRETLS"}
 _EIGHT_BIT = re.compile(rb"[\x80-\xff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What must not be left out.  Each is a reason in words, "" if the message goes without it."""
+    """What a message needs from the next hop.  Each field is the reason in words, "" if it is not needed."""
 
     smtputf8: str
     eight_bits: str
@@ -35,9 +35,9 @@ class Needs:
     impossible: str
 
     def unmet(self, extensions: Container[str], *, encrypted: bool) -> str:
-        """Why a next hop with these `extensions` cannot have the message; "" if it can."""
+        """Why the message cannot be sent to a next hop with these `extensions`; "" if it can."""
         if self.impossible:
-            return f"{self.impossible}, which turfctl does not speak"
+            return f"{self.impossible}, which turfctl does not support"
         if self.tls and not (encrypted and "requiretls" in extensions):
             return f"it does not offer STARTTLS with REQUIRETLS (RFC 8689), and {self.tls}"
         if self.smtputf8 and "smtputf8" not in extensions:
@@ -48,10 +48,10 @@ class Needs:
 
 
 def needs(sender: Addressed, recipients: Sequence[Addressed], message: bytes) -> Needs:
-    """What this message needs for these recipients."""
+    """What this message, with this sender and these recipients, needs from the next hop."""
     declared = {keyword(parameter): parameter for parameter in sender.parameters}
     utf8 = "an address" if any(map(_is_international, (sender, *recipients))) else ""
-    # Without the parameter, raw bytes in a header are broken mail as of old, which both MTAs pass on as it is.
+    # Without the parameter, raw bytes in a header are malformed mail, which both MTAs pass on unchanged.
     if not utf8 and "SMTPUTF8" in declared and _has_utf8_in_a_header(message):
         utf8 = "a header"
     return Needs(
@@ -66,17 +66,17 @@ def mail(sender: Addressed, needed: Needs, extensions: Container[str]) -> str:
     """The argument of MAIL FROM: with those parameters that a next hop with these `extensions` accepts."""
     words = [sender.path, *_accepted(sender, extensions)]
     if needed.smtputf8 and "SMTPUTF8" not in map(keyword, sender.parameters):
-        words.append("SMTPUTF8")  # Postfix accepts UTF-8 from clients that did not say so; others do not
+        words.append("SMTPUTF8")  # Postfix accepts UTF-8 from clients that did not declare it; other servers do not
     return " ".join(words)
 
 
 def rcpt(recipient: Addressed, extensions: Container[str]) -> str:
-    """The argument of RCPT TO:, in the same way."""
+    """The argument of RCPT TO:, with those parameters that a next hop with these `extensions` accepts."""
     return " ".join((recipient.path, *_accepted(recipient, extensions)))
 
 
 def lost(parties: Iterable[Addressed], extensions: Container[str]) -> list[str]:
-    """The parameters that this next hop does not accept, and without which the message goes all the same."""
+    """The parameters that this next hop does not accept and without which the message is sent nevertheless."""
     return [
         parameter
         for party in parties
@@ -94,7 +94,7 @@ def _is_international(party: Addressed) -> bool:
 
 
 def _has_utf8_in_a_header(message: bytes) -> bool:
-    """True for 8-bit characters in the header, or in that of a part (RFC 6531 §3.2 means both)."""
+    """True if there are 8-bit characters in the header or in that of a MIME part (RFC 6531 §3.2 covers both)."""
     within = True
     for line in BytesIO(message):
         if not line.strip():

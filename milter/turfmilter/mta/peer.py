@@ -1,4 +1,4 @@
-"""From the arguments of connect and the macros to a Connection."""
+"""Builds a Connection from the arguments of the connect event and the macros."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ _DAEMON = ("{daemon_name}", "{daemon_addr}", "{daemon_port}")
 
 
 def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, facts: Collection[Fact]) -> Connection:
-    """The peer; `hostaddr` is pymilter's: (address, port, …), a path, or None.
+    """The connection of an SMTP client, or of a local submission.
 
-    `names` looks up a client that the MTA has not confirmed, once that is asked for; None where no rule needs a name.
-    `facts` are those that a rule looks at: each macro costs a call.
+    `hostaddr` is pymilter's: (address, port, …), a path, or None.  `names` looks up the names of a client that the
+    MTA has not confirmed, when a rule asks for them; None if no rule needs names.  `facts` are those that some rule
+    uses; macros of others are not read, because each costs a call.
     """
     address, port = hostaddr[:2] if isinstance(hostaddr, tuple) else ("", 0)
     client = _client(address)
+    # Only OK means that a forward lookup has confirmed the name.
     name = _name(macros["{client_name}"]) if macros["{client_resolve}"] == "OK" else ""
     local = _is_local(family, client, port, macros)
     return Connection(
@@ -40,7 +42,7 @@ def connection(family: int, hostaddr: Any, macros: Macros, names: Names | None, 
 
 
 class Later:
-    """Implements ports.Lookup: what `names` is asked about the client of one connection, if it ever is."""
+    """Implements ports.Lookup for the client of one connection; DNS is queried only if a rule asks for names."""
 
     def __init__(self, names: Names, client: IPAddress) -> None:
         self._names = names
@@ -49,15 +51,15 @@ class Later:
 
     @property
     def pending(self) -> bool:
-        """True until all is known; a look-up that has not begun would do so in `result`."""
+        """True until all is known; a lookup that has not begun would do so in `result`."""
         return self._under_way is None or self._under_way.pending
 
     def begin(self) -> None:
-        """Ask, unless that was done."""
+        """Start the lookup, unless it has been started."""
         self._started()
 
     def result(self) -> ClientNames:
-        """What DNS says."""
+        """The names found; waits for the lookup, and starts it if necessary."""
         return self._started().result()
 
     def _started(self) -> UnderWay:
@@ -67,25 +69,28 @@ class Later:
 
 
 def _client(address: str) -> IPAddress | None:
-    try:  # the C library reads it in a tenth of the time
+    try:  # the C library parses IPv4 addresses ten times as fast as ipaddress
         return IPv4Address(socket.inet_pton(socket.AF_INET, address))
     except OSError:
         return parse_address(address.partition("%")[0])
 
 
 def _lookup(name: str, client: IPAddress | None, names: Names | None) -> Lookup:
-    """The MTA's own OK is final.  Anything else is not: MTAs look at one PTR name, and Sendmail calls a name
-    forged whose forward look-up only failed."""
+    """The names of the client: final if the MTA reported OK, otherwise to be looked up.
+
+    Any other result is not reliable: MTAs check only one PTR name, and Sendmail reports FORGED even if the forward
+    lookup of the name has only failed.
+    """
     if name:
         return Known(ClientNames(confirmed=(name,), claimed=(name,)))
     return Later(names, client) if names and client else Known()
 
 
 def _is_local(family: int, client: IPAddress | None, port: int, macros: Macros) -> bool:
-    """True for sendmail(1) and its like; anything else that looks odd is a client.
+    """True for local submissions, such as by sendmail(1); in case of doubt it is a client.
 
-    Postfix shows what pickup takes as port 0 on loopback without client macros; Sendmail's -bs on pipes is
-    AF_UNSPEC without any daemon macro, while a network client that it cannot name keeps those.
+    Postfix reports mail from pickup(8) as port 0 on loopback, without client macros.  Sendmail reports -bs on pipes
+    as AF_UNSPEC without daemon macros; for a network client with an unknown address it sends these macros.
     """
     if family == socket.AF_UNIX:
         return True
@@ -95,19 +100,19 @@ def _is_local(family: int, client: IPAddress | None, port: int, macros: Macros) 
 
 
 def _local_address(macros: Macros) -> IPAddress | None:
-    """Sendmail gives 0.0.0.0 for a wildcard listener; {if_addr} then has the address."""
+    """The address that the client connected to: {if_addr} if Sendmail listens on all and reports 0.0.0.0."""
     addresses = (_address(macros[name]) for name in ("{daemon_addr}", "{if_addr}"))
     return next((a for a in addresses if a and not a.is_unspecified), None)
 
 
-@lru_cache(maxsize=64)  # a machine has few
+@lru_cache(maxsize=64)  # a host has few addresses
 def _address(text: str) -> IPAddress | None:
-    """Written as 192.0.2.1, 2001:db8::1 or IPv6:2001:db8::1."""
+    """Parse an address written as 192.0.2.1, 2001:db8::1 or IPv6:2001:db8::1; None if it is none of these."""
     return literal_address(f"[{text}]")
 
 
 def _name(text: str) -> str:
-    """A host name, "" for what the MTAs say when they have none: "unknown" and "[192.0.2.1]"."""
+    """The host name, folded; "" for what MTAs send if there is none: "unknown" and "[192.0.2.1]"."""
     return "" if text == "unknown" or text.startswith("[") else fold_domain(text)
 
 

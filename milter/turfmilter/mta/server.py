@@ -1,4 +1,4 @@
-"""libmilter itself: the only place that starts it."""
+"""Starts libmilter in this process, and opens and closes its listening socket."""
 
 from __future__ import annotations
 
@@ -18,39 +18,41 @@ from turfmilter.mta.service import Service
 
 _NAME = "turfmilter"
 _TASKS = Path("/proc/self/task")
-_START_SECONDS = 20.0  # on a machine that is very busy
+_START_SECONDS = 20.0  # long enough for a very busy machine
 
 
 def require_pymilter() -> None:
-    """Raises ImportError with a sentence when pymilter's C extension is not there.
+    """Raises ImportError, with advice, if pymilter's C extension is missing.
 
-    Without it `import milter` can find an empty namespace package of a source tree instead.
+    `import milter` alone does not show this: it can find an empty namespace package in a source tree.
     """
     if not hasattr(milter, "setconn"):
         raise ImportError("pymilter is not installed: apt install python3-milter, or pip install pymilter")
 
 
 def doubts(python: tuple[int, int]) -> list[str]:
-    """What is to be said of pymilter on this version of Python."""
-    # Seen with valgrind: at a session's end it clears a bit in a thread state that has been freed.
+    """Warnings about pymilter on this version of Python."""
+    # valgrind shows it: at the end of a session pymilter clears a bit in a thread state that has been freed.
     version = ".".join(map(str, python))
     if python >= (3, 14):
-        return [f"Python {version}: pymilter is not known to work on it; 3.11 is the best tried"]
+        return [f"Python {version}: pymilter has not been tested with this version; 3.11 is the best tested"]
     if python >= (3, 12):
-        return [f"Python {version}: pymilter touches freed memory on it; no crash was seen, but 3.11 is the best tried"]
+        return [f"Python {version}: pymilter accesses freed memory; no crash was seen, but 3.11 is the best tested"]
     return []
 
 
 def start(listening: int, service: Service, ended: Callable[[str], None]) -> None:
     """Serve connections on the socket with file descriptor `listening`, in a thread of its own.
 
-    Returns when libmilter has got going, and raises TimeoutError when it has not.
-    It takes HUP, TERM and INT for itself and its end does not drain: the process around it ignores
-    those signals and leaves by os._exit.  `ended` is called with the reason should it return.
-    A second start in one process never serves.
+    Returns when libmilter is running; raises TimeoutError if it does not start within 20 seconds.  `ended` is called
+    in that thread, with the reason, if libmilter returns.
+
+    libmilter handles HUP, TERM and INT itself and does not drain connections when it ends, so this process must
+    ignore these signals and exit with os._exit.  It can be started only once in a process: a second start never
+    serves.
     """
     _register(service)
-    # What fails in pymilter before our code runs (text that is no UTF-8) it prints, in the middle of other lines.
+    # pymilter prints exceptions that occur before our code runs (text that is not UTF-8) to stderr; log them instead.
     sys.excepthook = lambda kind, error, _trace: service.log.say("error", f"pymilter: {kind.__name__}: {error}")
 
     def run() -> None:
@@ -64,7 +66,8 @@ def start(listening: int, service: Service, ended: Callable[[str], None]) -> Non
 
     running = _threads()
     threading.Thread(target=run, name="libmilter", daemon=True).start()
-    # When the socket is right it starts a thread for signals, and then polls.
+    # libmilter does not report that it is ready.  Once the socket is accepted, it starts a second thread for signals
+    # and then polls: two threads more mean that it serves.
     deadline = time.monotonic() + _START_SECONDS
     while _threads() < running + 2:
         if time.monotonic() > deadline:
@@ -73,7 +76,7 @@ def start(listening: int, service: Service, ended: Callable[[str], None]) -> Non
 
 
 def _register(service: Service) -> None:
-    """Tell libmilter where events go, straight: pymilter's own Milter.runmilter costs two calls more for each."""
+    """Register the callbacks directly with libmilter: Milter.runmilter of pymilter costs two more calls per event."""
 
     def negotiate(context: Any, opts: list[int]) -> int:
         session = Callbacks(context, service)
@@ -82,7 +85,7 @@ def _register(service: Service) -> None:
 
     def close(context: Any) -> int:
         session = context.getpriv()
-        context.setpriv(None)  # they hold each other
+        context.setpriv(None)  # break the cycle of references between context and session
         return int(session.close() if session else milter.CONTINUE)
 
     milter.set_connect_callback(lambda context, *event: context.getpriv().connect(*event))
@@ -99,7 +102,7 @@ def _register(service: Service) -> None:
 
 
 def _threads() -> int:
-    """How many this process has, those that Python does not know included."""
+    """The number of threads of this process, including those that Python does not know."""
     return len(list(_TASKS.iterdir()))
 
 
@@ -107,39 +110,40 @@ _OPEN_FILES = Path("/proc/self/fd")
 
 
 class Door:
-    """The listening socket with file descriptor `listening`, as this process has it; `open` until it is shut.
+    """Controls whether this process accepts connections on the descriptor `listening`; `open` tells whether it does.
 
-    libmilter keeps polling the descriptor, so what lies behind it is replaced by a socket that nobody knows.
+    libmilter polls the descriptor as long as the process lives.  Closing it would make libmilter fail, so to stop
+    accepting, the descriptor is replaced (dup2) by a socket that no client can know.
     """
 
     def __init__(self, listening: int) -> None:
         self._listening = listening
         self._real = socket.socket(fileno=os.dup(listening))
         self._place = _place(self._real)
-        # Made now: when it is needed there may be no descriptor left.
+        # Created in advance: when it is needed, there may be no free descriptor.
         self._nobody = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._nobody.setblocking(False)
-        self._nobody.bind("")  # an abstract name of the kernel's choice
+        self._nobody.bind("")  # an abstract name chosen by the kernel (unix(7), autobind)
         self._nobody.listen(1)
         self.open = True
 
     def shut(self) -> None:
-        """Let nobody in; who comes waits outside, or finds another worker."""
+        """Stop accepting; new connections wait in the backlog or are accepted by another worker."""
         os.dup2(self._nobody.fileno(), self._listening)
         self.open = False
 
     def reopen(self) -> None:
-        """Let them in again."""
+        """Accept connections again after `shut`."""
         os.dup2(self._real.fileno(), self._listening)
         self.open = True
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Stop accepting permanently."""
         self.shut()
-        self._real.close()  # who waits outside is not to wait for us
+        self._real.close()  # clients in the backlog must not wait for this worker
 
     def occupied(self) -> bool:
-        """True while a connection is open that came in here, even one about which libmilter has told nothing yet."""
+        """True while an accepted connection is open, even if libmilter has not called negotiate for it yet."""
         return any(self._led_in(int(entry.name)) for entry in _OPEN_FILES.iterdir())
 
     def _led_in(self, descriptor: int) -> bool:
@@ -147,11 +151,11 @@ class Door:
             with socket.socket(fileno=os.dup(descriptor)) as connection:
                 listens = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
                 return not listens and _place(connection) == self._place
-        except OSError:  # it is no socket, or was closed while we looked
+        except OSError:  # not a socket, or closed meanwhile
             return False
 
 
 def _place(connection: socket.socket) -> tuple[int, object]:
-    """What a listening socket and the connections that came in through it have in common."""
+    """What a listening socket and its accepted connections have in common: the family, and the path or port."""
     name = connection.getsockname()
     return connection.family, name[1] if isinstance(name, tuple) else name

@@ -1,4 +1,4 @@
-"""What the connections of one process share."""
+"""What all connections of one process share: counts, warnings already given, and the services that they use."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from turfmilter.core.session import Connection
 
 
 class Sessions:
-    """Two counts.  `open` is now, `served` since the beginning, those that are open included."""
+    """Counts connections: `open` now, and `served` since the process started, including the open ones."""
 
     def __init__(self) -> None:
-        self._changing = threading.Lock()
+        self._changing = threading.Lock()  # libmilter has a thread for each connection, and += is not atomic
         self.open = 0
         self.served = 0
 
     def opened(self) -> None:
-        """One more connection."""
+        """Count a connection that begins."""
         with self._changing:
             self.open += 1
             self.served += 1
 
     def closed(self) -> None:
-        """One less."""
+        """Count a connection that ends."""
         with self._changing:
             self.open -= 1
 
 
 class Remarks:
-    """Sentences for the administrator, each logged by a process only once."""
+    """Warnings for the administrator, each of which a process logs only once."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # two connections that begin together must not log the same warning
         self._made: set[str] = set()
 
     def make(self, sentences: Collection[str]) -> None:
-        """Log those that have not been logged yet."""
+        """Log those of `sentences` that have not been logged yet."""
         if not sentences:
             return
         with self._lock:
@@ -53,10 +53,10 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What every connection works with.
+    """What every connection uses.
 
-    `generation` gives the one in force when a connection begins; `watch` is shown every client; `figures` counts
-    what this floor knows nothing of.
+    `generation` returns the generation in force when a connection begins, which the connection then keeps.  `watch`
+    is called with every client.  `figures` returns counts from outside this package, such as DNS lookups.
     """
 
     generation: Callable[[], Generation]

@@ -1,4 +1,4 @@
-"""The way back into the MTA: one held message over SMTP, byte for byte, to the recipients that it was held from."""
+"""Sends a held message back to the MTA over SMTP, byte for byte, to the recipients from which it was held."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from turfmilter.mta.parameters import Needs, lost, mail, needs, rcpt
 from turfmilter.mta.xclient import OriginalClient
 
 _UNSPEAKABLE = re.compile(rb"[\r\n\0]")
-# RFC 5321 §2.3.8: a server that takes a bare LF, or a dot between CRs, for the end of a line would see another message.
+# RFC 5321 §2.3.8: a server that accepts a bare LF, or a dot between CRs, as the end of a line would see another
+# message ("SMTP smuggling").
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r\.\r")
-_LAST_WORD = re.compile(r"[245][0-5][0-9] ")  # RFC 5321 §4.2: what a server can say of a message
-_DOT_ON_TOP = re.compile(rb"\A\.|(?<=\r\n)\.")  # RFC 5321 §4.5.2
+_LAST_WORD = re.compile(r"[245][0-5][0-9] ")  # RFC 5321 §4.2: the replies that are final for a message
+_DOT_ON_TOP = re.compile(rb"\A\.|(?<=\r\n)\.")  # RFC 5321 §4.5.2: a dot at the start of a line is doubled
 
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """An SMTP server that passes mail on without this filter; `timeout` in seconds."""
+    """An SMTP server that accepts mail without asking this filter; `timeout` in seconds for each reply."""
 
     host: str
     port: int
@@ -32,23 +33,23 @@ class NextHop:
 
 @dataclass(slots=True)
 class Sent:
-    """What the next hop said, recipient by recipient, and the parameters that it did not take."""
+    """The next hop's reply for each recipient, and the ESMTP parameters that it did not accept."""
 
     replies: dict[Addressed, str] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
 
     @property
     def taken(self) -> list[Addressed]:
-        """The recipients for whom the next hop has taken the message."""
+        """The recipients for which the next hop has accepted the message."""
         return [recipient for recipient, reply in self.replies.items() if reply.startswith("2")]
 
 
 class NotSent(Exception):
-    """The message was taken for nobody; the text says why."""
+    """The message was accepted for no recipient; the text gives the reason."""
 
 
 class Unknown(Exception):
-    """The connection broke between the end of the message and the reply to it: only the MTA's log knows."""
+    """The connection was lost between the end of the message and its reply: only the MTA's log shows what happened."""
 
 
 def send(
@@ -59,9 +60,11 @@ def send(
     before_data: Callable[[Iterable[Addressed]], None],
     client: OriginalClient | None = None,
 ) -> Sent:
-    """Give `message` to `hop`; `before_data` is called with the recipients that it took, before the message goes.
+    """Send `message` to `hop`, and return its replies.
 
-    A hop that offers XCLIENT is told the `client`.  Raises NotSent and Unknown, and what `before_data` raises.
+    `before_data` is called with the accepted recipients before the message is sent: what happens after that must be
+    on record.  If the hop offers XCLIENT, it receives the `client`.  Raises NotSent and Unknown, and what
+    `before_data` raises.
     """
     _require_speakable(message, sender, *recipients)
     needed = needs(sender, recipients, message)
@@ -70,7 +73,7 @@ def send(
             refusal = dialogue.introduce(client) if client else ""
             if not refusal:
                 return dialogue.send(sender, recipients, message, before_data)
-        # Whatever state that has left the session in, the message goes in another one.
+        # A refused XCLIENT leaves the session in an unknown state, so the message is sent in a new one.
         with closing(_Dialogue(hop, needed)) as dialogue:
             sent = dialogue.send(sender, recipients, message, before_data)
             sent.lost.append(f"XCLIENT ({refusal})")
@@ -80,10 +83,10 @@ def send(
 
 
 class _Dialogue:
-    """One session, after EHLO and, where the message needs it, STARTTLS."""
+    """One session with the next hop, after EHLO and, if the message requires it, STARTTLS."""
 
     def __init__(self, hop: NextHop, needed: Needs) -> None:
-        # Not as a context manager: its QUIT would hide that the server is gone.
+        # Not used as a context manager: its QUIT would hide that the server has closed the connection.
         self._server = smtplib.SMTP(hop.host, hop.port, local_hostname=hop.helo, timeout=hop.timeout)
         self._hop = hop
         self._needed = needed
@@ -100,18 +103,18 @@ class _Dialogue:
             raise
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection without QUIT."""
         self._server.close()
 
     def introduce(self, client: OriginalClient) -> str:
-        """Tell the hop who the client was, if it wants to know.  What it said if it did not accept that, else ""."""
+        """Pass on the original client with XCLIENT, if the hop offers it.  Returns the reply if it failed, else ""."""
         command = client.command(self._server.esmtp_features.get("xclient", ""))
         if not command:
             return ""
         try:
             reply = self._command(command)
             if reply.startswith("2"):
-                # The session begins again, and may offer something else now.
+                # XCLIENT_README: the session starts over, and the hop may offer other extensions now.
                 code, text = self._server.ehlo(client.ehlo(self._hop.helo))
                 reply = f"{code} {_one_line(text)}"
         except (OSError, smtplib.SMTPException) as error:
@@ -127,7 +130,7 @@ class _Dialogue:
     ) -> Sent:
         extensions, sent = self._server.esmtp_features, Sent()
         if unmet := self._needed.unmet(extensions, encrypted=self._encrypted):
-            raise NotSent(f"{self._hop.host}:{self._hop.port}: {unmet}; send it by another one, or export it")
+            raise NotSent(f"{self._hop.host}:{self._hop.port}: {unmet}; use another next hop, or export the message")
         size = f" SIZE={len(message)}" if "size" in extensions else ""
         self._require("2", f"MAIL FROM:{mail(sender, self._needed, extensions)}{size}")
         for recipient in recipients:
@@ -140,20 +143,20 @@ class _Dialogue:
         return sent
 
     def _data(self, message: bytes) -> str:
-        """The reply to the message; that to DATA if the server does not want it."""
+        """The reply to the message, or to DATA if the server refuses there."""
         reply = self._command("DATA")
         if not reply.startswith("3"):
-            # RFC 5321 §4.3.2: without 354 nothing may be sent, and nothing was.
-            return reply if reply[:1] in "45" else f"554 5.5.1 no reply to DATA: {reply}"
+            # RFC 5321 §4.3.2: without 354 the message may not be sent, so the outcome is certain.
+            return reply if reply[:1] in "45" else f"554 5.5.1 invalid reply to DATA: {reply}"
         self._server.send(_stuffed(message))
         try:
-            # From the last line on the server may have taken the message, whatever becomes of the connection.
+            # Once the final dot is sent, the server may have accepted the message even if the connection breaks.
             self._server.send(b".\r\n")
             reply = self._reply()
         except (OSError, smtplib.SMTPException) as error:
-            raise Unknown(f"the connection broke after the message: {_reason(error)}") from error
+            raise Unknown(f"the connection was lost after the message: {_reason(error)}") from error
         if not _LAST_WORD.match(reply):
-            raise Unknown(f"no reply to the message: {reply}")
+            raise Unknown(f"invalid reply to the message: {reply}")
         return reply
 
     def _require(self, good: str, command: str) -> None:
@@ -170,7 +173,7 @@ class _Dialogue:
         return f"{code} {_one_line(text)}"
 
     def _farewell(self) -> None:
-        with suppress(OSError, smtplib.SMTPException):  # every reply that counts has been heard
+        with suppress(OSError, smtplib.SMTPException):  # every reply that matters has been received
             self._server.quit()
 
 
@@ -178,10 +181,10 @@ def _require_speakable(message: bytes, *addresses: Addressed) -> None:
     for addressed in addresses:
         words = " ".join((addressed.text, *addressed.parameters)).encode(errors="surrogateescape")
         if _UNSPEAKABLE.search(words):
-            raise NotSent(f"{addressed.address!a}: a line end or NUL in the address")
+            raise NotSent(f"{addressed.address!a}: the address contains a line end or NUL")
     if _BARE_LINE_END.search(message):
         raise NotSent(
-            "the message holds line ends that are no CRLF, which SMTP cannot carry unchanged: export it instead"
+            "the message contains line ends other than CRLF, which SMTP cannot carry unchanged: export it instead"
         )
 
 

@@ -1,4 +1,4 @@
-"""XCLIENT: the next hop is told which client a message came from (Postfix's XCLIENT_README)."""
+"""XCLIENT, which tells the next hop the client that a message came from (Postfix's XCLIENT_README)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _UNAVAILABLE = "[UNAVAILABLE]"
 _NAME = re.compile(r"(?=.{1,255}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _HELO = re.compile(r"[!-~]{1,255}")
 _EHLO = re.compile(r"(?=.{1,255}\Z)(?:[A-Za-z0-9_.-]+|\[[A-Za-z0-9:.-]+\])")  # RFC 5321 §4.1.1.1
-_QUOTED = re.compile(r"[+=]")  # RFC 3461 §4: all that xtext needs within [!-~]
+_QUOTED = re.compile(r"[+=]")  # RFC 3461 §4: within [!-~], xtext encodes only these two
 
 
 @dataclass(frozen=True, slots=True)
 class OriginalClient:
-    """The client as the block of a held message describes it.  Most of that is the client's own words.
+    """The original client of a held message, from its block; most of it is what the client claimed.
 
-    The account is not passed on: a next hop would take LOGIN= for a login, and let the message relay.
+    The account is not passed on: the next hop would treat LOGIN= as a login and let the message relay.
     """
 
     address: str
@@ -28,7 +28,7 @@ class OriginalClient:
     helo: str
 
     def command(self, offered: str) -> str:
-        """The command, with those attributes that are `offered` in EHLO; "" if the client cannot be named."""
+        """The XCLIENT command with the attributes `offered` in EHLO; "" if ADDR is not offered or not known."""
         address, attributes = parse_address(self.address), offered.upper().split()
         if address is None or "ADDR" not in attributes:
             return ""
@@ -40,12 +40,12 @@ class OriginalClient:
         return " ".join(["XCLIENT", *_given(values, attributes)])
 
     def ehlo(self, otherwise: str) -> str:
-        """What to say in EHLO from then on, which would take the place of HELO=."""
+        """The argument of the EHLO that follows XCLIENT, which overrides HELO=; `otherwise` if HELO is not valid."""
         return self.helo if _EHLO.fullmatch(self.helo) else otherwise
 
 
 def _spelled(address: IPAddress) -> str:
-    """As RFC 5321 §4.1.3 has it, without a zone: that says something on one host only, and could hold anything."""
+    """The address in the form of RFC 5321 §4.1.3, without a zone, which has a meaning on one host only."""
     return str(address) if address.version == 4 else f"IPV6:{IPv6Address(int(address))}"
 
 

@@ -9,16 +9,16 @@ from email.message import Message
 from typing import BinaryIO
 
 from turfmilter.core.address.header import Header, decode, decode_words, read_header
-from turfmilter.stores.summary import HEADER_MOST
+from turfmilter.core.held.summary import HEADER_MOST
 
-_LINE_MOST = 65_536  # bytes read at once: what calls itself a line may be the whole message
-_TEXT_MOST = 65_536  # bytes of text that are shown, before they are decoded
-_PARTS_MOST = 200  # parts that are listed; the others are counted
+_MAX_LINE_BYTES = 65_536  # bytes read at once: what calls itself a line may be the whole message
+_MAX_TEXT_BYTES = 65_536  # bytes of text that are shown, before they are decoded
+_MAX_LISTED_PARTS = 200  # parts that are listed; the others are counted
 _DEEPEST = 20  # multiparts in multiparts; what lies deeper counts as one part
-_VALUE_MOST = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
+_MAX_FIELD_BYTES = 4096  # bytes of a Content-Type or Content-Disposition: Python reads them in quadratic time
 # Bytes of such values in all parts together; each counts as so many at least.  Parts that come after are counted alone.
-_VALUES_MOST, _VALUE_LEAST = 32_768, 64
-_NAME_MOST = 255  # characters
+_MAX_ALL_FIELDS_BYTES, _MIN_FIELD_BYTES = 32_768, 64
+_MAX_NAME_CHARACTERS = 255  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to see.  `text` is None when no part is plain text; HTML is no text.
+    """What there is to see.  `text` is None when no part is plain text; HTML is not text.
 
     `text_complete` and the header's `complete` are False where something was left out;
     `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
@@ -54,7 +54,7 @@ def read_contents(file: BinaryIO) -> Contents:
     parts = _Parts()
     part = parts.begin(header, lines)
     while True:
-        while line := lines.readline(_LINE_MOST):
+        while line := lines.readline(_MAX_LINE_BYTES):
             part.take(line)
         if lines.delimiter is None:
             break
@@ -81,7 +81,7 @@ class _Lines:
         """The next line, at most so many bytes of it; b"" at a delimiter and at the end."""
         if self.delimiter:
             return b""
-        line = self._file.readline(min(most, _LINE_MOST))
+        line = self._file.readline(min(most, _MAX_LINE_BYTES))
         if self._begins and line.startswith(b"--"):
             self.delimiter = self._read(line[2:].rstrip(b" \t\r\n"))
         self._begins = line.endswith(b"\n")
@@ -103,7 +103,7 @@ class _Lines:
 
 @dataclass
 class _Part:
-    """One part while it is read; by default what stands between parts, and is nobody's."""
+    """One part while it is read; by default the text between parts, which belongs to none."""
 
     type: str = ""
     name: str = ""
@@ -116,8 +116,8 @@ class _Part:
     def take(self, line: bytes) -> None:
         """The next bytes."""
         self.size += len(line)
-        if self.is_text and len(self.kept) < _TEXT_MOST:
-            self.kept += line[: _TEXT_MOST - len(self.kept)]
+        if self.is_text and len(self.kept) < _MAX_TEXT_BYTES:
+            self.kept += line[: _MAX_TEXT_BYTES - len(self.kept)]
 
     def text(self) -> str:
         """What was kept, decoded as far as that can be done."""
@@ -131,7 +131,7 @@ class _Parts:
         self.listed: list[_Part] = []
         self.count = 0
         self.text: _Part | None = None
-        self._room = _VALUES_MOST
+        self._room = _MAX_ALL_FIELDS_BYTES
 
     @property
     def understood(self) -> bool:
@@ -146,7 +146,7 @@ class _Parts:
         return self.begin(read_header(lines.readline, HEADER_MOST), lines)
 
     def begin(self, header: Header, lines: _Lines) -> _Part:
-        """The part that begins behind `header`; a multipart's own text is nobody's."""
+        """The part that begins after `header`; the text of a multipart itself belongs to no part."""
         type = self._parameters(header, "content-type")
         boundary = type.boundary()
         if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
@@ -163,13 +163,13 @@ class _Parts:
         if self.text is None and part.type == "text/plain" and not attached:
             part.is_text, self.text = True, part
         self.count += 1
-        if len(self.listed) < _PARTS_MOST:
+        if len(self.listed) < _MAX_LISTED_PARTS:
             self.listed.append(part)
         return part
 
     def _parameters(self, header: Header, field: str) -> _Parameters:
-        value = header.first(field)[:_VALUE_MOST]
-        self._room -= max(len(value), _VALUE_LEAST)
+        value = header.first(field)[:_MAX_FIELD_BYTES]
+        self._room -= max(len(value), _MIN_FIELD_BYTES)
         return _Parameters(value, field)
 
 
@@ -202,7 +202,7 @@ class _Parameters:
         try:
             found = self._parameters.get(name, "")
             text = found if isinstance(found, str) else decode(found[2].encode("latin-1"), found[0] or "ascii")
-            return decode_words(text.encode("utf-8", "surrogateescape"))[:_NAME_MOST]
+            return decode_words(text.encode("utf-8", "surrogateescape"))[:_MAX_NAME_CHARACTERS]
         except (TypeError, ValueError, LookupError):
             return ""
 

@@ -1,1 +1,1 @@
-"""The rules, in the order in which they decide."""
+"""The rules.  policies.py tells in which order they decide."""

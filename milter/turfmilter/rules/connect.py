@@ -1,4 +1,4 @@
-"""Who may connect: Exchange 2000's connection control, only or all except the clients listed."""
+"""Who may connect: Exchange 2000's connection control, "only the list below" or "all except the list below"."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turfmilter.core.session import Recipient, Session
 
 @dataclass(frozen=True)
 class _Connect(Rule):
-    """`clients` holds the allow list, and the deny list as its exceptions."""
+    """The check that both variants share.  `clients` has the allow list, and the deny list as its exceptions."""
 
     name = "connect"
 
@@ -25,16 +25,16 @@ class _Connect(Rule):
 
     @property
     def needs_names(self) -> bool:
-        """True when one of the lists holds a name."""
+        """True if one of the lists contains a name."""
         return self.clients.names
 
     def asks_names(self, session: Session) -> bool:
-        """True unless the client's address decides."""
+        """Return True unless an entry for the client's address decides."""
         return self.clients.asks_names(session.connection, session.today)
 
     def _find(self, session: Session) -> Finding | None:
         match = self.clients.find(session.connection, session.today)
-        if match.entry:
+        if match.entry:  # an exception is an entry of the deny list
             return Finding(self.name, matched=match.entry) if match.entry.exception else None
         if match.unsure:
             return Finding(self.name, "client name unknown", unavailable=True)
@@ -43,7 +43,7 @@ class _Connect(Rule):
 
 @dataclass(frozen=True)
 class ConnectAtRcpt(_Connect):
-    """Refuses each recipient of a client that may not connect; postmaster at our domains can still be reached."""
+    """Refuses each recipient of a client that may not connect, except postmaster at our domains."""
 
     stages = frozenset({Stage.RCPT})
 
@@ -51,18 +51,19 @@ class ConnectAtRcpt(_Connect):
     spare_authenticated: bool
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
-        """A finding for a client that may not connect."""
+        """Return a finding if the client may not connect."""
         if (self.spare_authenticated and session.account) or self._is_postmaster(session, recipient):
             return None
         return self._find(session)
 
     def _is_postmaster(self, session: Session, recipient: Recipient) -> bool:
-        """RFC 5321 §4.5.1: postmaster, also without a domain, is how whoever is refused asks why."""
+        """Return True for postmaster, with or without a domain (RFC 5321 §4.5.1): refused senders can ask there why."""
         readings = read(recipient.text)
         if len(readings.mailboxes) != 1 or not self._is_ours(readings.mailboxes[0], session.today):
-            return False  # more than one: it may hide whom it is really for
+            return False  # with several readings, the text may hide the real recipient
         if readings.plain or bare(recipient.text).lower() == "postmaster":
             return True
+        # An odd spelling can lead to another mailbox, so the MTA must resolve it to postmaster as well.
         resolved = read_resolved(recipient.resolved)
         return resolved is not None and self._is_ours(resolved, session.today)
 
@@ -71,10 +72,10 @@ class ConnectAtRcpt(_Connect):
 
 
 class ConnectAtOnce(_Connect):
-    """Refuses the connection itself: cheapest for the host, but the MTA chooses the text and nobody is spared."""
+    """Refuses the connection itself: this costs least, but the MTA chooses the text, and there are no exemptions."""
 
     stages = frozenset({Stage.CONNECT})
 
     def at_connect(self, session: Session) -> Finding | None:
-        """A finding for a client that may not connect."""
+        """Return a finding if the client may not connect."""
         return self._find(session)

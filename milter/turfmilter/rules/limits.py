@@ -1,4 +1,4 @@
-"""How much a client may send: recipients, message size, session size."""
+"""How much a client may send: recipients, message size, session size, messages in a session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turfmilter.core.wrapped import match_sender
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers; 0 is no limit.  Sizes are bytes."""
+    """One set of limits.  Sizes are in bytes; 0 means no limit."""
 
     recipients_per_message: int = 100
     recipients_per_bounce: int = 0
@@ -29,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """Other numbers for some: every condition that is given must hold."""
+    """Limits for some messages: those that meet every condition that is not None."""
 
     limits: Limits
     authenticated: Accounts | None = None
@@ -38,7 +38,8 @@ class Cap:
     listener: frozenset[str] | None = None
 
     def applies(self, session: Session, listener: str) -> bool:
-        """True when these numbers are meant for the message of `session`."""
+        """Return True if these limits apply to the message of `session`, which came in through `listener`."""
+        # The cheapest comparisons come first, because every cap is evaluated at every recipient.
         return (
             (self.authenticated is None or session.account in self.authenticated)
             and (self.listener is None or listener in self.listener)
@@ -59,21 +60,21 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class LimitTable:
-    """The limits of one listener, with the caps that beat them; the first cap that applies wins."""
+    """The limits of one listener, and the caps that override them; the first cap that applies is used."""
 
     general: Limits
     caps: tuple[Cap, ...]
     listener: str
 
     def of(self, session: Session) -> Limits:
-        """The numbers for the message of `session`."""
-        for cap in self.caps:
+        """Return the limits for the message of `session`."""
+        for cap in self.caps:  # in the order of the configuration
             if cap.applies(session, self.listener):
                 return cap.limits
         return self.general
 
     def any(self, limit: Callable[[Limits], int]) -> bool:
-        """True when one of the limits that `limit` picks is set, the general one or that of a cap."""
+        """Return True if the limit that `limit` selects is set, in the general limits or in a cap."""
         return any(limit(limits) > 0 for limits in (self.general, *(cap.limits for cap in self.caps)))
 
 
@@ -87,43 +88,49 @@ class _Limit(Rule, ABC):
     @staticmethod
     @abstractmethod
     def limit(limits: Limits) -> int:
-        """The one that this rule is about; 0 is no limit."""
+        """Return the limit that this rule enforces; 0 means no limit."""
 
     def _beyond(self, session: Session, number: int) -> Finding | None:
-        """A finding when `number` is more than this rule's limit for the message."""
+        """Return a finding if `number` exceeds this rule's limit for the message."""
         limit = self.limit(self.table.of(session))
         return Finding(self.name, f"{number} of {limit}") if limit and number > limit else None
 
 
 class RecipientsPerMessage(_Limit):
-    """Takes the first N recipients of a message; the sender sends it again for the others (RFC 5321 §4.5.3.1.10)."""
+    """Accepts the first N recipients of a message; the client must send it again to the others.
+
+    RFC 5321 §4.5.3.1.10: the reply for the others is 452, and the client keeps them in its queue.
+    """
 
     name = "recipients_per_message"
     stages = frozenset({Stage.RCPT})
 
     @staticmethod
     def limit(limits: Limits) -> int:
-        """How many recipients a message may have."""
+        """Return how many recipients a message may have."""
         return limits.recipients_per_message
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding for each recipient beyond the first N that were let pass."""
+        """Return a finding for each recipient after the first N that were accepted."""
         return self._beyond(session, len(session.envelope.recipients) + 1) if session.envelope else None
 
 
 class RecipientsPerBounce(_Limit):
-    """A bounce has the one recipient that sent the mail (RFC 5321 §4.5.5); many are a sign of abuse."""
+    """Limits the recipients of a message from <>.
+
+    A bounce has one recipient, the sender of the original message (RFC 5321 §4.5.5); many are a sign of abuse.
+    """
 
     name = "recipients_per_bounce"
     stages = frozenset({Stage.RCPT})
 
     @staticmethod
     def limit(limits: Limits) -> int:
-        """How many recipients a bounce may have."""
+        """Return how many recipients a bounce may have."""
         return limits.recipients_per_bounce
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding for each recipient of the empty sender beyond the first N."""
+        """Return a finding for each recipient after the first N if the sender is empty."""
         envelope = session.envelope
         if envelope is None or envelope.sender.mailbox.local or envelope.sender.mailbox.domain:
             return None
@@ -131,7 +138,7 @@ class RecipientsPerBounce(_Limit):
 
 
 class MessageSize(_Limit):
-    """Refuses a message that is too big: by what MAIL declares, and by what was counted."""
+    """Refuses a message that is too big: by the size that MAIL declares, and by the bytes received."""
 
     name = "message_size"
     stages = frozenset({Stage.RCPT, Stage.END})
@@ -139,21 +146,25 @@ class MessageSize(_Limit):
 
     @staticmethod
     def limit(limits: Limits) -> int:
-        """How many bytes a message may have."""
+        """Return how many bytes a message may have."""
         return limits.message_size
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding when SIZE= is beyond the limit (RFC 1870 §6.1); what it declares is only an estimate."""
+        """Return a finding if SIZE= exceeds the limit (RFC 1870 §6.1).
+
+        The declared size is only an estimate, so `at_end` checks the real one.
+        """
+        # If SIZE= is repeated, the largest value counts.
         declared = (_SIZE.fullmatch(param) for param in (session.envelope.sender.params if session.envelope else ()))
         return self._beyond(session, max((int(size[1]) for size in declared if size), default=0))
 
     def at_end(self, session: Session) -> Finding | None:
-        """A finding when the header and body that were seen are beyond the limit."""
+        """Return a finding if header and body, as received so far, exceed the limit."""
         return self._beyond(session, session.size)
 
 
 class SessionSize(_Limit):
-    """Ends the connection with the message that would exceed the sum; its first message always passes."""
+    """Ends the connection at the message with which the sum would exceed the limit; the first message always passes."""
 
     name = "session_size"
     stages = frozenset({Stage.END})
@@ -161,25 +172,26 @@ class SessionSize(_Limit):
 
     @staticmethod
     def limit(limits: Limits) -> int:
-        """How many bytes the messages of a connection may have together."""
+        """Return how many bytes the messages of a connection may have together."""
         return limits.session_size
 
     def at_end(self, session: Session) -> Finding | None:
-        """A finding when this message and those accepted before are beyond the limit together."""
+        """Return a finding if this message and those accepted earlier exceed the limit together."""
+        # Without the exception for the first message, no connection could ever deliver one that is larger by itself.
         return self._beyond(session, session.octets + session.size) if session.messages else None
 
 
 class MessagesPerSession(_Limit):
-    """Ends the connection with the message after the N-th that was accepted."""
+    """Ends the connection at the first message after N have been accepted."""
 
     name = "messages_per_session"
     stages = frozenset({Stage.RCPT})
 
     @staticmethod
     def limit(limits: Limits) -> int:
-        """How many messages a connection may have."""
+        """Return how many messages a connection may have."""
         return limits.messages_per_session
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding for each recipient of a message too many."""
+        """Return a finding for each recipient of a message beyond the limit."""
         return self._beyond(session, session.messages + 1)

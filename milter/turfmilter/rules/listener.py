@@ -1,4 +1,4 @@
-"""What a listener asks of its clients: Exchange's second virtual server."""
+"""What a listener requires of its clients: Exchange's second virtual server, for submission."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RequireAuth(Rule):
     stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding for a client without an account."""
+        """Return a finding if the client has not authenticated."""
         return None if session.account else Finding(self.name)
 
 
@@ -26,5 +26,5 @@ class RequireTls(Rule):
     facts = frozenset({Fact.TLS})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding for an unencrypted connection."""
+        """Return a finding if the connection is not encrypted."""
         return None if session.tls else Finding(self.name)

@@ -1,4 +1,4 @@
-"""Recipients that a refusal does not stop: Sendmail delivers to them all the same."""
+"""Recipients that cannot be refused: Sendmail delivers to them in spite of the refusal."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 _QUOTED = r'"[^"\\]*"'
-# No comma that could part two addresses, but in a source route inside <> (RFC 5321 §4.1.2).
+# Text without a comma that could separate two addresses, except in a source route inside <> (RFC 5321 §4.1.2).
 _WHOLE = re.compile(rf'<@[\w.-]+(?:,@[\w.-]+)*:(?:[^,"\\]|{_QUOTED})*>|(?:[^,"\\]|{_QUOTED})*')
 
 
 class UnrefusableRecipient(Rule):
-    """Ends the connection with a recipient that Sendmail cannot take back.
+    """Ends the connection at a recipient that Sendmail cannot remove from the message again.
 
-    Sendmail 8.17 lists a recipient before it asks the filter, and looks for what was refused by cutting the text at its
-    commas.  Where that does not find it, the message goes to the refused recipient too, with those that were taken.
+    Sendmail 8.17 adds a recipient to its list before it asks the filter.  After a refusal it splits the text at its
+    commas to find the recipient in the list.  If it does not find it, the message is delivered to the refused
+    recipient as well, together with those that were accepted.
     """
 
     name = "recipient"
     stages = frozenset({Stage.RCPT})
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
-        """A finding for a recipient with a comma outside of quotes; such mail is no longer written."""
+        """Return a finding for a recipient with a comma outside quotes, which mail programs no longer write."""
         if "," not in recipient.text or _WHOLE.fullmatch(recipient.text):
             return None
         return Finding(self.name, "cannot be refused alone")

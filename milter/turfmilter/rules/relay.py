@@ -1,4 +1,4 @@
-"""Who may relay: Exchange's RelayFlags steps in their order (Q193922, Q206968, Q195969)."""
+"""Who may relay: the steps of Exchange's RelayFlags in their order (Q193922, Q206968, Q195969)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from turfmilter.core.table.hosts import HostTable
 class Relay(Rule):
     """Refuses recipients that are not ours, unless a step allows the client to relay.
 
-    `accounts` is None when authentication allows nobody.
+    `domains` are ours; `always` are domains to which every client may relay, unless `routing` is False.
+    `accounts` are those that may relay, None for no account.
     """
 
     name = "relay"
@@ -39,17 +40,17 @@ class Relay(Rule):
 
     @property
     def facts(self) -> frozenset[Fact]:
-        """What its steps look at."""
+        """The optional values that the configured steps read."""
         wanted = {Fact.LOCAL_ADDRESS: len(self.interfaces) > 0, Fact.TLS: self.accounts_need_tls}
         return frozenset(fact for fact, needed in wanted.items() if needed)
 
     @property
     def needs_names(self) -> bool:
-        """True when the deny or the allow list holds a name."""
+        """True if the deny or the allow list contains a name."""
         return self.deny.names or self.allow.names
 
     def asks_names(self, session: Session) -> bool:
-        """True unless the steps up to the last one with a name in its list decide without any."""
+        """Return True if a step whose result may depend on the client's name can be reached."""
         connection, today = session.connection, session.today
         if not self.routing:
             return False
@@ -60,18 +61,21 @@ class Relay(Rule):
         return self.allow.asks_names(connection, today)
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:
-        """A finding for a recipient that is not ours and that this client may not relay to."""
+        """Return a finding if the recipient is not ours and this client may not relay to it."""
         readings = read(recipient.text)
         if self._everywhere(readings, recipient, partial(self._is_ours, session.today)):
             return None
-        if not self.routing:
+        if not self.routing:  # checked in front of `always`, which it turns off as well
             return Finding(self.name, "routing off")
         if self._everywhere(readings, recipient, partial(self._is_ours_or_always, session.today)):
             return None
         return self._steps(session)
 
     def _everywhere(self, readings: Readings, recipient: Recipient, fits: Callable[[Mailbox], bool]) -> bool:
-        """True when every reading fits; where the text hides something, the MTA's resolution must fit too."""
+        """Return True if every reading fits, and, unless the text is plain, the MTA's resolution of it fits as well.
+
+        If that is unknown, nothing fits: a recipient that may be someone else's is not ours.
+        """
         if readings.plain:
             return fits(readings.mailboxes[0])
         if not readings.mailboxes or not all(map(fits, readings.mailboxes)):
@@ -80,26 +84,28 @@ class Relay(Rule):
         return bool(resolved) and all(map(fits, resolved))
 
     def _is_ours(self, today: date, mailbox: Mailbox) -> bool:
+        # Both MTAs add their own domain to a recipient without one.
         return not mailbox.domain or self.domains.hold(mailbox, today)
 
     def _is_ours_or_always(self, today: date, mailbox: Mailbox) -> bool:
         return self._is_ours(today, mailbox) or self.always.hold(mailbox, today)
 
     def _steps(self, session: Session) -> Finding | None:
-        """Deny list, allow list, local interface, authentication, default: the first hit decides."""
+        """Check deny list, allow list, local interface, authentication and default: the first match decides."""
         denied = self.deny.find(session.connection, session.today)
         if listed(denied.entry):
             return Finding(self.name, matched=denied.entry)
         granted = self._granted(session)
         if granted is False:
             return Finding(self.name)
+        # An unknown name that might be on the deny list must not relay, even if a later step would allow the client.
         unsure = granted is None or denied.unsure
         return Finding(self.name, "client name unknown", unavailable=True) if unsure else None
 
     def _granted(self, session: Session) -> bool | None:
-        """True when a step behind the deny list, or the default, lets the client relay; None when DNS did not tell.
+        """Return True if a step after the deny list, or the default, allows the client; None if DNS did not answer.
 
-        All of these allow, so that the order in which they are asked is ours: DNS comes last.
+        These steps can only allow, so their order does not affect the result: the one that needs DNS comes last.
         """
         if self._came_in_here(session) or self._trusts(session) or self.default_allows:
             return True
@@ -109,13 +115,13 @@ class Relay(Rule):
         return listed(allowed.entry)
 
     def _came_in_here(self, session: Session) -> bool:
-        """True when the client connected to one of the interfaces whose clients may relay."""
+        """Return True if the client connected to one of the interfaces whose clients may relay."""
         address = session.connection.local_address
         entry = self.interfaces.match_address(address, session.today) if address else None
         return listed(entry)
 
     def _trusts(self, session: Session) -> bool:
-        """True when the client authenticated as somebody who may relay."""
+        """Return True if the client authenticated with an account that may relay."""
         return (
             self.accounts is not None
             and session.account in self.accounts

@@ -1,4 +1,4 @@
-"""Whether the client's address has a name that leads back to it (RFC 8601 §2.7.3, iprev)."""
+"""Whether the client's address has a name that resolves to it again (RFC 8601 §2.7.3, iprev)."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from turfmilter.core.table.entry import listed
 FIELD = "Authentication-Results"
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-_BEHIND = " ;/,("  # also what RFC 8601 does not allow there: who reads the field may be less strict than we are
+# What ends an authserv-id.  RFC 8601 allows only some of these, but other readers may be less strict.
+_AFTER_NAME = " ;/,("
 
 
 def bears(value: str, authserv_id: str) -> bool:
-    """True when the results in `value` are said to be those of `authserv_id`.
+    """Return True if the results in `value` claim to be those of `authserv_id`.
 
-    It may stand in any case, quoted, folded, behind a comment, and before a version (RFC 8601 §2.2).
+    The name may be in upper case, quoted, folded, after a comment, and in front of a version (RFC 8601 §2.2).
     """
     ours = authserv_id.casefold().removesuffix(".")
     return any(_name(spelling) == ours for spelling in _spellings(_CONTROLS.sub(" ", value)))
 
 
 def iprev_field(authserv_id: str, result: str, client: IPAddress, name: str) -> str:
-    """The value of the field with the iprev `result` of `client`; `name` goes into a comment (RFC 8601 §2.7.3)."""
-    address = f'"{client}"' if client.version == 6 else str(client)  # a colon is no part of a token (RFC 2045 §5.1)
+    """Return the value of the field with the iprev `result` of `client`; `name` becomes a comment (RFC 8601 §2.7.3)."""
+    address = f'"{client}"' if client.version == 6 else str(client)  # a token has no colon (RFC 2045 §5.1)
     comment = f" ({name})" if name else ""
     return f"{authserv_id};\n\tiprev={result} policy.iprev={address}{comment}"
 
 
 def _spellings(value: str) -> Iterator[Spelling]:
-    """What readers of all kinds see in the value: some look no further than the name."""
+    """Yield the value as strict and as tolerant programs read it; some read no further than the name."""
     try:
         yield spell(value)
     except Unreadable:
@@ -46,33 +47,33 @@ def _spellings(value: str) -> Iterator[Spelling]:
 
 
 def _name(spelling: Spelling) -> str:
-    """The folded authserv-id, with which the value begins."""
+    """Return the folded authserv-id, with which the value begins."""
     spelling = spelling.part(0)
-    end = spelling.find(_BEHIND)
+    end = spelling.find(_AFTER_NAME)
     return (spelling.text if end < 0 else spelling.text[:end]).casefold().removesuffix(".")
 
 
 def iprev(names: ClientNames) -> str:
-    """The result as RFC 8601 §2.7.3 names it."""
+    """Return the result for these names, in the words of RFC 8601 §2.7.3."""
     if names.confirmed:
         return "pass"
-    if names.failed:
+    if names.failed:  # in front of the next two: a name that is missing now may still be found
         return "temperror"
-    return "fail" if names.claimed else "permerror"
+    return "fail" if names.claimed else "permerror"  # permerror: there is no PTR record
 
 
 class _NeedsNames(Rule):
     @property
     def needs_names(self) -> bool:
-        """Always: this is about nothing else."""
+        """Always True: the rule is about names only."""
         return True
 
 
 @dataclass(frozen=True)
 class RequireName(_NeedsNames):
-    """Refuses clients without a confirmed name.
+    """Refuses clients without a confirmed name, except those in `allow` and those that have authenticated.
 
-    With `match_sender` it must also lie in the sender's domain; the empty sender, which has none, is then skipped.
+    With `match_sender`, the name must be in the sender's domain; the empty sender has none and is not checked.
     """
 
     name = "reverse_name"
@@ -82,18 +83,18 @@ class RequireName(_NeedsNames):
     match_sender: bool
 
     def asks_names(self, session: Session) -> bool:
-        """True unless the client is trusted by its address."""
+        """Return True unless the client is trusted by its address."""
         return not listed(self.allow.by_address(session.connection, session.today))
 
     def at_rcpt(self, session: Session, _recipient: object) -> Finding | None:
-        """A finding for a client whose name is not confirmed or, if asked for, not the sender's."""
+        """Return a finding if the client has no confirmed name (with `match_sender`: none in the sender's domain)."""
         if session.account or session.connection.client is None or self._is_trusted(session):
             return None
         sender = session.envelope.sender.mailbox if session.envelope else Mailbox("", "")
-        if self.match_sender and not (sender.local or sender.domain):
+        if self.match_sender and not (sender.local or sender.domain):  # a bounce (RFC 5321 §4.5.5)
             return None
         names = session.connection.names.result()
-        if any(not self.match_sender or _lies_in(name, sender.domain) for name in names.confirmed):
+        if any(not self.match_sender or _is_in(name, sender.domain) for name in names.confirmed):
             return None
         return Finding(self.name, iprev(names), unavailable=names.failed)
 
@@ -102,16 +103,16 @@ class RequireName(_NeedsNames):
         return listed(entry)
 
 
-def _lies_in(name: str, domain: str) -> bool:
+def _is_in(name: str, domain: str) -> bool:
     return name == domain or name.endswith(f".{domain}")
 
 
 @dataclass(frozen=True)
 class StampName(_NeedsNames):
-    """Writes the result into the header, and blocks nothing.  `authserv_id` "" is the MTA's own name.
+    """Adds the result to the header, and refuses nothing.  If `authserv_id` is "", the MTA's own name is used.
 
-    A connection of this host to itself gets no stamp: the result would be that of the content filter that gives the
-    message back, on top of the true one.
+    A connection of this host to itself gets no field: a content filter that passes a message back to the MTA would
+    add its own result above the real one.
     """
 
     name = "reverse_name"
@@ -121,11 +122,11 @@ class StampName(_NeedsNames):
     authserv_id: str
 
     def asks_names(self, session: Session) -> bool:
-        """True when there is something to stamp."""
+        """Return True if a field would be added for this client."""
         return self._stamps(session.connection)
 
     def at_end(self, session: Session) -> Finding | None:
-        """A field to be added."""
+        """Return the field to be added."""
         connection = session.connection
         if connection.client is None or not self._stamps(connection):
             return None
@@ -139,17 +140,17 @@ class StampName(_NeedsNames):
         return named and connection.client is not None and not (connection.local or connection.from_itself)
 
 
-# What RemoveForged reads.  For each field that is to be removed Postfix reads the header from its beginning: 200 of
-# them cost it less than a second, in the longest header that is taken, and 14,000 cost 16 seconds.
-_MOST_FIELDS = 200
-_MOST_CHARACTERS = 131_072  # of all the fields together, which are read character by character
+# The limits of what RemoveForged reads.  For each field that is to be removed, Postfix reads the header from its
+# beginning: 200 fields take less than a second in the longest header that it accepts, and 14,000 take 16 seconds.
+_MAX_FIELDS = 200
+_MAX_CHARACTERS = 131_072  # of all these fields together, because they are parsed character by character
 
 
 @dataclass(frozen=True)
 class TooManyResults(Rule):
-    """Finds messages with more Authentication-Results, ours or not, than any honest path of mail adds.
+    """Finds messages with more Authentication-Results fields, ours or not, than any legitimate mail has.
 
-    RemoveForged does not look at them.
+    RemoveForged leaves such messages to this rule.
     """
 
     name = "remove_forged"
@@ -158,20 +159,20 @@ class TooManyResults(Rule):
     facts = frozenset({Fact.LOCAL_ADDRESS})
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when there are more fields, or more characters in them, than are read."""
+        """Return a finding if there are more fields, or more characters in them, than the limits above."""
         values = _results(session)
-        if len(values) > _MOST_FIELDS:
-            return Finding(self.name, f"{len(values)} fields of {_MOST_FIELDS}")
+        if len(values) > _MAX_FIELDS:
+            return Finding(self.name, f"{len(values)} fields of {_MAX_FIELDS}")
         characters = sum(map(len, values))
-        beyond = characters > _MOST_CHARACTERS
-        return Finding(self.name, f"{characters} characters of {_MOST_CHARACTERS}") if beyond else None
+        beyond = characters > _MAX_CHARACTERS
+        return Finding(self.name, f"{characters} characters of {_MAX_CHARACTERS}") if beyond else None
 
 
 @dataclass(frozen=True)
 class RemoveForged(Rule):
-    """Removes results that bear our name but came with the message (RFC 8601 §5).
+    """Removes fields that bear our name but came with the message, and so are forged (RFC 8601 §5).
 
-    What comes from this host itself is left alone: it has been here before, and its results are those of then.
+    Mail from this host itself is not changed: it has been filtered before, and its fields were added then.
     """
 
     name = "remove_forged"
@@ -182,7 +183,7 @@ class RemoveForged(Rule):
     authserv_id: str
 
     def at_headers(self, session: Session) -> Finding | None:
-        """The fields to be removed, the last first: each removal moves those behind it."""
+        """Return the fields to be removed, the last one first, because each removal renumbers the fields after it."""
         if TooManyResults().at_headers(session):
             return None
         host = self.authserv_id or session.connection.host

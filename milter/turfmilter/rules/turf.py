@@ -1,4 +1,4 @@
-"""Whose mail is put aside: Exchange's turf table (Q155683, Q193437), on the sender, the author and the originator."""
+"""Whose mail is held: Exchange's turf table (Q155683, Q193437), compared with sender, authors and originators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORIGINATORS = ("sender", "resent-from")  # the header fields of TurfOriginator, 
 
 @dataclass(frozen=True, slots=True)
 class Spares:
-    """Clients and programs whose mail is not held, whoever it is from: each field is a key spare_* of [turf].
+    """Clients and programs whose mail is not held, whatever its sender: each field is a key spare_* of [turf].
 
     `local` alone decides about local submissions: they have no client, although Postfix gives them 127.0.0.1.
     """
@@ -33,8 +33,8 @@ class Spares:
     def spare(self, finding: Finding, session: Session) -> Finding:
         """Return `finding`, marked as spared if one of the keys exempts the session.
 
-        It is unavailable if DNS does not tell whether the client is one of `clients`; DNS is waited for only if a
-        name among them could decide.
+        The result is unavailable if DNS does not answer whether the client is one of `clients`.  Waits for DNS only
+        if a name among them can decide.
         """
         if self.authenticated and session.account:
             return _spared(finding, "spare_authenticated")
@@ -58,11 +58,11 @@ class _Sparing(Rule):
 
     @property
     def needs_names(self) -> bool:
-        """True if one of the clients that are spared is given by its name."""
+        """True if `spare_clients` contains a name."""
         return self.spares.clients.names
 
     def asks_names(self, session: Session) -> bool:  # noqa: ARG002
-        """False: few messages are listed, so that DNS is asked when one is, and not for every client."""
+        """Return False: few senders are listed, so DNS is queried only for their messages, not for every client."""
         return False
 
 
@@ -74,7 +74,7 @@ class _Turf(_Sparing):
     spares: Spares
 
     def _find_any(self, session: Session, origin: str, authors: Authors) -> Finding | None:
-        """Return a finding if for one of `authors` the entry that decides is no exception."""
+        """Return a finding if one of `authors` is listed, or if there are too many to be read."""
         entries = (self.table.match(mailbox, session.today) for mailbox in authors.mailboxes)
         entry = next(filter(listed, entries), None)
         if entry:
@@ -90,42 +90,43 @@ class TurfSender(_Turf):
     stages = frozenset({Stage.MAIL})
 
     def at_mail(self, session: Session) -> Finding | None:
-        """A finding when the entry that decides is no exception."""
+        """Return a finding if the sender is listed."""
         if session.envelope is None:
             return None
+        # All readings of the text, because the MTAs may show the recipient any of them as the sender.
         entry = match_sender(self.table, read_senders(session.envelope.sender.text), session.today)
         return self.spares.spare(Finding(self.name, "sender", entry), session) if listed(entry) else None
 
 
 class TurfAuthor(_Turf):
-    """Finds authors (From:) that the turf table lists; of several, any match counts."""
+    """Finds authors (From:) that the turf table lists; one listed author is enough."""
 
     stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when for one of the authors the entry that decides is no exception."""
+        """Return a finding if one of the authors is listed, or if there are too many to be read."""
         return None if session.authors is None else self._find_any(session, "author", session.authors)
 
 
 class TurfOriginator(_Turf):
     """Finds originators that the turf table lists: who sent a message for its author, or sent it on.
 
-    RFC 5322 §3.6.2 (Sender:) and §3.6.6 (Resent-From:).  The fields are read as From: is; they may be absent.
+    RFC 5322 §3.6.2 (Sender:) and §3.6.6 (Resent-From:).  These fields are read like From:, but may be absent.
     """
 
     stages = frozenset({Stage.HEADERS})
     wants = frozenset(ORIGINATORS)
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when for one of the originators the entry that decides is no exception."""
+        """Return a finding if one of the originators is listed, or if there are too many to be read."""
         values = (value for name in ORIGINATORS for value in session.fields.get(name, ()))
         return self._find_any(session, "originator", read_authors(values))
 
 
 @dataclass(frozen=True)
 class UnreadableAuthor(_Sparing):
-    """Finds messages whose From: is not plainly a list of addresses: others may see another author in it."""
+    """Finds messages whose From: is not plainly a list of addresses: other programs may see another author in it."""
 
     name = "unreadable_author"
     stages = frozenset({Stage.HEADERS})
@@ -134,7 +135,7 @@ class UnreadableAuthor(_Sparing):
     spares: Spares
 
     def at_headers(self, session: Session) -> Finding | None:
-        """A finding when a From: field is not plainly a list of addresses, or when there is none."""
+        """Return a finding if a From: field is not plainly a list of addresses, or if there is no such field."""
         if session.authors is None or session.authors.readable:
             return None
         return self.spares.spare(Finding(self.name), session)
@@ -142,9 +143,10 @@ class UnreadableAuthor(_Sparing):
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """Recipients from whom nothing is held, such as postmaster@.
+    """Recipients from whom no mail is withheld, such as postmaster@.
 
-    Where a text may mean several addresses, the MTA knows best to which of them it delivers: it must be exempt too.
+    If a recipient may be read as several addresses, all of them must be exempt, and so must the one to which the MTA
+    resolves it.
     """
 
     table: SenderTable

@@ -1,4 +1,4 @@
-"""What DNS says of a client's names: its PTR records, each confirmed by A or AAAA."""
+"""Looks up a client's names in DNS: its PTR records, each confirmed by an A or AAAA record (RFC 8601 §3, iprev)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.session import UnderWay
 from turfmilter.stores.names import Gathered, SharedNames
 
-_MOST_NAMES = 10  # RFC 7208 §4.6.4: whoever owns the reverse zone decides how many queries he costs us
-_TRIES = 4  # in the time that there is: a lost packet or a first server that is dead leaves enough for the others
-_QUERIES = 200  # at the same time; each takes a file descriptor
+_MAX_NAMES = 10  # RFC 7208 §4.6.4: otherwise the owner of the reverse zone would decide how many queries we send
+_TRIES = 4  # attempts within the timeout, so that time is left after a lost packet or a dead first server
+_QUERIES = 200  # queries at the same time; each needs a file descriptor
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _PORT = 53
 
@@ -30,9 +30,9 @@ _PORT = 53
 class DnsNames:
     """Implements ports.Names.
 
-    `nameservers` are addresses and ports, by default the system's; `timeout` is in seconds, for everything that one
-    client needs.  `timer` counts the seconds that answers are kept.  Nothing is started before the first look-up.
-    Raises ValueError for two ports at one address, which dnspython cannot tell apart.
+    `nameservers` are addresses and ports, by default those of the system.  `timeout` is in seconds, for all queries
+    about one client together.  `timer` is the clock, in seconds, by which answers expire.  No thread is started
+    before the first lookup.  Raises ValueError for two ports at one address, which dnspython cannot distinguish.
     """
 
     def __init__(
@@ -47,18 +47,18 @@ class DnsNames:
         self._shared = SharedNames(self._gather, timeout=timeout, timer=timer)
 
     def begin(self, address: IPAddress) -> UnderWay:
-        """Start to look up the names of `address`; returns at once."""
+        """Start a lookup of the names of `address`; returns at once."""
         return self._shared.begin(address)
 
     def figures(self) -> dict[str, int]:
-        """How often names were known already or being looked up, and how often DNS was asked."""
+        """Counts for the status: lookups answered from the cache or by one in progress, and lookups that asked DNS."""
         return {"names_known": self._shared.kept, "names_asked": self._shared.asked}
 
     async def _gather(self, address: IPAddress, gathered: Gathered) -> None:
         targets = await self._records(address.reverse_pointer, "PTR", gathered)
-        names = map(_host_name, targets[:_MOST_NAMES])
+        names = map(_host_name, targets[:_MAX_NAMES])
         gathered.claimed = tuple(dict.fromkeys(filter(None, names)))
-        # All at once: a name whose servers are dead must not use up the time of the others.
+        # In parallel: a name with unreachable servers must not use up the time of the others.
         await asyncio.gather(*(self._confirm(name, address, gathered) for name in gathered.claimed))
 
     async def _confirm(self, name: str, address: IPAddress, gathered: Gathered) -> None:
@@ -67,13 +67,13 @@ class DnsNames:
             gathered.confirmed.add(name)
 
     async def _records(self, name: str, kind: str, gathered: Gathered) -> list[str]:
-        """The records as text, CNAMEs followed; none when there are none or DNS failed, which is noted."""
-        question = from_text(name)  # absolute: no search list is tried
+        """The records as text, CNAMEs followed; empty if there are none, or if DNS failed (`gathered.failed`)."""
+        question = from_text(name)  # absolute, so that no search list is applied
         try:
             async with self._turn:
                 answer = await self._resolver.resolve(question, kind, raise_on_no_answer=False)
             response: QueryMessage = answer.response
-        except NXDOMAIN as error:
+        except NXDOMAIN as error:  # not a failure: the answer that there is none, with a TTL of its own
             response = error.response(question)  # type: ignore[no-untyped-call]
         except DNSException:
             gathered.failed = True
@@ -84,7 +84,7 @@ class DnsNames:
 
 
 def system_nameservers(resolv_conf: Path = _RESOLV_CONF) -> list[tuple[str, int]]:
-    """The name servers in resolv.conf(5); the local host where it names none."""
+    """The name servers in resolv.conf(5), with ports; this host if it lists none."""
     resolver = Resolver(configure=False)
     try:
         resolver.read_resolv_conf(str(resolv_conf))
@@ -106,12 +106,12 @@ def _resolver(nameservers: Sequence[tuple[str, int]], timeout: float) -> Resolve
 
 
 def _says_how_long(response: QueryMessage) -> bool:
-    """Whether an answer without records may be kept at all (RFC 2308 §5)."""
+    """True if an answer without records may be cached: only if it has an SOA record (RFC 2308 §5)."""
     return any(rrset.rdtype == SOA for rrset in response.authority)
 
 
 def _host_name(text: str) -> str:
-    """`text` folded, "" when it is no host name; dnspython writes odd bytes as escapes, which none has."""
+    """`text` folded; "" if it is not a host name.  dnspython escapes odd bytes, which no host name contains."""
     try:
         return parse_name(text)
     except PatternError:

@@ -1,4 +1,4 @@
-"""The lock of an open file (flock), also where the file lies on NFS."""
+"""The lock on an open file (flock), also if the file is on NFS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def locked(descriptor: int, *, wait: bool = True) -> Iterator[None]:
-    """Nobody else has the lock meanwhile.  Raises OSError; BlockingIOError when one has it and we do not `wait`."""
+    """Hold an exclusive lock.  Raises OSError; BlockingIOError if another has it and we do not `wait`."""
     how = fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
     try:
         fcntl.flock(descriptor, how)
@@ -29,7 +29,7 @@ def locked(descriptor: int, *, wait: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _locked_for_writing(descriptor: int, how: int) -> Iterator[None]:
-    """flock(2): on NFS it is a lock on all bytes, and an exclusive one needs a descriptor for writing."""
+    """Lock through a second descriptor: on NFS an exclusive flock(2) needs one that is open for writing."""
     writable = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.flock(writable, how)

@@ -1,4 +1,4 @@
-"""The names of clients: one look-up for all who ask at the same time, and what it found, for a while."""
+"""Shares lookups of clients' names between connections, and caches their results."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from cachetools import TLRUCache
 from turfmilter.core.address.mailbox import IPAddress, unmapped
 from turfmilter.core.session import ClientNames, UnderWay
 
-# Seconds that names are kept, whatever their TTL says.
-_LEAST = 30.0  # a client's burst of connections is one look-up, also where the TTL is 0
-_MOST = 3600.0  # an administrator who mends his DNS need not wait longer
-_FAILURE = 15.0  # a dead server is not asked by every connection, and soon after it came back all is well
-_ROOM = 10_000  # addresses; less than 10 MB a process
+# Limits, in seconds, on how long names are cached, whatever their TTL.
+_MIN_CACHE_SECONDS = 30.0  # so that a burst of connections of one client causes one lookup, even with a TTL of 0
+_MAX_CACHE_SECONDS = 3600.0  # so that a corrected DNS record takes effect within an hour
+_FAILURE = 15.0  # so that connections do not all query a dead server, and recover soon after it answers again
+_ROOM = 10_000  # addresses in the cache; less than 10 MB per process
 
 
 @dataclass(slots=True)
 class Gathered:
-    """What has been learnt of one address so far.  The look-up's thread writes it, everyone may read it.
+    """What a lookup has found so far for one address.  Only the lookup's thread writes it; any thread may read it.
 
-    `ttl` is the smallest one among the records seen, in seconds.
+    `ttl` is the smallest TTL of the records seen, in seconds.
     """
 
     claimed: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Gathered:
     ttl: float = inf
 
     def names(self, *, failed: bool) -> ClientNames:
-        """As the rules see it; `failed` when more may come."""
+        """The names in the form that rules use; `failed` if some may be missing."""
         return ClientNames(tuple(n for n in self.claimed if n in self.confirmed), self.claimed, failed)
 
 
@@ -46,8 +46,8 @@ Gather = Callable[[IPAddress, Gathered], Coroutine[Any, Any, None]]
 class SharedNames:
     """Implements ports.Names with the coroutine function `gather`, which is cancelled after `timeout` seconds.
 
-    The coroutines run on one thread, which is started by the first look-up: threads do not survive a fork.
-    One that waits holds up no other.  `timer` counts the seconds that names are kept.
+    All lookups run in one event loop, whose thread is started by the first lookup, because threads do not survive a
+    fork; a lookup that waits does not delay others.  `timer` is the clock, in seconds, by which names expire.
     """
 
     def __init__(self, gather: Gather, *, timeout: float, timer: Callable[[], float] = time.monotonic) -> None:
@@ -57,10 +57,10 @@ class SharedNames:
         self._kept = TLRUCache[IPAddress, _Known](_ROOM, ttu=lambda _, known, now: now + known.seconds, timer=timer)
         self._under_way: dict[IPAddress, _UnderWay] = {}
         self._thread = _LoopThread()
-        self.kept = self.asked = 0  # how often names were known or being looked up; how often DNS was asked
+        self.kept = self.asked = 0  # lookups answered from the cache or by one in progress; lookups that asked DNS
 
     def begin(self, address: IPAddress) -> UnderWay:
-        """Start to look up the names of `address`, unless they are known or being looked up; returns at once."""
+        """Start a lookup of the names of `address`, unless they are cached or being looked up; returns at once."""
         deadline = time.monotonic() + self._timeout
         address = unmapped(address)
         with self._lock:
@@ -84,7 +84,7 @@ class SharedNames:
         try:
             await self._gather_in_time(address, gathered)
             names = gathered.names(failed=gathered.failed)
-            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _LEAST), _MOST)
+            seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _MIN_CACHE_SECONDS), _MAX_CACHE_SECONDS)
             with self._lock:
                 self._kept[address] = _Known(names, seconds)
             return names
@@ -102,7 +102,7 @@ class SharedNames:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Implements ports.UnderWay with names that are kept for some `seconds`."""
+    """Implements ports.UnderWay with cached names, which expire after `seconds`."""
 
     names: ClientNames
     seconds: float
@@ -117,7 +117,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """One look-up, for everyone who waits for it."""
+    """One lookup in progress, shared by all connections that wait for it."""
 
     gathered: Gathered
     names: Future[ClientNames]
@@ -125,7 +125,7 @@ class _UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class _Awaited:
-    """Implements ports.UnderWay for one connection; `deadline` is its own, on the clock of time.monotonic."""
+    """Implements ports.UnderWay for one connection, with its own `deadline`, a time.monotonic() value."""
 
     under_way: _UnderWay
     deadline: float
@@ -142,9 +142,9 @@ class _Awaited:
 
 
 class _LoopThread:
-    """A thread that runs coroutines, from the first one to the end of the process.
+    """A thread that runs coroutines, from the first one until the process ends.
 
-    `run` is called by one thread at a time.
+    `run` must be called by one thread at a time.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Editing a text file: of several edits at once none is lost."""
+"""Editing a text file so that no edit is lost if several are made at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from turfmilter.stores.whole import write_whole
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
-    """Put `change` of its text in the place of the file `path`; of several at once, one after the other.
+    """Replace the text of the file `path` by what `change` makes of it; concurrent edits wait for each other.
 
-    The file keeps owner and mode, and a link its target.  Raises OSError, UnicodeDecodeError, and what `change`
-    raises; then nothing has happened.
+    The file keeps its owner and mode, and a link its target.  Raises OSError, UnicodeDecodeError, and what `change`
+    raises; in that case the file is unchanged.
     """
-    # Root edits tables, too: not what another user's link leads to.
+    # Root edits tables as well, and must not follow another user's link.
     with parent(path) as (within, name), _locked(path, within, name) as file:
         old = file.read().decode()
         new = change(old)
@@ -31,7 +31,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
 def _locked(path: Path, within: int, name: str) -> Iterator[BinaryIO]:
     while True:
         with os.fdopen(open_file(path), "rb") as file, locked(file.fileno()):
-            # Who waited for the lock may have got that of a file which was replaced meanwhile.
+            # After waiting, the lock may be that of a file that was replaced meanwhile.
             if os.path.samestat(os.fstat(file.fileno()), os.stat(name, dir_fd=within, follow_symlinks=False)):
                 yield file
                 return

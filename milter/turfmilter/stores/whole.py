@@ -1,4 +1,4 @@
-"""Writing a file as a whole: whoever reads it sees the old one or the new one, also after a crash."""
+"""Replacing a file as a whole: every reader sees the old one or the new one, even after a crash."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def write_whole(
     directory: int, name: str, data: bytes, *, mode: int = 0o600, prepare: Callable[[int], object] = lambda _: None
 ) -> None:
-    """Put a file with `data` in the place of `name` in the directory with this descriptor, and on disk.
+    """Replace the file `name` in the directory with this descriptor by one with `data`, and flush it to disk.
 
-    Its mode is `mode`, less the umask, unless `prepare`, which is given its descriptor, changes that.  Whatever others
-    have put in its place is replaced, and neither followed nor written to.  A process that is killed leaves a file
-    behind whose name begins with temporary(name).  Raises OSError: then the old file is there, or already the new one.
+    Its mode is `mode`, less the umask, unless `prepare`, which is called with its descriptor, changes that.  Whatever
+    others have put in its place is replaced, and neither followed nor written to.  A process that is killed leaves a
+    file whose name begins with temporary(name).  If this raises OSError, the file is the old one or already the new.
     """
     coming = f"{temporary(name)}{secrets.token_hex(4)}"
     descriptor = os.open(coming, _NEW, mode, dir_fd=directory)
@@ -36,5 +36,5 @@ def write_whole(
 
 
 def temporary(name: str) -> str:
-    """How the name of a file begins that is to become `name`: hidden from ls, from editors and from tables."""
+    """Return how the name of a file begins that will become `name`: hidden from ls, editors and tables."""
     return f".{name}."

@@ -1,1 +1,1 @@
-"""What is said: the log."""
+"""The log: its lines, where they are sent, and the thread that sends them."""

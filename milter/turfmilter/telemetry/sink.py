@@ -1,4 +1,4 @@
-"""Where the lines of the log go: syslog or a stream."""
+"""Where the lines of the log are sent: syslog or a stream."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from io import UnsupportedOperation
 from pathlib import Path
 from typing import Protocol, TextIO
 
-_FACILITY_MAIL = 2 << 3  # RFC 3164 §4.1.1
+_FACILITY_MAIL = 2 << 3  # RFC 3164 §4.1.1: priority = facility * 8 + severity; mail is 2
 SYSLOG = Path("/dev/log")
-_PATIENCE = 0.5  # seconds that one line may wait in a full socket
+_PATIENCE = 0.5  # seconds to wait for a reader that does not read
 
 
 Line = tuple[int, str]  # the severity of RFC 3164, and the text
 
 
 class Sink(Protocol):
-    """Takes lines, and may block for them: only the log's own thread calls it."""
+    """A destination of log lines.  It may block, so the daemon calls it only from the log's own thread."""
 
     def send(self, lines: Sequence[Line], /) -> int:
-        """How many of the lines were taken, from the first on; the others may be offered again."""
+        """Send lines; return how many were accepted, counted from the first.  The others may be sent again."""
 
     @property
     def is_there(self) -> bool:
-        """False when nobody can be meant to take lines."""
+        """False if the destination does not exist, so that lines are not expected to be accepted."""
 
 
 class Stream:
@@ -41,7 +41,7 @@ class Stream:
                 return 0
             self._stream.write("".join(f"{line}\n" for _, line in lines))
             self._stream.flush()
-        except (OSError, ValueError):  # a reader that went away, or closed at exit
+        except (OSError, ValueError):  # the reader has closed its end, or the stream was closed at exit
             return 0
         return len(lines)
 
@@ -50,10 +50,10 @@ class Stream:
         return True
 
     def _takes_some(self) -> bool:
-        """False when it is a pipe whose reader is stuck."""
+        """True if a write would not block; False for a pipe whose reader is stuck."""
         try:
             descriptor = self._stream.fileno()
-        except UnsupportedOperation:  # it is in memory
+        except UnsupportedOperation:  # a stream in memory
             return True
         writable = select.poll()
         writable.register(descriptor, select.POLLOUT)
@@ -71,9 +71,9 @@ class Syslog:
         for taken, (severity, line) in enumerate(lines):
             datagram = f"<{_FACILITY_MAIL | severity}>turfmilter[{os.getpid()}]: {line}".encode()
             try:
-                # A syslogd that was restarted listens on a new socket: what was connected to the old one fails once.
+                # After a restart syslogd listens on a new socket, so a connection to the old one fails once.
                 sent = self._sent(datagram) or self._sent(datagram)
-            except TimeoutError:  # it is there, and takes nothing: to wait once more would change nothing
+            except TimeoutError:  # syslogd runs but does not read: waiting again would not help
                 sent = False
             if not sent:
                 return taken
@@ -84,7 +84,7 @@ class Syslog:
         return self._path.exists()
 
     def _sent(self, datagram: bytes) -> bool:
-        """False when nobody listens.  Raises TimeoutError when whoever does is stuck."""
+        """Send one datagram; False if no syslogd listens.  Raises TimeoutError if it does not read."""
         try:
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -102,9 +102,9 @@ class Syslog:
 
 
 class GivingUp:
-    """A sink that is given up with the first line it does not take: a run of thousands is not to wait for each.
+    """A sink that is abandoned at the first line it does not accept, so that a run of thousands does not wait for each.
 
-    `say` is told once, unless no syslog is there at all.
+    `say` is called once with a warning, unless the destination does not exist at all.
     """
 
     def __init__(self, sink: Sink, say: Callable[[str], object]) -> None:
@@ -119,7 +119,7 @@ class GivingUp:
         if taken < len(lines):
             self._given_up = True
             if self._sink.is_there:
-                self._say("the log does not accept lines: what is done is recorded in the ledger only")
+                self._say("the log does not accept lines: actions are recorded in the ledger only")
         return taken
 
     @property

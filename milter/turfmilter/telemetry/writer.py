@@ -1,4 +1,4 @@
-"""The log's own thread, and the bounded queue in front of it: no callback ever waits for the log."""
+"""The log's own thread and its bounded queue, so that no callback ever waits for the log."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from turfmilter.core.report import Record
 from turfmilter.telemetry.line import TEXT, Form
 from turfmilter.telemetry.sink import Line, Sink
 
-_SEVERITY: dict[Level, int] = {"error": 3, "warning": 4, "info": 6}  # RFC 3164 §4.1.1
-_AGAIN = 0.2  # seconds until a line that was not taken is offered again
-_GATHERING = 0.02  # seconds in which lines gather: woken for each of them, the thread would hold up the callbacks
+_SEVERITY: dict[Level, int] = {"error": 3, "warning": 4, "info": 6}  # RFC 3164 §4.1.1, table 2
+_AGAIN = 0.2  # seconds until a line that was not accepted is sent again
+_GATHERING = 0.02  # seconds in which lines are collected: waking the thread for each would delay the callbacks
 
 
 class LogWriter:
-    """Implements ports.Log.  `room` is how many lines may wait; each is shorter than 8 KiB."""
+    """Implements ports.Log.  Up to `room` lines, each shorter than 8 KiB, wait in memory; more are dropped."""
 
     def __init__(self, sink: Sink, form: Form = TEXT, *, room: int = 4096) -> None:
         self._sink = sink
         self._form = form
         self._room = room
         self._lines: SimpleQueue[Line | None] = SimpleQueue()
-        self.dropped = 0  # lines, since the beginning
-        self._owned_up = 0
+        self.dropped = 0  # lines, since the start
+        self._owned_up = 0  # of these, how many have been reported in the log
         self._counting = Lock()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="log", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; after a fork, as threads do not survive one."""
+        """Start the thread.  A forked child must call this itself, because threads do not survive a fork."""
         self._thread.start()
 
     def stop(self, within: float = 5.0) -> None:
-        """Write what waits, and end the thread; gives up after `within` seconds or when nobody takes the lines."""
+        """Write the waiting lines and end the thread; gives up after `within` seconds or if lines are not accepted."""
         self._stopping.set()
         self._lines.put(None)
         self._thread.join(within)
 
     def write(self, record: Record) -> None:
         """Queue one line; never blocks and never raises."""
-        # Made here and not in the thread: a record may be far longer than its line, and only lines are bounded.
+        # Formatted here, not in the thread: a record can be far larger than its line, and only lines are bounded.
         self._put("info", self._form.record(record))
 
     def say(self, level: Level, text: str) -> None:
-        """Queue a sentence of the program's own; never blocks and never raises."""
+        """Queue a notice of the program itself; never blocks and never raises."""
         self._put(level, self._form.notice(level, text))
 
     def _put(self, level: Level, line: str) -> None:
@@ -66,7 +66,7 @@ class LogWriter:
         self._own_up()
 
     def _next(self) -> tuple[list[Line], bool]:
-        """Wait for a line, and take all that are there; False when they are the last."""
+        """Wait for a line, and return it with all others in the queue; False if they are the last."""
         lines: list[Line] = []
         while (line := self._lines.get()) is not None:
             lines.append(line)
@@ -75,14 +75,14 @@ class LogWriter:
         return lines, False
 
     def _own_up(self) -> bool:
-        """Say how many lines were dropped, if any were."""
+        """Log how many lines were dropped since the last report, if any; False if the program stops meanwhile."""
         with self._counting:
             dropped, self._owned_up = self.dropped - self._owned_up, self.dropped
-        said = f"dropped={dropped}: the log could not take more lines"
+        said = f"dropped={dropped}: the log could not accept more lines"
         return not dropped or self._deliver([(_SEVERITY["warning"], self._form.notice("warning", said))])
 
     def _deliver(self, lines: Sequence[Line]) -> bool:
-        """Offer `lines` until they are taken; False when the program stops before."""
+        """Send `lines` until all are accepted; False if the program stops first."""
         while lines := lines[self._sink.send(lines) :]:
             if self._stopping.wait(_AGAIN):
                 return False

@@ -1,1 +1,1 @@
-"""The kinds of values: how a text of the configuration becomes a value, or a problem."""
+"""The kinds of values: how a value in the configuration is parsed, and how an invalid one is reported."""

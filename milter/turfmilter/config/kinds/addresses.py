@@ -1,4 +1,4 @@
-"""The kinds of values that are ports, addresses and name servers."""
+"""The kinds of values that are ports, hosts, addresses and name servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from turfmilter.config.kinds.words import Each
 from turfmilter.config.setting import Kind
 from turfmilter.core.address.mailbox import IPAddress, parse_address
 
-_DNS = 53
+_DNS = 53  # the port of DNS
 _WITH_PORT = re.compile(
     r"\[(?P<bracketed>[^]]*)\](?::(?P<port6>\d{1,9}))?|(?P<address>[^:]*):(?P<port>\d{1,9})", re.ASCII
 )
@@ -29,7 +29,7 @@ class Port(Kind[int]):
 
 
 class HostName(Kind[str]):
-    """A host by its name or its address."""
+    """A host, by its name or its address."""
 
     words = "a host name or an address"
 
@@ -40,23 +40,21 @@ class HostName(Kind[str]):
 
 
 class LocalAddress(Kind[IPAddress]):
-    """One of our own addresses."""
+    """An address of this host."""
 
     words = "an address of this host"
 
     def read(self, given: Given) -> IPAddress:
         address = parse_address(given.text)
         if address is None:
-            raise Wrong(f"{quoted(given.text)} is not an address; write one that clients connect to")
+            raise Wrong(f"{quoted(given.text)} is not an address; write one to which clients connect")
         if address.is_unspecified:
-            raise Wrong(
-                f"{quoted(given.text)} stands for all addresses; take it out, or write one that clients connect to"
-            )
+            raise Wrong(f"{quoted(given.text)} means all addresses; remove it, or write one to which clients connect")
         return address
 
 
 class NameServer(Kind[tuple[str, int]]):
-    """A name server's address and port."""
+    """The address and port of a name server."""
 
     words = 'an address with or without a port, such as `"192.0.2.53"`, `"127.0.0.1:5353"` or `"[::1]:5353"`'
 
@@ -74,7 +72,7 @@ class NameServer(Kind[tuple[str, int]]):
 
 
 class NameServers(Each[tuple[str, int]]):
-    """Name servers in the order in which they are asked."""
+    """Name servers, in the order in which they are queried."""
 
     def __init__(self) -> None:
         super().__init__(NameServer())
@@ -84,7 +82,7 @@ class NameServers(Each[tuple[str, int]]):
         addresses = [address for address, _ in servers]
         twice = next((address for address in addresses if addresses.count(address) > 1), None)
         if twice:
-            raise Wrong(f"{twice} stands there with two ports; only one of them can be asked")
+            raise Wrong(f"{twice} is listed with two ports; only one of them can be queried")
         return servers
 
 

@@ -1,4 +1,4 @@
-"""The source "postfix:main.cf": every domain that Postfix receives mail for."""
+"""The source "postfix:main.cf": every domain for which Postfix receives mail."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _OF_A_FILE = re.compile(r"\s*(?:file|postfix|sendmail):", re.IGNORECASE)
 
 
 def is_main_cf(item: Given) -> bool:
-    """True for "postfix:main.cf" and "postfix:DIRECTORY/main.cf"."""
+    """Return True for "postfix:main.cf" and "postfix:DIRECTORY/main.cf"."""
     return isinstance(item.value, str) and _SOURCE.fullmatch(item.value) is not None
 
 
 def read_main_cf(item: Given, around: Given) -> list[Source]:
-    """The entries that the item of the list `around` means.  Raises Wrong or TextFileError.
+    """Return the entries that `item`, in the list `around`, means.  Raises Wrong or TextFileError.
 
-    Tables that cannot be listed are a problem if nothing else in the list could hold their domains.
+    A table whose keys cannot be listed is an error, unless another file in the list may contain its domains.
     """
     if item.notes.postfix is None:
-        item.notes.broken.add(around.key)  # so that nothing is said about what could not be known
+        item.notes.broken.add(around.key)  # the list is incomplete, so no check of it may be reported
         return []
     try:
         found = received(item.notes.postfix, _directory(item), item.notes.files, item.notes.texts)
@@ -41,7 +41,7 @@ def read_main_cf(item: Given, around: Given) -> list[Source]:
 
 
 def _directory(item: Given) -> Path | None:
-    """The directory of main.cf; None where only its name is given, for the one that Postfix itself takes."""
+    """Return the directory of main.cf; None, for Postfix's default, if only the name of the file is given."""
     found = _SOURCE.fullmatch(item.text)
     assert found
     path = found["path"]
@@ -49,7 +49,7 @@ def _directory(item: Given) -> Path | None:
 
 
 def _may_hold_them(around: Given) -> bool:
-    """True when the list names another file."""
+    """Return True if the list names another file."""
     items: Sequence[object] = around.value if isinstance(around.value, list) else ()
     texts = [value for value in items if isinstance(value, str)]
     return any(_OF_A_FILE.match(text) and not _SOURCE.fullmatch(text) for text in texts)

@@ -1,4 +1,4 @@
-"""The kinds of values that are tables: lists of entries and of the files that hold them."""
+"""The kinds of values that are tables: lists of entries, and of files that contain entries."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.words import Of
 
-OPEN_RELAY = "an OPEN RELAY, unless the MTA itself refuses"
+OPEN_RELAY = "an OPEN RELAY, unless the MTA itself rejects mail"
 _SOURCES = "`file:PATH`, `postfix:PATH` and `sendmail:PATH`"
 
 
 class Hosts(Kind[HostTable]):
-    """A table of our own addresses, of domains or of networks.
+    """A table of our own addresses, of domains, or of networks.
 
-    `what` its entries are, in words; `trusted` says that whoever matches may relay; `received` that the domains which
-    Postfix receives mail for may be one of the sources.
+    `what` describes its entries.  `trusted` is True if clients that match may relay, `received` if "postfix:main.cf"
+    may be one of the sources.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Hosts(Kind[HostTable]):
 
 
 class ClientEntries(Kind[tuple[Source, ...]]):
-    """Entries about clients, of which more than one key makes a table."""
+    """Entries about clients, for a table that is built from several keys."""
 
     words = f"a list of addresses, networks, ranges and names, and of {_SOURCES}"
 
@@ -67,9 +67,9 @@ class ClientEntries(Kind[tuple[Source, ...]]):
 
 
 class Clients(Kind[ClientTable]):
-    """A table of clients: those who are refused, or those who are trusted.
+    """A table of clients: those that are refused, or those that are trusted.
 
-    `vast` is what follows from a trusted entry that holds much of the Internet; "" is not worth a warning.
+    `vast` is the effect of a trusted entry that matches a large part of the Internet, for a warning; "" for none.
     """
 
     words = ClientEntries.words
@@ -97,7 +97,7 @@ class Senders(Kind[SenderTable]):
 
 
 class _Sound:
-    """Sources that hold entries, and no error."""
+    """Sources, without those of an empty list, and the problems in them."""
 
     warnings: Sequence[Problem] = ()
 
@@ -111,7 +111,7 @@ class _Sound:
 def _parse_address(text: str) -> Interval:
     pattern = parse_host(text)
     if isinstance(pattern, Name):
-        raise PatternError("a name where only addresses are compared", "write its address")
+        raise PatternError("a name in a list of addresses", "write its address")
     return pattern
 
 
@@ -119,27 +119,27 @@ _ADDRESSES = Language(_parse_address, plain_interval, plain_interval)
 
 
 def _vast(entries: Iterable[Entry], effect: str) -> Iterator[Problem]:
-    wrong = f"holds much of the Internet: {effect}"
+    wrong = f"matches a large part of the Internet: {effect}"
     return (Problem(entry.where, entry.text, wrong, warning=True) for entry in entries if not entry.exception)
 
 
-# A word and a colon, unless it is the beginning of an IPv6 address.
+# A word and a colon, unless these are the beginning of an IPv6 address.
 _SOURCE = re.compile(r"(?P<sign>!?)(?!!?[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:])(?P<word>[A-Za-z][\w-]*):(?P<path>.*)", re.DOTALL)
-# What stands before the source of a table in main.cf.
+# The types of tables in main.cf that have a text file as their source.
 _TABLES = frozenset({"btree", "cdb", "cidr", "dbm", "hash", "lmdb", "texthash"})
 _FOREIGN = {"postfix": read_postfix, "sendmail": read_sendmail}
 
 
 class Table(Protocol):
-    """What is made of sources, and what there is to say of it."""
+    """What is built from sources, and the problems found in them."""
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """Errors and doubts in the lines."""
+        """Errors and warnings about lines."""
 
     @property
     def warnings(self) -> Sequence[Problem]:
-        """What else is to be said when there are no errors."""
+        """Warnings about the entries together, reported only if there are no errors."""
 
 
 T = TypeVar("T", bound=Table)
@@ -148,13 +148,14 @@ T = TypeVar("T", bound=Table)
 def read_table(
     given: Given, make: Callable[[Iterable[Source]], T], parse: Parse, of: Of, *, received: bool = False
 ) -> T:
-    """What is made of a list and of the files that it names; every problem is noted, and then it is empty.
+    """Return the table built by `make` from a list and the files that it names; an empty one if there is any error.
 
-    `received` says that "postfix:main.cf" may be one of the sources.
+    Every problem is reported.  `received` is True if "postfix:main.cf" may be one of the sources.
     """
     before = len(given.notes.problems)
     sources: list[Source] = []
-    said: list[tuple[Given, Exception | Sequence[Problem] | str]] = []  # in the list's order; a str names a source
+    # The problems of each item in the order of the list; a str is the name of a source, whose problems are known later.
+    said: list[tuple[Given, Exception | Sequence[Problem] | str]] = []
     for item in given.items():
         try:
             if received and is_main_cf(item):
@@ -175,7 +176,7 @@ def read_table(
             given.notes.entries(item.key, of_lines.pop(what, ()) if isinstance(what, str) else what)
     if len(given.notes.problems) > before:
         return make(())
-    # What main.cf and another source both list need not be taken out of one of them.
+    # An entry that is in main.cf and in another source as well need not be removed from either.
     ours = {source.name for source in sources if not source.name.startswith(MAIN_CF)}
     given.notes.entries(given.key, (one for one in table.warnings if one.where.source in ours))
     if given.notes.today:
@@ -191,9 +192,9 @@ def _by_source(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
 
 
 def _source(item: Given, parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
-    """Where the entries stand that `item` gives or names; with problems, those are all that is said of it."""
+    """Return the source for an item of the list; if there are problems with it, no others are reported for it."""
     if not isinstance(item.value, str):
-        raise Wrong(f"{described(item.value)} is not an entry; an entry is text")
+        raise Wrong(f"{described(item.value)} is not an entry; write entries in quotes")
     source = _SOURCE.fullmatch(item.value.strip())
     if source:
         return _of_file(item, source, parse, of)
@@ -203,30 +204,30 @@ def _source(item: Given, parse: Parse, of: Of) -> tuple[Source, Sequence[Problem
 def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
     word, name = source["word"].lower(), source["path"].strip()
     if word != "file" and word not in _FOREIGN:
-        raise Wrong(f"{quoted(item.text)}: {source['word']}: is no source; {_meant(word, name)}")
+        raise Wrong(f"{quoted(item.text)}: {source['word']}: is not a source; {_meant(word, name)}")
     if source["sign"]:
-        raise Wrong(f'{quoted(item.text)}: a file is no exception; write the "!" before the entries in it')
+        raise Wrong(f'{quoted(item.text)}: a file cannot be an exception; write "!" in front of the entries in it')
     if not name or "\0" in name:
-        raise Wrong(f'{quoted(item.text)}: no file is named; write "{word}:PATH"')
+        raise Wrong(f'{quoted(item.text)}: the path is missing; write "{word}:PATH"')
     if is_main_cf(item):
-        raise Wrong(f"{quoted(item.text)}: goes into `domains` alone; here name the file that holds the list")
+        raise Wrong(f"{quoted(item.text)}: allowed only in `domains`; here, name the file that contains the list")
     path = item.notes.folder / name
     item.notes.files.append(path)
     text = item.notes.texts.file(path)
     if word == "file":
         return table_file(name, text), ()
-    entries, problems = _FOREIGN[word](text.split("\n"), name, parse, of)  # splitlines() would count more lines
+    entries, problems = _FOREIGN[word](text.split("\n"), name, parse, of)  # splitlines() also ends lines at U+2028 etc.
     return made_elsewhere(name, entries), problems
 
 
 def _meant(word: str, name: str) -> str:
     if word in _TABLES and name:
-        return f'for the source of a table of Postfix write "postfix:{name}"'
+        return f'for the text file of a Postfix table, write "postfix:{name}"'
     return 'sources are "file:PATH", "postfix:PATH" and "sendmail:PATH"'
 
 
 def _taken_for_entry(item: Given, parse: Parse) -> Sequence[Problem]:
-    """An entry that is also the name of a file: that is likelier meant."""
+    """Return a problem if the entry is also the name of a file, which was more likely meant."""
     try:
         if not (item.notes.folder / item.text).is_file():
             return ()
@@ -234,4 +235,4 @@ def _taken_for_entry(item: Given, parse: Parse) -> Sequence[Problem]:
         return ()
     entry, _ = parse_entry(item.text, Where(item.key), parse)
     meant = f'probably meant "file:{item.text}"'
-    return [Problem(Where(item.key), item.text, "a file, taken for an entry", meant, warning=entry is not None)]
+    return [Problem(Where(item.key), item.text, "a file, but read as an entry", meant, warning=entry is not None)]

@@ -1,4 +1,4 @@
-"""The kinds of values that a key may have, tables of entries excepted."""
+"""The kinds of values that are words, texts, paths, accounts, users and groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 _TOKEN = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")  # RFC 2045 §5.1
-_MAKE_A_USER = "systemd-sysusers contrib/systemd/sysusers.conf makes the user turfmilter"
+_MAKE_A_USER = '"systemd-sysusers contrib/systemd/sysusers.conf" creates the user turfmilter'
 _SOURCE = re.compile(r"(?:file|postfix|sendmail|hash|lmdb|regexp|pcre):|[/.]{1,2}/?\w+/")
 _SPELLINGS = {
     **dict.fromkeys(("yes", "on", "true", "1"), "true"),
@@ -57,25 +57,25 @@ class Choice(Kind[E]):
             return self._choices[word]
         meant = probably(word, self._choices) if isinstance(word, str) else ""
         known = ", ".join(map(quoted, self._choices))
-        raise Wrong(f"{described(word)} is none of {known}{meant}")
+        raise Wrong(f"{described(word)} is not one of {known}{meant}")
 
 
 class OnError(Enum):
-    """What is done when a rule cannot find something out."""
+    """What is done if a rule cannot decide, for example because DNS does not answer."""
 
     TEMPFAIL = "tempfail"
     CONTINUE = "continue"
 
 
 class Default(Enum):
-    """What holds for a client that no list and no step decides about."""
+    """What applies to a client about which no list and no step decides."""
 
     DENY = "deny"
     ALLOW = "allow"
 
 
 class Each(Kind[tuple[T, ...]]):
-    """A list of values of one kind, in their order and each once."""
+    """A list of values of one kind, in their order, without duplicates."""
 
     def __init__(self, kind: Kind[T]) -> None:
         self._kind = kind
@@ -102,8 +102,8 @@ class Several(Each[T]):
         return super().read(given) if isinstance(given.value, list) else (self._kind.read(given),)
 
 
-class Accounts(Kind[bool | frozenset[str]]):
-    """Which authenticated clients: all, none or those listed, in lower case (RFC 8265 §3.3)."""
+class AccountNames(Kind[bool | frozenset[str]]):
+    """A set of authenticated clients: all, none or those listed, in lower case (RFC 8265 §3.3)."""
 
     words = '`true`, `false` or a list of accounts, such as `["alice", "bob@example.org"]`'
 
@@ -123,16 +123,17 @@ class Accounts(Kind[bool | frozenset[str]]):
 
 
 def _never_an_account(name: str) -> str:
-    """Why no account is called `name`, and what was probably meant; "" when one may be."""
+    """Return why no account can have this name, and what was probably meant; "" if one can."""
     user, at, realm = name.partition("@")
     if _SOURCE.match(name):
-        return "never matches: accounts come from no file; list their names here"
+        return "never matches: accounts cannot be read from a file; list them here"
     if name.startswith("!"):
-        return "never matches: an account has no exception; list those that are meant"
+        return "never matches: there are no exceptions for accounts; list those that are meant"
     if "*" in name or (at and not user):
-        return f"never matches: accounts are whole names, without patterns; list them, {quoted(f'alice{at}{realm}')}"
+        like = quoted(f"alice{at}{realm}")
+        return f"never matches: accounts are whole names, not patterns; list them, such as {like}"
     if at and not realm:
-        return f"never matches: a realm must follow the @; {quoted(user)} is that account in every realm"
+        return f"never matches: a realm must follow the @; {quoted(user)} matches the account in every realm"
     return ""
 
 
@@ -140,33 +141,33 @@ def _means_a_flag(value: object) -> bool:
     return not isinstance(value, str) or value.lower() in _SPELLINGS
 
 
-class Word(Kind[str]):
-    """A name of somebody else's choice, such as that of a daemon."""
+class FreeText(Kind[str]):
+    """A name that is defined elsewhere, such as that of a daemon."""
 
     def __init__(self, what: str) -> None:
         self.words = what
 
     def read(self, given: Given) -> str:
         if not given.text.strip():
-            raise Wrong(f"{quoted(given.text)} is no name")
+            raise Wrong(f"{quoted(given.text)} is not a name")
         return given.text.strip()
 
 
 class AuthservId(Kind[str]):
-    """Who says the results in Authentication-Results, "" for the MTA's own name."""
+    """The authserv-id in Authentication-Results (RFC 8601 §2.5); "" for the MTA's own name."""
 
     words = 'a host name, or `""`'
 
     def read(self, given: Given) -> str:
         if given.text and not _TOKEN.fullmatch(given.text):
             raise Wrong(
-                f'{quoted(given.text)} is no token (RFC 8601 §2.2); write a host name, such as "mx.example.org"'
+                f'{quoted(given.text)} is not a token (RFC 8601 §2.2); write a host name, such as "mx.example.org"'
             )
         return given.text
 
 
 class Socket(Kind[SocketSpec]):
-    """Where the MTA finds us."""
+    """The socket to which the MTA connects."""
 
     words = '`"unix:/PATH"`, `"inet:PORT@HOST"`, `"inet6:PORT@HOST"` or `"fd:NUMBER"`'
 
@@ -175,7 +176,7 @@ class Socket(Kind[SocketSpec]):
 
 
 class ReplyLine(Kind[Reply]):
-    """What the client hears."""
+    """An SMTP reply."""
 
     words = 'code, enhanced code and text, such as `"550 5.7.1 relaying prohibited"`'
 
@@ -191,35 +192,35 @@ class Permissions(Kind[int]):
     def read(self, given: Given) -> int:
         value = given.value
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 777:
-            # 660 was written as chmod has it, 432 is what TOML makes of 0o660.
+            # 660 is written as for chmod(1); 432 is what TOML makes of 0o660.
             digits = str(value) if re.fullmatch("[67][0-7][0-7]", str(value)) else f"{value:03o}"[-3:]
             raise Wrong(f'{value} is a number; write the octal digits as text: "0{digits}"')
         if not re.fullmatch("0?[0-7]{3}", given.text):
-            raise Wrong(f'{quoted(given.text)} is no file mode; write three octal digits, such as "0660"')
+            raise Wrong(f'{quoted(given.text)} is not a file mode; write three octal digits, such as "0660"')
         return int(given.text, 8)
 
 
-class User(Kind[str]):
-    """A user of this machine, "" for none."""
+class UserName(Kind[str]):
+    """A user of this host, "" for none."""
 
-    words = 'a user of this machine, or `""`'
+    words = 'a user of this host, or `""`'
 
     def read(self, given: Given) -> str:
         if given.text and not _exists(given.text, pwd.getpwnam):
-            raise Wrong(f"there is no user {quoted(given.text)} on this machine; {_MAKE_A_USER}")
+            raise Wrong(f"there is no user {quoted(given.text)} on this host; {_MAKE_A_USER}")
         if given.text and pwd.getpwnam(given.text).pw_uid == 0:
-            raise Wrong(f"{quoted(given.text)} is the superuser; name a user that owns nothing but the quarantine")
+            raise Wrong(f"{quoted(given.text)} is the superuser; use a user that owns only the quarantine")
         return given.text
 
 
-class Group(Kind[str]):
-    """A group of this machine, "" for none."""
+class GroupName(Kind[str]):
+    """A group of this host, "" for none."""
 
-    words = 'a group of this machine, or `""`'
+    words = 'a group of this host, or `""`'
 
     def read(self, given: Given) -> str:
         if given.text and not _exists(given.text, grp.getgrnam):
-            raise Wrong(f"there is no group {quoted(given.text)} on this machine; the MTA's own is probably meant")
+            raise Wrong(f"there is no group {quoted(given.text)} on this host; the MTA's group was probably meant")
         return given.text
 
 
@@ -235,7 +236,7 @@ class AbsolutePath(Kind[Path | None]):
         if not given.text:
             return None
         if not given.text.startswith("/") or "\0" in given.text:
-            raise Wrong(f'{quoted(given.text)} is no absolute path; write all of it, such as "{self._such_as}"')
+            raise Wrong(f'{quoted(given.text)} is not an absolute path; write all of it, such as "{self._such_as}"')
         return Path(given.text)
 
 

@@ -1,1 +1,1 @@
-"""The sections of the configuration, each a dataclass that is its documentation too."""
+"""The sections of the configuration, each a dataclass that also has its documentation."""

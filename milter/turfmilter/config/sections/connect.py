@@ -23,13 +23,13 @@ class OnNameError(Enum):
 
 
 class ReplyAt(Enum):
-    """When a client that may not connect is told."""
+    """When a client that may not connect receives the reply."""
 
     RCPT = "rcpt"
     CONNECT = "connect"
 
 
-def _nobody() -> ClientTable:
+def _no_clients() -> ClientTable:
     return ClientTable((), exception_refuses=True)
 
 
@@ -37,8 +37,8 @@ def _nobody() -> ClientTable:
 class ConnectConfig:
     """Who may connect: only the clients listed, or all except those listed.
 
-    The most specific entry of both lists decides; on a tie deny does.
-    Postmaster at our domains (RFC 5321 §4.5.1) and local submissions are let through.
+    The most specific entry in both lists decides; if two are equally specific, deny does.
+    Mail to postmaster at our domains (RFC 5321 §4.5.1) and local submissions are not affected.
     """
 
     mode: Mode = setting(
@@ -47,50 +47,50 @@ class ConnectConfig:
     on_error: OnNameError = setting(
         Choice(OnNameError),
         "auto",
-        "When a client's name decides and DNS does not answer: tell the client to come back, or let it connect."
-        ' "auto" is "tempfail" with default = "deny" and "continue" with default = "allow".',
+        "If a client's name decides and DNS does not answer: tell the client to try again later, or let it connect."
+        ' "auto" means "tempfail" with default = "deny", and "continue" with default = "allow".',
         example="tempfail",
     )
     reply: Reply = setting(
         ReplyLine(),
         str(REPLIES["connect"]),
-        "What the client hears. A 4xx reply makes it try again, which helps while you are unsure.",
+        "The reply to the client. A 4xx reply makes it try again later, which is safer while you test the rule.",
         example="554 5.7.1 no mail from here",
     )
     default: Default = setting(
         Choice(Default),
         "allow",
-        "For clients that neither list names. With deny only the clients in allow may connect.",
+        "What applies to clients that neither list contains. With deny, only the clients in allow may connect.",
         example="deny",
     )
     allow: tuple[Source, ...] = setting(
         ClientEntries(),
         [],
-        "Clients that may connect. A name needs DNS to confirm it in both directions.",
+        "Clients that may connect. A name matches only if DNS confirms it in both directions.",
         example=["192.168.1.0/24", "partner.example"],
     )
     deny: tuple[Source, ...] = setting(
         ClientEntries(),
         [],
-        "Clients that may not connect. A name also matches a client whose name is not confirmed.",
+        "Clients that must not connect. A name also matches if it is not confirmed.",
         example=["203.0.113.0/24", "dialup.example", "file:clients.deny"],
     )
     reply_at: ReplyAt = setting(
         Choice(ReplyAt),
         "rcpt",
-        "When the client hears it: at each recipient, so that the log names sender and recipient and those whom"
-        " the rule spares can be spared; or at once, which is cheapest, spares nobody and leaves the text to the MTA.",
+        "When the client receives the reply: at each recipient, so that the log has sender and recipient, and"
+        " exemptions work; or at connect, which costs least, has no exemptions, and leaves the text to the MTA.",
         example="connect",
     )
     spare_authenticated: bool = setting(
         Flag(), True, "True: authenticated clients may connect from anywhere.", example=False
     )
-    clients: ClientTable = field(default_factory=_nobody, repr=False, compare=False)
+    clients: ClientTable = field(default_factory=_no_clients, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make one table of both lists: a denied client is an exception from those that may connect.
 
-        A listener that overrides other keys of this section, which `replace` does, shares the table that is there.
+        `replace`, with which a listener overrides other keys of this section, keeps the table.
         """
         sources = (*self.allow, *(replace(source, negated=True) for source in self.deny))
         if not self.clients.made_of(sources):
@@ -98,7 +98,7 @@ class ConnectConfig:
 
     @property
     def may_open(self) -> bool:
-        """True when a client whose name is not known may connect."""
+        """True if a client may connect although DNS did not answer."""
         if self.on_error is OnNameError.AUTO:
             return self.default is Default.ALLOW
         return self.on_error is OnNameError.CONTINUE

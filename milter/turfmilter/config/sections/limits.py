@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from turfmilter.config.kinds.numbers import Count, Size
 from turfmilter.config.kinds.tables import Hosts, Senders
-from turfmilter.config.kinds.words import Accounts, Choice, Several, Word
+from turfmilter.config.kinds.words import AccountNames, Choice, FreeText, Several
 from turfmilter.config.setting import optional, setting
 from turfmilter.core.policy import Mode
 from turfmilter.core.table.hosts import HostTable
@@ -18,9 +18,9 @@ from turfmilter.rules.limits import Limits
 class LimitsConfig:
     """How much one client may send.
 
-    Only what this filter lets pass is counted. There is no key for the replies: their codes tell the sender's MTA
-    what to do, to send the rest again (452 4.5.3), to continue in a new connection (421 4.7.0), to give up (5xx).
-    Limits over time, such as recipients an hour, are the MTA's own business.
+    Only what this filter accepts is counted. There is no key for the replies: their codes tell the client what to do:
+    to send the message again to the other recipients (452 4.5.3), to continue in a new connection (421 4.7.0), or to
+    give up (5xx). Limits over time, such as recipients in an hour, are left to the MTA.
     """
 
     mode: Mode = setting(
@@ -32,31 +32,34 @@ class LimitsConfig:
     recipients_per_message: int = setting(
         Count(),
         100,
-        "The first so many recipients get the message, and the sender's MTA sends it again for the others."
-        " RFC 5321 §4.5.3.1.8 wants no less than 100."
-        " Postfix counts each refusal as an error and hangs up at smtpd_hard_error_limit (20): raise that as well.",
+        "This number of recipients receive the message; the client sends it again to the others."
+        " RFC 5321 §4.5.3.1.8 requires at least 100."
+        " Postfix counts each refusal as an error and disconnects at smtpd_hard_error_limit (20): raise that as well.",
         example=500,
     )
     recipients_per_bounce: int = setting(
-        Count(), 0, "The same for the empty sender; a bounce has one recipient. The others are refused.", example=1
+        Count(), 0, "The same for the empty sender: a bounce has one recipient. The others are rejected.", example=1
     )
     message_size: int = setting(
-        Size(), 0, "The largest message, by what the sender's MTA announces and by what was counted.", example="10 MiB"
+        Size(), 0, "The largest message, by its declared size (SIZE=) and by the bytes received.", example="10 MiB"
     )
     session_size: int = setting(
         Size(),
         0,
-        "The sum of the messages of one connection. The one that would exceed it is for the next connection."
-        " Needs message_size, and must not be less.",
+        "The total size of the messages of one connection. A message that would exceed it must be sent in a new"
+        " connection. Requires message_size, and must not be less.",
         example="50 MiB",
     )
     messages_per_session: int = setting(
-        Count(), 0, "The messages of one connection. The one beyond is for the next connection.", example=20
+        Count(),
+        0,
+        "The number of messages of one connection. Further messages must be sent in a new connection.",
+        example=20,
     )
 
     @property
     def numbers(self) -> Limits:
-        """The limits as the rules want them."""
+        """The limits, as the rules read them."""
         return Limits(
             recipients_per_message=self.recipients_per_message,
             recipients_per_bounce=self.recipients_per_bounce,
@@ -68,13 +71,14 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True)
 class CapConfig:
-    """Other limits for some. Of several caps the first whose conditions all hold is in force.
+    """Other limits for some messages. The first cap whose conditions are all met applies.
 
-    It beats the limits of the listener, which beat the general ones; a limit that it does not name stays as it is.
+    It overrides the limits of the listener, which override the general ones. Limits that it does not set are not
+    changed.
     """
 
     authenticated: bool | frozenset[str] | None = optional(
-        Accounts(), "For all authenticated clients, or for these accounts.", example=["newsletter"]
+        AccountNames(), "For all authenticated clients, or for these accounts.", example=["newsletter"]
     )
     client: HostTable | None = optional(
         Hosts("addresses, networks and ranges", exception_wins=True, addresses_only=True),
@@ -85,7 +89,7 @@ class CapConfig:
         Senders(), "For these senders (MAIL FROM).", example=["@lists.example.org", "<>"]
     )
     listener: tuple[str, ...] | None = optional(
-        Several(Word("the name of a listener")), "For these listeners.", example="submission"
+        Several(FreeText("the name of a listener")), "For these listeners.", example="submission"
     )
     recipients_per_message: int | None = optional(Count(), "As in [limits].", example=5000)
     recipients_per_bounce: int | None = optional(Count(), "As in [limits].", example=1)
@@ -94,7 +98,7 @@ class CapConfig:
     messages_per_session: int | None = optional(Count(), "As in [limits].", example=200)
 
     def over(self, limits: LimitsConfig) -> LimitsConfig:
-        """`limits`, with the numbers that this cap names in their places."""
+        """Return `limits` with those that this cap sets replaced."""
         return replace(
             limits,
             recipients_per_message=_either(self.recipients_per_message, limits.recipients_per_message),

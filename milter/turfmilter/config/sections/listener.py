@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turfmilter.config.kinds.addresses import LocalAddress, Port
-from turfmilter.config.kinds.words import Flag, Several, Word
+from turfmilter.config.kinds.words import Flag, FreeText, Several
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.limits import LimitsConfig
 from turfmilter.config.sections.relay import RelayConfig
@@ -18,33 +18,33 @@ from turfmilter.core.policy import Listener
 
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """Other rules for one of the MTA's SMTP services; NAME is yours to choose and stands in the log.
+    """Other rules for one of the MTA's SMTP services. You choose NAME, which appears in the log.
 
-    It takes the connections for which all of its conditions (port, address, daemon) hold.
-    Of two that take the same connection the one with more conditions does.
+    A listener applies to the connections that meet all of its conditions (port, address, daemon).
+    If several match, the one with the most conditions applies.
 
-    Below it [listener.NAME.connect], [listener.NAME.reverse_name], [listener.NAME.relay], [listener.NAME.limits] and
-    [listener.NAME.turf] override the general sections key by key: what is not written there stays as it is.
+    [listener.NAME.connect], [listener.NAME.reverse_name], [listener.NAME.relay], [listener.NAME.limits] and
+    [listener.NAME.turf] override the general sections key by key: keys that are not set there are not changed.
     """
 
     port: tuple[int, ...] = setting(
-        Several(Port()), [], "Condition: the port that the client connected to.", example=[465, 587]
+        Several(Port()), [], "Condition: the port to which the client connected.", example=[465, 587]
     )
     address: tuple[IPAddress, ...] = setting(
-        Several(LocalAddress()), [], "Condition: the address that the client connected to.", example="192.0.2.25"
+        Several(LocalAddress()), [], "Condition: the address to which the client connected.", example="192.0.2.25"
     )
     daemon: tuple[str, ...] = setting(
-        Several(Word("the name of a daemon")),
+        Several(FreeText("the name of a daemon")),
         [],
-        "Condition: what the MTA calls the service: Name= of Sendmail's DaemonPortOptions,"
+        "Condition: the MTA's name for the service: Name= in Sendmail's DaemonPortOptions,"
         " milter_macro_daemon_name of a service in Postfix's master.cf.",
         example="MSA",
     )
     require_auth: bool = setting(
-        Flag(), False, "True: clients that have not authenticated hear 530 5.7.0 at each recipient.", example=True
+        Flag(), False, "True: clients that have not authenticated receive 530 5.7.0 at each recipient.", example=True
     )
     require_tls: bool = setting(
-        Flag(), False, "True: clients that have not started TLS hear 530 5.7.0 at each recipient.", example=True
+        Flag(), False, "True: clients that have not started TLS receive 530 5.7.0 at each recipient.", example=True
     )
     connect: ConnectConfig = section(ConnectConfig)
     reverse_name: ReverseNameConfig = section(ReverseNameConfig)
@@ -54,5 +54,5 @@ class ListenerConfig:
 
     @property
     def conditions(self) -> Listener:
-        """What tells its connections apart."""
+        """The conditions by which its connections are recognised."""
         return Listener(frozenset(self.port), frozenset(self.address), frozenset(self.daemon))

@@ -12,7 +12,7 @@ from turfmilter.core.reply import REPLIES, Reply
 
 
 class NameCheck(Enum):
-    """What is done about a client's name."""
+    """What is done with the result of checking a client's name."""
 
     OFF = "off"
     STAMP = "stamp"
@@ -22,10 +22,10 @@ class NameCheck(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReverseNameConfig:
-    """Whether the client's address has a name that leads back to it.
+    """Whether the client's address has a name that resolves to it again.
 
     Authenticated clients and those in relay.allow are never refused.
-    Most hosted domains fail match-sender: try it with mode = "trial" first, and read the log.
+    Most hosted domains fail match-sender: try it with mode = "trial" first, and check the log.
     """
 
     mode: Mode = setting(
@@ -34,28 +34,28 @@ class ReverseNameConfig:
     on_error: OnError = setting(
         Choice(OnError),
         "tempfail",
-        "When DNS does not answer: tell the client to come back, or let it pass.",
+        "If DNS does not answer: tell the client to try again later, or accept its mail.",
         example="continue",
     )
     reply: Reply = setting(
         ReplyLine(),
         str(REPLIES["reverse_name"]),
-        "What the client hears when check is require or match-sender.",
+        "The reply to the client if check is require or match-sender.",
         example="554 5.7.25 no reverse name",
     )
     check: NameCheck = setting(
         Choice(NameCheck),
         "off",
-        "Stamp writes the result into the header (Authentication-Results: iprev) and refuses nothing. Require refuses"
-        " clients without a confirmed name. Match-sender also refuses those whose name lies outside the sender's"
-        " domain; the empty sender has none.",
+        "Stamp adds the result to the header (Authentication-Results: iprev) and refuses nothing. Require refuses"
+        " clients without a confirmed name. Match-sender also refuses those whose name is not in the sender's domain,"
+        " but accepts the empty sender, which has no domain.",
         example="stamp",
     )
     remove_forged: bool = setting(
         Flag(),
         False,
-        "True: an Authentication-Results field that bears our name, but came with the message, is removed."
-        " Not when another filter before this one writes such fields. A message with more than 200 fields of that name"
-        " is refused.",
+        "True: an Authentication-Results field that has our name, but came with the message, is removed."
+        " Do not set it if another filter in front of this one adds such fields. A message with more than 200"
+        " Authentication-Results fields is refused.",
         example=True,
     )

@@ -16,7 +16,10 @@ from turfmilter.core.table.senders import SenderTable
 
 
 class Origin(Enum):
-    """Who a message is from: MAIL FROM is the sender, From: the author, Sender: and Resent-From: the originator."""
+    """Which addresses are compared with the tables: sender (MAIL FROM), author (From:) or originator.
+
+    The originators are those in Sender: and Resent-From: (RFC 5322 §3.6.2, §3.6.6).
+    """
 
     SENDER = "sender"
     AUTHOR = "author"
@@ -24,7 +27,7 @@ class Origin(Enum):
 
 
 class Answer(Enum):
-    """What the sender of a turf message hears."""
+    """What the client that sends a turf message receives."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -32,26 +35,26 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TurfConfig:
-    """Whose mail is put aside in a quarantine directory for you to review."""
+    """Whose mail is held in a quarantine directory, for you to review."""
 
     mode: Mode = setting(
         Choice(Mode), "enforce", "Enforce the rule, try it (log what it would hold), or turn it off.", example="trial"
     )
     reply: Reply = setting(
-        ReplyLine(), str(REPLIES["turf"]), 'What the sender hears when answer is "reject".', example="554 5.7.1 refused"
+        ReplyLine(), str(REPLIES["turf"]), 'The reply to the client if answer is "reject".', example="554 5.7.1 refused"
     )
     tables: SenderTable = setting(
         Senders(),
         [],
-        "Senders and authors whose mail is put aside.",
+        "Senders and authors whose mail is held.",
         example=["@spam.example", "!friend@spam.example", "file:turf.table"],
         sample=[],
     )
     match: tuple[Origin, ...] = setting(
         Each(Choice(Origin)),
         ["sender", "author"],
-        "What is looked up in the tables: the sender of the envelope (MAIL FROM), the author (From:), the originator"
-        " (Sender: and Resent-From:). Any match holds the message.",
+        "What is compared with the tables: the sender of the envelope (MAIL FROM), the authors (From:), the originators"
+        " (Sender: and Resent-From:). If any of them is listed, the message is held.",
         example=["sender", "author", "originator"],
     )
     directory: Path | None = setting(
@@ -62,42 +65,42 @@ class TurfConfig:
         sample="/var/lib/turfmilter/quarantine",
     )
     discard: bool = setting(
-        Flag(), False, "True: messages are lost instead of held. Only without a directory.", example=True
+        Flag(), False, "True: messages are discarded, not held. Requires that no directory is set.", example=True
     )
     answer: Answer = setting(
         Choice(Answer),
         "accept",
-        "What the sender hears: that the message was accepted, or the reply above. The message is held all the same.",
+        "The answer to the client: that the message is accepted, or the reply above. The message is held either way.",
         example="reject",
     )
     exempt: SenderTable = setting(
         Senders(),
         ["postmaster@", "abuse@"],
-        "Recipients who get their mail whoever sent it. The others of the same message do not,"
-        " and its sender hears that it was accepted.",
+        "Recipients from whom no mail is withheld. The other recipients of the same message do not receive it,"
+        " and the client is told that it was accepted.",
         example=["postmaster@", "abuse@", "security@example.org"],
     )
     spare_authenticated: bool = setting(
-        Flag(), True, "True: mail of authenticated clients is never put aside.", example=False
+        Flag(), True, "True: mail from authenticated clients is never held.", example=False
     )
     spare_clients: ClientTable = setting(
-        Clients(refused=False, vast="hardly any mail from a listed sender would be put aside"),
+        Clients(refused=False, vast="hardly any mail from a listed sender would be held"),
         [],
-        "Clients whose mail is never put aside, such as printers that send from a listed domain. A name needs DNS to"
-        " confirm it in both directions. Local submissions have no client: see spare_local.",
+        "Clients whose mail is never held, such as printers that send from a listed domain. A name matches only if DNS"
+        " confirms it in both directions. Local submissions have no client: see spare_local.",
         example=["192.168.1.0/24", "!192.168.1.66", "scanner.example.org"],
     )
     spare_local: bool = setting(
         Flag(),
         False,
-        "True: mail that programs on this host submit without SMTP (cron, sendmail) is never put aside. Sendmail's own"
-        " programs use SMTP: for them list 127.0.0.1 and ::1 in spare_clients.",
+        "True: mail that programs on this host submit without SMTP (cron, sendmail) is never held. Sendmail's own"
+        " programs use SMTP: for them, list 127.0.0.1 and ::1 in spare_clients.",
         example=True,
     )
     unreadable_author: Mode = setting(
         Choice(Mode),
         "trial",
-        "What happens to a message whose From: is not plainly a list of addresses: some programs may show"
-        " another author than those that were compared.",
+        "What is done with a message whose From: is not plainly a list of addresses: some programs may show"
+        " an author that was not compared.",
         example="enforce",
     )

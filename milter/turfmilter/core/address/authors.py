@@ -13,9 +13,9 @@ from turfmilter.core.address.sightings import DECORATION, sightings, signs
 from turfmilter.core.address.spelling import Spelling, Unreadable, address_of, mailbox_of, spell
 
 # How much of all From: fields together is read, because the MTA waits for it.  No program writes as much.
-_MOST_CHARACTERS = 131_072
-_MOST_LABELS = 1000  # labels of international domains: IDNA takes up to 0.1 ms for each
-_MOST_SIGNS = 5000  # places that might be the middle of an address, in fields that are not plain lists
+_MAX_CHARACTERS = 131_072
+_MAX_LABELS = 1000  # labels of international domains: IDNA takes up to 0.1 ms for each
+_MAX_SIGNS = 5000  # places that might be the middle of an address, in fields that are not plain lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Reader:
     def __init__(self) -> None:
         self._found: dict[Mailbox, None] = {}
         self._plain: list[bool] = []
-        self._characters, self._labels, self._signs = _MOST_CHARACTERS, _MOST_LABELS, _MOST_SIGNS
+        self._characters, self._labels, self._signs = _MAX_CHARACTERS, _MAX_LABELS, _MAX_SIGNS
 
     def authors(self, *, complete: bool) -> Authors:
         """Return the addresses found so far."""

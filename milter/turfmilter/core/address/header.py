@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2; §4.5 allows blanks in front of the colon
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 §2, RFC 2231 §5
-_LONGEST_VALUE = 16_384  # bytes of one value that are decoded: more than any program writes
+_MAX_VALUE_BYTES = 16_384  # bytes of one value that are decoded: more than any program writes
 # Some codecs of Python are not charsets: they take quadratic time, or interpret escapes in the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 _BYTE_FOR_BYTE = frozenset({"ascii", "utf-8"})
@@ -66,7 +66,7 @@ def read_header(readline: Callable[[int], bytes], most: int) -> Header:
 
 def decode_words(value: bytes) -> str:
     """Return a value as text with its encoded words decoded (RFC 2047); invalid ones are left as they are."""
-    return decode_text(value[:_LONGEST_VALUE].decode("utf-8", "surrogateescape"))
+    return decode_text(value[:_MAX_VALUE_BYTES].decode("utf-8", "surrogateescape"))
 
 
 def decode_text(raw: str) -> str:

@@ -6,7 +6,7 @@ import re
 
 from turfmilter.core.address.mailbox import fold_domain
 
-_LONGEST_NAME = 253  # characters; RFC 1035 §2.3.4: 255 octets on the wire
+_MAX_NAME_CHARACTERS = 253  # characters; RFC 1035 §2.3.4: 255 octets on the wire
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}")
 
@@ -30,7 +30,7 @@ def parse_name(text: str, before: str = "") -> str:
 
 def is_name(folded: str) -> bool:
     """Return True if a host can have this folded name."""
-    return len(folded) <= _LONGEST_NAME and bool(_NAME.fullmatch(folded))
+    return len(folded) <= _MAX_NAME_CHARACTERS and bool(_NAME.fullmatch(folded))
 
 
 def looks_numeric(text: str) -> bool:
@@ -55,6 +55,6 @@ def _trouble(text: str, name: str, before: str) -> tuple[str, str]:
         return "a blank or a comma in the entry", "each entry is written separately"
     if not name.isascii():
         return f'"{text}" is not an international domain name (RFC 5891)', ""
-    if len(name) > _LONGEST_NAME or max(map(len, name.split("."))) > 63:
+    if len(name) > _MAX_NAME_CHARACTERS or max(map(len, name.split("."))) > 63:
         return "the name is too long", "a name has at most 253 characters, each label 63 (RFC 1035)"
     return f'"{text}" is not a name', ""

@@ -13,8 +13,8 @@ import idna.uts46data  # imported now: idna would load it at the first internati
 IPAddress = IPv4Address | IPv6Address
 
 _DOTS = re.compile("[.\u3002\uff0e\uff61]")  # RFC 3490 §3.1
-_LONGEST_NAME = 253  # characters, RFC 1035 §2.3.4; IDNA takes quadratic time
-_LONGEST_LABEL = 63  # characters, RFC 1035 §2.3.4: the A-label of a longer one would be longer still
+_MAX_NAME_CHARACTERS = 253  # characters, RFC 1035 §2.3.4; IDNA takes quadratic time
+_MAX_LABEL_CHARACTERS = 63  # characters, RFC 1035 §2.3.4: the A-label of a longer one would be longer still
 
 
 class Mailbox(NamedTuple):
@@ -45,7 +45,7 @@ def fold_domain(text: str) -> str:
     if text.startswith("["):
         address = literal_address(text)
         return text.lower() if address is None else f"[{address}]"
-    if text.isascii() or len(text) > _LONGEST_NAME:
+    if text.isascii() or len(text) > _MAX_NAME_CHARACTERS:
         return text.lower().removesuffix(".")
     return ".".join(map(_fold_label, _DOTS.split(text))).removesuffix(".")
 
@@ -83,7 +83,7 @@ def unmapped(address: IPAddress) -> IPAddress:
 
 
 def _fold_label(label: str) -> str:
-    if label.isascii() or len(label) > _LONGEST_LABEL:
+    if label.isascii() or len(label) > _MAX_LABEL_CHARACTERS:
         return label.lower()
     try:
         return idna.encode(label, uts46=True).decode("ascii")

@@ -20,10 +20,10 @@ _IMCEA = re.compile(r"imcea[a-z0-9]*[- ](.+)", re.IGNORECASE | re.DOTALL)
 _PLUS_HEX = re.compile(r"\+([0-9a-f]{2})", re.IGNORECASE)
 _LAST_DOMAIN = re.compile(r"<?(.*)@[ \t]*([\w.-]+|\[[^\]]*\])", re.DOTALL)
 _HOST = re.compile(r"[a-z0-9._-]+")  # the characters of a folded domain that is not an address literal
-_LONGEST_TEXT = 1024  # characters, more than any address in SMTP: NFKC takes quadratic time
+_MAX_TEXT_CHARACTERS = 1024  # characters, more than any address in SMTP: NFKC takes quadratic time
 _BLANKS = re.compile(r"[ \t\r\n]+")
-_LONGEST_COMMAND = 4096  # characters: no MTA accepts a longer MAIL FROM
-_MOST_READINGS = 32  # more than any legitimate address has: a text with that many layers is an attack
+_MAX_COMMAND_CHARACTERS = 4096  # characters: no MTA accepts a longer MAIL FROM
+_MAX_READINGS = 32  # more than any legitimate address has: a text with that many layers is an attack
 
 
 class Readings(NamedTuple):
@@ -71,7 +71,7 @@ def read_senders(text: str) -> tuple[Mailbox, ...]:
     first, readings = read_sender(text), _read(text)
     if readings.plain:
         return (first,)
-    ends = (text[:_LONGEST_COMMAND], text[-_LONGEST_COMMAND:])
+    ends = (text[:_MAX_COMMAND_CHARACTERS], text[-_MAX_COMMAND_CHARACTERS:])
     # Sendmail replaces a blank inside a name with a dot (BlankSub).
     views = dict.fromkeys((*ends, *(_BLANKS.sub(".", end) for end in ends)))
     seen = (mailbox_of(local, domain) for view in views for local, domain in sightings(view))
@@ -101,7 +101,7 @@ def _disguised(text: str, local: str, domain: str) -> bool:
 
 
 def _all(text: str) -> dict[Mailbox, None]:
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > _MAX_TEXT_CHARACTERS:
         raise Unreadable("longer than any address")
     found: dict[Mailbox, None] = {}
     todo, seen = [text, unicodedata.normalize("NFKC", text)], set[str]()
@@ -109,7 +109,7 @@ def _all(text: str) -> dict[Mailbox, None]:
         candidate = todo.pop(0)
         if candidate in seen:
             continue
-        if len(seen) == _MOST_READINGS:
+        if len(seen) == _MAX_READINGS:
             raise Unreadable("too many layers")
         seen.add(candidate)
         local, domain = address_of(_inside(spell(candidate)))

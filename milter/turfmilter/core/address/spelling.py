@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from turfmilter.core.address.mailbox import Mailbox, fold_domain
 
-_LONGEST_ADDRESS = 512  # characters; RFC 5321 §4.5.3.1.4: a whole command line
+_MAX_ADDRESS_CHARACTERS = 512  # characters; RFC 5321 §4.5.3.1.4: a whole command line
 _BLANKS = " \t\r\n"  # no others: to MTAs, other blanks are part of a name
 
 
@@ -74,7 +74,7 @@ def address_of(spelling: Spelling) -> tuple[str, str]:
 
     A source route is dropped (RFC 5321 §4.1.2, appendix C).  Raises Unreadable.
     """
-    if len(spelling.text) > _LONGEST_ADDRESS:
+    if len(spelling.text) > _MAX_ADDRESS_CHARACTERS:
         raise Unreadable("longer than any address")
     while spelling.text.startswith("@") and spelling.bare[0]:
         colon = spelling.find(":")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 
 from turfmilter.core.table.entry import Entry, Parse, Problem, Where, parse_entry, parse_line
 from turfmilter.core.table.pattern import Parts, made_of, parse_host, parse_sender, parts_of
-from turfmilter.core.table.plain import plain_host, plain_sender, split_sender
+from turfmilter.core.table.plain import plain_host, plain_sender, split_sender, without_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class Language:
 
 SENDERS = Language(parse_sender, plain_sender, split_sender)
 HOSTS = Language(parse_host, plain_host, plain_host)
+
+
+# How much of a text is split into lines at once, in characters.  A list of all lines would need four times the memory
+# of a text of short lines, and its objects would have left the processor's cache when they are read.
+_BATCH = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,20 @@ class Source:
     made: Sequence[Entry] = ()
 
     @property
-    def lines(self) -> list[str]:
+    def lines(self) -> Iterator[str]:
         """The lines of the text; an entry in the configuration is one line, even with a line feed in it."""
-        if not self.text:
-            return [""] * len(self.numbers)
-        return self.text.split("\n") if len(self.numbers) > 1 else [self.text]
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[str]]:
+        """Yield the lines, some thousands at a time."""
+        if self.made or len(self.numbers) == 1:
+            yield [self.text] * len(self.numbers)
+            return
+        begin = 0
+        while (end := self.text.find("\n", begin + _BATCH)) >= 0:
+            yield self.text[begin:end].split("\n")
+            begin = end + 1
+        yield self.text[begin:].split("\n")
 
     def entry(self, line: str, place: int, language: Language) -> tuple[Entry | None, list[Problem]]:
         """Parse the line at `place`; return its entry, None if it has no valid one, and its errors and warnings."""
@@ -87,17 +101,20 @@ def made_elsewhere(name: str, entries: Sequence[Entry]) -> Source:
 # A mark is what must be known of a row without parsing its line again, in 32 bits ("I" of array):
 #   bit 0        the entry is an exception
 #   bit 1        the line is plain, so Language.split can read it
-#   bits 2 to 23 the entry's last day, as date.toordinal() counts days
+#   bit 2        the line has notes, a sign or both besides a plain entry, so Language.split can read its first word
+#   bits 3 to 24 the entry's last day, as date.toordinal() counts days
 # Days are counted from 1, so the mark of an entry is never 0: a mark of 0 means that the row has no valid entry.
 _EXCEPTION = 1 << 0
 _PLAIN = 1 << 1
-_DAY_SHIFT = 2  # bits
+_NOTED = 1 << 2
+_DAY_SHIFT = 3  # bits
 NEVER = date.max.toordinal()  # days (3,652,059: 22 bits); the last day of an entry that does not expire
 
 
-def _mark(expires: date | None, *, exception: bool, plain: bool) -> int:
+def _mark(expires: date | None, kind: int = 0, *, exception: bool) -> int:
+    """Return the mark of an entry; `kind` is _PLAIN, _NOTED, or 0 for an entry that only the careful parser reads."""
     day = expires.toordinal() if expires else NEVER
-    return day << _DAY_SHIFT | (_PLAIN if plain else 0) | (_EXCEPTION if exception else 0)
+    return day << _DAY_SHIFT | kind | (_EXCEPTION if exception else 0)
 
 
 class Entries:
@@ -126,15 +143,16 @@ class Entries:
         """
         plain = self._language.plain
         for source, first in zip(self.sources, self._firsts, strict=False):
-            lines = source.lines
-            # A line begins after the line feed that ends the previous line.
-            self._starts.extend(accumulate(map((1).__add__, map(len, lines[:-1])), initial=0))
-            # Nearly all lines are plain, so all are marked so first; _read_carefully corrects the others.
-            self._marks.extend(repeat(_mark(None, exception=source.negated, plain=True), len(lines)))
-            for row, line in enumerate(lines, first):
-                parts = plain(line) or self._read_carefully(source, row, line, row - first)
-                if parts:
-                    yield row, parts
+            self._starts.append(0)
+            begin = first
+            for lines in source.batches():
+                self._begin(lines, negated=source.negated)
+                for row, line in enumerate(lines, begin):
+                    parts = plain(line) or self._read_other(source, row, line, row - first)
+                    if parts:
+                        yield row, parts
+                begin += len(lines)
+            self._starts.pop()
 
     def again(self) -> Iterator[tuple[int, Parts]]:
         """Yield what `read` yielded, from the marks and the text."""
@@ -143,7 +161,8 @@ class Entries:
             marks = self._marks[first : first + len(source.numbers)]
             for row, (mark, line) in enumerate(zip(marks, source.lines, strict=True), first):
                 if mark:
-                    parts = split(line) if mark & _PLAIN else plain(_first_word(line))
+                    word = line if mark & _PLAIN else _first_word(line)
+                    parts = split(word) if mark & (_PLAIN | _NOTED) else plain(word)
                     yield row, parts or parts_of(self[row].pattern)
 
     def __getitem__(self, row: int) -> Entry:
@@ -202,13 +221,26 @@ class Entries:
         """Return True if these are the entries of exactly these sources, in this order."""
         return self.sources == tuple(source for source in sources if source.numbers)
 
-    def _read_carefully(self, source: Source, row: int, line: str, place: int) -> Parts | None:
+    def _begin(self, lines: Sequence[str], *, negated: bool) -> None:
+        """Append the starts and the marks of these lines, and the start of the line that would follow them."""
+        # A line begins after the line feed that ends the previous line.
+        self._starts.extend(accumulate(map((1).__add__, map(len, lines)), initial=self._starts.pop()))
+        # Nearly all lines are plain, so all are marked so first; _read_other corrects the others.
+        self._marks.extend(repeat(_mark(None, _PLAIN, exception=negated), len(lines)))
+
+    def _read_other(self, source: Source, row: int, line: str, place: int) -> Parts | None:
+        """Read and mark a line that is more than a plain entry: the same with a sign and notes, or anything else."""
+        word, exception, expires = without_notes(line) or ("", False, None)
+        parts = self._language.plain(word)
+        if parts:
+            self._marks[row] = _mark(expires, _NOTED, exception=exception is not source.negated)
+            return parts
         entry, problems = source.entry(line, place, self._language)
         self.problems += problems
         if entry is None:
             self._marks[row] = 0
             return None
-        self._marks[row] = _mark(entry.expires, exception=entry.exception, plain=False)
+        self._marks[row] = _mark(entry.expires, exception=entry.exception)
         return parts_of(entry.pattern)
 
     def _hashes(self) -> Iterator[int]:

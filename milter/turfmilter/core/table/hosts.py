@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache, partial
 
@@ -10,7 +10,7 @@ from turfmilter.core.address.mailbox import IPAddress, unmapped
 from turfmilter.core.table.entries import HOSTS, Entries, Language, Source
 from turfmilter.core.table.entry import Entry, Problem
 from turfmilter.core.table.index import Keys, PatternIndex, in_order
-from turfmilter.core.table.pattern import Interval, Name
+from turfmilter.core.table.pattern import Interval, Name, Parts
 from turfmilter.core.table.ranges import Intervals, Sweep
 
 _REMEMBERED_NAMES = 256  # by the cache of match_name
@@ -33,12 +33,7 @@ class HostTable:
         self._entries = Entries(sources, language)
         intervals = {version: Intervals(version) for version in (4, 6)}
         names = Keys()
-        for row, parts in self._entries.read():
-            if parts[0] is Interval:
-                _, version, first, last, kind = parts
-                intervals[version].add(row, first, last, kind)
-            else:
-                names.add(row, parts)
+        names.add_all(self._read(intervals))
         vast = (row for version, most in _HUGE.items() for row in intervals[version].over(most))
         self.vast = tuple(map(self._entries.__getitem__, vast))
         self.problems = self._entries.problems
@@ -88,6 +83,15 @@ class HostTable:
 
     def __len__(self) -> int:
         return self._len
+
+    def _read(self, intervals: Mapping[int, Intervals]) -> Iterator[tuple[int, Parts]]:
+        """Read all entries; add those that are intervals to those of their version, and yield the names."""
+        for row, parts in self._entries.read():
+            if parts[0] is Interval:
+                _, version, first, last, kind = parts
+                intervals[version].add(row, first, last, kind)
+            else:
+                yield row, parts
 
     def _useless_names(self) -> Iterator[Problem]:
         if self._names:

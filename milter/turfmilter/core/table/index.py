@@ -12,16 +12,18 @@ from turfmilter.core.table.entries import Entries
 from turfmilter.core.table.entry import Entry, Problem
 from turfmilter.core.table.pattern import Domain, Name, Parts, Pattern, parts_of
 
-# A slot has 64 bits ("Q" of array), and is 0 while it is empty; rows are counted from 1, so no used slot is 0:
-#   bits 0 to 31   the row of an entry
-#   bits 32 to 63  the same bits of the hash of its pattern: the tag, so that few lines are parsed in vain
-# The tag is taken from the upper half because the lower bits already chose the slot.
-_ROW = 0x0000_0000_FFFF_FFFF
-_TAG = 0xFFFF_FFFF_0000_0000
-_SLOT_BYTES = 8
-# Slots for each pattern, at least; at most twice as many, because the number of slots is a power of two.  With three
-# quarters or more of the slots empty, the first slot nearly always tells that an address is not in the table.
-_SLOTS_FOR_EACH = 4
+# A slot is one place in two arrays, a tag and a row:
+#   tag  16 bits ("H" of array): 0 while the slot is empty, otherwise _USED and 15 bits of the hash of the pattern,
+#        so that few lines are parsed in vain.  They are upper bits because the lower bits already chose the slot.
+#   row  32 bits ("I"): the row of the entry
+# A search reads tags until one is 0.  They are an array of their own because most searches need no row.
+_USED = 0x8000
+_HASH_BITS = 0x7FFF
+_TAG_SHIFT = 48  # bits: a hash has 64
+_TAG_BYTES, _ROW_BYTES = 2, 4
+# Slots for each pattern, at least; at most twice as many, because the number of slots is a power of two.  With half
+# of the slots or more empty, a search ends after two or three of them on average.
+_SLOTS_FOR_EACH = 2
 
 
 class Keys:
@@ -34,14 +36,17 @@ class Keys:
         self.depths: set[int] = set()
         self.kinds: set[type[Pattern]] = set()
 
-    def add(self, row: int, parts: Parts) -> None:
-        """Add the entry in `row`."""
-        self.rows.append(row)
-        self.hashes.append(hash(parts))
-        if parts[-1] is False:  # not `exact`: a Domain or a Name that matches subdomains
-            self.depths.add(parts[1].count(".") + 1)
-        else:
-            self.kinds.add(parts[0])
+    def add_all(self, read: Iterable[tuple[int, Parts]]) -> None:
+        """Add the entries in these rows, with these parts."""
+        # Bound once: this loop and the lookups of `useless` entries are most of the time that loading takes.
+        add_row, add_hash, add_depth, add_kind = self.rows.append, self.hashes.append, self.depths.add, self.kinds.add
+        for row, parts in read:
+            add_row(row)
+            add_hash(hash(parts))
+            if parts[-1] is False:  # not `exact`: a Domain or a Name that matches subdomains
+                add_depth(parts[1].count(".") + 1)
+            else:
+                add_kind(parts[0])
 
 
 class PatternIndex:
@@ -57,7 +62,8 @@ class PatternIndex:
         self._entries, self._exception_wins = entries, exception_wins
         self._depths = sorted(keys.depths, reverse=True)
         self._mask = (_SLOTS_FOR_EACH << len(keys.rows).bit_length()) - 1
-        self._slots = array("Q", bytes(_SLOT_BYTES * (self._mask + 1)))
+        self._tags = array("H", bytes(_TAG_BYTES * (self._mask + 1)))
+        self._rows = array("I", bytes(_ROW_BYTES * (self._mask + 1)))
         self.left_out: set[int] = set()
         self.tied: set[int] = set()
         self.duplicates: list[Problem] = []
@@ -66,29 +72,22 @@ class PatternIndex:
 
     def at(self, parts: Parts) -> Sequence[Entry]:
         """Return the entries with exactly this pattern, the winner first."""
-        key = hash(parts)
-        slots, mask = self._slots, self._mask
-        place = key & mask
-        slot = slots[place]
-        if not slot:
-            return ()
-        found, tag = [], key & _TAG
-        while slot:  # ends, because there are always empty slots
-            if slot & _TAG == tag:
-                entry = self._entries[slot & _ROW]
-                if parts_of(entry.pattern) == parts:
-                    found.append(entry)
-            place = place + 1 & mask
-            slot = slots[place]
-        return sorted(found, key=self._loses) if len(found) > 1 else found
+        return self.each((parts,))
 
     def each(self, wanted: Iterable[Parts]) -> list[Entry]:
         """Return the entries with one of the patterns `wanted`, in the order of those."""
-        slots, mask = self._slots, self._mask
+        tags, mask = self._tags, self._mask
         found: list[Entry] = []
         for parts in wanted:
-            if slots[hash(parts) & mask]:  # rarely: this saves the call for most patterns
-                found += self.at(parts)
+            key = hash(parts)
+            place = key & mask
+            if there := tags[place]:
+                tag = key >> _TAG_SHIFT & _HASH_BITS | _USED
+                while there and there != tag:  # ends, because there are always empty slots
+                    place = place + 1 & mask
+                    there = tags[place]
+                if there:  # rarely: this saves the call for most patterns
+                    found += self._from(place, parts)
         return found
 
     def around(self, kind: type[Domain | Name], domain: str) -> list[Parts]:
@@ -100,7 +99,13 @@ class PatternIndex:
             return []
         labels = domain.rsplit(".", self._depths[0])
         most = len(labels)
-        return [(kind, ".".join(labels[-depth:]), False) for depth in self._depths if depth <= most]
+        found: list[Parts] = []
+        for depth in self._depths:
+            if depth < most:
+                found.append((kind, ".".join(labels[-depth:]), False))
+            elif depth == most:
+                found.append((kind, domain, False))
+        return found
 
     def useless(self, row: int, parts: Parts, wider: Sequence[Entry]) -> Iterator[Problem]:
         """Yield a warning if the entry in `row`, which has these parts, can never decide or changes nothing.
@@ -124,17 +129,30 @@ class PatternIndex:
         return self._len
 
     def _fill(self, keys: Keys) -> None:
-        slots, mask = self._slots, self._mask
+        tags, rows, mask = self._tags, self._rows, self._mask
         for row, key in zip(keys.rows, keys.hashes, strict=True):
-            place, tag = key & mask, key & _TAG
-            while slot := slots[place]:
-                if slot & _TAG == tag and self._is_duplicate(row, slot & _ROW):
+            place = key & mask
+            tag = key >> _TAG_SHIFT & _HASH_BITS | _USED
+            while there := tags[place]:
+                if there == tag and self._is_duplicate(row, rows[place]):
                     if row not in self.left_out:
-                        slots[place] = tag | row
+                        rows[place] = row
                     break
                 place = place + 1 & mask
             else:
-                slots[place] = tag | row
+                tags[place], rows[place] = tag, row
+
+    def _from(self, place: int, parts: Parts) -> list[Entry]:
+        """Return the entries with this pattern, the winner first; `place` is the first one with its tag."""
+        tags, rows, mask = self._tags, self._rows, self._mask
+        tag, found = tags[place], []
+        while there := tags[place]:
+            if there == tag:
+                entry = self._entries[rows[place]]
+                if parts_of(entry.pattern) == parts:
+                    found.append(entry)
+            place = place + 1 & mask
+        return sorted(found, key=self._loses) if len(found) > 1 else found
 
     def _is_duplicate(self, row: int, before: int) -> bool:
         """Return True if both rows say the same, and leave one of them out; record entries that tie."""

@@ -13,7 +13,7 @@ from turfmilter.core.address.mailbox import IPAddress, parse_address
 _PART_OF_IPV4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})\.?(?:\.\*)?(?:/(\d{1,2}))?", re.ASCII)
 
 
-class Kind(IntEnum):
+class IntervalKind(IntEnum):
     """How an interval was written; the smaller number is the more specific kind, whatever the sizes."""
 
     ADDRESS = 0
@@ -31,7 +31,7 @@ class Interval:
     version: int
     first: int
     last: int
-    kind: Kind
+    kind: IntervalKind
 
 
 def parse_interval(text: str) -> Interval | None:
@@ -49,7 +49,7 @@ def parse_interval(text: str) -> Interval | None:
     if not looks_numeric(text.removesuffix(".*")):
         return None
     address = _address(text)
-    return Interval(address.version, int(address), int(address), Kind.ADDRESS)
+    return Interval(address.version, int(address), int(address), IntervalKind.ADDRESS)
 
 
 def _network(text: str) -> Interval:
@@ -66,7 +66,9 @@ def _network(text: str) -> Interval:
     if first & host_bits:
         network = ip_network(f"{address}/{length}", strict=False)
         raise PatternError("host bits are set in the network", f"probably meant {network} or {base}")
-    return Interval(address.version, first, first | host_bits, Kind.NETWORK if host_bits else Kind.ADDRESS)
+    return Interval(
+        address.version, first, first | host_bits, IntervalKind.NETWORK if host_bits else IntervalKind.ADDRESS
+    )
 
 
 def _prefix_length(address: IPAddress, text: str) -> int:
@@ -101,7 +103,7 @@ def _range(first: str, last: str) -> Interval:
         raise PatternError("an IPv4 and an IPv6 address in one range", "both ends must be of one family")
     if int(low) > int(high):
         raise PatternError("the range runs backwards", f"probably meant {last}-{first}")
-    return Interval(low.version, int(low), int(high), Kind.ADDRESS if low == high else Kind.RANGE)
+    return Interval(low.version, int(low), int(high), IntervalKind.ADDRESS if low == high else IntervalKind.RANGE)
 
 
 def _address(text: str) -> IPAddress:

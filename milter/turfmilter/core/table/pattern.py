@@ -8,14 +8,14 @@ from typing import Any
 
 from turfmilter.core.address.hostname import PatternError, looks_numeric, parse_name
 from turfmilter.core.address.mailbox import Mailbox, fold_domain, literal_address, parse_address
-from turfmilter.core.table.interval import Interval, Kind, parse_interval
+from turfmilter.core.table.interval import Interval, IntervalKind, parse_interval
 
 __all__ = [
     "Address",
     "Domain",
     "Glob",
     "Interval",
-    "Kind",
+    "IntervalKind",
     "Local",
     "Name",
     "Parts",

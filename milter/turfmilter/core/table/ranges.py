@@ -13,12 +13,12 @@ from heapq import heappop, heappush
 from turfmilter.core.table.entries import NEVER, Entries
 from turfmilter.core.table.entry import Problem
 from turfmilter.core.table.index import duplicate, hidden, idle
-from turfmilter.core.table.pattern import Kind
+from turfmilter.core.table.pattern import IntervalKind
 
 # An IPv6 address has 128 bits and an array item at most 64, so its halves are stored in two arrays.
 _HALF_BITS = 64
 _LOW_HALF = (1 << _HALF_BITS) - 1
-_RANGE = Kind.RANGE
+_RANGE = IntervalKind.RANGE
 
 
 class Intervals:
@@ -36,7 +36,7 @@ class Intervals:
         """Return an empty column for addresses; those of IPv6 are too long for an array."""
         return array("I") if self.bits == 32 else []
 
-    def add(self, row: int, first: int, last: int, kind: Kind) -> None:
+    def add(self, row: int, first: int, last: int, kind: IntervalKind) -> None:
         """Add the interval of the entry in `row`."""
         if kind is _RANGE:
             self._ranges.add(len(self.rows))
@@ -49,11 +49,11 @@ class Intervals:
         ends = zip(self.firsts, self.lasts, self.rows, strict=True)
         return [row for first, last, row in ends if last - first >= most]
 
-    def kind(self, place: int) -> Kind:
+    def kind(self, place: int) -> IntervalKind:
         """Return how the interval at `place` was written."""
         if self.firsts[place] == self.lasts[place]:
-            return Kind.ADDRESS
-        return _RANGE if place in self._ranges else Kind.NETWORK
+            return IntervalKind.ADDRESS
+        return _RANGE if place in self._ranges else IntervalKind.NETWORK
 
 
 class Segments:
@@ -110,7 +110,7 @@ class Sweep:
         # The intervals that contain the current point: their ranks in order, and a heap of (last address, rank).
         self._active: list[int] = []
         self._ends: list[tuple[int, int]] = []
-        # For each place: the row that would decide everywhere in its stead, or one of the two constants above.
+        # For each place: the row that would decide everywhere without it, or one of the two constants above.
         self._instead = array("q", [_NEVER_DECIDES]) * len(intervals.rows)
         self.duplicates: list[Problem] = []
         self.segments = Segments(intervals.bits, *self._walk())

@@ -24,21 +24,20 @@ class SenderTable:
     def __init__(self, sources: Iterable[Source]) -> None:
         self._entries = Entries(sources, SENDERS)
         keys = Keys()
-        globs: list[tuple[int, Parts]] = []
-        for row, parts in self._entries.read():
-            keys.add(row, parts)
-            if parts[0] is Glob:
-                globs.append((row, parts))
+        keys.add_all(self._entries.read())
         self._kinds = keys.kinds
         self.problems = self._entries.problems
         self._index = PatternIndex(self._entries, keys, exception_wins=True)
-        self._globs = self._by_domain(globs)
+        self._globs = self._by_domain() if Glob in keys.kinds else {}
         self.warnings: tuple[Problem, ...] = in_order([*self._index.duplicates, *self._useless()])
 
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
         """Return the most specific entry, plain or exception, valid on `today`; None if none matches."""
         address = (Address, mailbox.local, mailbox.domain)
-        candidates = [*self._index.at(address), *self._wider(address)]
+        if mailbox.domain in self._globs:  # which are more specific than all but the address itself
+            candidates = [*self._index.at(address), *self._wider(address)]
+        else:
+            candidates = self._index.each([address, *self._patterns(address)])
         return next((entry for entry in candidates if entry.valid_on(today)), None) if candidates else None
 
     def changes(self, old: SenderTable) -> tuple[int, int]:
@@ -74,16 +73,20 @@ class SenderTable:
             return index.each(index.around(Domain, domain if exact else domain.partition(".")[2]))
         if kind is Local:
             return []
-        _, local, domain = parts
-        wider: list[Entry] = []
-        if kind is Address and domain in self._globs:
-            wider += [self._entries[row] for glob, row in self._globs[domain] if glob.matches(local)]
-        patterns = index.around(Domain, domain)
+        wider = index.each(self._patterns(parts))
+        if kind is Address and parts[2] in self._globs:
+            wider[:0] = [self._entries[row] for glob, row in self._globs[parts[2]] if glob.matches(parts[1])]
+        return wider
+
+    def _patterns(self, parts: Parts) -> list[Parts]:
+        """Return the less specific patterns, other than globs, that match all that an address or glob matches."""
+        kind, local, domain = parts
+        patterns = self._index.around(Domain, domain)
         if Domain in self._kinds:
             patterns.insert(0, (Domain, domain, True))
         if kind is Address and Local in self._kinds:
             patterns.append((Local, local))
-        return wider + index.each(patterns)
+        return patterns
 
     def _useless(self) -> Iterator[Problem]:
         """Yield warnings about entries that never decide or change nothing."""
@@ -101,12 +104,13 @@ class SenderTable:
                 yield from self._index.useless(row, parts, self._wider(parts) if below <= {exception} else [])
                 below.add(exception)
 
-    def _by_domain(self, globs: Iterable[tuple[int, Parts]]) -> dict[str, list[tuple[Glob, int]]]:
+    def _by_domain(self) -> dict[str, list[tuple[Glob, int]]]:
         """Return the globs of each domain, the most specific first; of equally specific ones, exceptions first."""
         by_domain: dict[str, list[tuple[Glob, int]]] = {}
-        for row, (_, local, domain) in globs:
-            if row not in self._index.left_out:
-                by_domain.setdefault(domain, []).append((Glob(local, domain), row))
+        for row, parts in self._entries.again():
+            if parts[0] is Glob and row not in self._index.left_out:
+                glob = Glob(*parts[1:])
+                by_domain.setdefault(glob.domain, []).append((glob, row))
         for same_domain in by_domain.values():
             same_domain.sort(key=lambda pair: (-pair[0].literals, not self._entries.exception(pair[1])))
         return by_domain

@@ -41,7 +41,7 @@ class Connection:
         self._frames = Frames()
         self._unsent = _Unsent()
         self._session = Session(open_, self._unsent.add, say)
-        self._due: Frame | None = None  # for `act`
+        self._due: Frame | None = None  # for `act`, which ends the session if there is none
 
     @property
     def parked(self) -> bool:
@@ -87,8 +87,11 @@ class Connection:
 
     def act(self) -> None:
         """Have the callback called that may wait; in a thread that has nothing else to do."""
-        assert self._due is not None
-        self._receive(self._due)
+        due, self._due = self._due, None
+        if due is None:
+            self._session.end()
+        else:
+            self._receive(due)
 
     def send(self) -> None:
         """Send what is to be sent, as much as the MTA takes.  Raises OSError if it has gone."""
@@ -104,7 +107,9 @@ class Connection:
                 return
 
     def end(self) -> int:
-        """Give up the session: the MTA has gone, is silent, or sends what nobody can understand."""
+        """Give up the session: the MTA has gone, is silent, or sends what cannot be understood."""
+        if self._session.may_wait():
+            return Wants.A_THREAD
         self._session.end()
         return Wants.THE_END
 
@@ -136,7 +141,7 @@ class Connection:
 class _Unsent:
     """Frames for the MTA; `add` may be called in another thread than the loop's, which is then nudged.
 
-    It knows nothing of the connection: what held each other would stay in memory until somebody looks for garbage.
+    It knows nothing of the connection: what held each other would stay in memory until garbage is collected.
     """
 
     def __init__(self) -> None:

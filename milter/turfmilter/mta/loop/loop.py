@@ -20,9 +20,9 @@ from turfmilter.mta.loop.connection import PIECE, Connection, Wants
 from turfmilter.mta.service import Service
 
 _SILENCE = 7210.0  # seconds after which a silent connection is closed (libmilter's MI_TIMEOUT)
-_SWEEP = 600.0  # seconds between two looks for those (its DT_CHECK_OLD_SESSIONS)
+_SWEEP = 600.0  # seconds between two checks for those (its DT_CHECK_OLD_SESSIONS)
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-# Each waits for DNS or a disk, and costs some 50 kB.  A look-up has a deadline from its beginning, so those that come
+# Each waits for DNS or a disk, and costs some 50 kB.  A lookup has a deadline from its beginning, so those that come
 # when all threads wait get theirs when it has passed.
 _THREADS = 256
 
@@ -145,7 +145,7 @@ class Loop:
                 connection.behind = True
                 self._again.append(connection)
             case Wants.A_THREAD:
-                # One that hangs up is reported whatever it is watched for.
+                # An MTA that disconnects is reported whatever it is watched for.
                 self._watch(connection, 0)
                 connection.park(partial(self._return, connection, done=False))
                 self._threads.submit(self._park, connection)

@@ -22,7 +22,7 @@ from turfmilter.mta.loop.states import IN_MAIL, UNANSWERED, State, ways
 
 OLDEST, NEWEST = 2, 6  # versions of the protocol (SMFI_PROT_VERSION)
 _V1_ACTIONS, _V1_PROTOCOL = 0xF, 0x3F  # what an MTA means that offers nothing (SMFI_V1_ACTS, SMFI_V1_PROT)
-_INTERNAL = 0x7000_0000  # bits that are no business of a filter (SMFI_INTERNAL)
+_INTERNAL = 0x7000_0000  # bits that are not for filters (SMFI_INTERNAL)
 _OFFER = struct.Struct("!iII")
 _PRETENDED = sum(UNANSWERED)  # an MTA that cannot do without an answer gets CONTINUE in its place
 _CAN_DO_WITHOUT = int(milter.P_NODATA | milter.P_NOUNKNOWN)  # what an old MTA never shows need not be declined
@@ -64,8 +64,8 @@ class Session:
         self._offered = 0  # by the MTA
         self.over = False
 
-    def may_wait(self, command: int) -> bool:
-        """True if acting on `command` could hold up a thread."""
+    def may_wait(self, command: int = 0) -> bool:
+        """True if acting on `command`, or by default the end of the session, could hold up a thread."""
         return command not in _NEVER_WAIT and self._events is not None and self._events.may_wait
 
     def receive(self, command: int, payload: bytes) -> None:
@@ -278,4 +278,4 @@ _COMMANDS = {
     ord("U"): _Command(Session._unknown, State.UNKN),
 }
 _MACRO_STAGES = {ord(command): stage for stage, command in enumerate("CHMRTNE")}
-_NEVER_WAIT = frozenset(map(ord, "ADHKLOQU"))
+_NEVER_WAIT = frozenset(map(ord, "DHKLOU"))
