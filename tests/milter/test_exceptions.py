@@ -146,8 +146,8 @@ def transaction(client: MilterClient) -> list[tuple[str, str]]:
         (rule(Stage.END), "eom", "eom: ZeroDivisionError: the rule is broken"),
         (clock, "eoh", "eoh: OverflowError: the clock ran away"),
         (executor, "eom", "eom: RuntimeError: can't start new thread"),
-        (draft("open"), "eoh", "eoh: KeyError: 'quarantine'"),
-        (draft("write"), "eoh", "eoh: MemoryError: no room for it"),
+        (draft("open"), "body", "body: KeyError: 'quarantine'"),
+        (draft("write"), "body", "body: MemoryError: no room for it"),
         (draft("commit"), "eom", "eom: RecursionError: too deep"),
     ],
 )
@@ -231,6 +231,7 @@ def test_whatever_the_log_does_a_message_that_is_broken_off_leaves_nothing_in_th
             client.data()
             client.header("Subject", "hello")
             client.eoh()
+            client.body(b"the first part\r\n")
             wait.until(lambda: list((quarantine / "tmp").iterdir()), "a draft")
             end(client)
             client.hang_up()
