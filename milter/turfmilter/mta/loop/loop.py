@@ -20,6 +20,7 @@ from turfmilter.mta.loop.connection import PIECE, Connection, Wants
 from turfmilter.mta.service import Service
 
 _SILENCE = 7210.0  # seconds after which a silent connection is closed (libmilter's MI_TIMEOUT)
+_AT_ONCE = 16  # connections accepted in one round
 _SWEEP = 600.0  # seconds between two checks for those (its DT_CHECK_OLD_SESSIONS)
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # Each waits for DNS or a disk, and costs some 50 kB.  A lookup has a deadline from its beginning, so those that come
@@ -123,8 +124,10 @@ class Loop:
             connection.behind = False
             self._see_to(connection, connection.go_on())
         if door:
-            # One in a round, after those that are open: of two workers the one that has less to do takes more.
-            self._accept()
+            # A few in a round, after those that are open: of two workers the one that has less to do takes more.
+            for _ in range(_AT_ONCE):
+                if not self._accept():
+                    break
         return control
 
     def _serve(self, connection: Connection) -> None:
@@ -186,7 +189,8 @@ class Loop:
                 with suppress(OSError):  # an MTA that has gone is seen when the thread is done
                     connection.send()
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take one connection; False if there is none, or no descriptor for it."""
         try:
             link, _ = self._door.accept()
             if link.family != socket.AF_UNIX:
@@ -194,10 +198,11 @@ class Loop:
         except OSError as error:
             if error.errno in _SCARCE:  # the worker is told to look again at the next probe, and says so
                 self._watch_door(False)
-            return
+            return False
         connection = Connection(link, self._open, self._say, self._now)
         self._connections[link.fileno()] = connection
         self._watch(connection, select.EPOLLIN)
+        return True
 
     def _open(self, context: Context) -> Callbacks:
         return Callbacks(context, self._service)
