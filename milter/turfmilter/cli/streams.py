@@ -33,7 +33,12 @@ class Output(io.FileIO):
 
 
 def prepare_output() -> None:
-    """Replace sys.stdout, so that its errors can be reported and nothing in it fails to be encoded."""
+    """Replace sys.stdout, so that its errors can be reported and nothing in it fails to be encoded.
+
+    A caller in the same process that has replaced it already keeps its own.
+    """
+    if sys.stdout is not sys.__stdout__:
+        return
     sys.stdout = text_on(io.BufferedWriter(Output()), line_buffering=os.isatty(_STDOUT))
     if displayed_encoding() == _ASCII and sys.stderr and not isinstance(sys.stderr, _Ascii):
         sys.stderr = text_on(cast(io.TextIOWrapper, sys.stderr).detach(), line_buffering=True)
@@ -64,7 +69,7 @@ def discard_output() -> None:
 def displayed_encoding() -> str:
     """Return the encoding of what standard output is shown on.
 
-    In the locale C, Python writes UTF-8 (PEP 540), but who sets LC_ALL=C has a terminal that shows only ASCII.
+    In the locale C, Python writes UTF-8 (PEP 540), but users who set LC_ALL=C have a terminal that shows only ASCII.
     """
     if sys.flags.utf8_mode and not any(map(os.environ.get, _EXPLICIT)):
         encoding = locale.getencoding()
