@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -12,11 +12,10 @@ from turfmilter.cli.options import Request, choosing, confirmed, counted, decide
 from turfmilter.cli.output import json_option, table
 from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
-from turfmilter.core.held.message import Flag, State
+from turfmilter.core.held.message import State
+from turfmilter.review import marks
 from turfmilter.review.expiry import Due, Expiry
 from turfmilter.review.observation import Dates
-from turfmilter.review.quarantines import Place
-from turfmilter.review.recorder import Recorders
 from turfmilter.review.verify import verify
 
 
@@ -29,7 +28,7 @@ def delete(started: Started, request: Request) -> None:
     Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
     writing = recorders(started)
-    decide(started, request, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
+    decide(started, request, "deleted", lambda place: marks.delete(place, writing.of(place.quarantine)))
 
 
 @click.command("undelete")
@@ -38,14 +37,7 @@ def delete(started: Started, request: Request) -> None:
 def undelete(started: Started, request: Request) -> None:
     """Restore deleted messages."""
     writing = recorders(started)
-    decide(started, request, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
-
-
-def _mark(
-    writing: Recorders, place: Place, act: str, *, add: Collection[Flag] = (), remove: Collection[Flag] = ()
-) -> None:
-    with writing.of(place.quarantine).acting(act, place.message.id):
-        place.quarantine.mark(place.message, add=add, remove=remove)
+    decide(started, request, "restored", lambda place: marks.restore(place, writing.of(place.quarantine)))
 
 
 @click.command("expire")

@@ -23,7 +23,8 @@ from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
-from turfmilter.review.look import Look, header, look, mark_reviewed, message
+from turfmilter.review.look import Look, header, look, message
+from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.mbox import mbox
 from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
