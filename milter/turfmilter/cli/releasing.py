@@ -26,11 +26,11 @@ from turfmilter.review.recorder import Recorders
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
 
-_OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
+OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
 
 @click.command("release")
-@choosing(_OPEN)
+@choosing(OPEN)
 @click.option(
     "--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this recipient; may be given more than once."
 )

@@ -14,6 +14,7 @@ from turfmilter.cli.changing import delete, expire, undelete, verify_held
 from turfmilter.cli.listing import digest_held, list_held, stats
 from turfmilter.cli.opened import EX_CONFIG, Started, config_option, leave
 from turfmilter.cli.releasing import release
+from turfmilter.cli.reviewing import review
 from turfmilter.cli.showing import export, show
 from turfmilter.cli.status import status
 from turfmilter.cli.turf import turf
@@ -77,4 +78,5 @@ def quarantine() -> None:
 main.add_command(status)
 for command in (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export):
     quarantine.add_command(command)
+main.add_command(review)
 main.add_command(turf)

@@ -1,0 +1,291 @@
+"""turfctl review: held messages one by one, with single keys."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from turfmilter.cli.allowing import Allowing
+from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
+from turfmilter.cli.opened import Started, directory_option, opened, recorders
+from turfmilter.cli.options import counted, selecting
+from turfmilter.cli.releasing import OPEN, Releasing
+from turfmilter.cli.reviewed import HELP, facts, keys_line, text
+from turfmilter.cli.screen import Fact, Screen, page
+from turfmilter.cli.showing import show
+from turfmilter.cli.turf import exception_adder, until
+from turfmilter.config.loader import ConfigError
+from turfmilter.config.schema import Config
+from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage
+from turfmilter.core.held.selection import Selection
+from turfmilter.core.ports import Clock
+from turfmilter.review import marks
+from turfmilter.review.agenda import Agenda
+from turfmilter.review.look import look
+from turfmilter.review.quarantines import Ambiguous, NotFound, Place
+from turfmilter.review.recorder import Recorder, Recorders
+from turfmilter.review.release import NotReleased, Uncertain
+from turfmilter.review.turftable import NotEdited
+
+# What is said in one line, after which the review goes on.
+_TROUBLE = (NotReleased, Uncertain, NotAMessage, NotFound, Ambiguous, NewerFormat, LedgerError, OSError)
+
+
+@click.command("review")
+@selecting(states=OPEN)
+@click.option(
+    "--for",
+    "expires",
+    callback=until,
+    metavar="SPAN",
+    help="How long exceptions for senders are valid: 90d.  [default: permanently]",
+)
+@directory_option
+@click.pass_obj
+def review(started: Started, selection: Selection, expires: date | None, directory: Path | None) -> None:
+    """Go through held messages one by one, the newest first.
+
+    Single keys release a message, delete it, mark it reviewed, or go to the next one; `?` explains them.  Each act
+    is done at once.  A message must meet all conditions.
+    """
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("review reads keys from a terminal; without one, use list, show, release and delete")
+    config, screen, notices = started.configuration(), Screen(), list[str]()
+    with ExitStack() as stack:
+        allowing, why_not = _allowing(started, expires, stack)
+        quarantines = stack.enter_context(opened(config, directory))
+        found = quarantines.newest(selection)
+        if not found:
+            raise NotFound("no message matches")
+        agenda = Agenda((one.place for one in found), selection.states, notices.append)
+        writing = recorders(started, notices.append)
+        releasing = [Releasing(config, writing, started.clock, one) for one in (None, allowing)]
+        acts = _Acts(agenda, writing, releasing, why_not, notices)
+        try:
+            with Keyboard(sys.stdin.fileno()) as keyboard:
+                _Review(acts, keyboard, screen, config, started.clock).run()
+        except Ended as ended:
+            raise click.exceptions.Exit(128 + ended.number) from None  # as a shell reports an end by a signal
+        finally:
+            screen.leave(f"{acts.summary()}; {counted(len(agenda))} left")
+
+
+def _allowing(started: Started, expires: date | None, stack: ExitStack) -> tuple[Allowing | None, str]:
+    """Return what adds exceptions, or None and the reason: all the rest can be done without."""
+    try:
+        return stack.enter_context(Allowing(exception_adder(started, expires))), ""
+    except (ConfigError, NotEdited) as error:
+        return None, str(error)
+
+
+class _Step(NamedTuple):
+    """What was done to a message, where it was on the agenda, and what undoes it, None if nothing does."""
+
+    place: Place
+    at: int
+    done: str
+    undo: Callable[[Place, Recorder], Place] | None
+
+
+class _Acts:
+    """What can be done to the current message of the agenda, and undone; `notices` are told the result.
+
+    Each method raises an exception of _TROUBLE if it fails; the message then stays where it is.
+    """
+
+    def __init__(
+        self, agenda: Agenda, writing: Recorders, releasing: Sequence[Releasing], why_not: str, notices: list[str]
+    ) -> None:
+        self.agenda = agenda
+        self.notices = notices
+        self._writing = writing
+        self._releasing, self._and_allowing = releasing
+        self._why_not = why_not
+        self._steps: list[_Step] = []
+
+    def recorder(self, place: Place) -> Recorder:
+        """Return what records acts on the message."""
+        return self._writing.of(place.quarantine)
+
+    def delete(self, place: Place) -> None:
+        """Mark it as deleted, and leave it out from now on."""
+        self._did(marks.delete(place, self.recorder(place)), "deleted", marks.restore)
+        self.agenda.decided()
+
+    def mark(self, place: Place) -> None:
+        """Mark it as reviewed, and go to the next one."""
+        if Flag.REVIEWED in place.message.flags:
+            self.notices.append(f"{escape(place.message.id)}: reviewed already")
+        else:
+            marked = marks.mark_reviewed(place, self.recorder(place))
+            self._did(marked, "marked reviewed", marks.mark_unreviewed)
+            self.agenda.replace(marked)
+        self.agenda.step(1)
+
+    def release(self, place: Place) -> None:
+        """Release it; it stays if not all recipients were accepted."""
+        self._release(place, self._releasing)
+
+    def release_and_allow(self, place: Place) -> None:
+        """Release it, and add exceptions for its sender and authors."""
+        if self._why_not:
+            self.notices += ["not released, as no exception can be added:", *self._why_not.splitlines()]
+        else:
+            self._release(place, self._and_allowing)
+
+    def undo(self) -> None:
+        """Undo the last act, and go to its message."""
+        if not self._steps:
+            self.notices.append("nothing to undo")
+            return
+        step = self._steps[-1]
+        id = escape(step.place.message.id)
+        if step.undo is None:
+            self.notices.append(f"{id} was released: that cannot be undone")
+            return
+        try:
+            place = step.undo(step.place, self.recorder(step.place))
+        except FileNotFoundError:
+            self.notices.append(f"{id}: it was removed meanwhile")
+        else:
+            self.agenda.reopen(place, step.at)
+            self.notices.append(f"{id}: no longer {step.done}")
+        self._steps.pop()
+
+    def summary(self) -> str:
+        """Return how many messages were released, deleted and marked."""
+        counts = Counter(step.done for step in self._steps)
+        return ", ".join(f"{count} {done}" for done, count in counts.items()) or "nothing was changed"
+
+    def _release(self, place: Place, releasing: Releasing) -> None:
+        done = releasing.release(place)
+        id = escape(place.message.id)
+        for recipient, reply in done.released.replies.items():
+            word = "released" if reply.startswith("2") else "REJECTED"
+            self.notices.append(f"{id}: {word} to {escape(recipient)}: {escape(reply)}")
+        for parameter in done.released.lost:
+            self.notices.append(f"{id}: the MTA does not accept {escape(parameter)}")
+        self.notices += [line for answer in done.answers for line in answer.text.splitlines()]
+        if done.released.complete:
+            self._steps.append(_Step(done.place, self.agenda.at, "released", None))
+            self.agenda.decided()
+        else:
+            self.agenda.replace(done.place)
+
+    def _did(self, place: Place, done: str, undo: Callable[[Place, Recorder], Place]) -> None:
+        self._steps.append(_Step(place, self.agenda.at, done, undo))
+        self.notices.append(f"{escape(place.message.id)}: {done}; u undoes this")
+
+
+class _Review:
+    """The loop: shows the current message, and does what the keys say."""
+
+    def __init__(self, acts: _Acts, keyboard: Keyboard, screen: Screen, config: Config, clock: Clock) -> None:
+        self._acts = acts
+        self._agenda, self._notices = acts.agenda, acts.notices
+        self._keyboard = keyboard
+        self._screen = screen
+        self._config = config
+        self._clock = clock
+        self._of_message = {
+            "r": acts.release,
+            "a": acts.release_and_allow,
+            "d": acts.delete,
+            "m": acts.mark,
+            "v": self._view,
+            "\r": self._view,
+            "\n": self._view,
+        }
+        self._others = {
+            "n": self._next,
+            "down": self._next,
+            "right": self._next,
+            "p": self._previous,
+            "up": self._previous,
+            "left": self._previous,
+            "u": acts.undo,
+            "?": self._help,
+            "h": self._help,
+        }
+
+    def run(self) -> None:
+        """Return when the user quits.  Raises Ended."""
+        while True:
+            place = self._draw()
+            key = self._keyboard.key()
+            if key == "q":
+                return
+            if key in (REDRAW, "\f"):
+                continue
+            self._notices.clear()
+            try:
+                self._do(key, place)
+            except FileNotFoundError:
+                pass  # it is gone: the agenda finds that out, and says so
+            except _TROUBLE as error:
+                self._notices.append(escape(f"{place.message.id}: {error}" if place else str(error)))
+
+    def _do(self, key: str, place: Place | None) -> None:
+        if other := self._others.get(key):
+            other()
+            return
+        act = self._of_message.get(key)
+        if act is None:
+            self._notices.append("no such key; ? explains the keys")
+        elif place and self._agenda.current() != place:  # what was decided on is not what is there
+            self._notices.append("not done: the message has changed meanwhile")
+        elif place:
+            try:
+                act(place)
+            finally:
+                if key in "ra":  # typed while it was under way, for what was on the screen then
+                    self._keyboard.forget()
+
+    def _next(self) -> None:
+        if not self._agenda.step(1):
+            self._notices.append("this is the last message")
+
+    def _previous(self) -> None:
+        if not self._agenda.step(-1):
+            self._notices.append("this is the first message")
+
+    def _draw(self) -> Place | None:
+        """Draw the screen, and return the message on it."""
+        place = self._agenda.current()
+        size = self._screen.size
+        heading = f"Message {self._agenda.at + 1} of {len(self._agenda)}" if place else "No message is left."
+        told, body = self._read(place) if place else ((), ("u undoes the last act, q quits.",))
+        self._screen.draw(page(heading, told, body, self._notices, keys_line(size.columns), size))
+        return place
+
+    def _read(self, place: Place) -> tuple[Sequence[Fact], Sequence[str]]:
+        try:
+            seen = look(place, self._config, self._clock.today())
+            lines = self._acts.recorder(place).lines(place.message.id)
+            return list(facts(place, seen, lines)), list(text(seen.contents))
+        except (NotAMessage, LedgerError, OSError) as error:
+            return [("id", escape(place.message.id)), ("CAUTION", escape(f"cannot be read: {error}"))], ()
+
+    def _view(self, place: Place) -> None:
+        """Show everything, as `turfctl show` does."""
+        with self._keyboard.lent():
+            self._screen.leave("")
+            context = click.get_current_context()
+            with suppress(KeyboardInterrupt):  # ^C ends only what is shown
+                context.invoke(show, id=escape(place.message.id), directory=Path(place.quarantine.name))
+        self._screen.leave("(any key goes back)")
+        self._keyboard.key()
+
+    def _help(self) -> None:
+        size = self._screen.size
+        self._screen.draw(page("The keys:", (), HELP, (), "(any key goes back)", size))
+        self._keyboard.key()
