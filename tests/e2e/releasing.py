@@ -35,7 +35,7 @@ def write_config(path: Path, host: MailHost, tables: str) -> Path:
 
 
 def released(config: Path, *arguments: str, status: int = 0) -> list[dict[str, str]]:
-    """What `turfctl quarantine release` reports of each recipient; it must exit with `status`."""
+    """What `turfctl release` reports of each recipient; it must exit with `status`."""
     done = turfctl(config, "release", "--yes", "--json", *arguments)
     assert done.returncode == status, done.stderr
     found: list[dict[str, str]] = json.loads(done.stdout)

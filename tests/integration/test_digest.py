@@ -39,7 +39,7 @@ def test_new_senders_come_first_then_the_others_by_entry(quarantine: Path) -> No
     assert re.fullmatch(r"2 messages held since \d{4}-\d\d-\d\d \d\d:\d\d UTC, 1 from new senders\.", first_line)
     places = [said.index(part) for part in ("NEW SENDERS", "@b.test turf.table:2 (1)", first, "OTHERS", again)]
     assert places == sorted(places)
-    assert f"turfctl quarantine release {first}\n" in said
+    assert f"turfctl release {first}\n" in said
 
 
 def test_nothing_that_a_sender_wrote_can_forge_a_line(quarantine: Path) -> None:

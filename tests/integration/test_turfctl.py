@@ -200,6 +200,14 @@ def test_who_has_seen_enough_is_told_nothing(quarantine: Path, config: Path) -> 
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_the_longer_commands_of_earlier_versions_still_work(quarantine: Path, config: Path) -> None:
+    hold(quarantine)
+    short, long = turfctl(config, "list"), turfctl(config, "quarantine", "list")
+    assert (short.returncode, short.stdout, short.stderr) == (long.returncode, long.stdout, long.stderr)
+    assert "quarantine" not in turfctl(config, "--help").stdout.partition("Commands:")[2]
+    assert turfctl(config, "quarantine", "show", "2q").returncode == 1
+
+
 def test_help_needs_no_configuration(place: Path) -> None:
     assert turfctl(place / "none", "list", "--help").returncode == 0
 

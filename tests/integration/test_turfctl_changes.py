@@ -39,9 +39,8 @@ def table(config: Path) -> Path:
 
 def in_turf(config: Path, *arguments: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
     """What turfctl turf says, and how it leaves."""
-    *start, _ = command(config, user=user)
     return subprocess.run(
-        [*start, "turf", *arguments],
+        command(config, "turf", *arguments, user=user),
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -112,7 +111,7 @@ def test_what_agrees_is_said_and_what_does_not_is_named(quarantine: Path, config
 def test_the_letter_is_printed_unless_it_is_to_be_mailed(quarantine: Path, config: Path) -> None:
     assert turfctl(config, "digest").stdout == "nothing was held\n"
     id = hold(quarantine)
-    assert f"turfctl quarantine release {id}" in turfctl(config, "digest", "--newer", "9999w").stdout
+    assert f"turfctl release {id}" in turfctl(config, "digest", "--newer", "9999w").stdout
     config.write_text(f"{config.read_text()}[release]\nport = 1\n")
     done = turfctl(config, "digest", "--newer", "9999w", "--mail", "postmaster")
     assert (done.returncode, done.stderr) == (1, "turfctl: 127.0.0.1:1: Connection refused\n")

@@ -87,9 +87,9 @@ def turfctl(config: Path, *arguments: str, user: str | None = None, **options: A
 
 
 def command(config: Path, *arguments: str, user: str | None = None) -> list[str]:
-    """The command line of turfctl, for what it does in the quarantine."""
+    """The command line of turfctl."""
     start = "from turfmilter.cli.turfctl import main; main(prog_name='turfctl')"
-    return [*as_user(user), sys.executable, "-c", start, "-c", str(config), "quarantine", *arguments]
+    return [*as_user(user), sys.executable, "-c", start, "-c", str(config), *arguments]
 
 
 _LOOP = """

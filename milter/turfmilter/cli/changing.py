@@ -1,4 +1,4 @@
-"""turfctl quarantine delete, undelete, expire and verify."""
+"""turfctl delete, undelete, expire and verify."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ def undelete(started: Started, request: Request) -> None:
 @directory_option
 @click.pass_obj
 def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, directory: Path | None) -> None:
-    """Remove the messages that are due according to [quarantine] in the configuration.
+    """Remove the messages that are due.
 
-    As in the daemon, an unreviewed message is removed only if this host itself has seen it for that long and its clock
-    has run evenly for a day; the number that is removed in an hour is limited.
+    What is due is determined by [quarantine] in the configuration.  As in the daemon, an unreviewed message is removed
+    only if this host itself has seen it for that long and its clock has run evenly for a day; the number that is
+    removed in an hour is limited.
     """
     config = started.configuration()
     with opened(config, directory) as quarantines:
@@ -104,9 +105,10 @@ def _warn(sentences: Iterable[str]) -> None:
 @directory_option
 @click.pass_obj
 def verify_held(started: Started, as_json: bool, directory: Path | None) -> None:
-    """Check every message against its digest, and its state against the ledger.
+    """Check that nothing was changed.
 
-    Reads every message completely.  Exits 1 if anything does not agree.
+    Compares every message with its digest, and its state with the ledger.  Reads every message completely.  Exits 1 if
+    anything does not agree.
     """
     with opened(started.configuration(), directory) as quarantines:
         rows = [

@@ -1,4 +1,4 @@
-"""turfctl quarantine list, stats and digest."""
+"""turfctl list, stats and digest."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def list_held(
     columns = (by, "count", "last") if by else _COLUMNS
     table(rows if by else list(map(_shown, rows)), columns, as_json=False)
     if any(row.get("doubt") for row in rows):
-        click.echo("!  not what was held; to see why: turfctl quarantine show ID", err=True)
+        click.echo("!  not what was held; to see why: turfctl show ID", err=True)
     if len(rows) < total:
         click.echo(f"{len(rows)} of {total}; --limit 0 shows all", err=True)
 
@@ -125,7 +125,7 @@ _BUSIEST = 10
 @directory_option
 @click.pass_obj
 def stats(started: Started, selection: Selection, days: int, as_json: bool, directory: Path | None) -> None:
-    """Show how many messages were held on each day, and which entries were the busiest.
+    """Count held messages by day and by entry.
 
     All messages that still exist are counted, including deleted ones.
     """
@@ -161,9 +161,9 @@ def _plot(counts: dict[date, int]) -> None:
 @directory_option
 @click.pass_obj
 def digest_held(started: Started, since: datetime, to: str | None, directory: Path | None) -> None:
-    """Report what was held recently: new senders first, by entry, with the command that releases each message.
+    """Report what was held recently, for a daily mail.
 
-    No mail is sent if nothing was held.
+    New senders come first, by entry, with the command that releases each message.  No mail is sent if nothing was held.
     """
     config = started.configuration()
     with opened(config, directory) as quarantines:

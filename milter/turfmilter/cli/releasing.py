@@ -1,4 +1,4 @@
-"""turfctl quarantine release: deliver held messages to the recipients from whom they were held."""
+"""turfctl release: deliver held messages to the recipients from whom they were held."""
 
 from __future__ import annotations
 

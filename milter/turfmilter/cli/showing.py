@@ -1,4 +1,4 @@
-"""turfctl quarantine show and export."""
+"""turfctl show and export."""
 
 from __future__ import annotations
 
@@ -185,12 +185,13 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
 @directory_option
 @click.pass_obj
 def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
-    """Write held messages to standard output as an mbox, without turfmilter's own lines.
+    """Write held messages as an mbox.
 
-    Lines that begin with From are quoted with ">" (mboxrd).  No message is marked reviewed.
+    Lines of turfmilter's own are left out.  Lines that begin with From are quoted with ">" (mboxrd).  No message is
+    marked reviewed.
     """
     if sys.stdout.isatty():
-        raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl quarantine export … > FILE")
+        raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl export … > FILE")
     with opened(started.configuration(), directory) as quarantines:
         each(chosen(quarantines, ids, selection), "exported", _write)
 

@@ -33,7 +33,10 @@ _EX_NOT_DONE = 1
 
 
 class _Program(click.Group):
-    """Reports in one line what cannot be done, for all commands."""
+    """Lists its commands in the order in which they were added, and reports in one line what cannot be done."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -70,13 +73,14 @@ def main(context: click.Context, path: Path) -> None:
     context.obj = Started(path, administrator(), SystemClock())
 
 
-@main.group()
+@main.group(hidden=True)  # earlier versions had no shorter form of these commands
 def quarantine() -> None:
     """Review held messages, and release or delete them."""
 
 
-main.add_command(status)
 for command in (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export):
+    main.add_command(command)
     quarantine.add_command(command)
 main.add_command(review)
 main.add_command(turf)
+main.add_command(status)

@@ -32,11 +32,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to see.  `text` is None when no part is plain text; HTML is not text.
+    """What a message contains.  `text` is None if no part is plain text; HTML does not count as text.
 
-    `text_complete` and the header's `complete` are False where something was left out;
-    `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
-    said of the parts that not all of it was read: what comes after may be of any type.
+    `text_complete` and the header's `complete` are False if something was left out;
+    `count` is the number of all parts, of which the first ones are listed.  `understood` is False if the headers of
+    the parts exceed a limit, so that not all of them were read: the parts after these may have any type.
     """
 
     header: Header
@@ -156,7 +156,7 @@ class _Parts:
         part = _Part(
             type=type.value(),
             name=disposition.parameter("filename") or type.parameter("name"),
-            charset=type.parameter("charset") or "utf-8",  # nothing is said of most 8-bit mail, and this fits most
+            charset=type.parameter("charset") or "utf-8",  # most 8-bit mail names none, and UTF-8 fits most of it
             encoding=header.first("content-transfer-encoding").decode("ascii", "replace").strip().lower(),
         )
         attached = disposition.is_attachment()
@@ -194,7 +194,7 @@ class _Parameters:
         return self._message.get_content_disposition() == "attachment"
 
     def boundary(self) -> bytes:
-        """What stands behind "--" in the delimiters."""
+        """The text that follows "--" in the delimiters (RFC 2046 §5.1.1)."""
         return self.parameter("boundary").rstrip().encode("utf-8", "replace")
 
     def parameter(self, name: str) -> str:

@@ -27,8 +27,8 @@ def digest(quarantines: Quarantines, since: datetime) -> str:
             "",
             *_section("NEW SENDERS", new),
             *_section("OTHERS", known),
-            "Show one:         turfctl quarantine show ID",
-            "All of a sender:  turfctl quarantine release --sender ADDRESS",
+            "Show one:         turfctl show ID",
+            "All of a sender:  turfctl release --sender ADDRESS",
             "",
         ]
     )
@@ -50,7 +50,7 @@ def _section(title: str, held: list[Found]) -> Iterator[str]:
         yield f"  {escape(entry) or 'no entry'} ({len(some)})"
         yield from _lines(some)
     if len(held) > _MAX_LISTED_MESSAGES:
-        yield f"  … and {len(held) - _MAX_LISTED_MESSAGES} more: turfctl quarantine list"
+        yield f"  … and {len(held) - _MAX_LISTED_MESSAGES} more: turfctl list"
     yield ""
 
 
@@ -61,4 +61,4 @@ def _lines(held: Iterable[Found]) -> Iterator[str]:
         yield f"    {summary.time:%Y-%m-%d %H:%M}  from <{escape(summary.sender or '')}>"
         yield f"      to       {escape(', '.join(summary.recipients))}"
         yield f"      subject  {escape(summary.subject)}"
-        yield f"      turfctl quarantine release {one.place.message.id}"
+        yield f"      turfctl release {one.place.message.id}"

@@ -130,7 +130,7 @@ class Expiry:
             ):
                 self._held.remove(due.message)
         except NotAMessage:
-            return False  # not ours to remove: `turfctl quarantine show` tells what it is
+            return False  # not ours to remove: `turfctl show` tells what it is
         except (FileNotFoundError, BlockingIOError):
             return False
         return True
@@ -141,7 +141,7 @@ class Expiry:
         held = sum(one.size for one in self._files()) if most else 0
         full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
         self._held.room.settle(full)
-        advice = "review what is there: turfctl quarantine list --state unreviewed"
+        advice = "review what is there: turfctl list --state unreviewed"
         if full:
             said = f"{self._held.name}: {full}: messages that are to be held are answered 452; {advice}"
             return [*self._problems, said]

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
+from turfmilter.core.escape import escape
+
 
 class Flag(Enum):
     """What administrators, or their mail programs, have noted about a held message."""
@@ -102,6 +104,16 @@ def make_id(time: datetime, drawn: int) -> str:
 def is_id(text: str) -> bool:
     """Return whether `text` has the form of an id."""
     return _ID.fullmatch(text) is not None
+
+
+def shown_id(id: str) -> str:
+    r"""Return an id as people see it and type it: escaped, and one word.  A blank is shown as \x20."""
+    return escape(id).replace(" ", r"\x20")
+
+
+def fold_id(shown: str) -> str:
+    """Return an id, as it is shown or typed, in the form in which ids are compared: without case and "-"."""
+    return shown.lower().replace("-", "")
 
 
 def time_of(id: str) -> datetime:
