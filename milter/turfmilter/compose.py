@@ -33,12 +33,12 @@ from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
 from turfmilter.review.turftable import TurfTable
 from turfmilter.stores.dns import DnsNames
+from turfmilter.stores.files import rewrite
 from turfmilter.stores.lastgood import Copy, LastGood, NoCopy, NotKept
 from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.messages import MaildirMessages
 from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.retention import RetentionState, read_clocks
-from turfmilter.stores.rewrite import rewrite
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter

@@ -142,7 +142,7 @@ def test_what_turfctl_releases_is_not_caught_again(host: StockHost) -> None:
         ("inet:8895@127.0.0.1", ""),
         (
             "unix:/run/turfmilter/s",
-            "/etc/postfix/master.cf runs smtpd in the chroot /var/spool/postfix, where there is",
+            "/etc/postfix/master.cf runs smtpd in the chroot /var/spool/postfix, where this path",
         ),
         ("unix:/var/spool/postfix/closed/s", 'Postfix\'s user "postfix" cannot enter /var/spool/postfix/closed; '),
     ],

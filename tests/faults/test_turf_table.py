@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig.tracer import Fault, Traced, traced
 from turfmilter.review.turftable import NotEdited, TurfTable
-from turfmilter.stores.rewrite import rewrite
+from turfmilter.stores.files import rewrite
 
 OLD = "# ours\n@spam.example\n"
 NEW = OLD + "@junk.example by=ada # 2026-11-22\n"

@@ -22,7 +22,7 @@ from turfmilter.core.table.entry import listed, parse_line
 from turfmilter.core.table.pattern import Address, Domain
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, exceptions_for, meaning
-from turfmilter.stores.rewrite import rewrite
+from turfmilter.stores.files import rewrite
 
 TODAY = date(2026, 11, 22)
 TABLE = """\

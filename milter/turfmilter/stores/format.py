@@ -8,7 +8,7 @@ from contextlib import suppress
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.held.block import FORMAT
 from turfmilter.core.held.summary import by_newer
-from turfmilter.stores.whole import write_whole
+from turfmilter.stores.files import write_whole
 
 _NAME = "format"
 _MAX_MARK_BYTES = 64  # bytes

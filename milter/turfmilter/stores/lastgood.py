@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from turfmilter.config.descent import CAREFULLY
-from turfmilter.stores.whole import temporary, write_whole
+from turfmilter.stores.files import temporary, write_whole
 
 NAME = "last-good.json"
 _FORMAT = 1

@@ -10,8 +10,8 @@ from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.held.ledger import LedgerError, Line, encode_ids, encode_line, parse_line, parse_line_about
+from turfmilter.stores.files import locked
 from turfmilter.stores.format import newer
-from turfmilter.stores.locking import locked
 
 _MAX_LINE_BYTES = 16 << 20  # bytes of a line: 10,000 recipients with their replies; a longer line is not ours
 _UNREADABLE = b"?\n"

@@ -17,9 +17,9 @@ from turfmilter.core.held.message import Flag, Message, Status
 from turfmilter.core.held.selection import By, Group, Selection
 from turfmilter.core.held.summary import Held
 from turfmilter.core.ports import Progress
+from turfmilter.stores.files import locked
 from turfmilter.stores.index import Index
 from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.locking import locked
 from turfmilter.stores.opened import LETTERS, HeldFile, OpenMaildir
 from turfmilter.stores.room import DirectoryRoom
 
