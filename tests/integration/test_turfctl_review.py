@@ -7,19 +7,17 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from rig import reviewer
 from rig.golden import Golden
 from rig.nexthop import ScriptedNextHop
 from rig.program import ENVIRONMENT
-from rig.quarantine import TIME, command, hold, reviewed, turfctl
+from rig.quarantine import hold, reviewed, turfctl
+from rig.reviewer import KEYS, letters
 from rig.terminal import Terminal
-
-KEYS = "n:next p:prev r:release a:+allow d:delete m:mark u:undo v:view ?:help q:quit"
-LETTER = "From: Spam <spam@turf.example>\r\nTo: Anna <anna@example.org>\r\nSubject: letter {}\r\n\r\nIts text.\r\n"
 
 Open = Callable[..., Terminal]
 
@@ -43,22 +41,9 @@ def quarantine(config: Path) -> Path:
 
 @pytest.fixture
 def review(config: Path) -> Iterator[Open]:
-    """Starts `turfctl review` on a terminal; the size and the environment can be given."""
+    """Starts `turfctl review` on a terminal."""
     with ExitStack() as open_ones:
-
-        def start(*arguments: str, user: str | None = None, **options: object) -> Terminal:
-            line = [word for word in command(config, user=user) if word != "quarantine"]
-            return open_ones.enter_context(Terminal([*line, "review", *arguments], **options))  # type: ignore[arg-type]
-
-        yield start
-
-
-def letters(quarantine: Path, number: int, **given: object) -> list[str]:
-    """Hold so many messages, and return their ids in the order of the review: the newest first."""
-    times = [TIME - timedelta(minutes=age) for age in range(number)]
-    return [
-        hold(quarantine, LETTER.format(number).encode(), time=time, **given) for number, time in enumerate(times, 1)
-    ]
+        yield lambda *arguments: open_ones.enter_context(reviewer.review(config, *arguments))
 
 
 def acts(quarantine: Path) -> list[tuple[str, str]]:
@@ -287,9 +272,13 @@ def test_a_file_that_is_no_message_is_said_and_stays(review: Open, quarantine: P
 
 def test_without_a_terminal_it_is_a_usage_error(config: Path, quarantine: Path) -> None:
     letters(quarantine, 1)
-    line = [word for word in command(config) if word != "quarantine"]
     done = subprocess.run(
-        [*line, "review"], env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        reviewer.reviewing(config),
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr.endswith(

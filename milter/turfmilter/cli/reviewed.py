@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from turfmilter.cli.output import moment
-from turfmilter.cli.screen import Fact, cut
+from turfmilter.cli.display import Fact
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.message import shown_id
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import fates, state
+from turfmilter.review.layout import full_time, human_size
 from turfmilter.review.look import Look
 from turfmilter.review.quarantines import Place
+
+_MOST_RECIPIENTS = 3  # so that the text is on the same screen
 
 # Each key, its name at the bottom of the screen, and what it does.
 KEYS = (
@@ -33,34 +36,28 @@ def keys_line(columns: int) -> str:
     """Return the keys and as much of their names as fits in `columns`."""
     full = " ".join(f"{key}:{name}" for key, name, _ in KEYS)
     letters = " ".join(key for key, _, _ in KEYS)
-    candidates = (full, letters.replace("?", "?:help"), letters, letters.replace(" ", ""))
-    return next((line for line in candidates if len(line) <= columns), cut(letters, columns))
+    return next((line for line in (full, letters.replace("?", "?:help")) if len(line) <= columns), letters)
 
 
 def facts(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[Fact]:
-    """Yield what must be known for a decision; the rest is what `show` prints."""
+    """Yield what must be known for a decision, each value escaped; `show` prints the rest."""
     summary, contents, known = seen.summary, seen.contents, fates(lines)
-    yield "id", escape(place.message.id)
-    yield "state", state(place.message, summary.recipients, known)
+    yield "id", f"{shown_id(place.message.id)}  {state(place.message, summary.recipients, known)}"
     if summary.doubt:
         yield "CAUTION", escape(summary.doubt)
-    yield "held", f"{moment(summary.time)} UTC"
-    yield "size", f"{summary.size} bytes{_parts(contents)}"
+    yield "subject", escape(_field(contents, "subject"))
+    yield "author", escape(_field(contents, "from"))
+    if seen.slip:
+        yield "sender", escape(summary.sender or "<>")
+    for recipient in summary.recipients[:_MOST_RECIPIENTS]:
+        yield "to", escape(f"{recipient} ({known[recipient].value})" if recipient in known else recipient)
+    if more := summary.recipients[_MOST_RECIPIENTS:]:
+        yield "", f"and {len(more)} more"
     if seen.slip:
         yield "client", escape(f"{summary.client} {summary.name}".strip() or "local")
-        standing = f" ({seen.standing})" if seen.standing else ""
-        yield "why", escape(f"{summary.rule}: {summary.entry}{standing}")
-        yield "sender", escape(summary.sender or "<>")
-    yield "author", escape(_field(contents, "from"))
-    for number, recipient in enumerate(summary.recipients[:_MOST_RECIPIENTS]):
-        more = len(summary.recipients) - _MOST_RECIPIENTS
-        fate = f" ({known[recipient].value})" if recipient in known else ""
-        also = f", and {more} more" if more > 0 and number == _MOST_RECIPIENTS - 1 else ""
-        yield "to", escape(f"{recipient}{fate}{also}")
-    yield "subject", escape(_field(contents, "subject"))
-
-
-_MOST_RECIPIENTS = 3
+        yield "why", escape(f"{summary.rule}: {summary.entry}{f' ({seen.standing})' if seen.standing else ''}")
+    yield "held", full_time(summary.time)
+    yield "size", f"{human_size(summary.size)}{_parts(contents)}"
 
 
 def text(contents: Contents) -> Iterator[str]:

@@ -13,19 +13,19 @@ from typing import NamedTuple
 import click
 
 from turfmilter.cli.allowing import Allowing
+from turfmilter.cli.display import Display, Fact, Page
 from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import counted, selecting
 from turfmilter.cli.releasing import OPEN, Releasing
 from turfmilter.cli.reviewed import HELP, facts, keys_line, text
-from turfmilter.cli.screen import Fact, Screen, page
 from turfmilter.cli.showing import show
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError
-from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage
+from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, shown_id
 from turfmilter.core.held.selection import Selection
 from turfmilter.core.ports import Clock
 from turfmilter.review import marks
@@ -59,7 +59,7 @@ def review(started: Started, selection: Selection, expires: date | None, directo
     """
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("review reads keys from a terminal; without one, use list, show, release and delete")
-    config, screen, notices = started.configuration(), Screen(), list[str]()
+    config, display, notices = started.configuration(), Display(started.clock), list[str]()
     with ExitStack() as stack:
         allowing, why_not = _allowing(started, expires, stack)
         quarantines = stack.enter_context(opened(config, directory))
@@ -72,11 +72,11 @@ def review(started: Started, selection: Selection, expires: date | None, directo
         acts = _Acts(agenda, writing, releasing, why_not, notices)
         try:
             with Keyboard(sys.stdin.fileno()) as keyboard:
-                _Review(acts, keyboard, screen, config, started.clock).run()
+                _Review(acts, keyboard, display, config, started.clock).run()
         except Ended as ended:
             raise click.exceptions.Exit(128 + ended.number) from None  # as a shell reports an end by a signal
         finally:
-            screen.leave(f"{acts.summary()}; {counted(len(agenda))} left")
+            display.add(f"{acts.summary()}; {counted(len(agenda))} left")
 
 
 def _allowing(started: Started, expires: date | None, stack: ExitStack) -> tuple[Allowing | None, str]:
@@ -124,7 +124,7 @@ class _Acts:
     def mark(self, place: Place) -> None:
         """Mark it as reviewed, and go to the next one."""
         if Flag.REVIEWED in place.message.flags:
-            self.notices.append(f"{escape(place.message.id)}: reviewed already")
+            self.notices.append(f"{shown_id(place.message.id)}: reviewed already")
         else:
             marked = marks.mark_reviewed(place, self.recorder(place))
             self._did(marked, "marked reviewed", marks.mark_unreviewed)
@@ -148,7 +148,7 @@ class _Acts:
             self.notices.append("nothing to undo")
             return
         step = self._steps[-1]
-        id = escape(step.place.message.id)
+        id = shown_id(step.place.message.id)
         if step.undo is None:
             self.notices.append(f"{id} was released: that cannot be undone")
             return
@@ -168,7 +168,7 @@ class _Acts:
 
     def _release(self, place: Place, releasing: Releasing) -> None:
         done = releasing.release(place)
-        id = escape(place.message.id)
+        id = shown_id(place.message.id)
         for recipient, reply in done.released.replies.items():
             word = "released" if reply.startswith("2") else "REJECTED"
             self.notices.append(f"{id}: {word} to {escape(recipient)}: {escape(reply)}")
@@ -183,17 +183,17 @@ class _Acts:
 
     def _did(self, place: Place, done: str, undo: Callable[[Place, Recorder], Place]) -> None:
         self._steps.append(_Step(place, self.agenda.at, done, undo))
-        self.notices.append(f"{escape(place.message.id)}: {done}; u undoes this")
+        self.notices.append(f"{shown_id(place.message.id)}: {done}; u undoes this")
 
 
 class _Review:
     """The loop: shows the current message, and does what the keys say."""
 
-    def __init__(self, acts: _Acts, keyboard: Keyboard, screen: Screen, config: Config, clock: Clock) -> None:
+    def __init__(self, acts: _Acts, keyboard: Keyboard, display: Display, config: Config, clock: Clock) -> None:
         self._acts = acts
         self._agenda, self._notices = acts.agenda, acts.notices
         self._keyboard = keyboard
-        self._screen = screen
+        self._display = display
         self._config = config
         self._clock = clock
         self._of_message = {
@@ -261,10 +261,10 @@ class _Review:
     def _draw(self) -> Place | None:
         """Draw the screen, and return the message on it."""
         place = self._agenda.current()
-        size = self._screen.size
-        heading = f"Message {self._agenda.at + 1} of {len(self._agenda)}" if place else "No message is left."
+        on, rows = self._display.measure()
+        above = f"Message {self._agenda.at + 1} of {len(self._agenda)}" if place else "No message is left."
         told, body = self._read(place) if place else ((), ("u undoes the last act, q quits.",))
-        self._screen.draw(page(heading, told, body, self._notices, keys_line(size.columns), size))
+        self._display.draw(Page(above, told, body, self._notices, keys_line(on.columns)).lines(on, rows))
         return place
 
     def _read(self, place: Place) -> tuple[Sequence[Fact], Sequence[str]]:
@@ -273,19 +273,19 @@ class _Review:
             lines = self._acts.recorder(place).lines(place.message.id)
             return list(facts(place, seen, lines)), list(text(seen.contents))
         except (NotAMessage, LedgerError, OSError) as error:
-            return [("id", escape(place.message.id)), ("CAUTION", escape(f"cannot be read: {error}"))], ()
+            return [("id", shown_id(place.message.id)), ("CAUTION", escape(f"cannot be read: {error}"))], ()
 
     def _view(self, place: Place) -> None:
         """Show everything, as `turfctl show` does."""
         with self._keyboard.lent():
-            self._screen.leave("")
+            self._display.add("")
             context = click.get_current_context()
             with suppress(KeyboardInterrupt):  # ^C ends only what is shown
-                context.invoke(show, id=escape(place.message.id), directory=Path(place.quarantine.name))
-        self._screen.leave("(any key goes back)")
+                context.invoke(show, id=shown_id(place.message.id), directory=Path(place.quarantine.name))
+        self._display.add("(any key goes back)")
         self._keyboard.key()
 
     def _help(self) -> None:
-        size = self._screen.size
-        self._screen.draw(page("The keys:", (), HELP, (), "(any key goes back)", size))
+        page = Page("The keys:", (), HELP, (), "(any key goes back)")
+        self._display.draw(page.lines(*self._display.measure()))
         self._keyboard.key()
