@@ -35,7 +35,7 @@ FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
 STEPS = {
     "core": [{"escape"}, {"address"}, {"table"}, {"finding", "reply", "report", "session", "steadiness"}, {"held"}],
     "config": [
-        {"descent", "expired", "given", "received", "setting", "socketspec", "textfile"},
+        {"descent", "expired", "given", "hints", "received", "setting", "socketspec", "syntax", "textfile"},
         {"kinds"},
         {"sections"},
     ],

@@ -91,7 +91,7 @@ def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) ->
     ("entry", "said"),
     [
         ("spam.example", 'turf.table:7: "spam.example": the "@" is missing; @spam.example (and every subdomain)'),
-        ("@x REJECT", "REJECT follows the entry"),
+        ("@x REJECT", '"REJECT" follows the entry'),
         ("", "is not one entry"),
         ("# comment", "is not one entry"),
         ("@x.example why=mine", '"@x.example why=mine" would be read as "@x.example"'),

@@ -15,7 +15,7 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
 from turfmilter.core.held.summary import addresses_in, summarise
-from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line
+from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line, together
 from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly, parse_sender
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.table.survey import survey, twins
@@ -188,7 +188,8 @@ def _same(one: Entry, other: Entry) -> bool:
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
-    said = "\n".join(escape(str(problem)) for problem in problems if not problem.warning)
+    errors = together([problem for problem in problems if not problem.warning])
+    said = "\n".join(escape(str(error)) for error in errors)
     if said:
         raise NotEdited(said)
 
