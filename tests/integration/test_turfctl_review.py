@@ -205,9 +205,11 @@ def test_a_message_that_someone_else_releases_or_removes_is_skipped(
     terminal.shows(first, KEYS)
     assert turfctl(config, "release", "--yes", first).returncode == 0
     (quarantine / "new" / second).unlink()
-    terminal.press("p", "Message 1 of 2", third, f"{first}: skipped: it was released", f"{second}: skipped", KEYS)
+    terminal.press(
+        "p", "Message 1 of 2", third, f"{first}: skipped: someone else has released it", f"{second}: skipped", KEYS
+    )
     assert turfctl(config, "delete", "--yes", third).returncode == 0
-    terminal.press(key, "Message 1 of 1", last, f"{third}: skipped: it was deleted", KEYS)
+    terminal.press(key, "Message 1 of 1", last, f"{third}: skipped: someone else has deleted it", KEYS)
     assert states(config) == {first: "released", third: "deleted", last: "unreviewed"}
 
 
@@ -216,7 +218,7 @@ def test_what_changed_since_it_was_shown_is_not_acted_on_at_once(review: Open, c
     terminal = review()
     terminal.shows(id, KEYS)
     turfctl(config, "show", "--mark", id)
-    terminal.press("d", "reviewed", "not done: the message has changed meanwhile", KEYS)
+    terminal.press("d", "reviewed", "not done: the message has just changed", KEYS)
     assert states(config) == {id: "reviewed"}
     terminal.press("d", "No message is left.", KEYS)
 
@@ -227,7 +229,7 @@ def test_the_undo_of_a_message_that_is_gone_is_said(review: Open, quarantine: Pa
     terminal.shows(id, KEYS)
     terminal.press("d", "No message is left.", KEYS)
     next((quarantine / "cur").iterdir()).unlink()
-    terminal.press("u", f"{id}: it was removed meanwhile", KEYS)
+    terminal.press("u", f"{id}: cannot be undone: it was removed", KEYS)
 
 
 def test_keys_typed_during_a_release_are_not_for_the_next_message(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from rig import reviewer, wait
 from rig.golden import Golden
 from rig.quarantine import hold, reviewed
 from rig.reviewer import KEYS, letters
-from rig.terminal import CLEAR, Terminal
+from rig.terminal import Terminal
 
 CHINESE = (
-    'From: "王小明" <wang@turf.example>\r\nSubject: 您的发票已准备好请尽快查收并付款谢谢合作您的发票已准备好请尽快查收并付款\r\n'
+    'From: "王小明" <wang@turf.example>\r\n'
+    "Subject: 您的发票已准备好请尽快查收并付款谢谢合作您的发票已准备好请尽快查收并付款\r\n"
     "Content-Type: text/plain; charset=utf-8\r\n\r\n尊敬的客户\r\n\r\nאבגד é ✓ ́́ end\r\n"
 )
 
@@ -56,7 +56,7 @@ def test_a_screen_of_any_size(
     with reviewer.review(config, columns=columns, rows=rows, environment=environment) as terminal:
         screen = terminal.shows("Message 1 of 1", " q")
         assert (screen.count("\n"), widest(screen) < columns) == (rows - 1, True)
-        golden("review", screen, {id: "ID-NUMBER-ONE"})
+        golden("review", screen, {id: "ID-NUMBER-ONE", id[:9]: "ID-NUMBER"})
 
 
 def test_it_follows_the_size_of_the_terminal(config: Path, quarantine: Path) -> None:
@@ -161,17 +161,3 @@ def test_it_needs_a_terminal_for_input_and_output(config: Path, quarantine: Path
     with Terminal(line) as terminal:
         assert terminal.ends() == 2
         assert "review reads keys from a terminal" in terminal.text
-
-
-def test_the_terminal_is_lent_to_the_pager(config: Path, quarantine: Path) -> None:
-    (id,) = letters(quarantine, 1)
-    seen = "import sys, termios; print('icanon', bool(termios.tcgetattr(2)[3] & termios.ICANON))"
-    pager = config.parent / "pager"
-    pager.write_text(f'#!/bin/sh\ncat\nexec {sys.executable} -c "{seen}"\n')
-    pager.chmod(0o755)
-    with reviewer.review(config, environment={"PAGER": str(pager)}) as terminal:
-        terminal.shows(id, KEYS)
-        terminal.type("v")
-        terminal.shows("Its text.", "icanon True", "(any key goes back)")
-        terminal.press(" ", id, KEYS)
-        assert terminal.text.count(CLEAR) == 2

@@ -14,7 +14,7 @@ from turfmilter.core.escape import escape
 
 
 class Answer(NamedTuple):
-    """Whether an exception is in the table now, and what is said about it: lines of escaped text."""
+    """Whether an exception is in the table now, and a report for people: lines of escaped text."""
 
     done: bool
     text: str

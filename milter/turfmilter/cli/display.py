@@ -21,6 +21,9 @@ _FEWEST_COLUMNS = 20  # on a narrower one, the terminal wraps lines
 _CLEAR = "\x1b[H\x1b[2J"  # ECMA-48: CUP and ED, which all terminals have except those in _PLAIN
 _PLAIN = ("", "dumb", "unknown")  # values of TERM
 
+_LABEL = 8  # columns of the labels, on screens of at least so many columns:
+_WIDE = 39
+
 Fact = tuple[str, str]  # a label, and an escaped text
 
 
@@ -77,7 +80,8 @@ class Page:
         """Return exactly `rows` lines; if that is too few for everything, the text and the last facts go first."""
         folded = (line for notice in self.notices for line in fold(notice, on))
         said = _limited(list(folded), max(rows // 3, 1), on.ellipsis)
-        facts = (on.fit(on.displayable(f"{label:<8} {value}"), on.columns) for label, value in self.facts)
+        label_columns = _LABEL if on.columns >= _WIDE else 0
+        facts = (on.fit(on.displayable(f"{label:<{label_columns}} {value}"), on.columns) for label, value in self.facts)
         above = [on.fit(on.displayable(self.heading), on.columns), *facts][: max(rows - len(said) - 1, 0)]
         room = rows - len(above) - len(said) - 1
         shown = ["", *self._beginning(on, room - 1)] if room > 1 else []

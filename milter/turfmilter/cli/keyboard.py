@@ -136,7 +136,7 @@ class Keyboard:
 
     def _give_back(self) -> None:
         with suppress(termios.error):  # the terminal is closed
-            # Not TCSADRAIN: it waits for ever for a terminal that was stopped with ^S.
+            # Not TCSADRAIN: it would wait until a terminal that was stopped with ^S goes on.
             termios.tcsetattr(self._terminal, termios.TCSANOW, self._attributes)
 
 

@@ -77,7 +77,15 @@ def _bytes(_context: click.Context, _option: click.Parameter, value: str) -> int
         raise click.BadParameter(escape(f'"{value}" {error}')) from None
 
 
-_STATES = click.Choice([state.value for state in State])
+def _state(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> frozenset[State]:
+    """Callback of an option that is the name of a state as lists show it, or with "-" instead of its blank."""
+    known = {state.value.replace(" ", "-"): state for state in State}
+    for value in values:
+        if value.replace(" ", "-") not in known:
+            raise click.BadParameter(f'"{escape(value)}" is not a state; choose from {", ".join(known)}')
+    return frozenset(known[value.replace(" ", "-")] for value in values)
+
+
 _OPTIONS = (
     click.option(
         "--sender",
@@ -106,9 +114,16 @@ _OPTIONS = (
         "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than SIZE: bytes, or 10KiB, 2M."
     ),
     click.option("--smaller", callback=_bytes, metavar="SIZE", default="0", help="Smaller than SIZE."),
-    click.option("--state", "states", type=_STATES, multiple=True, help="The state; may be given more than once."),
+    click.option(
+        "--state",
+        "states",
+        callback=_state,
+        metavar="STATE",
+        multiple=True,
+        help="The state, such as unreviewed, partly-released or unknown; may be given more than once.",
+    ),
 )
-_NAMES = tuple(field.name for field in fields(Selection))
+_NAMES = tuple(field.name for field in fields(Selection) if field.name != "also")
 
 
 def selecting(
@@ -124,7 +139,7 @@ def selecting(
         def run(*args: Any, **given: Any) -> Any:
             values = {name: given.pop(name) for name in _NAMES}
             none_given = not any(values.values())
-            values["states"] = frozenset(map(State, values["states"])) or states
+            values["states"] = values["states"] or states
             selection = None if optional and none_given else Selection(**values)
             return command(*args, selection=selection, **given)
 

@@ -17,7 +17,8 @@ from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
 from turfmilter.config.sections.turf import Origin
 from turfmilter.core.escape import escape
-from turfmilter.core.held.message import NotAMessage, State
+from turfmilter.core.held.message import NotAMessage
+from turfmilter.core.held.selection import OPEN
 from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.look import listener_of, message
@@ -25,8 +26,6 @@ from turfmilter.review.quarantines import Place
 from turfmilter.review.recorder import Recorders
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
-
-OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
 
 @click.command("release")

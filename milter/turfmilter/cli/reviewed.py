@@ -42,7 +42,7 @@ def keys_line(columns: int) -> str:
 def facts(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[Fact]:
     """Yield what must be known for a decision, each value escaped; `show` prints the rest."""
     summary, contents, known = seen.summary, seen.contents, fates(lines)
-    yield "id", f"{shown_id(place.message.id)}  {state(place.message, summary.recipients, known)}"
+    yield "id", f"{shown_id(place.message.id)}  {state(place.message, summary.recipients, known).value}"
     if summary.doubt:
         yield "CAUTION", escape(summary.doubt)
     yield "subject", escape(_field(contents, "subject"))

@@ -17,7 +17,7 @@ from turfmilter.cli.display import Display, Fact, Page
 from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import counted, selecting
-from turfmilter.cli.releasing import OPEN, Releasing
+from turfmilter.cli.releasing import Releasing
 from turfmilter.cli.reviewed import HELP, facts, keys_line, text
 from turfmilter.cli.showing import show
 from turfmilter.cli.turf import exception_adder, until
@@ -26,7 +26,7 @@ from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, shown_id
-from turfmilter.core.held.selection import Selection
+from turfmilter.core.held.selection import OPEN, Selection
 from turfmilter.core.ports import Clock
 from turfmilter.review import marks
 from turfmilter.review.agenda import Agenda
@@ -36,7 +36,7 @@ from turfmilter.review.recorder import Recorder, Recorders
 from turfmilter.review.release import NotReleased, Uncertain
 from turfmilter.review.turftable import NotEdited
 
-# What is said in one line, after which the review goes on.
+# Reported in one line, after which the review goes on.
 _TROUBLE = (NotReleased, Uncertain, NotAMessage, NotFound, Ambiguous, NewerFormat, LedgerError, OSError)
 
 
@@ -155,7 +155,7 @@ class _Acts:
         try:
             place = step.undo(step.place, self.recorder(step.place))
         except FileNotFoundError:
-            self.notices.append(f"{id}: it was removed meanwhile")
+            self.notices.append(f"{id}: cannot be undone: it was removed")
         else:
             self.agenda.reopen(place, step.at)
             self.notices.append(f"{id}: no longer {step.done}")
@@ -242,7 +242,7 @@ class _Review:
         if act is None:
             self._notices.append("no such key; ? explains the keys")
         elif place and self._agenda.current() != place:  # what was decided on is not what is there
-            self._notices.append("not done: the message has changed meanwhile")
+            self._notices.append("not done: the message has just changed")
         elif place:
             try:
                 act(place)

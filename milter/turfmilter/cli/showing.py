@@ -14,7 +14,7 @@ import click
 from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import chosen, each, ids_argument, selecting
-from turfmilter.cli.output import document, json_option, moment, table
+from turfmilter.cli.output import document, json_option, table
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import Line
@@ -23,6 +23,7 @@ from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
+from turfmilter.review.layout import full_time
 from turfmilter.review.look import Look, header, look, message
 from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.mbox import mbox
@@ -87,8 +88,8 @@ def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
 def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     summary, known = seen.summary, fates(lines)
     yield "id", place.message.id
-    yield "state", state(place.message, summary.recipients, known)
-    yield "held", f"{moment(summary.time)} UTC"
+    yield "state", state(place.message, summary.recipients, known).value
+    yield "held", full_time(summary.time)
     yield "in", place.message.quarantine
     yield "size", f"{summary.size} bytes"
     if summary.doubt:

@@ -78,9 +78,8 @@ def quarantine() -> None:
     """Review held messages, and release or delete them."""
 
 
-for command in (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export):
+for command in (list_held, show, review, release, delete, undelete, expire, verify_held, digest_held, stats, export):
     main.add_command(command)
     quarantine.add_command(command)
-main.add_command(review)
 main.add_command(turf)
 main.add_command(status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from turfmilter.core.held.message import State
+from turfmilter.core.held.message import State, shown_id
 from turfmilter.review.quarantines import Place
 
 
@@ -30,10 +30,10 @@ class Agenda:
             try:
                 message = place.quarantine.again(place.message)
             except FileNotFoundError:
-                self._drop(f"{place.message.id}: skipped: it was removed meanwhile")
+                self._drop(f"{shown_id(place.message.id)}: skipped: it was removed")
                 continue
             if message.state != place.message.state and message.state not in self._states:
-                self._drop(f"{place.message.id}: skipped: it was {message.state.value} meanwhile by someone else")
+                self._drop(f"{shown_id(place.message.id)}: skipped: someone else has {message.state.value} it")
                 continue
             self.replace(place._replace(message=message))
             return self._places[self.at]

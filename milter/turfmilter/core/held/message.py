@@ -21,12 +21,17 @@ class Flag(Enum):
 
 
 class State(Enum):
-    """What has been done with a held message; of several flags, the one that must not be overlooked."""
+    """What has been done with a held message; of several flags, the one that must not be overlooked.
+
+    The last two follow from the ledger, never from flags: see review/fate.py.
+    """
 
     UNREVIEWED = "unreviewed"
     REVIEWED = "reviewed"
     RELEASED = "released"
     DELETED = "deleted"
+    PARTLY_RELEASED = "partly released"  # delivered to some of the recipients
+    UNKNOWN = "unknown"  # a release ended without an answer
 
 
 def state_of(flags: Collection[Flag]) -> State:
