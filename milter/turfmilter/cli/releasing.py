@@ -10,8 +10,8 @@ from typing import NamedTuple
 import click
 
 from turfmilter.cli.allowing import Allowing, Answer
+from turfmilter.cli.choosing import Request, agreed, choosing, chosen
 from turfmilter.cli.opened import Started, opened, recorders, watched
-from turfmilter.cli.options import Request, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
@@ -67,7 +67,8 @@ def release(
         allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
         quarantines = stack.enter_context(opened(config, request.directory))
         places = chosen(quarantines, request.ids, request.selection)
-        if agreed(places, "released", request, as_json=as_json):
+        ask = request.selection is not None or len(places) > 1
+        if agreed(started.clock, places, "released", request, ask=ask, as_json=as_json):
             releasing = Releasing(config, recorders(started), started.clock, allowing)
             done, failed = _all(releasing, places, only, force=force)
             _say(done, as_json=as_json)

@@ -68,6 +68,7 @@ def review(started: Started, selection: Selection, expires: date | None, directo
             raise NotFound("no message matches")
         agenda = Agenda((one.place for one in found), selection.states, notices.append)
         writing = recorders(started, notices.append)
+        writing.expect(one.place for one in found)
         releasing = [Releasing(config, writing, started.clock, one) for one in (None, allowing)]
         acts = _Acts(agenda, writing, releasing, why_not, notices)
         try:

@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
+from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
-from turfmilter.cli.options import chosen, each, ids_argument, selecting
+from turfmilter.cli.options import selecting
 from turfmilter.cli.output import document, json_option, table
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape

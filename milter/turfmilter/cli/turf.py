@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -147,7 +148,8 @@ def exception_adder(started: Started, expires: date | None) -> Add:
             return Answer(True, str(there))
         except NotEdited as error:
             return Answer(False, str(error))
-        return Answer(True, f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"')
+        undo = f"turfctl turf remove {shlex.quote(escape(added.text))}"
+        return Answer(True, f"{escape(str(added))}: added; undo it with: {undo}")
 
     return add
 

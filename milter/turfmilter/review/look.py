@@ -9,11 +9,12 @@ from datetime import date
 
 from turfmilter.config.schema import Config
 from turfmilter.core.address.header import Header, read_header
+from turfmilter.core.held.message import NotAMessage, time_of
 from turfmilter.core.held.summary import HEADER_MOST, Summary, believed, checked, summarise
 from turfmilter.core.ports import OpenMessage
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, read_contents
-from turfmilter.review.quarantines import Place
+from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.turftable import standing
 
 
@@ -36,6 +37,18 @@ def look(place: Place, config: Config, today: date) -> Look:
         contents = read_contents(opened.file)
     slip = block.slip if block else None
     return Look(replace(summary, doubt=doubt), slip, _standing(slip, config, today), contents)
+
+
+def glance(place: Place) -> Found:
+    """Return a message with its summary as it is at this moment; the reason why it cannot be read is its `doubt`."""
+    try:
+        with place.open() as opened:
+            return Found(place, summarise(opened.file, place.message.id, opened.size, opened.written))
+    except FileNotFoundError:
+        doubt = "it was removed just now"
+    except (NotAMessage, OSError) as error:
+        doubt = str(error)
+    return Found(place, Summary(time_of(place.message.id), 0, doubt=doubt))
 
 
 @contextmanager
