@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +13,13 @@ from rig import reviewer, wait
 from rig.golden import Golden
 from rig.quarantine import hold, reviewed
 from rig.reviewer import KEYS, letters
-from rig.terminal import Terminal
+from rig.terminal import CLEAR, Terminal
 
+# HTML only, and of a sender who would like to move the cursor.
+MARKUP = (
+    "From: Bank <bank@turf.example>\r\nSubject: Your \x1b[2Jaccount\r\nContent-Type: text/html\r\n\r\n"
+    '<style>p { color: red }</style><p>Please <a href="https://phish.example/x">sign in</a> &#27;[2J now.</p>\r\n'
+)
 CHINESE = (
     'From: "王小明" <wang@turf.example>\r\n'
     "Subject: 您的发票已准备好请尽快查收并付款谢谢合作您的发票已准备好请尽快查收并付款\r\n"
@@ -45,7 +51,7 @@ def widest(screen: str) -> int:
         (20, 24, {}),
         (20, 6, {}),
         (80, 24, {"PYTHONIOENCODING": "ascii"}),
-        (80, 24, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+        (80, 24, {"LC_ALL": "C"}),
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else str(value),
 )
@@ -57,6 +63,12 @@ def test_a_screen_of_any_size(
         screen = terminal.shows("Message 1 of 1", " q")
         assert (screen.count("\n"), widest(screen) < columns) == (rows - 1, True)
         golden("review", screen, {id: "ID-NUMBER-ONE", id[:9]: "ID-NUMBER"})
+
+
+def test_html_is_text_with_its_links(config: Path, quarantine: Path, golden: Golden) -> None:
+    id = hold(quarantine, MARKUP.encode())
+    with reviewer.review(config) as terminal:
+        golden("review", terminal.shows("Message 1 of 1", " q"), {id: "ID-NUMBER-ONE"})
 
 
 def test_it_follows_the_size_of_the_terminal(config: Path, quarantine: Path) -> None:
@@ -161,3 +173,17 @@ def test_it_needs_a_terminal_for_input_and_output(config: Path, quarantine: Path
     with Terminal(line) as terminal:
         assert terminal.ends() == 2
         assert "review reads keys from a terminal" in terminal.text
+
+
+def test_the_terminal_is_lent_to_the_pager(config: Path, quarantine: Path) -> None:
+    (id,) = letters(quarantine, 1)
+    seen = "import sys, termios; print('icanon', bool(termios.tcgetattr(2)[3] & termios.ICANON))"
+    pager = config.parent / "pager"
+    pager.write_text(f'#!/bin/sh\ncat\nexec {sys.executable} -c "{seen}"\n')
+    pager.chmod(0o755)
+    with reviewer.review(config, environment={"PAGER": str(pager)}) as terminal:
+        terminal.shows(id, KEYS)
+        terminal.type("v")
+        terminal.shows("Its text.", "icanon True", "(any key goes back)")
+        terminal.press(" ", id, KEYS)
+        assert terminal.text.count(CLEAR) == 2

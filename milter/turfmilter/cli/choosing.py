@@ -33,7 +33,7 @@ _STDIN = "-"
 
 
 def _ids(_context: click.Context, _argument: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Callback of an argument of ids: "-" stands for those on standard input.  Raises NotFound if it has none."""
+    """Callback of an argument of ids: "-" means those on standard input.  Raises NotFound if it has none."""
     named = [id for value in values for id in (_read_ids() if value == _STDIN else [value])]
     if values and not named:
         raise NotFound("no message matches: standard input contains no ids")

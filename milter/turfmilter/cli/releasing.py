@@ -125,7 +125,8 @@ class Releasing:
         for doubt in doubts:
             yield _not_added(place, escape(doubt))
         if not entries and not doubts:
-            yield _not_added(place, "neither sender nor authors are listed now")
+            compared = "sender, authors nor originators" if originators else "sender nor authors"
+            yield _not_added(place, f"neither {compared} are listed now")
 
 
 def _not_added(place: Place, why: str) -> Answer:

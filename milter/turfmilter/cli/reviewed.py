@@ -56,17 +56,8 @@ def facts(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[Fact]:
     if seen.slip:
         yield "client", escape(f"{summary.client} {summary.name}".strip() or "local")
         yield "why", escape(f"{summary.rule}: {summary.entry}{f' ({seen.standing})' if seen.standing else ''}")
-    yield "held", full_time(summary.time)
+    yield "held", f"{full_time(summary.time)}{f', kept until {full_time(seen.until)}' if seen.until else ''}"
     yield "size", f"{human_size(summary.size)}{_parts(contents)}"
-
-
-def text(contents: Contents) -> Iterator[str]:
-    """Yield the lines of the text, escaped, from the first that is not empty."""
-    if contents.text is None:
-        yield "(no part is plain text; HTML is not shown)"
-        return
-    for line in contents.text.lstrip("\r\n").replace("\r\n", "\n").split("\n"):
-        yield escape(line.expandtabs())
 
 
 def _parts(contents: Contents) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import date
 from pathlib import Path
@@ -18,8 +18,8 @@ from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import counted, selecting
 from turfmilter.cli.releasing import Releasing
-from turfmilter.cli.reviewed import HELP, facts, keys_line, text
-from turfmilter.cli.showing import show
+from turfmilter.cli.reviewed import HELP, facts, keys_line
+from turfmilter.cli.showing import show, text_lines
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
@@ -268,11 +268,11 @@ class _Review:
         self._display.draw(Page(above, told, body, self._notices, keys_line(on.columns)).lines(on, rows))
         return place
 
-    def _read(self, place: Place) -> tuple[Sequence[Fact], Sequence[str]]:
+    def _read(self, place: Place) -> tuple[Sequence[Fact], Iterable[str]]:
         try:
             seen = look(place, self._config, self._clock.today())
             lines = self._acts.recorder(place).lines(place.message.id)
-            return list(facts(place, seen, lines)), list(text(seen.contents))
+            return list(facts(place, seen, lines)), text_lines(seen.contents)
         except (NotAMessage, LedgerError, OSError) as error:
             return [("id", shown_id(place.message.id)), ("CAUTION", escape(f"cannot be read: {error}"))], ()
 

@@ -26,6 +26,7 @@ from turfmilter.core.held.message import NewerFormat, NotAMessage, Unopenable
 from turfmilter.daemon.background import occupy_standard_descriptors
 from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
+from turfmilter.review.contents import NoSuchPart
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
@@ -56,7 +57,17 @@ class _Program(click.Group):
             return done
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
+        except (
+            NotFound,
+            Ambiguous,
+            NotAMessage,
+            NotEdited,
+            LedgerError,
+            NewerFormat,
+            NoSuchPart,
+            NotSent,
+            Unknown,
+        ) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
             leave("turfctl", "the message is gone: it was removed just now", _EX_NOT_DONE)
