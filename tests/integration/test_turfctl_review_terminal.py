@@ -97,6 +97,17 @@ def test_a_terminal_that_cannot_be_cleared_gets_one_screen_below_the_other(
         assert "\x1b" not in terminal.text
 
 
+def test_a_terminal_without_a_name_is_reviewed_on(config: Path, quarantine: Path) -> None:
+    """Another instance of /dev/pts, as inside a container: the terminal that is there already has no name in it."""
+    first, second = letters(quarantine, 2)
+    elsewhere = ["unshare", "--mount", "sh", "-c", 'mount -t devpts devpts /dev/pts && exec "$@"', "sh"]
+    with Terminal([*elsewhere, *reviewer.reviewing(config)]) as terminal:
+        terminal.shows(first, KEYS)
+        terminal.press("d", second, f"{first}: deleted", KEYS)
+        terminal.type("q")
+        assert terminal.ends() == 0
+
+
 def test_a_terminal_without_a_size_is_taken_for_a_usual_one(config: Path, quarantine: Path) -> None:
     letters(quarantine, 1)
     with reviewer.review(config, columns=0, rows=0) as terminal:
