@@ -23,7 +23,7 @@ def review(config: Path, *arguments: str, **terminal: Any) -> Terminal:
     return Terminal([*reviewing(config), *arguments], **terminal)
 
 
-def letters(quarantine: Path, number: int, **given: object) -> list[str]:
+def letters(quarantine: Path, number: int, **given: Any) -> list[str]:
     """Hold so many messages, and return their ids in the order of the review: the newest first."""
     times = [TIME - timedelta(minutes=age) for age in range(number)]
     return [

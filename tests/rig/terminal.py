@@ -42,7 +42,7 @@ class Terminal:
         self.before = termios.tcgetattr(its)
         self.process = subprocess.Popen(
             command,
-            env=ENVIRONMENT | {"TERM": "xterm", "TZ": "Europe/Berlin", "PAGER": "cat"} | (environment or {}),
+            env={**ENVIRONMENT, "TERM": "xterm", "TZ": "Europe/Berlin", "PAGER": "cat", **(environment or {})},
             stdin=its,
             stdout=its,
             stderr=its,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
 from turfmilter.cli.allowing import Allowing
+from turfmilter.cli.deciding import TROUBLE, Acts
 from turfmilter.cli.display import Display, Fact, Page
 from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
@@ -25,19 +24,13 @@ from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError
-from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, shown_id
+from turfmilter.core.held.message import NotAMessage, shown_id
 from turfmilter.core.held.selection import OPEN, Selection
 from turfmilter.core.ports import Clock
-from turfmilter.review import marks
 from turfmilter.review.agenda import Agenda
 from turfmilter.review.look import look
-from turfmilter.review.quarantines import Ambiguous, NotFound, Place
-from turfmilter.review.recorder import Recorder, Recorders
-from turfmilter.review.release import NotReleased, Uncertain
+from turfmilter.review.quarantines import NotFound, Place
 from turfmilter.review.turftable import NotEdited
-
-# Reported in one line, after which the review goes on.
-_TROUBLE = (NotReleased, Uncertain, NotAMessage, NotFound, Ambiguous, NewerFormat, LedgerError, OSError)
 
 
 @click.command("review")
@@ -70,7 +63,7 @@ def review(started: Started, selection: Selection, expires: date | None, directo
         writing = recorders(started, notices.append)
         writing.expect(one.place for one in found)
         releasing = [Releasing(config, writing, started.clock, one) for one in (None, allowing)]
-        acts = _Acts(agenda, writing, releasing, why_not, notices)
+        acts = Acts(agenda, writing, releasing, why_not, notices)
         try:
             with Keyboard(sys.stdin.fileno()) as keyboard:
                 _Review(acts, keyboard, display, config, started.clock).run()
@@ -88,109 +81,10 @@ def _allowing(started: Started, expires: date | None, stack: ExitStack) -> tuple
         return None, str(error)
 
 
-class _Step(NamedTuple):
-    """What was done to a message, where it was on the agenda, and what undoes it, None if nothing does."""
-
-    place: Place
-    at: int
-    done: str
-    undo: Callable[[Place, Recorder], Place] | None
-
-
-class _Acts:
-    """What can be done to the current message of the agenda, and undone; `notices` are told the result.
-
-    Each method raises an exception of _TROUBLE if it fails; the message then stays where it is.
-    """
-
-    def __init__(
-        self, agenda: Agenda, writing: Recorders, releasing: Sequence[Releasing], why_not: str, notices: list[str]
-    ) -> None:
-        self.agenda = agenda
-        self.notices = notices
-        self._writing = writing
-        self._releasing, self._and_allowing = releasing
-        self._why_not = why_not
-        self._steps: list[_Step] = []
-
-    def recorder(self, place: Place) -> Recorder:
-        """Return what records acts on the message."""
-        return self._writing.of(place.quarantine)
-
-    def delete(self, place: Place) -> None:
-        """Mark it as deleted, and leave it out from now on."""
-        self._did(marks.delete(place, self.recorder(place)), "deleted", marks.restore)
-        self.agenda.decided()
-
-    def mark(self, place: Place) -> None:
-        """Mark it as reviewed, and go to the next one."""
-        if Flag.REVIEWED in place.message.flags:
-            self.notices.append(f"{shown_id(place.message.id)}: reviewed already")
-        else:
-            marked = marks.mark_reviewed(place, self.recorder(place))
-            self._did(marked, "marked reviewed", marks.mark_unreviewed)
-            self.agenda.replace(marked)
-        self.agenda.step(1)
-
-    def release(self, place: Place) -> None:
-        """Release it; it stays if not all recipients were accepted."""
-        self._release(place, self._releasing)
-
-    def release_and_allow(self, place: Place) -> None:
-        """Release it, and add exceptions for its sender and authors."""
-        if self._why_not:
-            self.notices += ["not released, as no exception can be added:", *self._why_not.splitlines()]
-        else:
-            self._release(place, self._and_allowing)
-
-    def undo(self) -> None:
-        """Undo the last act, and go to its message."""
-        if not self._steps:
-            self.notices.append("nothing to undo")
-            return
-        step = self._steps[-1]
-        id = shown_id(step.place.message.id)
-        if step.undo is None:
-            self.notices.append(f"{id} was released: that cannot be undone")
-            return
-        try:
-            place = step.undo(step.place, self.recorder(step.place))
-        except FileNotFoundError:
-            self.notices.append(f"{id}: cannot be undone: it was removed")
-        else:
-            self.agenda.reopen(place, step.at)
-            self.notices.append(f"{id}: no longer {step.done}")
-        self._steps.pop()
-
-    def summary(self) -> str:
-        """Return how many messages were released, deleted and marked."""
-        counts = Counter(step.done for step in self._steps)
-        return ", ".join(f"{count} {done}" for done, count in counts.items()) or "nothing was changed"
-
-    def _release(self, place: Place, releasing: Releasing) -> None:
-        done = releasing.release(place)
-        id = shown_id(place.message.id)
-        for recipient, reply in done.released.replies.items():
-            word = "released" if reply.startswith("2") else "REJECTED"
-            self.notices.append(f"{id}: {word} to {escape(recipient)}: {escape(reply)}")
-        for parameter in done.released.lost:
-            self.notices.append(f"{id}: the MTA does not accept {escape(parameter)}")
-        self.notices += [line for answer in done.answers for line in answer.text.splitlines()]
-        if done.released.complete:
-            self._steps.append(_Step(done.place, self.agenda.at, "released", None))
-            self.agenda.decided()
-        else:
-            self.agenda.replace(done.place)
-
-    def _did(self, place: Place, done: str, undo: Callable[[Place, Recorder], Place]) -> None:
-        self._steps.append(_Step(place, self.agenda.at, done, undo))
-        self.notices.append(f"{shown_id(place.message.id)}: {done}; u undoes this")
-
-
 class _Review:
     """The loop: shows the current message, and does what the keys say."""
 
-    def __init__(self, acts: _Acts, keyboard: Keyboard, display: Display, config: Config, clock: Clock) -> None:
+    def __init__(self, acts: Acts, keyboard: Keyboard, display: Display, config: Config, clock: Clock) -> None:
         self._acts = acts
         self._agenda, self._notices = acts.agenda, acts.notices
         self._keyboard = keyboard
@@ -232,7 +126,7 @@ class _Review:
                 self._do(key, place)
             except FileNotFoundError:
                 pass  # it is gone: the agenda finds that out, and says so
-            except _TROUBLE as error:
+            except TROUBLE as error:
                 self._notices.append(escape(f"{place.message.id}: {error}" if place else str(error)))
 
     def _do(self, key: str, place: Place | None) -> None:
