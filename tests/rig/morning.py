@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rig.filter import give
 from rig.hostile import HOSTILE
 from rig.quarantine import slip
-from turfmilter.core.held.block import head, render
+from turfmilter.core.held.block import render
 from turfmilter.core.held.message import make_id
 
 FIRST = datetime(2024, 11, 21, 21, 24, 12, tzinfo=UTC)  # so long ago that lists show the year, whenever tests run
@@ -112,7 +112,7 @@ def fill(quarantine: Path) -> Mapping[str, str]:
         id = ids[name] = make_id(time, 4711 * (number + 1) ** 3)
         said = slip(sender=one.sender, recipients=one.recipients, time=time, entry="@turf.example turf.table:2")
         path = quarantine / (f"cur/{id}:2,{one.flags}" if one.flags else f"new/{id}")
-        path.write_bytes(render(head(id, said), hashlib.sha256(one.message).hexdigest()) + one.message)
+        path.write_bytes(render(id, said, hashlib.sha256(one.message).hexdigest()) + one.message)
         path.chmod(0o640)
         give(path)
     return ids
