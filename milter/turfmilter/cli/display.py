@@ -13,6 +13,7 @@ from itertools import islice
 import click
 
 from turfmilter.cli.keyboard import Ended
+from turfmilter.cli.streams import displayed_encoding
 from turfmilter.core.ports import Clock
 from turfmilter.review.layout import Screen, width
 
@@ -43,7 +44,7 @@ class Display:
             columns, rows = 0, 0
         # The last column stays empty: after it, some terminals begin a new line, and some do not.
         columns = max(columns or _USUAL.columns, _FEWEST_COLUMNS) - 1
-        return Screen(columns, sys.stdout.encoding, self._clock.now()), rows or _USUAL.lines
+        return Screen(columns, displayed_encoding(), self._clock.now()), rows or _USUAL.lines
 
     def draw(self, lines: Sequence[str]) -> None:
         """Replace what is shown by `lines`; the cursor stays at the end of the last one.  Raises Ended."""
@@ -55,12 +56,8 @@ class Display:
 
     def add(self, text: str) -> None:
         """Print `text` below what is shown; nothing happens if the terminal is closed."""
-        try:
+        with suppress(OSError):
             click.echo(f"\n{text}" if self._clear else text)
-        except OSError:
-            # Python flushes the rest when it ends, and would exit with 120 if that failed.
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass(frozen=True, slots=True)

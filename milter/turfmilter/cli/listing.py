@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -223,7 +222,7 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
     No mail is sent if there are none.
     """
     config = started.configuration()
-    on = Screen(_LETTER_COLUMNS, "utf-8" if to else sys.stdout.encoding, started.clock.now())
+    on = Screen(_LETTER_COLUMNS, "utf-8" if to else displayed_encoding(), started.clock.now())
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since, platform.node(), _rows, on)
     if to is None:
