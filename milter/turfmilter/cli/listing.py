@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -27,7 +28,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.layout import Row, ellipsis_in, heading, legend, lines
+from turfmilter.review.layout import Row, Screen, ellipsis_in, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 
@@ -206,6 +207,9 @@ def _plot(counts: dict[date, int]) -> None:
         click.echo(f"{day}  {count:>{digits}}  {bar}".rstrip())
 
 
+_LETTER_COLUMNS = 76  # RFC 5322 §2.1.1 recommends 78, and a reply puts "> " in front
+
+
 @click.command("digest")
 @click.option("--newer", "since", callback=ago, metavar="AGE", default="1d", help="Held less than AGE ago: 12h, 7d.")
 @click.option("--mail", "to", metavar="ADDRESS", help="Mail the report to ADDRESS instead of printing it.")
@@ -214,15 +218,22 @@ def _plot(counts: dict[date, int]) -> None:
 def digest_held(started: Started, since: datetime, to: str | None, directory: Path | None) -> None:
     """Report what was held recently, for a daily mail.
 
-    New senders come first, by entry, with the command that releases each message.  No mail is sent if nothing was held.
+    Only open messages are listed: new senders first, by entry, each entry with the command that releases its messages.
+    No mail is sent if there are none.
     """
     config = started.configuration()
+    on = Screen(_LETTER_COLUMNS, "utf-8" if to else displayed_encoding(), started.clock.now())
     with opened(config, directory) as quarantines:
-        text = digest(quarantines, since)
+        text = digest(quarantines, since, platform.node(), _rows, on)
     if to is None:
-        click.echo(text or "nothing was held")
+        click.echo(text or "no open messages")
     elif text:
         mail(config.release, to, text, started.clock.now())
+
+
+def _rows(found: Sequence[Found]) -> list[Row]:
+    lines = ledger_lines(one.place for one in found)
+    return [row(one, lines(one.place)) for one in found]
 
 
 def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
@@ -230,7 +241,7 @@ def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
     letter = EmailMessage()
     letter["From"] = f"turfmilter <{to}>"
     letter["To"] = to
-    letter["Subject"] = f"turfmilter: {text.partition('.')[0]}"
+    letter["Subject"] = text.partition("\n")[0]
     letter["Date"] = format_datetime(now)
     letter["Message-ID"] = make_msgid(domain=release.helo)
     letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: vacation programs do not answer

@@ -28,7 +28,8 @@ from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, OpenPart, read_part
 from turfmilter.review.fate import Fate, fates, state
 from turfmilter.review.layout import full_time, human_size
-from turfmilter.review.look import Look, header, look, mark_reviewed, message, neighbours
+from turfmilter.review.look import Look, header, look, message, neighbours
+from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.mbox import mbox
 from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
@@ -108,7 +109,8 @@ def _print(place: Place, seen: Look, lines: Sequence[Line], beside: Mapping[str,
         if field.name.lower() in _HEADERS:
             click.echo(f"{field.name}: {escape(field.text)}")
     click.echo()
-    _print_text(seen.contents)
+    for line in text_lines(seen.contents):
+        click.echo(line)
     _print_parts(seen.contents)
 
 
@@ -157,17 +159,18 @@ def _party(party: Addressed) -> str:
     return " ".join((party.text or "<>", *party.parameters))
 
 
-def _print_text(contents: Contents) -> None:
+def text_lines(contents: Contents) -> Iterator[str]:
+    """Yield the text of a message in lines, escaped, with a remark if it is not all of it."""
     if contents.text is None:
-        click.echo("(no part is text; --part shows one of the parts, --raw the message as received)")
+        yield "(no part is text; --part shows one of the parts, --raw the message as received)"
         return
     if contents.from_html:
-        click.echo("(HTML as text; --part shows its source)")
-        click.echo()
+        yield "(HTML as text; --part shows its source)"
+        yield ""
     for line in contents.text.replace("\r\n", "\n").split("\n"):
-        click.echo(escape(line.expandtabs()))
+        yield escape(line.expandtabs())
     if not contents.text_complete:
-        click.echo("(cut here; --raw shows the message to its end)")
+        yield "(cut here; --raw shows the message to its end)"
 
 
 def _print_parts(contents: Contents) -> None:

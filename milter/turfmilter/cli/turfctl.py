@@ -13,6 +13,7 @@ from turfmilter.cli.changing import delete, expire, undelete, verify_held
 from turfmilter.cli.listing import digest_held, list_held, stats
 from turfmilter.cli.opened import EX_CONFIG, Started, config_option, leave
 from turfmilter.cli.releasing import release
+from turfmilter.cli.reviewing import review
 from turfmilter.cli.showing import export, show
 from turfmilter.cli.status import status
 from turfmilter.cli.streams import prepare_output
@@ -95,7 +96,7 @@ def quarantine() -> None:
     """Review held messages, and release or delete them."""
 
 
-for command in (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export):
+for command in (list_held, show, review, release, delete, undelete, expire, verify_held, digest_held, stats, export):
     main.add_command(command)
     quarantine.add_command(command)
 main.add_command(turf)
