@@ -11,14 +11,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from e2e.stockhost import CONTRIB, SOCKET
+from e2e.stockhost import CONTRIB, SOCKET, run
 from e2e.stockpostfix import StockPostfix
 from rig import wait
 from rig.link import accepts
 from rig.machine import own_machine
 from rig.page import Comparison, Step, steps
 from rig.process import Process
-from rig.services import Services
+from rig.services import UNITS, Services
 from rig.sink import Sink
 from rig.syslog import Syslog
 from rig.terminal import typed
@@ -28,6 +28,7 @@ HOST = "mx.example.org"
 CONFIG = Path("/etc/turfmilter/turfmilter.toml")
 _LOG = Path("/var/log/journal.txt")
 _JOURNALCTL = ROOT / "tests/rig/journalctl"
+_ANSWER = re.compile(r"\[y/N\]:? (\w+)")
 _SECTION = re.compile(r"\[+(.+?)\]+")
 
 
@@ -83,8 +84,23 @@ def machine(place: Path) -> Iterator[Machine]:
                 names=True,
             )
         )
+        postfix.write("main.cf", f"{(postfix.config / 'main.cf').read_text()}myorigin = example.org\n")
         services = running.enter_context(Services(place, serves, {"postfix": lambda _: None}))
         yield Machine(place, postfix, sink, services)
+
+
+def set_up(config: str, table: str = "", *, start: bool = True) -> None:
+    """Install the filter as the tutorial does, with its user, its directories and its unit, a configuration and a
+    turf.table."""
+    for name in ("service", "socket"):
+        shutil.copy(CONTRIB / f"systemd/turfmilter.{name}", UNITS)
+    run("systemd-sysusers", CONTRIB / "systemd/sysusers.conf")
+    run("systemd-tmpfiles", "--create", CONTRIB / "systemd/tmpfiles.conf", CONTRIB / "postfix/tmpfiles.conf")
+    CONFIG.parent.mkdir()
+    CONFIG.write_text(config)
+    CONFIG.with_name("turf.table").write_text(table)
+    if start:
+        run("systemctl", "start", "turfmilter")
 
 
 def without_packages(block: str) -> str:
@@ -130,16 +146,19 @@ def follow(page: Path, instead: Instead | None = None, *, edits: bool = False) -
 
 
 def _type(page: Path, step: Step, comparison: Comparison) -> None:
-    """Type a block.  Its last command, if it looks at the log, is repeated until the log has what is to be seen."""
+    """Type a block, which must succeed unless the page shows what it prints.
+
+    Its last command, if it looks at the log, is repeated until the log has what is to be seen.
+    """
     for path in Path("/etc/postfix").glob("*.cf"):
         os.utime(path, (0, 0))  # Postfix waits until they are two seconds old
     commands = comparison.here(step.text)
     doing, looking = re.fullmatch(r"(?s)(.*?)((?:^journalctl [^\n]*\n)?)", commands, re.MULTILINE).groups()
-    before = _typed(page, doing) if doing else []
     shown = step.shown
+    before = _typed(page, doing, shown if not looking else None) if doing else []
 
     def differs() -> str:
-        printed = _typed(page, looking) if looking else before
+        printed = _typed(page, looking, None) if looking else before
         return comparison.differs(shown, printed) if shown is not None else ""
 
     try:
@@ -148,9 +167,10 @@ def _type(page: Path, step: Step, comparison: Comparison) -> None:
         raise AssertionError(f"{page.name}: {commands}{differs()}") from None
 
 
-def _typed(page: Path, commands: str) -> list[str]:
-    status, printed = typed(commands, ROOT, HOST)
-    assert status == 0, f"{page.name}: {commands}ends with {status}:\n" + "\n".join(printed)
+def _typed(page: Path, commands: str, shown: list[str] | None) -> list[str]:
+    """What the commands print; their questions are answered as the page shows."""
+    status, printed = typed(commands, ROOT, HOST, _ANSWER.findall("\n".join(shown or [])))
+    assert status == 0 or shown is not None, f"{page.name}: {commands}ends with {status}:\n" + "\n".join(printed)
     return printed
 
 

@@ -1,9 +1,7 @@
-"""The commands of the how-to pages, run as they stand there, on a machine with Debian's own Postfix."""
+"""The how-to pages about Postfix and the filter itself: their commands, typed in order, print what the pages show."""
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,94 +9,102 @@ from pathlib import Path
 import pytest
 
 from e2e.filteredhost import shown as already_there
-from e2e.stockhost import CONTRIB, SOCKET, StockHost, installed, stock_host
+from e2e.reader import ROOT, Machine, follow, machine, set_up
+from e2e.stockhost import CONTRIB, SOCKET, installed
 from rig import wait
+from rig.page import steps
 
-ROOT = CONTRIB.parent
 HOWTO = ROOT / "docs/howto"
+CONFIG_FILE = Path("/etc/turfmilter/turfmilter.toml")
+CHECK_AND_RELOAD = "turfmilter -t && systemctl reload turfmilter"
 CONFIG = f"""\
 socket = "unix:{SOCKET}"
 user = "turfmilter"
-domains = ["rig.test"]
-[log]
-to = "stderr"
+domains = ["example.org"]
 """
-# Only what runs under systemd can talk to it.
-_NOT_HERE = re.compile(r"(?m)^systemctl .*\n")
+TURF = """\
+[turf]
+tables = ["file:turf.table"]
+directory = "/var/lib/turfmilter/quarantine"
+"""
 
 
-def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
-    """Every block of commands, and the lines that the page shows as its output."""
-    fences = re.findall(r"(?ms)^```(\w+)\n(.*?)^```\n", page.read_text())
-    for (language, block), after in zip(fences, [*fences[1:], ("", "")], strict=True):
-        if language == "sh":
-            yield _NOT_HERE.sub("", block), after[1].splitlines() if after[0] == "text" else []
-
-
-def follow(page: Path) -> None:
-    """Run every command, answer yes to every question, and compare what is said with what the page shows."""
-    for block, shown in commands(page):
-        for path in Path("/etc/postfix").glob("*.cf"):
-            os.utime(path, (0, 0))  # Postfix waits until they are two seconds old
-        done = subprocess.run(
-            ["bash", "-ec", block],
-            cwd=ROOT,
-            input="y\n",
-            capture_output=True,
-            text=True,
-            timeout=wait.AMPLE,
-            check=False,
-        )
-        assert done.returncode == 0, (block, done)
-        said = done.stdout + done.stderr
-        assert [line for line in shown if line not in said] == [], (block, said)
+def first_line(page: Path, words: str) -> str:
+    """The first line of the block of commands in whose first line the words are."""
+    (found,) = [line for step in steps(page) if words in (line := step.text.partition("\n")[0])]
+    return found
 
 
 @pytest.fixture
-def host(place: Path) -> Iterator[StockHost]:
-    with stock_host(place, CONFIG) as host:
-        yield host
+def here(place: Path) -> Iterator[Machine]:
+    with machine(place) as one:
+        yield one
 
 
-def test_whoever_follows_the_page_about_postfix_has_a_filter(host: StockHost) -> None:
+def test_who_follows_the_page_about_postfix_has_a_filter(here: Machine) -> None:
     files = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
     before = [path.read_bytes() for path in files]
+    set_up(CONFIG)
     follow(HOWTO / "attach-to-postfix.md")
-    assert "rcpt=root@" in host.logged("sender=anybody@good.example .* verdict=accept")
-    wait.until(lambda: host.sink.deliveries, "the message of the last section")
+    wait.until(lambda: here.sink.deliveries, "the message of the last section")
     subprocess.run([CONTRIB / "postfix/attach", "--undo", "--yes"], check=True, capture_output=True)
     assert [path.read_bytes() for path in files] == before
 
 
-def test_whoever_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(host: StockHost) -> None:
+def test_who_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(here: Machine) -> None:
+    set_up(CONFIG)
     for name in ("main.cf", "master.cf"):
-        host.postfix.write(name, (host.postfix.config / name).read_text() + already_there(name))
+        here.postfix.write(name, (here.postfix.config / name).read_text() + already_there(name))
     follow(HOWTO / "with-a-content-filter.md")
-    back = host.postfix.run("postconf", "-P", "127.0.0.1:10025/inet/smtpd_milters")
+    back = here.postfix.run("postconf", "-P", "127.0.0.1:10025/inet/smtpd_milters")
     assert back == "127.0.0.1:10025/inet/smtpd_milters =\n"
 
 
-def test_whoever_follows_the_page_about_systemd_has_all_that_the_unit_needs(place: Path) -> None:
-    with installed(place, CONFIG):
-        follow(HOWTO / "run-under-systemd.md")
-        for name in ("service", "socket"):
-            assert Path(f"/etc/systemd/system/turfmilter.{name}").exists()
+@pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_submission_sees_the_name_of_the_listener() -> None:
+    page = HOWTO / "submission-listener.md"
+    by_name, *_ = [step.text for step in steps(page) if step.language == "toml"]
+    set_up(CONFIG)
+
+    def configured(block: str) -> str:
+        CONFIG_FILE.write_text(CONFIG + by_name)
+        return block
+
+    def answered(block: str) -> str:
+        return block.replace("--auth-user anna", "--auth-user anna --auth-password secret")
+
+    follow(page, {CHECK_AND_RELOAD: configured, first_line(page, "--auth-user anna"): answered})
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"(?ms)^```{language}\n(.*?)^```\n", page.read_text())
+def test_who_follows_the_page_about_systemd_runs_the_service_and_then_its_socket(here: Machine) -> None:
+    follow(HOWTO / "run-under-systemd.md", edits=True)
+    here.wait_for_log("started: .*, socket fd:3,")
 
 
-def test_whoever_follows_the_page_about_the_quarantine_alone_has_a_filter_that_is_called_good(place: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_reloading_has_the_new_version_of_all_files() -> None:
+    set_up(CONFIG + TURF)
+    Path("/usr/local/sbin/mktable").write_text("#!/bin/sh\necho @shop.example\n")
+    Path("/usr/local/sbin/mktable").chmod(0o755)
+    follow(HOWTO / "reload-and-restart.md")
+
+
+@pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_the_turf_table_edits_it() -> None:
+    set_up(CONFIG + TURF, "# Senders whose mail is held.\n" * 6)
+    follow(HOWTO / "edit-the-turf-table.md")
+
+
+@pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_the_quarantine_alone_has_a_filter_that_is_called_good() -> None:
     page = HOWTO / "quarantine-only.md"
-    (toml,) = blocks(page, "toml")
-    with installed(place, f'user = "turfmilter"\nsocket = "unix:{SOCKET}"\n{toml}'):
-        Path("/etc/turfmilter/turf.table").write_text("@shop.example\n")
-        follow(page)
+    (toml,) = [step.text for step in steps(page) if step.language == "toml"]
+    set_up(f'user = "turfmilter"\nsocket = "unix:{SOCKET}"\n{toml}', "@shop.example\n", start=False)
+    follow(page)
 
 
 def test_the_command_that_writes_domains_from_a_database_keeps_the_old_ones_when_it_fails(place: Path) -> None:
-    (script,) = blocks(HOWTO / "domains-from-a-database.md", "bash")
+    (script,) = [step.text for step in steps(HOWTO / "domains-from-a-database.md") if step.language == "bash"]
     domains = Path("/etc/turfmilter/domains.mysql")
 
     def answered(says: str) -> tuple[bool, str, int]:

@@ -40,11 +40,16 @@ class Step:
 
 
 def steps(page: Path) -> Iterator[Step]:
-    """Every block that is not the output of another, in order."""
-    blocks = [*_FENCE.findall(page.read_text()), ("", "")]
-    for (language, text), (after, output) in pairwise(blocks):
-        if language not in _OUTPUT:
-            yield Step(language, text, output.splitlines() if after in _OUTPUT else None)
+    """Every block, in order, except those that are the output of the one before, in the same section."""
+    text = page.read_text()
+    blocks = [*_FENCE.finditer(text), None]
+    output = None
+    for block, after in pairwise(blocks):
+        if block is None or block is output:
+            continue
+        between = text[block.end() : after.start()] if after else ""
+        output = after if after and after[1] in _OUTPUT and "\n#" not in between else None
+        yield Step(block[1], block[2], output[2].splitlines() if output else None)
 
 
 class Comparison:

@@ -44,6 +44,7 @@ class Services:
         self._ready = ready
         self._others = others
         self._running: dict[str, Process] = {}
+        self._sockets: set[str] = set()  # services whose socket is enabled
 
     def __enter__(self) -> Self:
         services = self
@@ -88,16 +89,25 @@ class Services:
         service = not name.endswith((".timer", ".socket"))
         unit = UNITS / (f"{name}.service" if service else name)
         assert unit.exists(), f"Unit {unit.name} not found."
+        if name.endswith(".socket"):
+            (self._sockets.add if verb == "enable" else self._sockets.discard)(name.removesuffix(".socket"))
         if not service:
             return
         if verb in ("stop", "restart") or (verb == "disable" and now):
             self._stop(name)
         if verb in ("start", "restart") or (verb == "enable" and now):
-            self._running[name] = Unit(unit).process(self.output)
+            self._running[name] = self._process(name)
             self._running[name].start(self._ready)
         if verb == "reload":
             self._running[name].send(signal.SIGHUP)
         assert verb != "status" or name in self._running, f"{name} is not running"
+
+    def _process(self, name: str) -> Process:
+        process = Unit(UNITS / f"{name}.service").process(self.output)
+        if name not in self._sockets:
+            return process
+        listening = Unit(UNITS / f"{name}.socket")["ListenStream"]
+        return Process(["systemd-socket-activate", "-l", listening, "--", *process.command], self.output)
 
     def _stop(self, name: str) -> None:
         if name in self._running:

@@ -1,4 +1,4 @@
-"""A terminal at which somebody types commands, and says yes to every question."""
+"""A terminal at which somebody types commands, and answers questions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rig import wait
@@ -18,10 +19,10 @@ _SIZE = struct.pack("4H", 24, 100, 0, 0)
 _QUESTIONS = (b"[y/N]: ", b"[y/N] ")
 
 
-def typed(commands: str, cwd: Path, host: str) -> tuple[int, list[str]]:
+def typed(commands: str, cwd: Path, host: str, answers: Iterable[str] = ()) -> tuple[int, list[str]]:
     """Run shell commands at a terminal of 24 lines and 100 columns, up to the first that fails.  Needs root.
 
-    The commands see the host name `host`.
+    The commands see the host name `host`.  Their questions are answered with `answers`, further ones with "y".
 
     Returns the exit status and the lines on the screen.  Raises TimeoutError with them.
     """
@@ -40,7 +41,7 @@ def typed(commands: str, cwd: Path, host: str) -> tuple[int, list[str]]:
     ) as shell:
         os.close(theirs)
         try:
-            screen = _watch(ours)
+            screen = _watch(ours, iter(answers))
             shell.wait(wait.AMPLE)  # our end is closed only now: that is a hangup for whoever still runs
         except TimeoutError:
             shell.kill()
@@ -50,7 +51,7 @@ def typed(commands: str, cwd: Path, host: str) -> tuple[int, list[str]]:
         return shell.wait(), [line.rstrip("\r") for line in screen.decode(errors="replace").split("\n")[:-1]]
 
 
-def _watch(terminal: int) -> bytes:
+def _watch(terminal: int, answers: Iterator[str]) -> bytes:
     screen, deadline = b"", time.monotonic() + wait.AMPLE
     while True:
         if not select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -63,4 +64,4 @@ def _watch(terminal: int) -> bytes:
             return screen
         screen += new
         if screen.endswith(_QUESTIONS):
-            os.write(terminal, b"y\n")
+            os.write(terminal, next(answers, "y").encode() + b"\n")
