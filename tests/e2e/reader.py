@@ -20,6 +20,7 @@ from rig.page import Comparison, Step, steps
 from rig.process import Process
 from rig.services import UNITS, Services
 from rig.sink import Sink
+from rig.smtp import SmtpClient
 from rig.syslog import Syslog
 from rig.terminal import typed
 
@@ -29,6 +30,7 @@ CONFIG = Path("/etc/turfmilter/turfmilter.toml")
 _LOG = Path("/var/log/journal.txt")
 _JOURNALCTL = ROOT / "tests/rig/journalctl"
 _ANSWER = re.compile(r"\[y/N\]:? (\w+)")
+_LOOKING = re.compile(r"(.*?)((?:^(?:journalctl|turfctl status)\b[^\n]*\n)?)", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"\[+(.+?)\]+")
 
 
@@ -44,6 +46,12 @@ class Machine:
     def log(self) -> str:
         """What was sent to syslog."""
         return _LOG.read_text(errors="replace") if _LOG.exists() else ""
+
+    def client(self) -> SmtpClient:
+        """A client at port 25 that has said EHLO."""
+        client = SmtpClient(25)
+        client.ehlo()
+        return client
 
     def wait_for_log(self, pattern: str) -> None:
         """Return when the regular expression is found in what was sent to syslog."""
@@ -85,6 +93,7 @@ def machine(place: Path) -> Iterator[Machine]:
             )
         )
         postfix.write("main.cf", f"{(postfix.config / 'main.cf').read_text()}myorigin = example.org\n")
+        Path("/var/log/postfix.txt").symlink_to(postfix.log_file)
         services = running.enter_context(Services(place, serves, {"postfix": lambda _: None}))
         yield Machine(place, postfix, sink, services)
 
@@ -129,16 +138,20 @@ def _own_dev(kept: Path) -> None:
 Instead = Mapping[str, Callable[[str], str]]
 
 
-def follow(page: Path, instead: Instead | None = None, *, edits: bool = False) -> None:
-    """Type every block of commands, and compare what is printed with what the page shows.
+def follow(page: Path, instead: Instead | None = None, *, edits: bool = False, section: str = "") -> None:
+    """Type every block of commands, or those of a section, and compare what is printed with what the page shows.
 
     For a block whose first line is in `instead`, what the function makes of the block is typed.  With `edits`, a block
-    of TOML is written into the configuration, as an administrator edits it.
+    of TOML is written into the configuration, as an administrator edits it, and a table is written to turf.table.
     """
     comparison, left = Comparison(), dict(instead or {})
     for step in steps(page):
+        if section not in ("", step.section):
+            continue
         if step.language == "toml" and edits:
             edit(CONFIG, step.text)
+        elif step.language == "table" and edits:
+            CONFIG.with_name("turf.table").write_text(step.text)
         elif step.language == "sh":
             typed = left.pop(step.text.partition("\n")[0], str)
             _type(page, replace(step, text=typed(step.text)), comparison)
@@ -148,17 +161,17 @@ def follow(page: Path, instead: Instead | None = None, *, edits: bool = False) -
 def _type(page: Path, step: Step, comparison: Comparison) -> None:
     """Type a block, which must succeed unless the page shows what it prints.
 
-    Its last command, if it looks at the log, is repeated until the log has what is to be seen.
+    Its last command, if it looks at the log or the status, is repeated until what the page shows is to be seen there.
     """
     for path in Path("/etc/postfix").glob("*.cf"):
         os.utime(path, (0, 0))  # Postfix waits until they are two seconds old
     commands = comparison.here(step.text)
-    doing, looking = re.fullmatch(r"(?s)(.*?)((?:^journalctl [^\n]*\n)?)", commands, re.MULTILINE).groups()
+    doing, looking = _LOOKING.fullmatch(commands).groups()  # type: ignore[union-attr]  # it matches anything
     shown = step.shown
     before = _typed(page, doing, shown if not looking else None) if doing else []
 
     def differs() -> str:
-        printed = _typed(page, looking, None) if looking else before
+        printed = _typed(page, looking, shown) if looking else before
         return comparison.differs(shown, printed) if shown is not None else ""
 
     try:

@@ -90,6 +90,12 @@ def test_who_follows_the_page_about_reloading_has_the_new_version_of_all_files()
 
 
 @pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_upgrades_restarts_the_filter_and_checks_it() -> None:
+    set_up(CONFIG + TURF)
+    follow(HOWTO / "upgrade.md")
+
+
+@pytest.mark.usefixtures("here")
 def test_who_follows_the_page_about_the_turf_table_edits_it() -> None:
     set_up(CONFIG + TURF, "# Senders whose mail is held.\n" * 6)
     follow(HOWTO / "edit-the-turf-table.md")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _OUTPUT = ("text", "log")
 _LEFT_OUT = "…"
 
@@ -25,6 +26,7 @@ VARYING = {
     "queue id": r"\b(?:[0-9A-F]{8,14}|[0-9A-Za-z]{8}\d{6})(?![\w.])",
     "time taken": r"(?: ms=\d+)?$",
     "descriptors": r"\d+(?= files may be open)",
+    "counter": r"(?<==)\d+c\b",
     "size": r"(?<=size=)\d+",
 }
 _ANY = re.compile("|".join(f"(?P<{name.replace(' ', '_')}>{pattern})" for name, pattern in VARYING.items()))
@@ -32,8 +34,12 @@ _ANY = re.compile("|".join(f"(?P<{name.replace(' ', '_')}>{pattern})" for name, 
 
 @dataclass(frozen=True)
 class Step:
-    """A block of the page with its language, and the lines that the page shows as its output; None if it shows none."""
+    """A block of the page with the heading of its section and its language.
 
+    `shown` are the lines that the page shows as its output; None if it shows none.
+    """
+
+    section: str
     language: str
     text: str
     shown: list[str] | None
@@ -49,7 +55,8 @@ def steps(page: Path) -> Iterator[Step]:
             continue
         between = text[block.end() : after.start()] if after else ""
         output = after if after and after[1] in _OUTPUT and "\n#" not in between else None
-        yield Step(block[1], block[2], output[2].splitlines() if output else None)
+        section = _HEADING.findall(_FENCE.sub("", text[: block.start()]))[-1]
+        yield Step(section, block[1], block[2], output[2].splitlines() if output else None)
 
 
 class Comparison:
