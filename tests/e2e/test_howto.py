@@ -10,7 +10,7 @@ import pytest
 
 from e2e.filteredhost import shown as already_there
 from e2e.reader import ROOT, Machine, follow, machine, set_up
-from e2e.stockhost import CONTRIB, SOCKET, installed
+from e2e.stockhost import CONTRIB, SOCKET, installed, run
 from rig import wait
 from rig.page import steps
 
@@ -27,6 +27,25 @@ TURF = """\
 tables = ["file:turf.table"]
 directory = "/var/lib/turfmilter/quarantine"
 """
+
+
+def attached(here: Machine) -> None:
+    """Attach the filter, and let clients of this host appear as others."""
+    main = here.postfix.config / "main.cf"
+    here.postfix.write("main.cf", f"{main.read_text()}smtpd_authorized_xclient_hosts = 127.0.0.1\n")
+    run(CONTRIB / "postfix/attach", "--yes")
+    run("postfix", "reload")
+
+
+def send(here: Machine, sender: str, recipient: str, *, client: str = "", author: str = "a@out.example") -> None:
+    """Send one message, from another client if it is named."""
+    with here.client() as session:
+        if client:
+            session.xclient(ADDR=client, NAME="[UNAVAILABLE]")
+            session.ehlo()
+        message = f"From: {author}\r\n\r\nHello.\r\n"
+        replies = session.transaction(f"<{sender}>", f"<{recipient}>", message=message)
+        assert [reply.code for reply in replies] == [250, 250, 250], replies
 
 
 def first_line(page: Path, words: str) -> str:
@@ -93,6 +112,59 @@ def test_who_follows_the_page_about_reloading_has_the_new_version_of_all_files()
 def test_who_follows_the_page_about_upgrades_restarts_the_filter_and_checks_it() -> None:
     set_up(CONFIG + TURF)
     follow(HOWTO / "upgrade.md")
+
+
+def test_who_follows_the_page_about_trial_finds_what_would_have_been_done(here: Machine) -> None:
+    strict = '[connect]\ndeny = ["203.0.113.0/24"]\n[relay]\nallow = []\n'
+    set_up(f'mode = "trial"\n{CONFIG}{strict}{TURF}', "# Senders whose mail is held.\n@turf.example\n")
+    attached(here)
+    for _ in range(7):
+        send(here, "spam@turf.example", "anna@example.org")
+    for _ in range(3):
+        send(here, "anna@example.org", "x@elsewhere.example")
+    for _ in range(2):
+        send(here, "x@out.example", "anna@example.org", client="203.0.113.9")
+    send(here, "x@out.example", "anna@example.org", author="@")
+    follow(HOWTO / "go-live.md")
+
+
+def test_who_follows_the_page_about_clients_finds_whom_it_would_reject(here: Machine) -> None:
+    strict = '[connect]\nmode = "trial"\ndefault = "deny"\nallow = ["127.0.0.0/8"]\ndeny = ["203.0.113.0/24"]\n'
+    set_up(CONFIG + strict)
+    attached(here)
+    for _ in range(3):
+        send(here, "x@out.example", "anna@example.org", client="203.0.113.9")
+    for _ in range(2):
+        send(here, "x@out.example", "ben@example.org", client="198.51.100.7")
+    page = HOWTO / "restrict-who-connects.md"
+
+    def enforced(block: str) -> str:
+        CONFIG_FILE.write_text(CONFIG + strict.replace("trial", "enforce"))
+        here.wait_for_log("connect.mode|generation [3-9]: ")
+        return block
+
+    follow(page, {first_line(page, "swaks "): enforced})
+
+
+@pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_relaying_finds_the_most_frequent_clients() -> None:
+    set_up(CONFIG)
+    follow(HOWTO / "let-clients-relay.md")
+
+
+@pytest.mark.usefixtures("here")
+def test_who_follows_the_page_about_domains_in_a_database_has_them_in_a_file() -> None:
+    page = HOWTO / "domains-from-a-database.md"
+    (script,) = [step.text for step in steps(page) if step.language == "bash"]
+    domains, *_ = [step.text for step in steps(page) if step.language == "toml"]
+    set_up(CONFIG, start=False)
+    for name, text in (("turfmilter-domains", script), ("mysql", "#!/bin/sh\necho customer.example\n")):
+        Path("/usr/local/sbin", name).write_text(text)
+        Path("/usr/local/sbin", name).chmod(0o755)
+    CONFIG_FILE.with_name("domains.mysql").touch()
+    CONFIG_FILE.write_text(CONFIG.replace('domains = ["example.org"]\n', domains))
+    follow(page)
+    assert CONFIG_FILE.with_name("domains.mysql").read_text() == "=customer.example\n"
 
 
 @pytest.mark.usefixtures("here")
