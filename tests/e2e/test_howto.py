@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from e2e.filteredhost import shown as already_there
-from e2e.reader import ROOT, Machine, follow, machine, set_up
+from e2e.freshhost import PostfixMachine, postfix_machine, set_up
+from e2e.reader import ROOT, follow
 from e2e.stockhost import CONTRIB, SOCKET, installed, run
 from rig import wait
 from rig.page import steps
@@ -29,7 +30,7 @@ directory = "/var/lib/turfmilter/quarantine"
 """
 
 
-def attached(here: Machine) -> None:
+def attached(here: PostfixMachine) -> None:
     """Attach the filter, and let clients of this host appear as others."""
     main = here.postfix.config / "main.cf"
     here.postfix.write("main.cf", f"{main.read_text()}smtpd_authorized_xclient_hosts = 127.0.0.1\n")
@@ -37,7 +38,7 @@ def attached(here: Machine) -> None:
     run("postfix", "reload")
 
 
-def send(here: Machine, sender: str, recipient: str, *, client: str = "", author: str = "a@out.example") -> None:
+def send(here: PostfixMachine, sender: str, recipient: str, *, client: str = "", author: str = "a@out.example") -> None:
     """Send one message, from another client if it is named."""
     with here.client() as session:
         if client:
@@ -55,12 +56,12 @@ def first_line(page: Path, words: str) -> str:
 
 
 @pytest.fixture
-def here(place: Path) -> Iterator[Machine]:
-    with machine(place) as one:
+def here(place: Path) -> Iterator[PostfixMachine]:
+    with postfix_machine(place) as one:
         yield one
 
 
-def test_who_follows_the_page_about_postfix_has_a_filter(here: Machine) -> None:
+def test_who_follows_the_page_about_postfix_has_a_filter(here: PostfixMachine) -> None:
     files = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
     before = [path.read_bytes() for path in files]
     set_up(CONFIG)
@@ -70,7 +71,7 @@ def test_who_follows_the_page_about_postfix_has_a_filter(here: Machine) -> None:
     assert [path.read_bytes() for path in files] == before
 
 
-def test_who_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(here: Machine) -> None:
+def test_who_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(here: PostfixMachine) -> None:
     set_up(CONFIG)
     for name in ("main.cf", "master.cf"):
         here.postfix.write(name, (here.postfix.config / name).read_text() + already_there(name))
@@ -95,7 +96,7 @@ def test_who_follows_the_page_about_submission_sees_the_name_of_the_listener() -
     follow(page, {CHECK_AND_RELOAD: configured, first_line(page, "--auth-user anna"): answered})
 
 
-def test_who_follows_the_page_about_systemd_runs_the_service_and_then_its_socket(here: Machine) -> None:
+def test_who_follows_the_page_about_systemd_runs_the_service_and_then_its_socket(here: PostfixMachine) -> None:
     follow(HOWTO / "run-under-systemd.md", edits=True)
     here.wait_for_log("started: .*, socket fd:3,")
 
@@ -114,7 +115,7 @@ def test_who_follows_the_page_about_upgrades_restarts_the_filter_and_checks_it()
     follow(HOWTO / "upgrade.md")
 
 
-def test_who_follows_the_page_about_trial_finds_what_would_have_been_done(here: Machine) -> None:
+def test_who_follows_the_page_about_trial_finds_what_would_have_been_done(here: PostfixMachine) -> None:
     strict = '[connect]\ndeny = ["203.0.113.0/24"]\n[relay]\nallow = []\n'
     set_up(f'mode = "trial"\n{CONFIG}{strict}{TURF}', "# Senders whose mail is held.\n@turf.example\n")
     attached(here)
@@ -128,7 +129,7 @@ def test_who_follows_the_page_about_trial_finds_what_would_have_been_done(here: 
     follow(HOWTO / "go-live.md")
 
 
-def test_who_follows_the_page_about_clients_finds_whom_it_would_reject(here: Machine) -> None:
+def test_who_follows_the_page_about_clients_finds_whom_it_would_reject(here: PostfixMachine) -> None:
     strict = '[connect]\nmode = "trial"\ndefault = "deny"\nallow = ["127.0.0.0/8"]\ndeny = ["203.0.113.0/24"]\n'
     set_up(CONFIG + strict)
     attached(here)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.reader import CONFIG, HOST, ROOT, Machine, follow, machine, set_up
-from e2e.stockhost import CONTRIB, SOCKET, run
+from e2e.freshhost import HOST, PostfixMachine, postfix_machine, set_up
+from e2e.reader import ROOT, follow
+from e2e.stockhost import CONFIG, CONTRIB, SOCKET, run
 from rig.page import steps
 from rig.terminal import typed
 
@@ -32,49 +33,49 @@ NOTHING_WRONG = [
 SWAKS = ("swaks", "--server", "127.0.0.1", "--to", "anna@example.org", "--hide-all", "--from")
 
 
-def without_an_at(_: Machine) -> None:
+def without_an_at(_: PostfixMachine) -> None:
     TABLE.write_text("@turf.example\nspam.example\n")
 
 
-def without_brackets(_: Machine) -> None:
+def without_brackets(_: PostfixMachine) -> None:
     CONFIG.write_text(GOOD.replace('["example.org"]', '"example.org"'))
 
 
-def forgotten(here: Machine) -> None:
+def forgotten(here: PostfixMachine) -> None:
     here.postfix.run("postconf", "relay_domains = example.net")
 
 
-def outside_the_chroot(_: Machine) -> None:
+def outside_the_chroot(_: PostfixMachine) -> None:
     CONFIG.write_text(GOOD.replace(SOCKET, "/run/turfmilter/turfmilter.sock"))
 
 
-def of_root(_: Machine) -> None:
+def of_root(_: PostfixMachine) -> None:
     CONFIG.chmod(0o600)
 
 
-def removed(_: Machine) -> None:
+def removed(_: PostfixMachine) -> None:
     shutil.rmtree(QUARANTINE)
 
 
-def attached_only(here: Machine) -> None:
+def attached_only(here: PostfixMachine) -> None:
     attach(here)
     with here.client() as client:
         assert client.mail("<a@out.example>").code == 451
 
 
-def broken_meanwhile(here: Machine) -> None:
+def broken_meanwhile(here: PostfixMachine) -> None:
     run("systemctl", "start", "turfmilter")
     without_an_at(here)
     here.wait_for_log("stays in force")
 
 
-def on_trial(here: Machine) -> None:
+def on_trial(here: PostfixMachine) -> None:
     CONFIG.write_text(GOOD.replace("enforce", "trial"))
     run("systemctl", "start", "turfmilter")
     attach(here)
 
 
-def without_the_service(here: Machine) -> None:
+def without_the_service(here: PostfixMachine) -> None:
     run("systemctl", "start", "turfmilter")
     attach(here)
     run(*SWAKS, "spam@turf.example")
@@ -82,12 +83,12 @@ def without_the_service(here: Machine) -> None:
     run("postfix", "reload")
 
 
-def attach(_: Machine) -> None:
+def attach(_: PostfixMachine) -> None:
     run(CONTRIB / "postfix/attach", "--yes")
     run("postfix", "reload")
 
 
-MISTAKES: dict[str, Callable[[Machine], None]] = {
+MISTAKES: dict[str, Callable[[PostfixMachine], None]] = {
     "An entry without an @": without_an_at,
     "A value that is not a list": without_brackets,
     "A domain of yours is rejected": forgotten,
@@ -107,7 +108,7 @@ def test_every_section_is_tried() -> None:
 
 @pytest.mark.parametrize("section", MISTAKES)
 def test_after_a_mistake_the_programs_print_what_the_page_shows_and_its_advice_helps(place: Path, section: str) -> None:
-    with machine(place) as here:
+    with postfix_machine(place) as here:
         set_up(GOOD, "@turf.example\n", start=False)
         MISTAKES[section](here)
         follow(PAGE, section=section, edits=True)

@@ -41,7 +41,7 @@ class Services:
     def __init__(self, place: Path, ready: Callable[[], bool], others: dict[str, Callable[[str], None]]) -> None:
         self.output = place / "services.log"
         self.asked: list[str] = []
-        self._ready = ready
+        self.ready = ready
         self._others = others
         self._running: dict[str, Process] = {}
         self._sockets: set[str] = set()  # services whose socket is enabled
@@ -97,7 +97,7 @@ class Services:
             self._stop(name)
         if verb in ("start", "restart") or (verb == "enable" and now):
             self._running[name] = self._process(name)
-            self._running[name].start(self._ready)
+            self._running[name].start(self.ready)
         if verb == "reload":
             self._running[name].send(signal.SIGHUP)
         assert verb != "status" or name in self._running, f"{name} is not running"
