@@ -54,7 +54,7 @@ def follow(page: Path, instead: Instead | None = None, *, edits: bool = False, s
         elif step.language == "table" and edits:
             CONFIG.with_name("turf.table").write_text(step.text)
         elif step.language == "m4" and edits:
-            _insert(SENDMAIL_MC, step.text)
+            insert(SENDMAIL_MC, step.text)
         elif step.language == "sh":
             typed = left.pop(step.text.partition("\n")[0], str)
             _type(page, replace(step, text=typed(step.text)), comparison)
@@ -90,7 +90,8 @@ def _typed(page: Path, commands: str, shown: list[str] | None) -> list[str]:
     return printed
 
 
-def _insert(mc: Path, lines: str) -> None:
+def insert(mc: Path, lines: str) -> None:
+    """Write lines into sendmail.mc, above the mailers."""
     above, mailers, below = mc.read_text().partition("MAILER_DEFINITIONS\n")
     assert mailers
     mc.write_text(above + lines + mailers + below)

@@ -30,7 +30,7 @@ NOTHING_WRONG = [
     f"{CONFIG}: no errors",
     "main.cf: smtpd_milters = { unix:turfmilter/turfmilter.sock, default_action=tempfail }",
 ]
-SWAKS = ("swaks", "--server", "127.0.0.1", "--to", "anna@example.org", "--hide-all", "--from")
+SWAKS = ("swaks", "--server", "127.0.0.1", "--to", "anna@example.org", "--silent", "--from")
 
 
 def without_an_at(_: PostfixMachine) -> None:
