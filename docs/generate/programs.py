@@ -48,23 +48,28 @@ def page(name: str, program: click.Command, others: str) -> str:
 
 
 def _commands(name: str, program: click.Group) -> Iterator[str]:
-    for command in program.commands.values():
-        yield f".SH {_text(f'{name} {command.name}').upper()}"
-        if isinstance(command, click.Group):
-            yield from _group(name, command)
-        else:
-            yield from _command([name, str(command.name)], command, {})
+    """The commands of the program itself, and those of each of its groups."""
+    yield ".SH COMMANDS"
+    yield from _group([name], program)
+    for group in program.commands.values():
+        if isinstance(group, click.Group) and not group.hidden:
+            yield f".SH {_text(f'{name} {group.name}').upper()}"
+            yield from _joined(_paragraphs(group))
+            yield from _group([name, str(group.name)], group)
 
 
-def _group(name: str, group: click.Group) -> Iterator[str]:
+def _group(names: list[str], group: click.Group) -> Iterator[str]:
     shared = _shared(group)
-    yield from _joined(_paragraphs(group))
-    for command in group.commands.values():
-        yield f".SS {_text(f'{group.name} {command.name}')}"
-        yield from _command([name, str(group.name), str(command.name)], command, shared)
+    for command in _plain(group):
+        yield f".SS {_text(' '.join([*names[1:], str(command.name)]))}"
+        yield from _command([*names, str(command.name)], command, shared)
     if shared:
-        yield f".SS {_text(f'Options of several {group.name} commands')}"
+        yield ".SS Options of several commands"
         yield from (line for option in shared.values() for line in _explained(option))
+
+
+def _plain(group: click.Group) -> list[click.Command]:
+    return [command for command in group.commands.values() if not isinstance(command, click.Group)]
 
 
 def _command(names: list[str], command: click.Command, shared: Mapping[str, click.Option]) -> Iterator[str]:
@@ -78,8 +83,9 @@ def _command(names: list[str], command: click.Command, shared: Mapping[str, clic
 
 def _shared(group: click.Group) -> Mapping[str, click.Option]:
     """The options that more than a few of the commands have, and mean the same by."""
-    options = {_key(option): option for command in group.commands.values() for option in _options(command)}
-    count = Counter(_key(option) for command in group.commands.values() for option in _options(command))
+    every = [option for command in _plain(group) for option in _options(command)]
+    options = {_key(option): option for option in every}
+    count = Counter(map(_key, every))
     return {key: option for key, option in options.items() if count[key] > _FEW}
 
 

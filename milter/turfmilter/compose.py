@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
@@ -12,8 +13,11 @@ from threading import Lock
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config, LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import NewerFormat, Unopenable
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation, Policy
-from turfmilter.core.ports import Clock, Log, QuarantineError
+from turfmilter.core.ports import Clock, Log, Progress, QuarantineError
 from turfmilter.core.session import Connection, Known
 from turfmilter.core.table.entry import listed
 from turfmilter.daemon import mtas
@@ -25,12 +29,15 @@ from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation
-from turfmilter.review.recorder import Recorder
+from turfmilter.review.quarantines import Quarantines
+from turfmilter.review.recorder import Recorders
+from turfmilter.review.turftable import TurfTable
 from turfmilter.stores.dns import DnsNames
-from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
-from turfmilter.stores.ledger import Ledger, LedgerError
-from turfmilter.stores.maildir import Maildir, UnusableMaildir
-from turfmilter.stores.opened import NewerFormat, OpenMaildir, Unopenable
+from turfmilter.stores.files import rewrite
+from turfmilter.stores.lastgood import Copy, LastGood, NoCopy, NotKept
+from turfmilter.stores.maildir import Maildir
+from turfmilter.stores.messages import MaildirMessages
+from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
@@ -106,16 +113,22 @@ def keep_copy(config: Config) -> list[str]:
     return []
 
 
-def load_copy(path: Path, state: Path) -> tuple[Config, str]:
-    """The last configuration `path` that was in force, and since when (ISO 8601).  Raises NoCopy.
+def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
+    """Return the configuration `path`, which is `broken`, from its copy in `state`, and since when it was in force.
 
-    Must not be called as root: the copy belongs to another user, who could make root read other files.
+    Raises ConfigError: `broken` if there is no copy, with one more problem if the copy cannot be used.  Root must not
+    call this: the copy belongs to the filter's user, who could make root read other users' files.
     """
-    copy = LastGood(state).read(path.absolute())
     try:
+        copy = LastGood(state).read(path.absolute())
         return load(path, kept=copy.texts, today=SystemClock().today()), copy.since.isoformat(timespec="seconds")
+    except NotKept:
+        raise broken from None
+    except NoCopy as error:
+        unusable = str(error)
     except ConfigError as error:
-        raise NoCopy(f"the copy in {state} cannot be used: {error.problems[0]}") from None
+        unusable = f"the copy in {state} cannot be used: {error.problems[0]}"
+    raise ConfigError((*broken.problems, unusable), broken.files, broken.rest)
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
@@ -133,39 +146,41 @@ def every_problem(error: ConfigError) -> tuple[str, ...]:
     try:
         if error.rest:
             check_quarantines(error.rest)
-    except UnusableMaildir as unusable:
+    except UnusableQuarantine as unusable:
         return (*error.problems, *str(unusable).splitlines())
     return error.problems
 
 
 def check_quarantines(config: Config) -> list[str]:
-    """Check and clean up the quarantines; return warnings.  Raises UnusableMaildir, one line per unusable one."""
+    """Check and clean up the quarantines; return warnings.  Raises UnusableQuarantine, one line per unusable one."""
     warnings, unusable, now = [], [], SystemClock().now()
     for quarantine in build_quarantines(config).values():
         try:
             quarantine.check(now)
             quarantine.clean(now)  # before the room is measured: what a crash left behind is removed first
             quarantine.require_room()
-        except UnusableMaildir as error:
+        except UnusableQuarantine as error:
             unusable.append(str(error))
         except QuarantineError as error:
             warnings.append(f"{error}: mail that must be held is answered 452 until there is room")
     if unusable:
-        raise UnusableMaildir("\n".join(unusable))
+        raise UnusableQuarantine("\n".join(unusable))
     return warnings
 
 
 def look_after_quarantines(config: Config) -> list[str]:
     """Remove expired messages, and mark full quarantines so that mail is answered 452; return warnings."""
     sentences: list[str] = []
-    sink, clock = GivingUp(_sink(config), sentences.append), SystemClock()
-    who, watch = Administrator("the daemon", os.geteuid()), Observation(RetentionState(config.state), read_clocks)
+    clock, watch = SystemClock(), build_observation(config)
+    recorders = Recorders(
+        GivingUp(_sink(config), sentences.append), Administrator("the daemon", os.geteuid()), clock.now
+    )
     for directory in config.directories:
         try:
-            with OpenMaildir(directory) as maildir:
-                maildir.require_changeable()
-                recorder = Recorder(Ledger(maildir.root), sink, who, clock.now)
-                expiry = Expiry(maildir, recorder, config.quarantine, watch, clock.now)
+            with open_quarantines([directory], lambda files: files) as quarantines:
+                [held] = quarantines.each
+                held.require_changeable()
+                expiry = Expiry(held, recorders.of(held), config.quarantine, watch, clock.now)
                 try:
                     expiry.run()
                 finally:  # even if expiry fails, mail must be answered 452 exactly where there is no room
@@ -175,6 +190,37 @@ def look_after_quarantines(config: Config) -> list[str]:
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
     return [*sentences, *watch.problems]
+
+
+@contextmanager
+def open_quarantines(directories: Iterable[Path], progress: Progress, *, owner: str = "") -> Iterator[Quarantines]:
+    """Open quarantines for review; `progress` is shown the messages that must be read first.
+
+    Raises Unopenable, also if one of the directories does not belong to this process's user, the `owner`: it was
+    replaced, or it is misconfigured.  Without `owner` that is not checked.
+    """
+    with ExitStack() as stack:
+        maildirs = [stack.enter_context(OpenMaildir(path)) for path in directories]
+        for maildir in maildirs:
+            if owner and maildir.owner != os.geteuid():
+                wrong = f"belongs to the uid {maildir.owner}, and not to the filter's user {owner}"
+                raise Unopenable(f"quarantine {maildir.path}: {wrong}; see user in the configuration")
+        yield Quarantines([stack.enter_context(MaildirMessages(maildir, progress)) for maildir in maildirs])
+
+
+def build_recorders(who: Administrator, warn: Callable[[str], None]) -> Recorders:
+    """Return what writes down the acts of `who`, and sends them to syslog; `warn` is told once if syslog fails."""
+    return Recorders(GivingUp(Syslog(), warn), who, SystemClock().now)
+
+
+def build_observation(config: Config) -> Observation:
+    """Read the clocks once more, and return what this host knows about the age of messages."""
+    return Observation(RetentionState(config.state), read_clocks)
+
+
+def build_turf_table(path: Path, by: str) -> TurfTable:
+    """Return the table in the file `path` for editing; `by` is who edits it."""
+    return TurfTable(path, by, rewrite)
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:

@@ -1,1 +1,1 @@
-"""Runs the cases of tests/cases against each MTA; tests/cases/README.md tells how they are written."""
+"""Runs the cases of tests/cases against each MTA; tests/cases/README.md describes how they are written."""

@@ -1,4 +1,4 @@
-"""A case: what a client does, what it hears, and what is true at the end."""
+"""A case: what a client does, what it receives, and what is true at the end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Everyone = frozenset(MTAS)
 
 
 @dataclass(frozen=True)
-class Say:
+class Send:
     """Lines that the client sends in one go; lines that follow one another are pipelined."""
 
     lines: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
-class Hear:
-    """What the client then hears, by MTA: "250", "550 5.7.1 relaying prohibited" or "closed"."""
+class Receive:
+    """What the client then receives, by MTA: "250", "550 5.7.1 relaying prohibited" or "closed"."""
 
     line: int
     replies: Mapping[str, str]
@@ -40,7 +40,7 @@ class Submit:
     arguments: tuple[str, ...]
 
 
-Step = Say | Hear | Do | Submit
+Step = Send | Receive | Do | Submit
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Expected:
 class Case:
     """One case of the file `file`, begun at `line`.
 
-    `missing` says why an MTA cannot show it.  `harmless` cases hold without the filter's rules too: they show mail that
-    must pass.
+    `missing` is why an MTA cannot show it.  `harmless` cases are true without the filter's rules too: they show mail
+    that must pass.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""Reads a file of cases; what is wrong in it is said with file and line."""
+"""Reads a file of cases; errors in it are reported with file and line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 
-from caserunner.case import MTAS, Case, CaseFile, Do, Everyone, Expected, Hear, Say, Step, Submit
+from caserunner.case import MTAS, Case, CaseFile, Do, Everyone, Expected, Receive, Send, Step, Submit
 from caserunner.mailhost import ACTIONS, LISTENERS, LOCAL
 
 _KEY = re.compile(r"(?P<key>[a-z ]+?)(?: on (?P<on>[a-z, ]+))?: *(?P<value>.*)")
@@ -99,7 +99,7 @@ class _Collected:
         if line.startswith(">"):
             self._say(line.removeprefix(">").removeprefix(" "))
         elif line.startswith("<"):
-            self._hear(number, line)
+            self._receive(number, line)
         elif line.startswith("! "):
             self._do(number, line[2:])
         elif line.startswith("$ sendmail"):
@@ -110,22 +110,22 @@ class _Collected:
     def _say(self, text: str) -> None:
         raw = _REPLACED.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
         last = self._steps[-1] if self._steps else None
-        if isinstance(last, Say):
-            self._steps[-1] = Say((*last.lines, raw))
+        if isinstance(last, Send):
+            self._steps[-1] = Send((*last.lines, raw))
         else:
-            self._steps.append(Say((raw,)))
+            self._steps.append(Send((raw,)))
 
-    def _hear(self, number: int, line: str) -> None:
+    def _receive(self, number: int, line: str) -> None:
         found = _HEAR.fullmatch(line)
         if found is None:
             raise self._broken(number, f'"{line}": not `< 250`, `< 550 5.7.1 text`, `<postfix 451 …` or `< closed`')
         on = self._mtas(number, found["on"])
         replies = dict.fromkeys(on, found["reply"])
         last = self._steps[-1] if self._steps else None
-        if found["on"] and isinstance(last, Hear) and not on & set(last.replies):
-            self._steps[-1] = Hear(last.line, {**last.replies, **replies})
+        if found["on"] and isinstance(last, Receive) and not on & set(last.replies):
+            self._steps[-1] = Receive(last.line, {**last.replies, **replies})
         else:
-            self._steps.append(Hear(number, replies))
+            self._steps.append(Receive(number, replies))
 
     def _do(self, number: int, what: str) -> None:
         if not any(re.fullmatch(action, what) for action in ACTIONS):
@@ -164,8 +164,8 @@ class _Collected:
 
     def _check_replies(self, case: Case) -> None:
         for step in case.steps:
-            if isinstance(step, Hear) and (silent := set(case.mtas) - set(step.replies)):
-                raise self._broken(step.line, f"not said what is heard from {', '.join(sorted(silent))}")
+            if isinstance(step, Receive) and (silent := set(case.mtas) - set(step.replies)):
+                raise self._broken(step.line, f"no reply is expected from {', '.join(sorted(silent))}")
 
 
 def _near(word: str, words: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The fake MTA: the tests' own milter client.  It takes everything that the filter lets pass, and needs no network."""
+"""The fake MTA: the tests' own milter client.  It accepts what the filter lets pass, and needs no network."""
 
 from __future__ import annotations
 

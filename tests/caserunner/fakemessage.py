@@ -32,7 +32,7 @@ def resolve(argument: str) -> str:
         elif "%" in local:
             text = "@".join(local.rsplit("%", 1))
         else:
-            dotted = not re.search(r'[\s"(),:;<>@\[\]]', local)  # RFC 5321 §4.1.2: else it stands in quotes
+            dotted = not re.search(r'[\s"(),:;<>@\[\]]', local)  # RFC 5321 §4.1.2: otherwise it is in quotes
             return (local if dotted else f'"{local}"') + f"@{domain or OURS[0]}"
 
 
@@ -42,7 +42,7 @@ class Message:
 
     sender: str
     recipients: list[str] = field(default_factory=list)
-    exempt: bool = False  # the filter has accepted it and hears no more of it
+    exempt: bool = False  # the filter has accepted it and receives no more of it
     discarded: bool = False
 
     def note(self, answer: Answer) -> None:
@@ -85,7 +85,7 @@ def _split(data: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
     head, _, body = data.partition(b"\r\n\r\n")
     fields = re.split(rb"\r\n(?![ \t])", head.removesuffix(b"\r\n")) if head.strip() else []
     pairs = (one.partition(b":") for one in fields)
-    # Both MTAs take the blanks before a colon away.
+    # Both MTAs remove the blanks before a colon.
     return [(name.rstrip(b" \t"), value.replace(b"\r\n", b"\n")) for name, _, value in pairs], body
 
 

@@ -25,7 +25,7 @@ _TLS = {"tls_version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "cipher_bi
 
 
 class FakeSession:
-    """One session; what it takes is added to `delivered`."""
+    """One session; the messages that it accepts are added to `delivered`."""
 
     def __init__(self, milter: str, listener: Listener, client: str, delivered: list[Delivery]) -> None:
         self._missing = _MISSING[listener.missing]
@@ -68,14 +68,14 @@ class FakeSession:
         return SmtpReply(int(code), text)
 
     def secure(self, _authority: Path, own: Path | None = None) -> None:
-        """TLS as the filter is told of it."""
+        """TLS as the filter learns of it."""
         known = {"cert_subject": "client.out.test", "cert_issuer": "client.out.test"} if own else {}
         if self._filter is not None:
             self._filter.macros.learn({**_TLS, **known, "auth_type": None, "auth_authen": None})
         self._drop()
 
     def close(self) -> None:
-        """Go away."""
+        """Disconnect."""
         if self._filter is not None:
             self._filter.close()
         self._closed = True

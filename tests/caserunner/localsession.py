@@ -40,7 +40,7 @@ class LocalSession:
         raise RuntimeError("no TLS with sendmail -bs")
 
     def close(self) -> None:
-        """Go away, and wait for the child."""
+        """Disconnect, and wait for the child."""
         self._output.close()
         self._input.close()
         self._child.wait(wait.AMPLE)

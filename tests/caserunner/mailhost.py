@@ -18,7 +18,7 @@ RELAYED = "relay.test"
 TRUSTED = ("192.0.2.0/24", "127.0.0.1")
 ACCOUNTS = {"alice": "wonderland", "news": "today"}
 ALIASES = {"info@rig.test": "info@elsewhere.test", "team@rig.test": "bob@rig.test"}
-# Names of clients, as DNS tells them.
+# Names of clients in DNS.
 ZONE = (
     named("198.51.100.11", "mail.out.test")
     + claimed("198.51.100.12", "mail.out.test")
@@ -45,7 +45,7 @@ MESSAGE = b"From: Anna <anna@out.test>\r\nTo: bob@rig.test\r\nSubject: hello\r\n
 
 @dataclass(frozen=True)
 class Listener:
-    """One SMTP service; `missing` is what it does while the filter is away, or silent for `patience` seconds."""
+    """One SMTP service; `missing` is what it does while the filter is down, or silent for `patience` seconds."""
 
     address: str
     port: int
@@ -60,15 +60,15 @@ LISTENERS = {
     "inbound6": Listener("2001:db8::25", 25),
     "second": Listener("203.0.113.25", 25),
     "submission": Listener("192.0.2.25", 587, "submission"),
-    "impatient": Listener("192.0.2.25", 2500, patience=5),
-    "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=5),
-    "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=5),
-    "closing": Listener("192.0.2.25", 2503, missing="close", patience=5),
+    "impatient": Listener("192.0.2.25", 2500, patience=3),
+    "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=3),
+    "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=3),
+    "closing": Listener("192.0.2.25", 2503, missing="close", patience=3),
 }
 
 
 class Talk(Protocol):
-    """One SMTP session, seen from the client; `banner` is what the server said first."""
+    """One SMTP session, seen from the client; `banner` is the server's greeting."""
 
     banner: SmtpReply
 
@@ -79,10 +79,10 @@ class Talk(Protocol):
         """The next reply.  Raises ConnectionError when the server has closed."""
 
     def secure(self, authority: Path, own: Path | None = None, /) -> None:
-        """Begin TLS behind the 220 to STARTTLS, with our `own` certificate if there is one."""
+        """Begin TLS after the 220 to STARTTLS, with our `own` certificate if there is one."""
 
     def close(self) -> None:
-        """Go away."""
+        """Disconnect."""
 
 
 class Mta(Protocol):
@@ -106,7 +106,7 @@ class Mta(Protocol):
         """Forget what was delivered."""
 
     def delivered(self) -> list[Delivery]:
-        """Everything that was delivered, once nothing more is under way."""
+        """Everything that was delivered, once there is nothing more to deliver."""
 
     def plain(self, reply: SmtpReply) -> str:
         """A reply without what this MTA puts before the text of a filter."""

@@ -1,4 +1,4 @@
-"""Plays one case on one MTA, and says with file and line what was not as it is written."""
+"""Plays one case on one MTA, and reports with file and line what differs from the case."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 from email import message_from_bytes
 from email.policy import compat32
 
-from caserunner.case import Case, CaseFile, Do, Expected, Hear, Say, Step, Submit
+from caserunner.case import Case, CaseFile, Do, Expected, Receive, Send, Step, Submit
 from caserunner.mailhost import MESSAGE, Talk
 from caserunner.stage import Stage
 from rig import wait
@@ -20,7 +20,7 @@ _OFF = 'mode = "off"\n'
 
 
 class NotSo(AssertionError):
-    """Something was not as the case says; the text begins with file:line."""
+    """Something was not as the case requires; the text begins with file:line."""
 
 
 def play(stage: Stage, file: CaseFile, case: Case, mta: str) -> None:
@@ -36,7 +36,7 @@ def play_off(stage: Stage, file: CaseFile, case: Case, mta: str) -> None:
 
 
 def play_unruled(stage: Stage, file: CaseFile, case: Case, mta: str) -> list[str]:
-    """What a client's message reaches when the rules are off: it says the same, and then sends it.  The recipients."""
+    """The recipients that the message reaches if the rules are off and the client sends the same commands."""
     playing = _prepare(stage, file, case, mta, above=_OFF)
     playing.send_whatever_is_said()
     return [recipient for delivery in stage.mta(mta).delivered() for recipient in delivery.recipients]
@@ -56,7 +56,7 @@ class _Play:
         self._name = mta
         self._mta = stage.mta(mta)
         self._talk: Talk | None = None
-        self._banner: list[SmtpReply] = []  # until it has been heard
+        self._banner: list[SmtpReply] = []  # until a step has compared it
         self._log_before = len(stage.filter.daemon.log())
 
     def run(self) -> None:
@@ -64,7 +64,7 @@ class _Play:
         steps = self._case.steps
         try:
             if not isinstance(steps[0], Submit | Do):
-                self._connect(self._case.client, self._case.listener, greet=isinstance(steps[0], Say))
+                self._connect(self._case.client, self._case.listener, greet=isinstance(steps[0], Send))
             for step, following in zip(steps, (*steps[1:], None), strict=True):
                 self._step(step, following)
         finally:
@@ -73,24 +73,24 @@ class _Play:
         self._at_end()
 
     def send_whatever_is_said(self) -> None:
-        """What the client says, whatever it hears, and a message behind it."""
+        """Send what the client sends, whatever the replies are, and then a message."""
         self._connect(self._case.client, self._case.listener, greet=True)
-        for step in [*self._case.steps, Say((b"DATA",)), Hear(0, {}), Say((b"(message)",)), Hear(0, {})]:
-            if isinstance(step, Hear):
+        for step in [*self._case.steps, Send((b"DATA",)), Receive(0, {}), Send((b"(message)",)), Receive(0, {})]:
+            if isinstance(step, Receive):
                 self._session.reply()
             else:
                 self._step(step)
         self._leave()
 
     def _step(self, step: Step, following: Step | None = None) -> None:
-        if isinstance(step, Say):
+        if isinstance(step, Send):
             self._session.send(b"".join(map(_bytes, step.lines)))
-        elif isinstance(step, Hear):
-            self._hear(step)
+        elif isinstance(step, Receive):
+            self._receive(step)
         elif isinstance(step, Submit):
             self._mta.submit(step.arguments, MESSAGE.replace(b"\r\n", b"\n"))
         else:
-            self._do(step, greet=not isinstance(following, Hear))
+            self._do(step, greet=not isinstance(following, Receive))
 
     @property
     def _session(self) -> Talk:
@@ -103,7 +103,7 @@ class _Play:
         try:
             self._talk = self._mta.connect(listener, client)
         except ConnectionError:
-            return  # closed before it said anything
+            return  # closed before its greeting
         self._banner = [] if greet else [self._talk.banner]
         if greet:
             self._talk.send(b"EHLO client.out.test\r\n")
@@ -114,13 +114,13 @@ class _Play:
             self._talk.close()
         self._talk = None
 
-    def _hear(self, step: Hear) -> None:
+    def _receive(self, step: Receive) -> None:
         expected = step.replies[self._name]
-        heard = self._heard()
-        if heard != expected and not (re.fullmatch(r"\d\d\d", expected) and heard.startswith(f"{expected} ")):
-            raise self._not_so(step.line, f"expected `{expected}`, heard `{heard}`")
+        received = self._received()
+        if received != expected and not (re.fullmatch(r"\d\d\d", expected) and received.startswith(f"{expected} ")):
+            raise self._not_so(step.line, f"expected `{expected}`, received `{received}`")
 
-    def _heard(self) -> str:
+    def _received(self) -> str:
         if self._talk is None:
             return "closed"
         try:
@@ -204,7 +204,7 @@ class _Play:
 
 
 def _bytes(line: bytes) -> bytes:
-    """A line of the client as it goes over the wire; what stands for more is replaced."""
+    """A line of the client as it is sent; abbreviations are expanded."""
     if line == b"(message)":
         return MESSAGE + b".\r\n"
     if login := re.fullmatch(rb"AUTH PLAIN \((\w+) (\w+)\)", line):

@@ -6,25 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caserunner import mailhost
-from caserunner.localsession import LocalSession
-from caserunner.mailhost import LISTENERS, LOCAL, Listener, Talk
-from rig import wait
+from caserunner.mailhost import LISTENERS, Listener
+from caserunner.realmta import RealMta
 from rig.postfix import Postfix
-from rig.sink import Delivery, Sink
-from rig.smtp import SmtpClient, SmtpReply
+from rig.sink import Sink
+from rig.smtp import SmtpReply
 
 _FAILING = {"tempfail": "tempfail", "accept": "accept", "reject": "reject", "close": "tempfail"}
 
 
-class PostfixMta:
+class PostfixMta(RealMta):
     """A Postfix below `directory` with its filter at the unix socket `milter`."""
 
     def __init__(self, directory: Path, milter: str, client_certificate: Path) -> None:
-        self._sink = Sink()
-        next_hop = f"[127.0.0.1]:{self._sink.port}"
+        sink = Sink()
+        next_hop = f"[127.0.0.1]:{sink.port}"
         self._postfix = Postfix(
             directory,
-            sink=self._sink.port,
+            sink=sink.port,
             milter=milter,
             domains=mailhost.OURS[:1],
             parameters={
@@ -46,46 +45,19 @@ class PostfixMta:
             accounts=mailhost.ACCOUNTS,
             places={name: (one.address, one.port) for name, one in LISTENERS.items()},
         )
-        self.certificate = self._postfix.certificate
+        super().__init__(self._postfix, sink)
 
-    def start(self) -> None:
-        """Start, and return when it serves."""
-        self._sink.start()
-        self._postfix.start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._postfix.stop()
-        self._sink.stop()
-
-    def clear(self) -> None:
-        """Forget what was delivered."""
-        self._settle()
-        self._sink.clear()
-
-    def connect(self, listener: str, client: str) -> Talk:
-        """A client's connection; one of LOCAL talks to `sendmail -bs`."""
-        if client in LOCAL:
-            return LocalSession(["sendmail", "-C", str(self._postfix.config), "-bs"], client)
-        one = LISTENERS[listener]
-        return SmtpClient(one.port, host=one.address, source=client, timeout=wait.AMPLE)
+    def local_smtp(self) -> Sequence[str]:
+        """The command line of `sendmail -bs`."""
+        return ["sendmail", "-C", str(self._postfix.config), "-bs"]
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
         """Hand a message to sendmail(1)."""
         self._postfix.run("sendmail", *arguments, stdin=message)
 
-    def delivered(self) -> list[Delivery]:
-        """Everything that was delivered, once the queue is empty."""
-        self._settle()
-        return self._sink.deliveries
-
     def plain(self, reply: SmtpReply) -> str:
         """It puts nothing before the text of a filter."""
         return str(reply)
-
-    def _settle(self) -> None:
-        # Twice: a message can move behind the back of one listing, into a queue that was listed before.
-        wait.until(lambda: not self._postfix.queue() and not self._postfix.queue(), "an empty queue")
 
 
 def _options(one: Listener, milter: str) -> dict[str, str]:

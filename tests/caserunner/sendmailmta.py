@@ -9,24 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from caserunner import mailhost
-from caserunner.localsession import LocalSession
-from caserunner.mailhost import LISTENERS, LOCAL, Listener, Talk
-from rig import wait
+from caserunner.mailhost import LISTENERS, Listener
+from caserunner.realmta import RealMta
 from rig.sendmail import Sendmail
 from rig.sink import Delivery, Sink
-from rig.smtp import SmtpClient, SmtpReply
+from rig.smtp import SmtpReply
 
 _FAILING = {"tempfail": "F=T, ", "accept": "", "reject": "F=R, ", "close": "F=4, "}
 
 
-class SendmailMta:
+class SendmailMta(RealMta):
     """A Sendmail below `directory` with its filter at the unix socket `milter`."""
 
     def __init__(self, directory: Path, milter: str, client_certificate: Path) -> None:
-        self._sink = Sink()
+        sink = Sink()
         self._sendmail = Sendmail(
             directory,
-            sink=self._sink.port,
+            sink=sink.port,
             milter=milter,
             domains=mailhost.OURS[:1],
             relays=[
@@ -39,47 +38,25 @@ class SendmailMta:
             listeners={f"case-{name}": _options(name, one) for name, one in LISTENERS.items()},
             accounts=mailhost.ACCOUNTS,
         )
-        self.certificate = self._sendmail.certificate
+        super().__init__(self._sendmail, sink)
 
-    def start(self) -> None:
-        """Start, and return when it serves."""
-        self._sink.start()
-        self._sendmail.start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._sendmail.stop()
-        self._sink.stop()
-
-    def clear(self) -> None:
-        """Forget what was delivered."""
-        self._settle()
-        self._sink.clear()
-
-    def connect(self, listener: str, client: str) -> Talk:
-        """A client's connection; one of LOCAL talks to `sendmail -bs`."""
-        if client in LOCAL:
-            return LocalSession(self._sendmail.command("sendmail.cf", "-bs"), client)
-        one = LISTENERS[listener]
-        return SmtpClient(one.port, host=one.address, source=client, timeout=wait.AMPLE)
+    def local_smtp(self) -> Sequence[str]:
+        """The command line of `sendmail -bs`."""
+        return self._sendmail.command("sendmail.cf", "-bs")
 
     def submit(self, arguments: Sequence[str], message: bytes) -> None:
-        """Hand a message to sendmail(1), which gives it to the MTA as submit.cf says."""
-        # When the MTA refuses a recipient the program leaves with 67 and a bounce, which is for the case to see.
+        """Hand a message to sendmail(1), which sends it to the MTA as submit.cf configures."""
+        # If the MTA rejects a recipient, the program exits with 67 and sends a bounce, which the case checks.
         with suppress(RuntimeError):
             self._sendmail.sendmail(*arguments, stdin=message, cf="submit.cf")
 
     def delivered(self) -> list[Delivery]:
-        """Everything that was delivered, once the queues are empty; users of this host come without their domain."""
-        self._settle()
-        return [replace(one, recipients=tuple(map(_completed, one.recipients))) for one in self._sink.deliveries]
+        """Everything that was delivered; Sendmail has removed the domain from users of this host."""
+        return [replace(one, recipients=tuple(map(_completed, one.recipients))) for one in super().delivered()]
 
     def plain(self, reply: SmtpReply) -> str:
         """Without the address that it puts before the text of a refusal."""
         return re.sub(r"^(\d+ [\d.]+ )<?.*?>?\.\.\. ", r"\1", str(reply))
-
-    def _settle(self) -> None:
-        wait.until(lambda: not self._sendmail.queue(), lambda: f"empty queues:\n{self._sendmail.log()}")
 
 
 def _completed(recipient: str) -> str:

@@ -7,8 +7,6 @@ import shutil
 import signal
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from caserunner import mailhost
 from caserunner.fake import FakeMta
@@ -16,13 +14,14 @@ from caserunner.mailhost import Mta
 from caserunner.networked import Networked
 from caserunner.postfixmta import PostfixMta
 from caserunner.sendmailmta import SendmailMta
-from e2e.mailhost import Filter
+from e2e.attached import AttachedFilter
 from rig import wait
 from rig.certificate import make_certificate
 from rig.dnsserver import Conduct, DnsServer
+from rig.server import Server
 
 
-class Stage:
+class Stage(Server):
     """All of it below `directory`.  MTAs start when they are first asked for."""
 
     def __init__(self, directory: Path) -> None:
@@ -34,19 +33,18 @@ class Stage:
         self._settings: str | None = None
         self._mtas: dict[str, Mta] = {}
         self._running = ExitStack()
-        self.filter: Filter
+        self.filter: AttachedFilter
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start DNS; the rest starts when it is first needed."""
         with ExitStack() as running:
             make_certificate(self.client_certificate, "client.out.test")
             running.enter_context(self.dns)
             running.callback(self._end_filter)
             self._running = running.pop_all()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """End all of it."""
         self._running.close()
 
     def mta(self, name: str) -> Mta:
@@ -62,7 +60,7 @@ class Stage:
         """Have the filter run with these settings, freshly started only if they are others or it has ended."""
         if settings != self._settings or not self.filter.daemon.process.pids():
             self._end_filter()
-            self.filter = Filter(self._directory / "filter", settings, self.dns, 4.0)
+            self.filter = AttachedFilter(self._directory / "filter", settings, self.dns, 4.0)
             self.filter.start()
             self._settings = settings
         self.filter.release_all()

@@ -16,14 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig import wait
 from rig.daemon import Daemon
+from rig.filter import USER, make_quarantine
 from rig.postfix import Postfix
 from rig.sink import Sink
 from rig.smtp import SmtpClient, SmtpReply
 from rig.workplace import workplace
 
-USER = "nobody"  # whom the filter becomes
 PASSWORD = "wonderland"
 _WIDEST = 33  # a row of five columns fits 100
 CONFIG = """\
@@ -115,18 +114,13 @@ class MailHost:
         """What is in quarantine."""
         return sorted((self.place / "quarantine" / "new").iterdir())
 
-    def settle(self) -> None:
-        """Wait until Postfix has nothing more to deliver."""
-        wait.until(lambda: not self.postfix.queue(), "an empty queue")
-
 
 @contextmanager
 def mail_host(place: Path) -> Iterator[MailHost]:
     """All of it, running, below `place`."""
-    quarantine = place / "quarantine"
-    for directory in (place / "own", quarantine, *(quarantine / name for name in ("tmp", "new", "cur"))):
-        directory.mkdir(mode=0o750)
-        shutil.chown(directory, USER)
+    (place / "own").mkdir(mode=0o750)
+    shutil.chown(place / "own", USER)
+    make_quarantine(place / "quarantine")
     config = place / "turfmilter.toml"
     socket = f"unix:{place}/turfmilter.sock"
     sink = Sink()
@@ -162,7 +156,7 @@ def outcome(host: MailHost, case: Case) -> tuple[str, str]:
     """What the client heard, and where the message ended."""
     delivered, held = len(host.sink.deliveries), set(host.held())
     reply = str(send(host, case))
-    host.settle()
+    host.postfix.settle()
     arrived = sum(len(delivery.recipients) for delivery in host.sink.deliveries[delivered:])
     if set(host.held()) - held:
         return reply, "held"
@@ -206,9 +200,9 @@ def invite(host: MailHost) -> None:
   tail -f {host.filter.log_file} {host.postfix.log_file}
 
   {turfctl} status                     # what the filter is doing
-  {turfctl} quarantine list            # what is held
-  {turfctl} quarantine show {held}
-  {turfctl} quarantine release {held}   # to bob
+  {turfctl} list            # what is held
+  {turfctl} show {held}
+  {turfctl} release {held}   # to bob
   {turfctl} turf check news@spam.test  # which entry decides
 
 Press Enter or Ctrl-C here to end.""")

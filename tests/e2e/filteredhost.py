@@ -1,10 +1,9 @@
-"""A mail host with a content filter behind Postfix's queue, another milter, and turfmilter attached last."""
+"""A mail host with a content filter after Postfix's queue, another milter, and turfmilter attached last."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,12 +11,10 @@ from pathlib import Path
 from e2e.stockhost import CONTRIB, SOCKET, StockHost, run, stock_host
 from rig import wait
 from rig.contentfilter import ContentFilter
-from rig.link import accepts
-from rig.process import Process
-from rig.smtp import SmtpClient
+from rig.otherfilter import SCRIPTED, OtherFilter
+from rig.smtp import SmtpClient, greets
 
 PAGE = (CONTRIB.parent / "docs/howto/with-a-content-filter.md").read_text()
-SCRIPTED = Path(__file__).parents[1] / "rig/scriptedfilter.py"
 OTHER = "inet:127.0.0.1:8891"  # the site's other filter
 MESSAGE = b"From: a@out.test\r\nSubject: x\r\nX-Order: 1\r\n\r\nhello\r\n"
 CONFIG = f"""\
@@ -52,39 +49,34 @@ def mail_host(place: Path, main: str, master: str, *options: str, services: Sequ
         host = running.enter_context(stock_host(place, CONFIG))
         run("ip", "route", "add", "local", "192.0.2.0/24", "dev", "lo")
         running.enter_context(ContentFilter(10024, back=10025))
-        other = Process([sys.executable, SCRIPTED, "inet:8891@127.0.0.1"], place / "other.log")
-        other.start(lambda: accepts("inet:8891@127.0.0.1"))
-        running.callback(other.kill)
+        running.enter_context(OtherFilter(SCRIPTED, "inet:8891@127.0.0.1", place / "other.log"))
         for name, text in (("main.cf", main), ("master.cf", master)):
             host.postfix.write(name, (host.postfix.config / name).read_text() + text)
         for setting in services:
             host.postfix.set_service(setting)
         run(CONTRIB / "postfix/attach", "--yes", *options)
         run("postfix", "reload")
-        wait.until(lambda: listens(10026), "the service for released mail")
+        wait.until(lambda: greets(10026), "the service for released mail")
         yield host
 
 
-def listens(port: int) -> bool:
-    try:
-        with SmtpClient(port, timeout=1) as client:
-            return client.banner.code == 220
-    except OSError:
-        return False
-
-
 def send(host: StockHost, sender: str, *recipients: str, message: bytes = MESSAGE, source: str = "127.0.0.2") -> None:
-    """One message, which must be taken; from elsewhere it comes only where `source` is no address of this host."""
+    """Send one message, which must be accepted; `source` may be an address that is not of this host."""
     with SmtpClient(host.postfix.ports["inbound"], source=source) as client:
         client.ehlo()
         replies = client.transaction(sender, *recipients, message=message)
     assert [reply.code for reply in replies] == [250] * (2 + len(recipients))
 
 
-def lines(host: StockHost, sender: str) -> list[str]:
-    """What the filter's log says of messages from there, once all mail is delivered."""
-    wait.until(lambda: not host.postfix.queue() and not host.postfix.queue(), host.postfix.log)
-    return [line for line in host.filter.text().splitlines() if f" sender={sender} " in line]
+def lines(host: StockHost, sender: str, number: int = 1) -> list[str]:
+    """The filter's log lines about messages from `sender`, once there are `number` and all mail is delivered."""
+
+    def logged() -> list[str]:
+        return [line for line in host.filter.log().splitlines() if f" sender={sender} " in line]
+
+    host.postfix.settle()
+    wait.until(lambda: len(logged()) >= number, host.filter.log)
+    return logged()
 
 
 def release(sender: str) -> list[str]:

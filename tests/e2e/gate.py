@@ -1,4 +1,4 @@
-"""A gate between Postfix and the filter: it stops a message half-way, so that something can happen just then."""
+"""A gate between Postfix and the filter: it stops a message half-way, so that something can happen at that moment."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from rig.server import Server
 
 _PIECE = 16 * 1024
 
 
-class Gate:
+class Gate(Server):
     """Forwards the connections to the unix socket `path` to the one at `target`.
 
     Once stop_after() is called, no connection passes more than that many bytes towards the filter until open().
@@ -28,16 +28,15 @@ class Gate:
         self._listening = socket.socket(socket.AF_UNIX)
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Listen."""
         self._listening.bind(str(self._path))
         self._path.chmod(0o666)
         self._listening.listen()
         self._start(self._accept)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Forward what is waiting, and end."""
         self._opened.set()
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

@@ -1,8 +1,7 @@
-"""A mail host that was just set up: Debian's Postfix, and turfmilter as the files below contrib/ install it."""
+"""A mail host that was just installed: Debian's Postfix, and turfmilter as the files below contrib/ install it."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.stockpostfix import StockPostfix
-from rig import wait
 from rig.link import accepts
 from rig.machine import own_machine
-from rig.process import Process
+from rig.server import Program
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 from rig.unit import Unit
@@ -25,11 +23,11 @@ SOCKET = "/var/spool/postfix/turfmilter/turfmilter.sock"
 
 @dataclass
 class StockHost:
-    """Postfix, the filter as its unit starts it, and where the mail goes."""
+    """Postfix, the filter as its unit starts it, and the sink that all mail goes to."""
 
     place: Path
     postfix: StockPostfix
-    filter: Process
+    filter: Program
     sink: Sink
 
     def client(self, service: str) -> SmtpClient:
@@ -40,19 +38,16 @@ class StockHost:
 
     def logged(self, pattern: str) -> str:
         """The first line of the filter's log in which the regular expression is found, once there is one."""
-        return wait.until(
-            lambda: re.search(f"(?m)^.*(?:{pattern}).*$", self.filter.text()),
-            lambda: f"{pattern!r} in:\n{self.filter.text()}",
-        )[0]
+        return self.filter.wait_for_log(f"(?m)^.*(?:{pattern}).*$")[0]
 
     def clear(self) -> None:
         """Forget what came, when nothing more is to come."""
-        wait.until(lambda: not self.postfix.queue() and not self.postfix.queue(), "an empty queue")
+        self.postfix.settle()
         self.sink.clear()
 
 
 def run(*command: str | Path) -> str:
-    """What a command says, which must succeed."""
+    """What a command prints; it must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done
     return done.stdout
@@ -76,7 +71,6 @@ def stock_host(place: Path, config: str) -> Iterator[StockHost]:
         running.enter_context(installed(place, config))
         sink = running.enter_context(Sink())
         postfix = running.enter_context(StockPostfix(place / "postfix", sink=sink.port, accounts={"anna": "secret"}))
-        process = Unit(CONTRIB / "systemd/turfmilter.service").process(place / "filter.log")
-        process.start(lambda: accepts(f"unix:{SOCKET}"))
-        running.callback(process.stop)
-        yield StockHost(place, postfix, process, sink)
+        unit = Unit(CONTRIB / "systemd/turfmilter.service")
+        service = running.enter_context(unit.program(place / "filter.log", lambda: accepts(f"unix:{SOCKET}")))
+        yield StockHost(place, postfix, service, sink)

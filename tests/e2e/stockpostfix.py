@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 from rig.certificate import make_certificate
+from rig.mailserver import HOST, write_accounts
 from rig.postfix import Postfix
 
 _STOCK = Path("/usr/share/postfix")
-_HOST = "mx.rig.test"
 _MAIN = """
 myhostname = {host}
 mydestination = {domain}
@@ -44,20 +44,20 @@ class StockPostfix(Postfix):
         *,
         sink: int,
         accounts: dict[str, str],
-        host: str = _HOST,
+        host: str = HOST,
         domain: str = "rig.test",
         names: bool = False,
     ) -> None:
-        super().__init__(directory, sink=sink)
-        self.config = Path("/etc/postfix")
+        super().__init__(directory, sink=sink, config=Path("/etc/postfix"))
         self.ports = {"inbound": 25, "unfiltered": 25, "submission": 587, "submissions": 465, "release": 10026}
+        self.spool = Path("/var/spool/postfix")
         self._sink = sink
         self._users = accounts
         self._host = host
         self._own = {"host": host, "domain": domain, "names": "yes" if names else "no"}
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file below /etc/postfix; it counts after a reload."""
+        """Replace a file below /etc/postfix; it is used after a reload."""
         self._file(name, text)
 
     def set_service(self, setting: str) -> None:
@@ -83,9 +83,7 @@ class StockPostfix(Postfix):
         self._file("sasl/smtpd.conf", _SASL)
         # smtpd opens it when it is in the chroot already.
         database = Path("/var/spool/postfix/etc/sasldb2")
-        for name, password in self._users.items():
-            command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", self._host, name]
-            subprocess.run(command, input=password.encode(), check=True)
+        write_accounts(database, self._users, self._host)
         shutil.chown(database, "postfix")
         # What Debian's unit does before every start: the files that a chroot needs.
         subprocess.run(["/usr/lib/postfix/configure-instance.sh", "-"], check=True)

@@ -8,12 +8,11 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from rig.process import Process
+from rig import wait
 from rig.sendmailcf import CF, PROGRAM
-from rig.smtp import SmtpClient
+from rig.server import Program
+from rig.smtp import greets
 
 _MAIL = Path("/etc/mail")
 # What a site adds: here, all mail goes to the SMTP server at a port, and a busy machine accepts mail like an idle one.
@@ -28,41 +27,32 @@ O Timeout.ident=0s
 """
 
 
-class StockSendmail:
+class StockSendmail(Program):
     """Inside a machine of the test's own, where /usr/share can be added to: for `domain`, delivering to port `sink`."""
 
     def __init__(self, place: Path, host: str, domain: str, sink: int) -> None:
-        self._output = place / "sendmail.out"
-        self._host = host
+        # systemd's name for the host is the kernel's; ours is the test's.
+        enter = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host]
+        super().__init__([*enter, PROGRAM, "-bD"], place / "sendmail.out", lambda: greets(25))
         self._domain = domain
         self._sink = sink
-        self._daemon: Process | None = None
 
-    def __enter__(self) -> Self:
-        self._install()
-        self.restart()
-        return self
+    def prepare(self) -> None:
+        """Install it, unless it is; its configuration stays what it is."""
+        if not _MAIL.exists():
+            self._install()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
+    def stop(self, seconds: float = wait.AMPLE) -> int:
+        """End it and all open sessions; its exit status."""
+        for pid in self.process.children():
+            with suppress(ProcessLookupError):  # it ended a moment ago
+                os.kill(pid, signal.SIGTERM)
+        return super().stop(seconds)
 
     def restart(self) -> None:
-        """Stop it if it runs, and start it with sendmail.cf as it is now."""
-        self._stop()
-        # systemd's name for the host is the kernel's; ours is the test's.
-        enter = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self._host]
-        self._daemon = Process([*enter, PROGRAM, "-bD"], self._output)
-        self._daemon.start(_greets)
-
-    def _stop(self) -> None:
-        if self._daemon is not None:
-            for pid in self._daemon.children():
-                with suppress(ProcessLookupError):  # it ended a moment ago
-                    os.kill(pid, signal.SIGTERM)
-            self._daemon.stop()
-        self._daemon = None
+        """Stop it, and start it with sendmail.cf as it is now."""
+        self.stop()
+        self.start()
 
     def _install(self) -> None:
         shutil.rmtree("/etc/postfix", ignore_errors=True)  # another machine's
@@ -83,11 +73,3 @@ class StockSendmail:
             subprocess.run(["m4", _MAIL / "sendmail.mc"], stdout=cf, check=True)
         subprocess.run([PROGRAM.with_name("makemap"), "hash", _MAIL / "access"], input=b"", check=True)
         subprocess.run([PROGRAM, "-bi"], stdout=subprocess.DEVNULL, check=True)
-
-
-def _greets() -> bool:
-    try:
-        with SmtpClient(25, timeout=5) as client:
-            return client.banner.code == 220
-    except OSError:
-        return False

@@ -72,7 +72,7 @@ def settle(etc: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [["--yes"], ["--yes", "--submission"], ["--yes", "-s", "inet:127.0.0.1:8895"]])
-def test_undo_gives_back_every_byte(etc: Path, options: list[str]) -> None:
+def test_undo_restores_every_byte(etc: Path, options: list[str]) -> None:
     before = both(etc)
     attach(etc, *options)
     assert both(etc) != before
@@ -492,7 +492,7 @@ def test_a_port_that_a_service_has_gets_no_second_one(etc: Path, service: str, m
 
 
 @pytest.mark.parametrize(("port", "options"), [(10026, []), (587, ["--submission"])])
-def test_a_port_on_which_another_program_listens_is_not_taken(etc: Path, port: int, options: list[str]) -> None:
+def test_a_port_on_which_another_program_listens_is_not_used(etc: Path, port: int, options: list[str]) -> None:
     before = both(etc)
     with socket.create_server(("127.0.0.1", port)):
         said = attach(etc, *options, "--yes", status=1)
@@ -506,7 +506,7 @@ def test_a_port_on_which_another_program_listens_is_not_taken(etc: Path, port: i
     assert both(etc) == after
 
 
-def test_what_a_killed_run_has_left_is_not_taken_for_the_way_back(etc: Path) -> None:
+def test_what_a_killed_run_has_left_is_not_used_for_the_undo(etc: Path) -> None:
     before = both(etc)
     left = etc / "turfmilter.undo.new/after"
     left.mkdir(parents=True)

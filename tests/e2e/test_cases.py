@@ -51,7 +51,7 @@ def test_without_the_rules_it_is_not_so_unless_mail_must_pass(stage: Stage, file
         for one in case.at_end("without the rules", mta)
     ],
 )
-def test_without_the_rules_the_mta_takes_it_there(
+def test_without_the_rules_the_mta_delivers_it_there(
     stage: Stage, file: CaseFile, case: Case, mta: str, reached: str
 ) -> None:
     assert play_unruled(stage, file, case, mta) == [reached]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import Mailhost
-from rig.dnsserver import Conduct
+from e2e.postfixhost import PostfixHost
 from rig.zone import claimed, named
 
 EXCEPT = """\
@@ -59,14 +58,12 @@ BOB = "<bob@rig.test>"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    with Mailhost(module_place, FILTERS, zone=ZONE) as running:
-        for name, kind in BROKEN.items():
-            running.dns.tell(Conduct.SERVFAIL, name, kind)
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    with PostfixHost(module_place, FILTERS, zone=ZONE, broken=BROKEN) as running:
         yield running
 
 
-def reply(host: Mailhost, listener: str = "inbound", recipient: str = BOB, **client: str) -> str:
+def reply(host: PostfixHost, listener: str = "inbound", recipient: str = BOB, **client: str) -> str:
     """What a client hears that sends to one recipient."""
     return host.send(recipient, listener=listener, **client)[0]
 
@@ -112,13 +109,13 @@ LISTED_ONLY = {
 
 
 @pytest.mark.parametrize(("client", "heard"), {**NETWORKS, **DENIED_NAMES}.items(), ids=str)
-def test_all_except_the_clients_listed_may_connect(host: Mailhost, client: str, heard: str) -> None:
+def test_all_except_the_clients_listed_may_connect(host: PostfixHost, client: str, heard: str) -> None:
     assert reply(host, ADDR=client) == heard
     assert host.reached() == (["bob@rig.test"] if heard == TAKEN else [])
 
 
 @pytest.mark.parametrize(("client", "heard"), LISTED_ONLY.items(), ids=str)
-def test_only_the_clients_listed_may_connect(host: Mailhost, client: str, heard: str) -> None:
+def test_only_the_clients_listed_may_connect(host: PostfixHost, client: str, heard: str) -> None:
     assert reply(host, "only", ADDR=client) == heard
     assert host.reached() == (["bob@rig.test"] if heard == TAKEN else [])
 
@@ -127,13 +124,13 @@ def test_only_the_clients_listed_may_connect(host: Mailhost, client: str, heard:
     ("listener", "clients"), [("except-at-once", {**NETWORKS, **DENIED_NAMES}), ("only-at-once", LISTED_ONLY)]
 )
 def test_at_once_the_same_clients_are_refused_before_any_recipient(
-    host: Mailhost, listener: str, clients: dict[str, str]
+    host: PostfixHost, listener: str, clients: dict[str, str]
 ) -> None:
     heard = {client: reply(host, listener, ADDR=client, LOGIN="alice") for client in clients}
     assert heard == clients
 
 
-def test_the_name_that_postfix_has_confirmed_is_final(host: Mailhost) -> None:
+def test_the_name_that_postfix_has_confirmed_is_final(host: PostfixHost) -> None:
     assert reply(host, "only", ADDR="203.0.113.1", NAME="mail.partner.test") == TAKEN
     assert reply(host, "only", ADDR="203.0.113.1", NAME="bad.partner.test") == REFUSED
     assert reply(host, ADDR="203.0.113.15", NAME="x.dialup.test") == REFUSED
@@ -154,35 +151,35 @@ POSTMASTERS = {
 
 
 @pytest.mark.parametrize(("recipient", "heard"), POSTMASTERS.items(), ids=str)
-def test_our_postmaster_is_reached_from_anywhere(host: Mailhost, recipient: str, heard: str) -> None:
+def test_our_postmaster_is_reached_from_anywhere(host: PostfixHost, recipient: str, heard: str) -> None:
     assert reply(host, recipient=recipient, ADDR="192.0.2.1") == heard
 
 
-def test_authenticated_clients_are_spared_unless_told_otherwise(host: Mailhost) -> None:
+def test_authenticated_clients_are_spared_unless_configured_otherwise(host: PostfixHost) -> None:
     assert reply(host, ADDR="192.0.2.1", LOGIN="alice") == TAKEN
     assert reply(host, "only", ADDR="203.0.113.1", LOGIN="alice") == TAKEN
     assert reply(host, "unspared", ADDR="192.0.2.1", LOGIN="alice") == REFUSED
 
 
-def test_a_local_submission_comes_from_no_client(host: Mailhost) -> None:
+def test_a_local_submission_comes_from_no_client(host: PostfixHost) -> None:
     assert reply(host, source="127.0.0.1") == REFUSED
     host.postfix.run("sendmail", "-f", "root@rig.test", "bob@rig.test", stdin=b"Subject: x\n\nhello\n")
     assert host.reached() == ["bob@rig.test"]
 
 
-def test_words_and_answer_can_be_the_administrators_own(host: Mailhost) -> None:
+def test_words_and_answer_can_be_the_administrators_own(host: PostfixHost) -> None:
     assert reply(host, "own-words", ADDR="192.0.2.1") == "554 5.7.0 not you"
     assert reply(host, "own-words", ADDR="203.0.113.20") == LATER
 
 
-def test_in_trial_the_log_says_who_would_have_been_refused(host: Mailhost) -> None:
+def test_in_trial_the_log_shows_which_clients_would_have_been_rejected(host: PostfixHost) -> None:
     assert reply(host, "trial", ADDR="192.0.2.1") == TAKEN
     assert ' trial="connect reject 192.0.2.0/24 connect.deny[0] bob@rig.test" ' in host.filters["trial"].said(
         "192.0.2.1 "
     )
 
 
-def test_a_refusal_names_client_recipient_and_entry(host: Mailhost) -> None:
+def test_a_refusal_names_client_recipient_and_entry(host: PostfixHost) -> None:
     reply(host, ADDR="192.0.2.99")
     said = host.filter.said("client=192.0.2.99 ")
     assert said.startswith("NOQUEUE: ")

@@ -40,9 +40,9 @@ def test_every_command_of_turfctl_that_it_prints_works(printed: str) -> None:
     commands = re.findall(r"(?m)^  (\S+/turfctl -c .*?)(?:  +#.*)?$", printed)
     assert [re.sub(r".*\.toml ([a-z ]+[a-z]).*", r"\1", one) for one in commands] == [
         "status",
-        "quarantine list",
-        "quarantine show",
-        "quarantine release",
+        "list",
+        "show",
+        "release",
         "turf check news",
     ]
     for command in commands:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost, queue_id, without_received
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost, queue_id, without_received
 
 CONFIG = """\
 domains = ["rig.test", "bücher.test"]
@@ -23,13 +24,13 @@ UNCLEAR = "451 4.3.0 cannot handle these recipients together, send them one by o
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
+def host(module_place: Path) -> Iterator[PostfixHost]:
     parameters = {
         "virtual_alias_maps": "inline:{ info@rig.test=info@elsewhere.test, abuse@rig.test=bob@rig.test }",
         "mynetworks": "0.0.0.0/0",
     }
     domains = ("rig.test", "desk.rig.test", "xn--bcher-kva.test", "bücher.test")
-    with Mailhost(module_place, FILTERS, parameters=parameters, domains=domains) as running:
+    with PostfixHost(module_place, FILTERS, parameters=parameters, domains=domains) as running:
         yield running
 
 
@@ -53,7 +54,7 @@ SURE = {
 
 @pytest.mark.parametrize(("recipient", "named"), SURE.items(), ids=SURE)
 def test_the_exempt_get_it_and_the_others_do_not_however_they_are_written(
-    host: Mailhost, recipient: str, named: str
+    host: PostfixHost, recipient: str, named: str
 ) -> None:
     host.send("<postmaster@rig.test>", recipient, sender="<x@turf.test> SMTPUTF8")
     (delivery,) = host.delivered()
@@ -74,8 +75,8 @@ def test_the_exempt_get_it_and_the_others_do_not_however_they_are_written(
         "<@rig.test>",
     ],
 )
-def test_where_a_recipient_cannot_be_taken_off_for_sure_the_client_keeps_the_message(
-    host: Mailhost, recipient: str
+def test_where_a_recipient_cannot_be_removed_reliably_the_client_keeps_the_message(
+    host: PostfixHost, recipient: str
 ) -> None:
     replies = host.send("<postmaster@rig.test>", recipient, sender="<x@turf.test>")
     assert replies == ["250 2.1.5 Ok", "250 2.1.5 Ok", UNCLEAR]
@@ -84,13 +85,13 @@ def test_where_a_recipient_cannot_be_taken_off_for_sure_the_client_keeps_the_mes
 
 
 @pytest.mark.parametrize("recipient", ["<b\\ob@rig.test>", "<Bob <bob@rig.test>>", "<bob@rig.test.>"])
-def test_alone_any_spelling_can_be_held(host: Mailhost, recipient: str) -> None:
+def test_alone_any_spelling_can_be_held(host: PostfixHost, recipient: str) -> None:
     host.send(recipient, sender="<x@turf.test>")
     assert host.reached() == []
     assert len(host.filter.held()) == 1
 
 
-def test_who_is_exempt_gets_the_mail_of_an_alias_though_its_member_does_not(host: Mailhost) -> None:
+def test_an_exempt_alias_receives_the_mail_that_its_member_does_not(host: PostfixHost) -> None:
     host.send("<abuse@rig.test>", "<carol@rig.test>", "<dave@rig.test>", sender="<x@turf.test>")
     assert host.reached() == ["bob@rig.test"]
     assert [held.recipients for held in host.filter.held()] == [["carol@rig.test", "dave@rig.test"]]
@@ -99,14 +100,14 @@ def test_who_is_exempt_gets_the_mail_of_an_alias_though_its_member_does_not(host
 @pytest.mark.parametrize(
     "exempt", ["<postmaster>", "<Postmaster@RIG.test>", "<abuse@sub.rig.test>", '<"abuse"@rig.test>']
 )
-def test_mail_for_the_exempt_alone_is_not_held(host: Mailhost, exempt: str) -> None:
+def test_mail_for_the_exempt_alone_is_not_held(host: PostfixHost, exempt: str) -> None:
     taken = queue_id(host.send(exempt, sender="<x@turf.test>")[-1])
     assert len(host.reached()) == 1
     assert host.filter.held() == []
     assert " verdict=accept rule=turf " in host.filter.said(f"^{taken}: ")
 
 
-def test_the_list_can_be_any_other(host: Mailhost) -> None:
+def test_the_list_can_be_any_other(host: PostfixHost) -> None:
     recipients = ("<postmaster>", "<security@rig.test>", "<a@desk.rig.test>", "<boss@desk.rig.test>")
     host.send(*recipients, sender="<x@turf.test>", listener="own-list")
     assert sorted(host.reached()) == ["a@desk.rig.test", "security@rig.test"]
@@ -124,6 +125,6 @@ def test_the_list_can_be_any_other(host: Mailhost) -> None:
         "<\uff50ostmaster@rig.test>",
     ],
 )
-def test_nobody_is_exempt_by_what_his_address_hides(host: Mailhost, hidden: str) -> None:
+def test_no_recipient_is_exempt_by_what_its_address_hides(host: PostfixHost, hidden: str) -> None:
     host.send(hidden, sender="<x@turf.test>", source="127.0.0.1")
     assert host.reached() == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import Mailhost, without_received
+from e2e.postfixhost import PostfixHost, without_received
 
 CONFIG = """\
 domains = ["rig.test"]
@@ -18,13 +18,13 @@ tables = ["@turf.test"]
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
+def host(module_place: Path) -> Iterator[PostfixHost]:
     # Postfix breaks long lines when it delivers (RFC 5321 §4.5.3.1.6), which has nothing to do with the filter.
-    with Mailhost(module_place, {"inbound": CONFIG}, parameters={"smtp_line_length_limit": "0"}) as running:
+    with PostfixHost(module_place, {"inbound": CONFIG}, parameters={"smtp_line_length_limit": "0"}) as running:
         yield running
 
 
-def held_and_delivered(host: Mailhost, message: bytes) -> tuple[bytes, bytes]:
+def held_and_delivered(host: PostfixHost, message: bytes) -> tuple[bytes, bytes]:
     """The same message as it is held, and as the sink gets it without the filter."""
     for listener in ("inbound", "unfiltered"):
         host.send("<bob@rig.test>", sender="<x@turf.test>", message=message, listener=listener)
@@ -55,7 +55,7 @@ UNCHANGED = {
 
 
 @pytest.mark.parametrize("message", UNCHANGED.values(), ids=UNCHANGED)
-def test_a_message_is_held_as_it_was_sent(host: Mailhost, message: bytes) -> None:
+def test_a_message_is_held_as_it_was_sent(host: PostfixHost, message: bytes) -> None:
     held, delivered = held_and_delivered(host, message)
     assert held == delivered == message
 
@@ -87,7 +87,7 @@ CHANGED = {
 
 @pytest.mark.parametrize(("message", "shown"), CHANGED.values(), ids=CHANGED)
 def test_what_postfix_changes_is_held_as_it_would_have_been_delivered(
-    host: Mailhost, message: bytes, shown: bytes
+    host: PostfixHost, message: bytes, shown: bytes
 ) -> None:
     held, delivered = held_and_delivered(host, message)
     assert held == delivered
@@ -95,14 +95,14 @@ def test_what_postfix_changes_is_held_as_it_would_have_been_delivered(
 
 
 @pytest.mark.parametrize("message", [b"", b"Subject: hello\r\n"], ids=["nothing at all", "a header that does not end"])
-def test_a_header_without_its_end_is_held_with_one(host: Mailhost, message: bytes) -> None:
+def test_a_header_without_its_end_is_held_with_one(host: PostfixHost, message: bytes) -> None:
     held, delivered = held_and_delivered(host, message)
     assert delivered == message
     assert held == message + b"\r\n"
 
 
 @pytest.mark.parametrize("message", [UNCHANGED["odd spacing"], UNCHANGED["NUL in the body"], UNCHANGED["2 MB"]])
-def test_a_message_in_chunks_is_held_as_it_was_sent(host: Mailhost, message: bytes) -> None:
+def test_a_message_in_chunks_is_held_as_it_was_sent(host: PostfixHost, message: bytes) -> None:
     with host.client() as client:
         client.mail("<x@turf.test>", "BODY=8BITMIME")
         client.rcpt("<bob@rig.test>")
@@ -114,7 +114,7 @@ def test_a_message_in_chunks_is_held_as_it_was_sent(host: Mailhost, message: byt
     assert [held.message for held in host.filter.held()] == [message]
 
 
-def test_messages_of_one_connection_are_not_mixed_up(host: Mailhost) -> None:
+def test_messages_of_one_connection_are_not_mixed_up(host: PostfixHost) -> None:
     messages = [b"Number: %d\r\n\r\n%b" % (number, b"%d\r\n" % number * 20_000) for number in range(5)]
     with host.client() as client:
         for message in messages:
@@ -122,7 +122,7 @@ def test_messages_of_one_connection_are_not_mixed_up(host: Mailhost) -> None:
     assert sorted(held.message for held in host.filter.held()) == messages
 
 
-def test_messages_of_several_connections_are_not_mixed_up(host: Mailhost) -> None:
+def test_messages_of_several_connections_are_not_mixed_up(host: PostfixHost) -> None:
     messages = [b"Number: %d\r\n\r\n%b" % (number, b"%d\r\n" % number * 20_000) for number in range(8)]
     clients = [host.client() for _ in messages]
     for client in clients:

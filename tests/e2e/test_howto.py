@@ -61,7 +61,7 @@ def here(place: Path) -> Iterator[PostfixMachine]:
         yield one
 
 
-def test_who_follows_the_page_about_postfix_has_a_filter(here: PostfixMachine) -> None:
+def test_the_commands_of_the_page_about_postfix_attach_the_filter(here: PostfixMachine) -> None:
     files = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
     before = [path.read_bytes() for path in files]
     set_up(CONFIG)
@@ -71,7 +71,7 @@ def test_who_follows_the_page_about_postfix_has_a_filter(here: PostfixMachine) -
     assert [path.read_bytes() for path in files] == before
 
 
-def test_who_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(here: PostfixMachine) -> None:
+def test_the_commands_of_the_page_about_content_filters_attach_it_in_front(here: PostfixMachine) -> None:
     set_up(CONFIG)
     for name in ("main.cf", "master.cf"):
         here.postfix.write(name, (here.postfix.config / name).read_text() + already_there(name))
@@ -81,7 +81,7 @@ def test_who_follows_the_page_about_content_filters_has_a_filter_in_front_of_it(
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_submission_sees_the_name_of_the_listener() -> None:
+def test_the_commands_of_the_page_about_submission_show_the_name_of_the_listener() -> None:
     page = HOWTO / "submission-listener.md"
     by_name, *_ = [step.text for step in steps(page) if step.language == "toml"]
     set_up(CONFIG)
@@ -96,13 +96,13 @@ def test_who_follows_the_page_about_submission_sees_the_name_of_the_listener() -
     follow(page, {CHECK_AND_RELOAD: configured, first_line(page, "--auth-user anna"): answered})
 
 
-def test_who_follows_the_page_about_systemd_runs_the_service_and_then_its_socket(here: PostfixMachine) -> None:
+def test_the_commands_of_the_page_about_systemd_start_the_service_and_then_its_socket(here: PostfixMachine) -> None:
     follow(HOWTO / "run-under-systemd.md", edits=True)
     here.wait_for_log("started: .*, socket fd:3,")
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_reloading_has_the_new_version_of_all_files() -> None:
+def test_the_commands_of_the_page_about_reloading_work() -> None:
     set_up(CONFIG + TURF)
     Path("/usr/local/sbin/mktable").write_text("#!/bin/sh\necho @shop.example\n")
     Path("/usr/local/sbin/mktable").chmod(0o755)
@@ -110,12 +110,12 @@ def test_who_follows_the_page_about_reloading_has_the_new_version_of_all_files()
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_upgrades_restarts_the_filter_and_checks_it() -> None:
+def test_the_commands_of_the_page_about_upgrades_restart_the_filter_and_check_it() -> None:
     set_up(CONFIG + TURF)
     follow(HOWTO / "upgrade.md")
 
 
-def test_who_follows_the_page_about_trial_finds_what_would_have_been_done(here: PostfixMachine) -> None:
+def test_the_commands_of_the_page_about_trial_show_what_would_have_been_done(here: PostfixMachine) -> None:
     strict = '[connect]\ndeny = ["203.0.113.0/24"]\n[relay]\nallow = []\n'
     set_up(f'mode = "trial"\n{CONFIG}{strict}{TURF}', "# Senders whose mail is held.\n@turf.example\n")
     attached(here)
@@ -129,7 +129,7 @@ def test_who_follows_the_page_about_trial_finds_what_would_have_been_done(here: 
     follow(HOWTO / "go-live.md")
 
 
-def test_who_follows_the_page_about_clients_finds_whom_it_would_reject(here: PostfixMachine) -> None:
+def test_the_commands_of_the_page_about_clients_show_which_would_be_rejected(here: PostfixMachine) -> None:
     strict = '[connect]\nmode = "trial"\ndefault = "deny"\nallow = ["127.0.0.0/8"]\ndeny = ["203.0.113.0/24"]\n'
     set_up(CONFIG + strict)
     attached(here)
@@ -148,13 +148,13 @@ def test_who_follows_the_page_about_clients_finds_whom_it_would_reject(here: Pos
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_relaying_finds_the_most_frequent_clients() -> None:
+def test_the_commands_of_the_page_about_relaying_work() -> None:
     set_up(CONFIG)
     follow(HOWTO / "let-clients-relay.md")
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_domains_in_a_database_has_them_in_a_file() -> None:
+def test_the_commands_of_the_page_about_domains_in_a_database_write_them_to_a_file() -> None:
     page = HOWTO / "domains-from-a-database.md"
     (script,) = [step.text for step in steps(page) if step.language == "bash"]
     domains, *_ = [step.text for step in steps(page) if step.language == "toml"]
@@ -169,13 +169,13 @@ def test_who_follows_the_page_about_domains_in_a_database_has_them_in_a_file() -
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_the_turf_table_edits_it() -> None:
+def test_the_commands_of_the_page_about_the_turf_table_edit_it() -> None:
     set_up(CONFIG + TURF, "# Senders whose mail is held.\n" * 6)
     follow(HOWTO / "edit-the-turf-table.md")
 
 
 @pytest.mark.usefixtures("here")
-def test_who_follows_the_page_about_the_quarantine_alone_has_a_filter_that_is_called_good() -> None:
+def test_the_commands_of_the_page_about_the_quarantine_alone_pass_the_check() -> None:
     page = HOWTO / "quarantine-only.md"
     (toml,) = [step.text for step in steps(page) if step.language == "toml"]
     set_up(f'user = "turfmilter"\nsocket = "unix:{SOCKET}"\n{toml}', "@shop.example\n", start=False)

@@ -6,21 +6,19 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from e2e.attached import AttachedFilter
 from e2e.freshhost import sendmail_machine, set_up
-from e2e.mailhost import Filter
 from e2e.reader import SENDMAIL_MC, follow, insert
 from rig.dnsserver import DnsServer
 from rig.enclosure import enclosed
 from rig.filter import USER
-from rig.link import accepts
 from rig.network import own_network
-from rig.process import Process
+from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.quarantine import turfctl
 from rig.sendmail import Sendmail
 from rig.sendmailcf import CF
@@ -30,7 +28,6 @@ from turfmilter.config.socketspec import SocketSpec
 
 ROOT = Path(__file__).parents[2]
 SOCKET = "unix:/run/turfmilter/turfmilter.sock"
-SCRIPTED = ROOT / "tests/rig/scriptedfilter.py"
 PAGE = (ROOT / "docs/howto/attach-to-sendmail.md").read_text()
 MESSAGE = b"From: Anna <anna@out.test>\r\nSubject: x\r\n\r\nhello\r\n"
 CONFIG = """\
@@ -119,7 +116,7 @@ def test_the_program_tells_the_administrator_the_same(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("open_to", ["Group", "World"])
-def test_a_directory_on_the_way_that_others_may_write_to_is_told_as_the_page_says(place: Path, open_to: str) -> None:
+def test_a_writable_directory_on_the_way_is_reported_as_the_page_says(place: Path, open_to: str) -> None:
     (place / "open").mkdir()
     (place / "open").chmod({"Group": 0o770, "World": 0o777}[open_to])
     (said,) = re.findall(rf"^\| `(.*: {open_to} writable directory)`", PAGE, re.MULTILINE)
@@ -129,7 +126,7 @@ def test_a_directory_on_the_way_that_others_may_write_to_is_told_as_the_page_say
         sendmail.start()
 
 
-def test_a_listener_that_is_added_takes_the_place_of_none(machine: Machine) -> None:
+def test_a_listener_that_is_added_replaces_none(machine: Machine) -> None:
     machine.run(ATTACH)
     machine.mc.write_text(re.sub("(?m)^DAEMON_OPTIONS.*", "", machine.mc.read_text()))
     machine.run(MAKE.splitlines()[0])
@@ -140,7 +137,7 @@ def test_a_listener_that_is_added_takes_the_place_of_none(machine: Machine) -> N
     assert [one for one in _listeners(machine) if not re.search("Name=(release|submission)", one)] == before
 
 
-def test_it_is_put_before_other_filters(machine: Machine) -> None:
+def test_it_is_put_in_front_of_other_filters(machine: Machine) -> None:
     machine.run(ATTACH)
     machine.insert(
         "INPUT_MAIL_FILTER(`a', `S=inet:1@localhost')\n" + LINES + "INPUT_MAIL_FILTER(`b', `S=inet:2@::1')\n"
@@ -178,7 +175,7 @@ def test_what_is_released_passes_all_filters_but_ours_wherever_they_are_defined(
     assert listener.endswith(f" Addr=127.0.0.1, Port=10026, M=E, InputMailFilters={filters}")
 
 
-def test_who_follows_the_page_on_debians_sendmail_sees_a_message_in_the_log_and_removes_everything(place: Path) -> None:
+def test_the_commands_of_the_page_attach_it_to_debians_sendmail_and_remove_everything_again(place: Path) -> None:
     def inserted(block: str) -> str:
         insert(SENDMAIL_MC, LINES)
         return block
@@ -191,16 +188,18 @@ def test_who_follows_the_page_on_debians_sendmail_sees_a_message_in_the_log_and_
 
 
 @pytest.fixture
-def filter_of_the_page(place: Path) -> Iterator[Filter]:
+def filter_of_the_page(place: Path) -> Iterator[AttachedFilter]:
     """A filter with the socket that the page names, in a network where its ports are free."""
     with own_network([]), DnsServer() as dns:
-        one = Filter(place / "run", CONFIG + SECTION, dns, 4.0)
+        one = AttachedFilter(place / "run", CONFIG + SECTION, dns, 4.0)
         one.start()
         yield one
         one.daemon.stop()
 
 
-def test_what_it_makes_asks_the_filter_and_spares_what_is_released(place: Path, filter_of_the_page: Filter) -> None:
+def test_what_it_makes_asks_the_filter_and_spares_what_is_released(
+    place: Path, filter_of_the_page: AttachedFilter
+) -> None:
     files = {"/run/turfmilter": place / "run"}
     with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=[LINES], files=files) as sendmail:
         assert _send(sendmail.port, "<x@turf.test>") == 250
@@ -210,12 +209,16 @@ def test_what_it_makes_asks_the_filter_and_spares_what_is_released(place: Path, 
         assert sink.wait_for(1)[0].recipients == ("alice",)
 
 
-def test_another_filter_sees_what_is_released_and_ours_does_not(place: Path, filter_of_the_page: Filter) -> None:
+def test_another_filter_sees_what_is_released_and_ours_does_not(
+    place: Path, filter_of_the_page: AttachedFilter
+) -> None:
     files = {"/run/turfmilter": place / "run"}
-    other = Process([sys.executable, SCRIPTED, "inet:8891@127.0.0.1"], place / "other.log")
-    other.start(lambda: accepts("inet:8891@127.0.0.1"))
     lines = [LINES, "INPUT_MAIL_FILTER(`other', `S=inet:8891@127.0.0.1')"]
-    with Sink() as sink, Sendmail(place / "s", sink=sink.port, lines=lines, files=files) as sendmail:
+    with (
+        Sink() as sink,
+        OtherFilter(SCRIPTED, "inet:8891@127.0.0.1", place / "other.log"),
+        Sendmail(place / "s", sink=sink.port, lines=lines, files=files) as sendmail,
+    ):
         assert _send(sendmail.port, "<x@turf.test>") == 250
         (held,) = filter_of_the_page.held()
         assert b"X-Saw" not in held.message
@@ -225,10 +228,9 @@ def test_another_filter_sees_what_is_released_and_ours_does_not(place: Path, fil
         assert len(filter_of_the_page.held()) == 1
         assert _send(sendmail.port, "<y@out.test>") == 250
         assert [one.sender for one in sink.wait_for(2)] == ["x@turf.test", "y@out.test"], "each has come once"
-    other.kill()
 
 
-def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_page: Filter) -> None:
+def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_page: AttachedFilter) -> None:
     """With nothing about [release] in the configuration."""
     config = place / "turfctl.toml"
     config.write_text(f'user = "{USER}"\n' + CONFIG.replace("$quarantine", str(filter_of_the_page.quarantine)))
@@ -245,7 +247,7 @@ def test_what_turfctl_releases_is_not_caught_again(place: Path, filter_of_the_pa
         assert turfctl(config, "verify").returncode == 0
 
 
-def test_the_listener_for_users_has_its_name_and_wants_a_login(place: Path, filter_of_the_page: Filter) -> None:
+def test_the_listener_for_users_has_its_name_and_wants_a_login(place: Path, filter_of_the_page: AttachedFilter) -> None:
     files = {"/run/turfmilter": place / "run"}
     accounts = {"alice": "secret"}
     with (

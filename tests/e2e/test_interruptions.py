@@ -11,7 +11,8 @@ from time import time
 import pytest
 
 from e2e.gate import Gate
-from e2e.mailhost import MESSAGE, Mailhost
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost
 from rig import wait
 from rig.smtp import SmtpClient
 
@@ -29,26 +30,26 @@ HOUR = 3600
 
 
 @pytest.fixture
-def host(place: Path) -> Iterator[Mailhost]:
+def host(place: Path) -> Iterator[PostfixHost]:
     """Between Postfix and the filter stands a gate at the listener "gated"."""
     gate = f"unix:{place}/gate"
-    with Mailhost(place, {"inbound": CONFIG}, listeners={"gated": {"smtpd_milters": gate}}) as running:
+    with PostfixHost(place, {"inbound": CONFIG}, listeners={"gated": {"smtpd_milters": gate}}) as running:
         yield running
 
 
 @pytest.fixture
-def gate(host: Mailhost, place: Path) -> Iterator[Gate]:
+def gate(host: PostfixHost, place: Path) -> Iterator[Gate]:
     with Gate(place / "gate", host.filter.socket) as running:
         yield running
 
 
-def kill_worker(host: Mailhost) -> None:
+def kill_worker(host: PostfixHost) -> None:
     (worker,) = host.filter.daemon.workers()
     os.kill(worker, signal.SIGKILL)
     host.filter.said(f"worker {worker} ended \\(signal 9\\), starting another")
 
 
-def kill_everything(host: Mailhost) -> None:
+def kill_everything(host: PostfixHost) -> None:
     host.filter.daemon.kill()
     assert host.send("<bob@rig.test>") == [TEMPFAIL]
     host.filter.start()
@@ -59,7 +60,7 @@ def begin(client: SmtpClient, sender: str = "<x@turf.test>") -> None:
     assert [reply.code for reply in replies] == [250, 250, 354]
 
 
-def stop_half_way(host: Mailhost, gate: Gate, client: SmtpClient) -> None:
+def stop_half_way(host: PostfixHost, gate: Gate, client: SmtpClient) -> None:
     gate.stop_after(HALF)
     begin(client)
     client.send(BIG + b".\r\n")
@@ -69,7 +70,7 @@ def stop_half_way(host: Mailhost, gate: Gate, client: SmtpClient) -> None:
 @pytest.mark.parametrize("kill", [kill_worker, kill_everything])
 @pytest.mark.parametrize("sender", ["<x@turf.test>", "<anna@out.test>"])
 def test_killed_while_the_client_sends_it_leaves_the_message_with_the_client(
-    host: Mailhost, kill: Callable[[Mailhost], None], sender: str
+    host: PostfixHost, kill: Callable[[PostfixHost], None], sender: str
 ) -> None:
     with host.client() as client:
         begin(client, sender)
@@ -85,7 +86,7 @@ def test_killed_while_the_client_sends_it_leaves_the_message_with_the_client(
 
 @pytest.mark.parametrize("kill", [kill_worker, kill_everything])
 def test_killed_while_it_writes_the_filter_shows_nothing_half_written(
-    host: Mailhost, gate: Gate, kill: Callable[[Mailhost], None]
+    host: PostfixHost, gate: Gate, kill: Callable[[PostfixHost], None]
 ) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)
@@ -98,7 +99,7 @@ def test_killed_while_it_writes_the_filter_shows_nothing_half_written(
     assert len(host.filter.half_written()) == 1
 
 
-def test_when_postfix_dies_the_filter_removes_what_it_has_written(host: Mailhost, gate: Gate) -> None:
+def test_when_postfix_dies_the_filter_removes_what_it_has_written(host: PostfixHost, gate: Gate) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)
         host.postfix.stop()
@@ -107,7 +108,7 @@ def test_when_postfix_dies_the_filter_removes_what_it_has_written(host: Mailhost
     assert host.filter.held() == []
 
 
-def test_what_a_crash_left_in_tmp_goes_after_36_hours(host: Mailhost, gate: Gate) -> None:
+def test_what_a_crash_left_in_tmp_is_removed_after_36_hours(host: PostfixHost, gate: Gate) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)
         host.filter.daemon.kill()
@@ -125,7 +126,7 @@ def test_what_a_crash_left_in_tmp_goes_after_36_hours(host: Mailhost, gate: Gate
     assert sorted(host.filter.half_written()) == sorted([other_host, other_program])
 
 
-def test_told_to_stop_it_finishes_what_the_client_is_sending(host: Mailhost) -> None:
+def test_when_stopped_it_finishes_what_the_client_is_sending(host: PostfixHost) -> None:
     with host.client() as client:
         begin(client)
         client.send(BIG[:HALF])
@@ -140,7 +141,7 @@ def test_told_to_stop_it_finishes_what_the_client_is_sending(host: Mailhost) -> 
     assert host.filter.daemon.log().endswith("info: stopped\n")
 
 
-def test_told_to_stop_it_finishes_what_it_writes(host: Mailhost, gate: Gate) -> None:
+def test_when_stopped_it_finishes_what_it_writes(host: PostfixHost, gate: Gate) -> None:
     with host.client("gated") as client:
         stop_half_way(host, gate, client)
         host.filter.daemon.process.send(signal.SIGTERM)
@@ -151,7 +152,7 @@ def test_told_to_stop_it_finishes_what_it_writes(host: Mailhost, gate: Gate) -> 
     assert [held.message for held in host.filter.held()] == [BIG]
 
 
-def test_a_worker_whose_supervisor_was_killed_finishes_and_goes(host: Mailhost) -> None:
+def test_a_worker_whose_supervisor_was_killed_finishes_and_ends(host: PostfixHost) -> None:
     (worker,) = host.filter.daemon.workers()
     with host.client() as client:
         begin(client)
@@ -163,7 +164,7 @@ def test_a_worker_whose_supervisor_was_killed_finishes_and_goes(host: Mailhost) 
     assert [held.message for held in host.filter.held()] == [BIG]
 
 
-def test_a_session_whose_filter_has_gone_is_put_off_and_the_next_one_is_not(host: Mailhost) -> None:
+def test_a_session_whose_filter_has_ended_is_deferred_and_the_next_one_is_not(host: PostfixHost) -> None:
     with host.client() as client:
         client.transaction("<anna@out.test>", "<bob@rig.test>", message=MESSAGE)
         kill_everything(host)

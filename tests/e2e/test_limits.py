@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost
 from rig.smtp import SmtpClient
 
 RELAY = """\
@@ -49,8 +50,8 @@ FIVE = [f"<r{number}@rig.test>" for number in range(5)]
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    with Mailhost(module_place, FILTERS) as running:
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    with PostfixHost(module_place, FILTERS) as running:
         yield running
 
 
@@ -85,7 +86,7 @@ def is_closed(client: SmtpClient) -> bool:
     ],
 )
 def test_the_first_recipients_get_the_message_and_the_others_are_for_later(
-    host: Mailhost, sender: str, client: str, taken: int
+    host: PostfixHost, sender: str, client: str, taken: int
 ) -> None:
     *replies, last = host.send(*FIVE, sender=sender, ADDR=client)
     assert replies == [TAKEN] * taken + [TOO_MANY] * (5 - taken)
@@ -93,14 +94,14 @@ def test_the_first_recipients_get_the_message_and_the_others_are_for_later(
     assert [f"<{recipient}>" for recipient in host.reached()] == FIVE[:taken]
 
 
-def test_recipients_that_were_refused_do_not_count(host: Mailhost) -> None:
+def test_recipients_that_were_refused_do_not_count(host: PostfixHost) -> None:
     asked = ["<x@elsewhere.test>", FIVE[0], "<y@elsewhere.test>", FIVE[1], FIVE[2], "<z@elsewhere.test>"]
     replies = host.send(*asked)
     assert replies[:6] == [NO_RELAY, TAKEN, NO_RELAY, TAKEN, TOO_MANY, NO_RELAY]
     assert [f"<{recipient}>" for recipient in host.reached()] == FIVE[:2]
 
 
-def test_recipients_are_counted_anew_in_every_message(host: Mailhost) -> None:
+def test_recipients_are_counted_again_in_every_message(host: PostfixHost) -> None:
     with host.client() as client:
         for ending in ("RSET", "EHLO client.out.test", "RSET"):
             client.mail(ANNA)
@@ -111,24 +112,24 @@ def test_recipients_are_counted_anew_in_every_message(host: Mailhost) -> None:
             assert [str(reply) for reply in replies[1:4]] == [TAKEN, TAKEN, TOO_MANY]
 
 
-def test_a_bounce_is_for_one_recipient(host: Mailhost) -> None:
+def test_a_bounce_is_for_one_recipient(host: PostfixHost) -> None:
     assert host.send(*FIVE[:3], sender="<>")[:3] == [TAKEN, BOUNCE, BOUNCE]
     assert host.reached() == ["r0@rig.test"]
 
 
-def test_what_is_held_is_held_for_those_that_were_taken(host: Mailhost) -> None:
+def test_what_is_held_is_held_from_the_accepted_recipients(host: PostfixHost) -> None:
     assert host.send(*FIVE[:3], sender="<x@turf.test>")[:3] == [TAKEN, TAKEN, TOO_MANY]
     assert [held.recipients for held in host.filter.held()] == [["r0@rig.test", "r1@rig.test"]]
 
 
-def test_a_local_submission_reaches_all_its_recipients(host: Mailhost) -> None:
+def test_a_local_submission_reaches_all_its_recipients(host: PostfixHost) -> None:
     recipients = [recipient.strip("<>") for recipient in FIVE]
     host.postfix.run("sendmail", "-f", "root@rig.test", *recipients, stdin=b"Subject: x\n\nhello\n")
     assert sorted(host.reached()) == recipients
 
 
 @pytest.mark.parametrize(("declared", "heard"), [("1000", TAKEN), ("1001", TOO_BIG), ("9" * 7, TOO_BIG), ("0", TAKEN)])
-def test_a_size_that_is_declared_is_answered_at_the_recipient(host: Mailhost, declared: str, heard: str) -> None:
+def test_a_size_that_is_declared_is_answered_at_the_recipient(host: PostfixHost, declared: str, heard: str) -> None:
     with host.client("sizes") as client:
         assert str(client.mail(ANNA, f"SIZE={declared}")) == "250 2.1.0 Ok"
         assert str(client.rcpt(BOB)) == heard
@@ -140,7 +141,7 @@ def test_a_size_that_is_declared_is_answered_at_the_recipient(host: Mailhost, de
     [(ANNA, 1000, True), (ANNA, 1001, False), (ANNA, 200_000, False), ("<x@turf.test>", 200_000, False)],
 )
 def test_a_size_that_is_counted_is_answered_at_the_end(
-    host: Mailhost, declared: list[str], sender: str, octets: int, taken: bool
+    host: PostfixHost, declared: list[str], sender: str, octets: int, taken: bool
 ) -> None:
     with host.client("sizes") as client:
         client.mail(sender, *declared)
@@ -151,13 +152,13 @@ def test_a_size_that_is_counted_is_answered_at_the_end(
     assert host.filters["sizes"].held() == host.filters["sizes"].half_written() == []
 
 
-def test_the_header_counts_as_the_body_does(host: Mailhost) -> None:
+def test_the_header_counts_as_the_body_does(host: PostfixHost) -> None:
     field = b"Subject: x\r\n"
     assert host.send(BOB, listener="sizes", message=field * 83 + b"\r\nx\r\n")[-1].startswith("250 ")
     assert host.send(BOB, listener="sizes", message=field * 84 + b"\r\n")[-1] == TOO_BIG
 
 
-def test_a_message_too_big_ends_nothing_and_does_not_count(host: Mailhost) -> None:
+def test_a_message_too_big_ends_nothing_and_does_not_count(host: PostfixHost) -> None:
     with host.client("sizes") as client:
         assert [send(client, octets)[:3] for octets in (1001, 999, 5000, 1000, 501)] == [
             "552",
@@ -169,7 +170,7 @@ def test_a_message_too_big_ends_nothing_and_does_not_count(host: Mailhost) -> No
 
 
 @pytest.mark.parametrize("sizes", [[1000, 1000, 501], [1000, 1000, 1000], [500, 1000, 1000, 100]])
-def test_the_message_that_exceeds_the_session_ends_it(host: Mailhost, sizes: list[int]) -> None:
+def test_the_message_that_exceeds_the_session_ends_it(host: PostfixHost, sizes: list[int]) -> None:
     with host.client("sizes") as client:
         assert [send(client, octets)[:3] for octets in sizes[:-1]] == ["250"] * (len(sizes) - 1)
         assert send(client, sizes[-1]) == TOO_MUCH
@@ -179,7 +180,7 @@ def test_the_message_that_exceeds_the_session_ends_it(host: Mailhost, sizes: lis
         assert send(client, sizes[-1]).startswith("250 ")
 
 
-def test_what_was_reset_does_not_count_for_the_session(host: Mailhost) -> None:
+def test_what_was_reset_does_not_count_for_the_session(host: PostfixHost) -> None:
     with host.client("sizes") as client:
         for _ in range(3):
             client.mail(ANNA, "SIZE=1000")
@@ -189,12 +190,12 @@ def test_what_was_reset_does_not_count_for_the_session(host: Mailhost) -> None:
         assert send(client, 20) == TOO_MUCH
 
 
-def test_a_cap_may_lift_every_limit(host: Mailhost) -> None:
+def test_a_cap_may_lift_every_limit(host: PostfixHost) -> None:
     with host.client("sizes", ADDR="192.0.2.9") as client:
         assert [send(client, 3000)[:3] for _ in range(3)] == ["250"] * 3
 
 
-def test_the_message_beyond_the_number_of_a_session_ends_it(host: Mailhost) -> None:
+def test_the_message_beyond_the_number_of_a_session_ends_it(host: PostfixHost) -> None:
     with host.client("messages") as client:
         client.transaction(ANNA, "<x@elsewhere.test>", message=MESSAGE)
         client.mail(ANNA)
@@ -209,7 +210,7 @@ def test_the_message_beyond_the_number_of_a_session_ends_it(host: Mailhost) -> N
     assert host.send(BOB, listener="messages")[0] == TAKEN
 
 
-def test_in_trial_the_log_says_what_would_have_been_refused(host: Mailhost) -> None:
+def test_in_trial_the_log_shows_what_would_have_been_rejected(host: PostfixHost) -> None:
     assert host.send(*FIVE[:2], listener="trial", message=message(101))[:2] == [TAKEN, TAKEN]
     expected = ' trial="recipients_per_message tempfail r1@rig.test","message_size reject" '
     assert expected in host.filters["trial"].said(" trial=")

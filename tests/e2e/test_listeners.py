@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import Mailhost
+from e2e.postfixhost import PostfixHost
 
 GENERAL = """\
 domains = ["rig.test"]
@@ -51,12 +51,12 @@ TLS_FIRST = "530 5.7.0 must issue a STARTTLS command first"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    with Mailhost(module_place, FILTERS) as running:
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    with PostfixHost(module_place, FILTERS) as running:
         yield running
 
 
-def reply(host: Mailhost, recipient: str = "<bob@rig.test>", sender: str = "<anna@out.test>", **client: str) -> str:
+def reply(host: PostfixHost, recipient: str = "<bob@rig.test>", sender: str = "<anna@out.test>", **client: str) -> str:
     """What a client hears that sends to one recipient; DESTADDR and DESTPORT are what it connected to."""
     return host.send(recipient, sender=sender, **{"ADDR": "203.0.113.9", **client})[0]
 
@@ -75,37 +75,37 @@ def reply(host: Mailhost, recipient: str = "<bob@rig.test>", sender: str = "<ann
         ("two-hosts", "203.0.113.26", "25", "mx.rig.test", NO_RELAY),
     ],
 )
-def test_a_listener_is_told_by_port_and_address_and_the_most_conditions_win(
-    host: Mailhost, filtered: str, local: str, port: str, listener: str, heard: str
+def test_a_listener_is_known_by_port_and_address_and_the_most_conditions_win(
+    host: PostfixHost, filtered: str, local: str, port: str, listener: str, heard: str
 ) -> None:
     to = "<x@elsewhere.test>" if filtered == "two-hosts" else "<bob@rig.test>"
     assert reply(host, to, listener=filtered, DESTADDR=local, DESTPORT=port) == heard
     host.filters[filtered].said(f" client=203.0.113.9 .*listener={listener} ")
 
 
-def test_postfix_sends_every_macro_that_listeners_need(host: Mailhost) -> None:
+def test_postfix_sends_every_macro_that_listeners_need(host: PostfixHost) -> None:
     for name, running in host.filters.items():
         reply(host, "<last@rig.test>", listener=name)
         running.said("rcpt=last@rig.test")
         assert "the MTA does not send" not in running.daemon.log()
 
 
-def test_a_listener_may_relay_what_another_may_not(host: Mailhost) -> None:
+def test_a_listener_may_relay_what_another_may_not(host: PostfixHost) -> None:
     assert reply(host, "<x@elsewhere.test>", listener="two-hosts", DESTADDR="203.0.113.25") == TAKEN
     assert reply(host, "<x@elsewhere.test>", listener="two-hosts", DESTADDR="203.0.113.26") == NO_RELAY
     assert host.reached() == ["x@elsewhere.test"]
 
 
-def test_a_listener_may_let_pass_what_another_holds(host: Mailhost) -> None:
+def test_a_listener_may_let_pass_what_another_holds(host: PostfixHost) -> None:
     reply(host, "<passed@rig.test>", "<x@turf.test>", listener="two-hosts", DESTADDR="203.0.113.25")
     reply(host, "<held@rig.test>", "<x@turf.test>", listener="two-hosts", DESTADDR="203.0.113.26")
     assert host.reached() == ["passed@rig.test"]
     assert [held.recipients for held in host.filters["two-hosts"].held()] == [["held@rig.test"]]
 
 
-def test_a_listener_may_be_for_some_clients_only(host: Mailhost) -> None:
+def test_a_listener_may_be_for_some_clients_only(host: PostfixHost) -> None:
     assert reply(host, ADDR="192.0.2.1", DESTPORT="2525") == TAKEN
 
 
-def test_an_account_is_enough_where_authentication_is_required(host: Mailhost) -> None:
+def test_an_account_is_enough_where_authentication_is_required(host: PostfixHost) -> None:
     assert reply(host, "<x@elsewhere.test>", DESTPORT="587", LOGIN="alice") == TAKEN

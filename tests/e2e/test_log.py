@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost, queue_id
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost, queue_id
 
 CONFIG = """\
 domains = ["rig.test"]
@@ -22,17 +23,17 @@ ENDED = r" gen=1( ms=\d+)?$"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    with Mailhost(module_place, {"inbound": CONFIG}) as running:
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    with PostfixHost(module_place, {"inbound": CONFIG}) as running:
         yield running
 
 
-def lines(host: Mailhost, word: str) -> list[str]:
+def lines(host: PostfixHost, word: str) -> list[str]:
     """All lines so far in which `word` stands."""
     return [line for line in host.filter.daemon.log().splitlines() if word in line]
 
 
-def test_the_queue_id_is_postfixs_own_as_soon_as_there_is_one(host: Mailhost) -> None:
+def test_the_queue_id_is_postfixs_own_as_soon_as_there_is_one(host: PostfixHost) -> None:
     recipients = (
         "<x@elsewhere.test>",
         "<y@elsewhere.test>",
@@ -52,7 +53,7 @@ def test_the_queue_id_is_postfixs_own_as_soon_as_there_is_one(host: Mailhost) ->
     host.postfix.wait_for_log(f": {taken}: client=unknown")
 
 
-def test_each_message_of_a_connection_has_its_own_queue_id(host: Mailhost) -> None:
+def test_each_message_of_a_connection_has_its_own_queue_id(host: PostfixHost) -> None:
     with host.client() as client:
         replies = [client.transaction("<two@out.test>", "<bob@rig.test>", message=MESSAGE)[-1] for _ in range(3)]
     ids = [queue_id(str(reply)) for reply in replies]
@@ -61,7 +62,7 @@ def test_each_message_of_a_connection_has_its_own_queue_id(host: Mailhost) -> No
     assert len(set(ids)) == 3
 
 
-def test_what_pickup_takes_has_the_queue_id_of_pickup(host: Mailhost) -> None:
+def test_mail_from_pickup_has_the_queue_id_of_pickup(host: PostfixHost) -> None:
     host.postfix.run("sendmail", "-f", "cron@rig.test", "bob", stdin=b"Subject: nightly\n\nall is well\n")
     said = host.filter.said("sender=cron@rig.test")
     host.postfix.wait_for_log(f"pickup.*: {said.partition(':')[0]}: uid=")
@@ -96,8 +97,8 @@ def test_what_pickup_takes_has_the_queue_id_of_pickup(host: Mailhost) -> None:
         ),
     ],
 )
-def test_a_line_says_all_of_it_in_order_and_nobody_can_forge_one(
-    host: Mailhost, sender: str, recipient: str, expected: str
+def test_a_line_contains_all_of_it_in_order_and_no_client_can_forge_one(
+    host: PostfixHost, sender: str, recipient: str, expected: str
 ) -> None:
     before = len(host.filter.daemon.log().splitlines())
     host.send(recipient, sender=sender, ADDR="192.0.2.9", NAME="mail.out.test")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost, queue_id
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost, queue_id
 
 RELAY = """\
 domains = ["rig.test"]
@@ -37,8 +38,8 @@ REFUSED = "550 5.7.1 relaying prohibited"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    with Mailhost(module_place, FILTERS) as running:
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    with PostfixHost(module_place, FILTERS) as running:
         yield running
 
 
@@ -55,8 +56,8 @@ def host(module_place: Path) -> Iterator[Mailhost]:
         ("reject-trial", False, False, WOULD_HOLD),
     ],
 )
-def test_a_rule_in_trial_lets_pass_and_says_what_it_would_have_done(
-    host: Mailhost, listener: str, relayed: bool, held: bool, trial: str
+def test_a_rule_in_trial_lets_pass_and_logs_what_it_would_have_done(
+    host: PostfixHost, listener: str, relayed: bool, held: bool, trial: str
 ) -> None:
     replies = host.send("<bob@rig.test>", "<x@elsewhere.test>", sender="<a@turf.test>", listener=listener)
     passing = [recipient for recipient in BOTH if relayed or recipient != "x@elsewhere.test"]
@@ -67,13 +68,13 @@ def test_a_rule_in_trial_lets_pass_and_says_what_it_would_have_done(
     assert (f" trial={trial} " in said) if trial else (" trial=" not in said)
 
 
-def test_an_author_that_nobody_can_read_is_only_tried_unless_told_otherwise(host: Mailhost) -> None:
+def test_an_unreadable_author_is_only_on_trial_unless_configured_otherwise(host: PostfixHost) -> None:
     taken = queue_id(host.send("<bob@rig.test>", message=b"Subject: no author\r\n\r\n")[-1])
     assert host.reached() == ["bob@rig.test"]
     assert ' trial="unreadable_author hold" ' in host.filter.said(f"^{taken}: ")
 
 
-def test_what_is_off_altogether_says_and_does_nothing(host: Mailhost) -> None:
+def test_what_is_off_altogether_logs_and_does_nothing(host: PostfixHost) -> None:
     before = host.filters["off"].daemon.log()
     host.send("<bob@rig.test>", "<x@elsewhere.test>", sender="<a@turf.test>", listener="off")
     assert sorted(host.reached()) == BOTH
@@ -81,7 +82,7 @@ def test_what_is_off_altogether_says_and_does_nothing(host: Mailhost) -> None:
     assert host.filters["off"].daemon.log() == before
 
 
-def test_a_trial_is_told_of_its_own_message_only(host: Mailhost) -> None:
+def test_a_trial_is_logged_for_its_own_message_only(host: PostfixHost) -> None:
     with host.client("trial") as client:
         client.transaction("<a@turf.test>", "<x@elsewhere.test>", message=MESSAGE)
         client.mail("<a@turf.test>")

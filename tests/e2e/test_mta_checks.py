@@ -14,8 +14,8 @@ import pytest
 
 from e2e.stockhost import CONFIG, SOCKET, installed, run
 from rig.link import accepts
-from rig.process import Process
 from rig.sendmailcf import make_cf
+from rig.server import Program
 
 ETC = Path("/etc/postfix")
 SETTINGS = f"""\
@@ -109,13 +109,13 @@ def test_with_both_each_is_compared() -> None:
 
 
 @pytest.mark.usefixtures("machine")
-def test_with_neither_nothing_is_said(place: Path) -> None:
+def test_with_neither_nothing_is_printed(place: Path) -> None:
     with without_postfix(place):
         assert checked() == ([f"{CONFIG}: no errors"], [])
 
 
 @pytest.mark.usefixtures("machine")
-def test_the_attached_filter_has_no_doubts_and_one_that_is_spoiled_has() -> None:
+def test_an_attached_filter_causes_no_warning_and_a_spoiled_one_does() -> None:
     install_postfix("mynetworks = 127.0.0.1\n")
     run("/usr/bin/env", "bash", Path(__file__).parents[2] / "contrib/postfix/attach", "--yes")
     assert checked()[1] == []
@@ -133,30 +133,24 @@ def test_the_domains_of_main_cf_are_followed_by_default() -> None:
     assert checked() == ([f"{CONFIG}: no errors", MAIN], [])
 
 
-@contextmanager
-def started(place: Path) -> Iterator[Process]:
-    process = Process(["turfmilter", "-f"], place / "filter.log")
-    process.start(lambda: accepts(f"unix:{SOCKET}"))
-    try:
-        yield process
-    finally:
-        process.stop()
+def daemon(place: Path) -> Program:
+    return Program(["turfmilter", "-f"], place / "filter.log", lambda: accepts(f"unix:{SOCKET}"))
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_start_says_the_same_as_t(place: Path) -> None:
+def test_a_start_logs_what_a_check_prints(place: Path) -> None:
     install_postfix("relay_domains = new.test\nsmtpd_milters = unix:turfmilter/turfmilter.sock\n")
     warnings = checked()[1]
     assert len(warnings) == 3
-    with started(place) as process:
+    with daemon(place) as running:
         for warning in warnings:
-            assert f"turfmilter: warning: {warning}\n" in process.text()
+            running.wait_for_log(re.escape(f"turfmilter: warning: {warning}\n"))
 
 
 @pytest.mark.usefixtures("machine")
-def test_a_postfix_that_does_not_answer_keeps_no_filter_from_starting(place: Path) -> None:
+def test_a_postfix_that_does_not_answer_does_not_prevent_the_start(place: Path) -> None:
     install_postfix()
     (ETC / "main.cf").unlink()
     os.mkfifo(ETC / "main.cf", 0o644)  # opening it blocks, as a file on a dead server does
-    with started(place) as process:
-        assert "cannot be compared with this configuration: postconf did not answer within 5 seconds" in process.text()
+    with daemon(place) as running:
+        running.wait_for_log("cannot be compared with this configuration: postconf did not answer within 5 seconds")

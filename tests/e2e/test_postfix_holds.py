@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from e2e.gate import Gate
-from e2e.mailhost import MESSAGE, Mailhost
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost
 from rig.smtp import SmtpClient
 
 TURF = """\
@@ -19,28 +20,28 @@ tables = ["@turf.test"]
 """
 
 
-def absent(host: Mailhost, _gate: Gate) -> None:
+def absent(host: PostfixHost, _gate: Gate) -> None:
     """The filter has gone before the client comes."""
     host.filter.daemon.kill()
 
 
-def killed(host: Mailhost, _gate: Gate) -> None:
+def killed(host: PostfixHost, _gate: Gate) -> None:
     """It goes while the client is sending."""
     host.filter.daemon.kill()
 
 
-def silent(_host: Mailhost, gate: Gate) -> None:
+def silent(_host: PostfixHost, gate: Gate) -> None:
     """It says nothing any more."""
     gate.stop_after(0)
 
 
 @pytest.mark.parametrize("trouble", [absent, killed, silent])
 def test_mail_that_the_filter_has_not_seen_waits_in_the_hold_queue(
-    place: Path, trouble: Callable[[Mailhost, Gate], None]
+    place: Path, trouble: Callable[[PostfixHost, Gate], None]
 ) -> None:
     gate = Gate(place / "gate", f"unix:{place}/inbound/turfmilter.sock")
-    milter = f"{{ {gate.socket}, default_action=quarantine, command_timeout=8s, content_timeout=8s }}"
-    with gate, Mailhost(place, {"inbound": TURF}, listeners={"holding": {"smtpd_milters": milter}}) as host:
+    milter = f"{{ {gate.socket}, default_action=quarantine, command_timeout=3s, content_timeout=3s }}"
+    with gate, PostfixHost(place, {"inbound": TURF}, listeners={"holding": {"smtpd_milters": milter}}) as host:
         if trouble is absent:
             trouble(host, gate)
         with SmtpClient(host.postfix.ports["holding"], source="127.0.0.2") as client:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Filter, Mailhost, make_maildir
+from e2e.attached import AttachedFilter
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost
 from rig.filesystem import tmpfs
+from rig.filter import make_quarantine
 
 CONFIG = """\
 domains = ["rig.test"]
@@ -26,17 +29,17 @@ Breaking = Callable[[Path], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    made = Mailhost(module_place, {"inbound": CONFIG, "reject": CONFIG + 'answer = "reject"\n'})
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    made = PostfixHost(module_place, {"inbound": CONFIG, "reject": CONFIG + 'answer = "reject"\n'})
     with mounted(made.filters["inbound"]), mounted(made.filters["reject"]), made as running:
         yield running
 
 
 @contextmanager
-def mounted(one: Filter) -> Iterator[None]:
+def mounted(one: AttachedFilter) -> Iterator[None]:
     """A tiny file system for the quarantine, so tiny that the floor of 5 % is one of its inodes."""
     with tmpfs(one.quarantine, size="1m", inodes=20):
-        make_maildir(one.quarantine)
+        make_quarantine(one.quarantine)
         yield
 
 
@@ -94,7 +97,7 @@ BROKEN = {
 @pytest.mark.parametrize(("breaking", "reply"), BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("listener", ["inbound", "reject"])
 def test_the_client_keeps_the_message_until_it_can_be_held(
-    host: Mailhost, breaking: Breaking, reply: str, listener: str
+    host: PostfixHost, breaking: Breaking, reply: str, listener: str
 ) -> None:
     one = host.filters[listener]
     with host.client(listener) as client:
@@ -110,7 +113,7 @@ def test_the_client_keeps_the_message_until_it_can_be_held(
     assert host.reached() == ["carol@rig.test"]
 
 
-def test_a_message_that_is_larger_than_the_room_is_left_with_the_client(host: Mailhost) -> None:
+def test_a_message_that_is_larger_than_the_room_is_left_with_the_client(host: PostfixHost) -> None:
     assert host.send("<bob@rig.test>", sender="<x@turf.test>", message=BIG) == [TAKEN, FULL]
     assert (host.filter.held(), host.filter.half_written()) == ([], [])
     host.send("<bob@rig.test>", sender="<x@turf.test>")
@@ -118,7 +121,7 @@ def test_a_message_that_is_larger_than_the_room_is_left_with_the_client(host: Ma
     assert host.reached() == []
 
 
-def test_the_exempt_do_not_get_what_the_others_cannot_be_spared(host: Mailhost) -> None:
+def test_exempt_recipients_do_not_receive_what_cannot_be_held_from_the_others(host: PostfixHost) -> None:
     recipients = ("<postmaster>", "<bob@rig.test>")
     with no_bytes(host.filter.quarantine):
         assert host.send(*recipients, sender="<x@turf.test>") == [TAKEN, TAKEN, FULL]
@@ -128,7 +131,7 @@ def test_the_exempt_do_not_get_what_the_others_cannot_be_spared(host: Mailhost) 
     assert [held.recipients for held in host.filter.held()] == [["bob@rig.test"]]
 
 
-def test_what_a_program_submits_waits_in_the_maildrop(host: Mailhost) -> None:
+def test_what_a_program_submits_waits_in_the_maildrop(host: PostfixHost) -> None:
     with no_bytes(host.filter.quarantine):
         host.postfix.run("sendmail", "-f", "x@turf.test", "bob", stdin=b"Subject: nightly\n\nall is well\n")
         host.filter.said("client=127.0.0.1 .* verdict=tempfail ")
@@ -137,7 +140,7 @@ def test_what_a_program_submits_waits_in_the_maildrop(host: Mailhost) -> None:
     assert [held.recipients for held in host.filter.held()] == [["bob@rig.test"]]
 
 
-def test_the_log_says_what_the_trouble_is(host: Mailhost) -> None:
+def test_the_log_shows_what_the_trouble_is(host: PostfixHost) -> None:
     with no_bytes(host.filter.quarantine):
         host.send("<bob@rig.test>", sender="<trouble@turf.test>")
     assert f' verdict=tempfail rule=turf entry="@turf.test turf.tables[0]" saw=sender reply="{FULL}" ' in (

@@ -91,7 +91,7 @@ def test_two_addresses_of_one_mailbox_are_not_parted_where_the_mta_cannot(compar
     assert ends == {UNCLEAR} if comparison.by_mailbox else UNCLEAR not in ends
 
 
-def test_a_refusal_stands_and_is_for_one_recipient(comparison: Comparison) -> None:
+def test_a_rejection_is_final_and_for_one_recipient(comparison: Comparison) -> None:
     assert comparison.play(REFUSED) == []
     closed = [any(reply == CLOSED for reply in replies) for replies, _ in comparison.told]
     assert all(closed) if comparison.by_mailbox else not any(closed)

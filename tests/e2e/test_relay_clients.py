@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import Mailhost
+from e2e.postfixhost import PostfixHost
 from rig.dnsserver import Conduct
 from rig.zone import claimed, named
 
@@ -73,7 +73,7 @@ LATER = "451 4.7.1 cannot verify the client at the moment, try again later"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
+def host(module_place: Path) -> Iterator[PostfixHost]:
     filters = {
         "inbound": LISTS,
         "addresses": ADDRESSES,
@@ -82,13 +82,13 @@ def host(module_place: Path) -> Iterator[Mailhost]:
         "nobody": NOBODY,
         "tls": TLS,
     }
-    with Mailhost(module_place, filters, accounts={"alice": "secret"}, zone=ZONE) as running:
+    with PostfixHost(module_place, filters, accounts={"alice": "secret"}, zone=ZONE) as running:
         for name, kind in BROKEN.items():
             running.dns.tell(Conduct.SERVFAIL, name, kind)
         yield running
 
 
-def reply(host: Mailhost, listener: str = "inbound", auth: str = "", **client: str) -> str:
+def reply(host: PostfixHost, listener: str = "inbound", auth: str = "", **client: str) -> str:
     """What a client hears that sends to elsewhere."""
     with host.client(listener, **client) as connection:
         connection.mail("<anna@out.test>", *([f"AUTH={auth}"] if auth else []))
@@ -116,7 +116,7 @@ def reply(host: Mailhost, listener: str = "inbound", auth: str = "", **client: s
         ("IPV6:::1", REFUSED),
     ],
 )
-def test_the_address_of_a_client_decides(host: Mailhost, client: str, heard: str) -> None:
+def test_the_address_of_a_client_decides(host: PostfixHost, client: str, heard: str) -> None:
     assert reply(host, ADDR=client) == heard
 
 
@@ -133,7 +133,7 @@ def test_the_address_of_a_client_decides(host: Mailhost, client: str, heard: str
         ("x.evil.friends.test", TAKEN),
     ],
 )
-def test_an_allowed_name_is_one_that_postfix_has_confirmed(host: Mailhost, name: str, heard: str) -> None:
+def test_an_allowed_name_is_one_that_postfix_has_confirmed(host: PostfixHost, name: str, heard: str) -> None:
     assert reply(host, ADDR="203.0.113.9", NAME=name, REVERSE_NAME=name) == heard
 
 
@@ -150,7 +150,7 @@ def test_an_allowed_name_is_one_that_postfix_has_confirmed(host: Mailhost, name:
         ("IPV6:2001:db9::12", REFUSED),
     ],
 )
-def test_or_that_dns_confirms(host: Mailhost, client: str, heard: str) -> None:
+def test_or_that_dns_confirms(host: PostfixHost, client: str, heard: str) -> None:
     assert reply(host, ADDR=client) == heard
 
 
@@ -165,12 +165,12 @@ def test_or_that_dns_confirms(host: Mailhost, client: str, heard: str) -> None:
         ("192.0.2.26", REFUSED),
     ],
 )
-def test_a_denied_name_may_be_only_claimed(host: Mailhost, client: str, heard: str) -> None:
+def test_a_denied_name_may_be_only_claimed(host: PostfixHost, client: str, heard: str) -> None:
     assert reply(host, "deny-name", ADDR=client) == heard
 
 
 @pytest.mark.parametrize(("client", "heard"), [("192.0.2.25", TAKEN), ("192.0.2.66", REFUSED), ("192.0.3.25", REFUSED)])
-def test_lists_of_addresses_ask_for_no_name(host: Mailhost, client: str, heard: str) -> None:
+def test_lists_of_addresses_ask_for_no_name(host: PostfixHost, client: str, heard: str) -> None:
     asked = host.dns.asked
     assert reply(host, "addresses", ADDR=client) == heard
     assert host.dns.asked == asked
@@ -180,7 +180,7 @@ def test_lists_of_addresses_ask_for_no_name(host: Mailhost, client: str, heard: 
     ("local", "heard"),
     [("203.0.113.25", TAKEN), ("203.0.113.26", REFUSED), ("IPV6:2001:db8::25", TAKEN), ("IPV6:2001:db8::26", REFUSED)],
 )
-def test_the_local_address_decides(host: Mailhost, local: str, heard: str) -> None:
+def test_the_local_address_decides(host: PostfixHost, local: str, heard: str) -> None:
     assert reply(host, ADDR="203.0.113.9", DESTADDR=local) == heard
 
 
@@ -202,16 +202,16 @@ def test_the_local_address_decides(host: Mailhost, local: str, heard: str) -> No
     ],
 )
 def test_an_authenticated_client_relays_as_its_account_may(
-    host: Mailhost, listener: str, account: str, heard: str
+    host: PostfixHost, listener: str, account: str, heard: str
 ) -> None:
     assert reply(host, listener, ADDR="203.0.113.9", LOGIN=account) == heard
 
 
-def test_the_deny_list_comes_before_authentication(host: Mailhost) -> None:
+def test_the_deny_list_comes_before_authentication(host: PostfixHost) -> None:
     assert reply(host, ADDR="192.0.2.128", LOGIN="alice") == REFUSED
 
 
-def test_a_denial_names_client_name_account_and_recipient(host: Mailhost) -> None:
+def test_a_denial_names_client_name_account_and_recipient(host: PostfixHost) -> None:
     reply(host, "accounts", ADDR="203.0.113.77", NAME="mail.friends.test", LOGIN="mallory")
     said = host.filters["accounts"].said("203.0.113.77")
     expected = "client=203.0.113.77 name=mail.friends.test helo=client.out.test account=mallory listener=mx.rig.test "

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from rig.link import accepts
+from rig.otherfilter import ECHO, OtherFilter
 from rig.postfix import Postfix
-from rig.process import Process
 from rig.rules import senders
 from rig.sendmail import Sendmail
 from rig.sink import Sink
@@ -22,7 +20,6 @@ from turfmilter.core.address.readings import read_senders
 from turfmilter.core.table.entry import listed
 from turfmilter.core.wrapped import match_sender
 
-SCRIPT = Path(__file__).parents[1] / "rig" / "echofilter.py"
 TODAY = date(2027, 1, 31)
 UNUSUAL = ["FEATURE(`accept_unqualified_senders')dnl", "FEATURE(`accept_unresolvable_domains')dnl"]
 
@@ -76,12 +73,8 @@ def texts(number: int) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def echo(module_place: Path) -> Iterator[str]:
     """A filter that says what the MTA makes of an address; its socket."""
-    path = module_place / "filter"
-    process = Process([sys.executable, str(SCRIPT), f"unix:{path}"], module_place / "filter.out")
-    process.start(lambda: accepts(path))
-    path.chmod(0o666)
-    yield f"unix:{path}"
-    process.kill()
+    with OtherFilter(ECHO, f"unix:{module_place}/filter", module_place / "filter.out") as running:
+        yield running.socket
 
 
 def resolved(port: int, text: str) -> str:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import Mailhost
-from rig.dnsserver import Conduct
+from e2e.postfixhost import PostfixHost
 from rig.zone import claimed, named
 
 CHECK = """\
@@ -44,20 +43,18 @@ FIELD = "Authentication-Results"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
-    with Mailhost(module_place, FILTERS, zone=ZONE) as running:
-        for name, kind in BROKEN.items():
-            running.dns.tell(Conduct.SERVFAIL, name, kind)
+def host(module_place: Path) -> Iterator[PostfixHost]:
+    with PostfixHost(module_place, FILTERS, zone=ZONE, broken=BROKEN) as running:
         yield running
 
 
-def stamps(host: Mailhost) -> list[str]:
+def stamps(host: PostfixHost) -> list[str]:
     """The fields with results in the one message that was delivered, in their order."""
     (delivery,) = host.delivered()
     return message_from_bytes(delivery.data, policy=compat32).get_all(FIELD, [])
 
 
-def answer(host: Mailhost, listener: str, sender: str = "<anna@out.test>", **client: str) -> str:
+def answer(host: PostfixHost, listener: str, sender: str = "<anna@out.test>", **client: str) -> str:
     """What a client hears that sends to one recipient."""
     return host.send(BOB, listener=listener, sender=sender, **client)[0]
 
@@ -75,13 +72,13 @@ def answer(host: Mailhost, listener: str, sender: str = "<anna@out.test>", **cli
         ("IPV6:2001:db8::12", 'fail policy.iprev="2001:db8::12" (six.out.test)'),
     ],
 )
-def test_every_message_is_stamped_and_none_refused(host: Mailhost, client: str, result: str) -> None:
+def test_every_message_is_stamped_and_none_refused(host: PostfixHost, client: str, result: str) -> None:
     host.send(BOB, ADDR=client)
     assert stamps(host) == [f"mx.rig.test;\r\n\tiprev={result}"]
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "IPV6:::1", "127.0.0.2"])
-def test_mail_that_this_host_gives_to_itself_is_not_stamped_again(host: Mailhost, client: str) -> None:
+def test_mail_that_this_host_sends_to_itself_is_not_stamped_again(host: PostfixHost, client: str) -> None:
     true = "Authentication-Results: mx.rig.test; iprev=pass policy.iprev=203.0.113.11"
     message = f"{true}\r\nSubject: from the content filter\r\n\r\nhello\r\n".encode()
     for listener in ("inbound", "clean"):
@@ -93,7 +90,7 @@ def test_mail_that_this_host_gives_to_itself_is_not_stamped_again(host: Mailhost
 FORGED = b"Authentication-Results: mx.rig.test; spf=pass\r\n"
 
 
-def test_forged_results_are_removed_as_long_as_they_can_be(host: Mailhost) -> None:
+def test_forged_results_are_removed_as_long_as_they_can_be(host: PostfixHost) -> None:
     """For each of them Postfix reads the header from its beginning."""
     host.send(BOB, message=FORGED * 200 + b"\r\nhello\r\n", listener="clean", ADDR="203.0.113.11")
     assert stamps(host) == []
@@ -102,12 +99,12 @@ def test_forged_results_are_removed_as_long_as_they_can_be(host: Mailhost) -> No
     assert len(host.delivered()) == 1
 
 
-def test_the_name_that_postfix_has_confirmed_is_stamped(host: Mailhost) -> None:
+def test_the_name_that_postfix_has_confirmed_is_stamped(host: PostfixHost) -> None:
     host.send(BOB, ADDR="203.0.113.1", NAME="host.postfix.test")
     assert stamps(host) == ["mx.rig.test;\r\n\tiprev=pass policy.iprev=203.0.113.1 (host.postfix.test)"]
 
 
-def test_a_local_submission_is_not_stamped(host: Mailhost) -> None:
+def test_a_local_submission_is_not_stamped(host: PostfixHost) -> None:
     host.postfix.run("sendmail", "-f", "root@rig.test", "bob@rig.test", stdin=b"Subject: x\n\nhello\n")
     assert stamps(host) == []
 
@@ -127,7 +124,7 @@ REQUIRED = {
 
 
 @pytest.mark.parametrize(("client", "heard"), REQUIRED.items(), ids=str)
-def test_a_confirmed_name_can_be_required(host: Mailhost, client: str, heard: str) -> None:
+def test_a_confirmed_name_can_be_required(host: PostfixHost, client: str, heard: str) -> None:
     assert answer(host, "require", ADDR=client).startswith(heard)
     assert host.reached() == (["bob@rig.test"] if heard == TAKEN else [])
 
@@ -150,21 +147,21 @@ def test_a_confirmed_name_can_be_required(host: Mailhost, client: str, heard: st
         ("<anna@other.test>", "IPV6:2001:db8::11", REFUSED),
     ],
 )
-def test_the_name_can_be_asked_to_be_the_senders(host: Mailhost, sender: str, client: str, heard: str) -> None:
+def test_the_name_can_be_asked_to_be_the_senders(host: PostfixHost, sender: str, client: str, heard: str) -> None:
     assert answer(host, "match", sender, ADDR=client).startswith(heard)
 
 
-def test_authenticated_clients_need_no_name(host: Mailhost) -> None:
+def test_authenticated_clients_need_no_name(host: PostfixHost) -> None:
     for listener in ("require", "match"):
         assert answer(host, listener, ADDR="203.0.113.13", LOGIN="alice").startswith(TAKEN)
 
 
-def test_where_dns_fails_clients_can_be_let_pass(host: Mailhost) -> None:
+def test_where_dns_fails_clients_can_be_let_pass(host: PostfixHost) -> None:
     assert answer(host, "lenient", ADDR="203.0.113.16").startswith(TAKEN)
     assert answer(host, "lenient", ADDR="203.0.113.12").startswith(REFUSED)
     assert ' trial="reverse_name unavailable bob@rig.test" ' in host.filters["lenient"].said("203.0.113.16 ")
 
 
-def test_in_trial_the_log_says_who_would_have_been_refused(host: Mailhost) -> None:
+def test_in_trial_the_log_shows_which_clients_would_have_been_rejected(host: PostfixHost) -> None:
     assert answer(host, "trial", "<anna@other.test>", ADDR="203.0.113.11").startswith(TAKEN)
     assert ' trial="reverse_name reject bob@rig.test" ' in host.filters["trial"].said("203.0.113.11 ")

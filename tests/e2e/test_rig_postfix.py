@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rig.link import accepts
+from rig import wait
 from rig.postfix import Postfix
-from rig.process import Process
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 
-SCRIPT = Path(__file__).parents[1] / "rig" / "scriptedfilter.py"
 MESSAGE = b"Subject: x\r\n\r\n.hello \xff\r\n"
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def empty(sink: Sink) -> None:
-    sink.clear()
-
-
-@pytest.fixture(scope="module")
-def scripted(module_place: Path) -> Iterator[str]:
-    """A filter that does what the message tells it; its socket."""
-    path = module_place / "filter"
-    filter_process = Process([sys.executable, str(SCRIPT), f"unix:{path}"], module_place / "filter.out")
-    filter_process.start(lambda: accepts(path))
-    path.chmod(0o666)
-    yield f"unix:{path}"
-    filter_process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +57,7 @@ def test_the_filter_is_asked_at_the_inbound_listener(postfix: Postfix, sink: Sin
         ("<postmaster>", "postmaster@rig.test"),
     ],
 )
-def test_everything_is_taken_and_resolved_as_a_real_host_would(
+def test_everything_is_accepted_and_resolved_as_on_a_real_host(
     postfix: Postfix, sink: Sink, recipient: str, reached: str
 ) -> None:
     send(postfix.port, "<a@out.test>", recipient)
@@ -121,8 +96,22 @@ def test_the_hold_queue_can_be_looked_at(postfix: Postfix) -> None:
     send(postfix.port, "<change@out.test>", "<alice@rig.test>", "<carol@rig.test>")
     held = [message for message in postfix.queue() if message["queue_name"] == "hold"]
     assert [recipient["address"] for recipient in held[0]["recipients"]] == ["carol@rig.test", "bob@rig.test"]
+    assert len(postfix.queued()) == 1
     postfix.run("postsuper", "-d", "ALL")
-    assert postfix.queue() == []
+    assert postfix.queue() == postfix.queued() == []
+
+
+def test_a_message_is_queued_once_it_is_complete(postfix: Postfix, sink: Sink) -> None:
+    with SmtpClient(postfix.ports["unfiltered"], source="127.0.0.2") as client:
+        client.ehlo()
+        client.mail("<a@out.test>")
+        client.rcpt("<alice@rig.test>")
+        client.command("DATA")
+        wait.until(lambda: list((postfix.spool / "incoming").iterdir()), "the file of the message")
+        assert postfix.queued() == []
+        assert client.content(MESSAGE).code == 250
+    postfix.settle()
+    assert len(sink.deliveries) == 1
 
 
 @pytest.mark.parametrize(("action", "reply"), [("tempfail", "451"), ("accept", "250"), ("reject", "550")])
@@ -163,14 +152,14 @@ def test_a_postfix_that_was_killed_is_seen(place: Path, sink: Sink) -> None:
     assert postfix.pids() == []
 
 
-def test_a_broken_configuration_is_told(place: Path, sink: Sink) -> None:
+def test_a_broken_configuration_is_reported(place: Path, sink: Sink) -> None:
     postfix = Postfix(place / "p", sink=sink.port, parameters={"smtpd_delay_reject": "maybe"})
     with pytest.raises(RuntimeError, match="smtpd_delay_reject = maybe"):
         postfix.start()
     assert postfix.pids() == []
 
 
-def test_a_directory_closed_to_postfix_is_told(place: Path, sink: Sink) -> None:
+def test_a_directory_closed_to_postfix_is_reported(place: Path, sink: Sink) -> None:
     (place / "closed").mkdir(mode=0o700)
     with pytest.raises(RuntimeError, match="may not enter"):
         Postfix(place / "closed" / "p", sink=sink.port).start()

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rig import wait
-from rig.link import accepts
+from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.ports import free_port
-from rig.process import Process
 from rig.sendmail import Sendmail
 from rig.sink import Sink
 from rig.smtp import SmtpClient
 
-SCRIPT = Path(__file__).parents[1] / "rig" / "scriptedfilter.py"
 MESSAGE = b"Subject: x\r\n\r\n.hello \xff\r\n"
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def empty(sink: Sink) -> None:
-    sink.clear()
-
-
-@pytest.fixture(scope="module")
-def scripted(module_place: Path) -> Iterator[str]:
-    """A filter that does what the message tells it; its socket."""
-    path = module_place / "filter"
-    filter_process = Process([sys.executable, str(SCRIPT), f"unix:{path}"], module_place / "filter.out")
-    filter_process.start(lambda: accepts(path))
-    yield f"unix:{path}"
-    filter_process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +62,15 @@ def test_the_filter_is_asked_at_the_inbound_listener(sendmail: Sendmail, sink: S
         ("<office@rig.test>", ["bob", "y@elsewhere.test"]),
     ],
 )
-def test_everything_is_taken_and_resolved_as_a_real_host_would(
+def test_everything_is_accepted_and_resolved_as_on_a_real_host(
     sendmail: Sendmail, sink: Sink, recipient: str, reached: list[str]
 ) -> None:
     send(sendmail.port, "<a@out.test>", recipient)
-    wait.until(lambda: not sendmail.queue(), lambda: f"an empty queue: {sendmail.queue()}")
+    sendmail.settle()
     assert sorted(one for delivery in sink.deliveries for one in delivery.recipients) == reached
 
 
-def test_it_knows_the_names_that_it_is_told(place: Path, sink: Sink, scripted: str) -> None:
+def test_it_knows_the_names_that_it_is_given(place: Path, sink: Sink, scripted: str) -> None:
     with Sendmail(place / "s", sink=sink.port, milter=scripted, hosts={"127.0.0.2": "mail.out.test"}) as sendmail:
         send(sendmail.port, "<a@out.test>", "<alice@rig.test>")
         assert b"X-Saw: connect mail.out.test 2 ('127.0.0.2', " in sink.wait_for(1)[0].data
@@ -124,7 +99,7 @@ def test_the_hold_queue_can_be_looked_at(sendmail: Sendmail) -> None:
     assert sendmail.queue() == []
 
 
-def test_accounts_log_in_behind_starttls(place: Path, sink: Sink, scripted: str) -> None:
+def test_accounts_log_in_after_starttls(place: Path, sink: Sink, scripted: str) -> None:
     with (
         Sendmail(
             place / "s",
@@ -147,15 +122,15 @@ def test_accounts_log_in_behind_starttls(place: Path, sink: Sink, scripted: str)
 
 def test_a_filter_can_be_asked_at_a_port(place: Path, sink: Sink) -> None:
     port = free_port()
-    asked = Process([sys.executable, str(SCRIPT), f"inet:{port}@127.0.0.1"], place / "filter.out")
-    asked.start(lambda: accepts(f"inet:{port}@127.0.0.1"))
-    with Sendmail(place / "s", sink=sink.port, milter=f"inet:127.0.0.1:{port}") as sendmail:
+    with (
+        OtherFilter(SCRIPTED, f"inet:{port}@127.0.0.1", place / "filter.out"),
+        Sendmail(place / "s", sink=sink.port, milter=f"inet:127.0.0.1:{port}") as sendmail,
+    ):
         assert send(sendmail.port, "<reject@out.test>", "<alice@rig.test>")[0].startswith("550 ")
-    asked.kill()
 
 
 @pytest.mark.parametrize(("flag", "reply"), [("F=T, ", "451"), ("", "250"), ("F=R, ", "550")])
-def test_without_a_filter_the_flag_says_what_is_done(place: Path, sink: Sink, flag: str, reply: str) -> None:
+def test_without_a_filter_the_flag_decides(place: Path, sink: Sink, flag: str, reply: str) -> None:
     lines = [f"INPUT_MAIL_FILTER(`none', `S=local:{place}/none, {flag}T=C:2s')dnl"]
     with Sendmail(place / "s", sink=sink.port, lines=lines) as sendmail:
         assert send(sendmail.port, "<a@out.test>", "<alice@rig.test>")[0].startswith(reply)
@@ -177,12 +152,12 @@ def test_stopping_leaves_no_process_and_starting_again_works(place: Path, sink: 
             SmtpClient(sendmail.port)
 
 
-def test_a_broken_configuration_is_told(place: Path, sink: Sink) -> None:
+def test_a_broken_configuration_is_reported(place: Path, sink: Sink) -> None:
     with pytest.raises(RuntimeError, match=r"FEATURE\(\) should be before MAILER"):
         Sendmail(place / "s", sink=sink.port, lines=["MAILER(`local')dnl", "FEATURE(`nouucp')dnl"]).start()
 
 
-def test_why_it_does_not_start_is_told(place: Path, sink: Sink) -> None:
+def test_why_it_does_not_start_is_reported(place: Path, sink: Sink) -> None:
     (place / "open").mkdir()
     (place / "open").chmod(0o777)
     sendmail = Sendmail(place / "s", sink=sink.port, milter=f"unix:{place}/open/socket")

@@ -71,14 +71,14 @@ def test_what_the_administrator_sends_elsewhere_passes(host: SendmailHost, recip
 
 
 @pytest.mark.parametrize("other", ["<Alice@RIG.test>", '<"alice"@rig.test>', "<office@rig.test>", "<alice>"])
-def test_the_exempt_get_it_and_the_others_are_taken_off(host: SendmailHost, other: str) -> None:
+def test_exempt_recipients_receive_it_and_the_others_are_removed(host: SendmailHost, other: str) -> None:
     host.send("<postmaster@rig.test>", other, sender="<x@turf.test>")
     assert host.reached() == ["bob"]
     (held,) = host.filter.held()
     assert len(held.recipients) == 1
 
 
-def test_where_taking_off_is_not_sure_nothing_is_taken(host: SendmailHost) -> None:
+def test_where_removal_is_not_reliable_nothing_is_accepted(host: SendmailHost) -> None:
     reply = host.send("<postmaster@rig.test>", "<alice@rig.test.>", sender="<x@turf.test>")[-1]
     assert reply == "451 4.3.0 cannot handle these recipients together, send them one by one"
     assert host.reached() == []

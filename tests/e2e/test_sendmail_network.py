@@ -91,7 +91,7 @@ def test_results_that_bear_our_name_are_removed_and_ours_is_on_top(host: Sendmai
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "192.0.2.25"])
-def test_results_stay_and_none_is_added_when_this_host_gives_mail_to_itself(host: SendmailHost, source: str) -> None:
+def test_results_stay_and_none_is_added_when_this_host_sends_mail_to_itself(host: SendmailHost, source: str) -> None:
     received, *others = results(host, source)
     assert received.startswith(b"Received:")
     assert others == [*FORGED[:2], b"authentication-results:"]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from e2e.stockhost import CONFIG, CONTRIB, SOCKET, installed, run
-from rig import wait
 from rig.link import accepts
 from rig.milterclient import MilterClient
-from rig.process import Process, ProcessEnded
+from rig.process import ProcessEnded
+from rig.server import Program
 from rig.unit import Unit
 
 SYSTEMD = CONTRIB / "systemd"
@@ -49,7 +49,7 @@ def served(address: str) -> str:
 
 
 @pytest.mark.usefixtures("machine")
-def test_systemd_has_nothing_to_say_about_the_units() -> None:
+def test_systemd_finds_no_error_in_the_units() -> None:
     done = subprocess.run(
         ["systemd-analyze", "verify", *sorted(SYSTEMD.glob("turfmilter*.*"))],
         capture_output=True,
@@ -66,7 +66,7 @@ def test_the_page_states_how_far_the_service_is_locked_in() -> None:
     assert float(score[1]) < 2
 
 
-def test_the_users_and_directories_are_made_as_the_files_say(place: Path) -> None:
+def test_the_users_and_directories_are_created_as_configured(place: Path) -> None:
     """In a directory that is to be the root of another machine, which has Postfix's group."""
     (place / "etc").mkdir()
     (place / "etc/group").write_text("postfix:x:105:\n")
@@ -90,41 +90,34 @@ def test_the_users_and_directories_are_made_as_the_files_say(place: Path) -> Non
 
 def test_the_service_serves_as_its_own_user(machine: Path) -> None:
     unit = Unit(SERVICE)
-    process = unit.process(machine / "log")
-    process.start(lambda: accepts(f"unix:{SOCKET}"))
-    try:
+    with unit.program(machine / "log", lambda: accepts(f"unix:{SOCKET}")) as service:
         assert served(f"unix:{SOCKET}") == "discard"
-        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in process.pids()}
+        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in service.pids()}
         assert owners == {pwd.getpwnam("turfmilter").pw_uid}
-        reload = unit["ExecReload"].replace("$MAINPID", str(process.pid))
+        reload = unit["ExecReload"].replace("$MAINPID", str(service.process.pid))
         run(*reload.split())
         assert served(f"unix:{SOCKET}") == "discard"
-    finally:
-        assert process.stop() == 0
+        assert service.stop() == 0
 
 
 def test_a_broken_configuration_is_not_started_again_and_again(machine: Path) -> None:
     CONFIG.write_text("domains = 5\n")
     unit = Unit(SERVICE)
     with pytest.raises(ProcessEnded) as ended:
-        unit.process(machine / "log").start(lambda: False)
+        unit.program(machine / "log", lambda: False).start()
     assert str(ended.value.status) == unit["RestartPreventExitStatus"]
 
 
 def test_a_configuration_that_was_broken_since_is_served_from_its_copy(machine: Path) -> None:
     kept = Path("/var/lib/turfmilter/last-good.json")
     unit = Unit(SERVICE)
-    process = unit.process(machine / "log")
-    process.start(kept.exists)
-    assert process.stop() == 0
+    with unit.program(machine / "log", kept.exists) as service:
+        assert service.stop() == 0
     CONFIG.write_text("domains = 5\n")
-    process = unit.process(machine / "log")
-    process.start(lambda: accepts(f"unix:{SOCKET}"))
-    try:
+    with unit.program(machine / "log", lambda: accepts(f"unix:{SOCKET}")) as service:
         assert served(f"unix:{SOCKET}") == "discard"
-        wait.until(lambda: "ALARM: started from the copy" in process.text(), "the alarm")
-    finally:
-        assert process.stop() == 0
+        service.wait_for_log("ALARM: started from the copy")
+        assert service.stop() == 0
 
 
 def test_the_service_may_write_wherever_the_shipped_files_put_something() -> None:
@@ -153,11 +146,7 @@ def test_a_socket_that_systemd_holds_is_served(machine: Path) -> None:
     CONFIG.write_text(SETTINGS.replace(f"unix:{SOCKET}", "fd:3").replace("domains", 'user = "turfmilter"\ndomains', 1))
     listening = Unit(SYSTEMD / "turfmilter.socket")
     command = ["systemd-socket-activate", "-l", listening["ListenStream"], "turfmilter", "-f"]
-    activated = Process(command, machine / "log")
-    activated.start(lambda: Path(listening["ListenStream"]).is_socket())
-    try:
+    with Program(command, machine / "log", Path(listening["ListenStream"]).is_socket) as activated:
         os.chmod(listening["ListenStream"], int(listening["SocketMode"], 8))  # noqa: PTH101
         assert served(f"unix:{listening['ListenStream']}") == "discard"
-        wait.until(lambda: "socket fd:3" in activated.text(), "its start")
-    finally:
-        activated.stop()
+        activated.wait_for_log("socket fd:3")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost, queue_id
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost, queue_id
 
 TABLE = """\
 # Whose mail is put aside.
@@ -42,9 +43,9 @@ BOB = "<bob@rig.test>"
 
 
 @pytest.fixture(scope="module")
-def host(module_place: Path) -> Iterator[Mailhost]:
+def host(module_place: Path) -> Iterator[PostfixHost]:
     (module_place / "turf.table").write_text(TABLE)
-    with Mailhost(module_place, FILTERS) as running:
+    with PostfixHost(module_place, FILTERS) as running:
         yield running
 
 
@@ -80,7 +81,7 @@ def by(author: str) -> bytes:
         ('<"a@b"@odd.test>', 12),
     ],
 )
-def test_the_sender_decides(host: Mailhost, sender: str, line: int) -> None:
+def test_the_sender_decides(host: PostfixHost, sender: str, line: int) -> None:
     assert host.send(BOB, sender=sender)[-1].startswith("250 2.0.0 Ok: queued as ")
     assert host.reached() == ([] if line else ["bob@rig.test"])
     assert [held["X-Quarantine-Entry"].rpartition(":")[2] for held in host.filter.held()] == [str(line)] * bool(line)
@@ -108,13 +109,13 @@ def test_the_sender_decides(host: Mailhost, sender: str, line: int) -> None:
         ("", False),
     ],
 )
-def test_the_author_decides_whoever_the_sender_is(host: Mailhost, author: str, held: bool) -> None:
+def test_the_author_decides_for_any_sender(host: PostfixHost, author: str, held: bool) -> None:
     host.send(BOB, message=by(author))
     assert host.reached() == ([] if held else ["bob@rig.test"])
     assert len(host.filter.held()) == held
 
 
-def test_a_held_message_keeps_its_envelope_and_says_why(host: Mailhost) -> None:
+def test_a_held_message_keeps_its_envelope_and_the_reason(host: PostfixHost) -> None:
     with host.client(ADDR="192.0.2.9", NAME="mail.turf.test") as client:
         client.ehlo("me.turf.test")
         client.mail("<X@turf.test>", "SIZE=77", "BODY=8BITMIME", "RET=HDRS", "ENVID=QQ314159")
@@ -144,7 +145,7 @@ def test_a_held_message_keeps_its_envelope_and_says_why(host: Mailhost) -> None:
     assert host.filter.half_written() == []
 
 
-def test_authenticated_clients_are_spared_unless_told_otherwise(host: Mailhost) -> None:
+def test_authenticated_clients_are_spared_unless_configured_otherwise(host: PostfixHost) -> None:
     host.send(BOB, sender="<x@turf.test>", LOGIN="anna")
     assert host.reached() == ["bob@rig.test"]
     host.send(BOB, sender="<x@turf.test>", listener="strict", LOGIN="anna")
@@ -153,7 +154,7 @@ def test_authenticated_clients_are_spared_unless_told_otherwise(host: Mailhost) 
 
 
 @pytest.mark.parametrize("author", ["nobody at all", "", "x@", "<x@turf.test"])
-def test_an_author_that_nobody_can_read_is_held_when_told(host: Mailhost, author: str) -> None:
+def test_an_unreadable_author_is_held_if_configured(host: PostfixHost, author: str) -> None:
     host.send(BOB, message=by(author), listener="strict")
     host.send(BOB, message=b"Subject: no author\r\n\r\n", listener="strict")
     assert host.reached() == []
@@ -164,7 +165,7 @@ def test_an_author_that_nobody_can_read_is_held_when_told(host: Mailhost, author
     ("listener", "reply"),
     [("reject", "550 5.7.1 message refused by local policy"), ("own-words", "554 5.7.0 go away")],
 )
-def test_the_sender_can_be_told_and_the_copy_is_kept_all_the_same(host: Mailhost, listener: str, reply: str) -> None:
+def test_the_sender_can_be_rejected_and_the_copy_is_still_kept(host: PostfixHost, listener: str, reply: str) -> None:
     assert host.send(BOB, sender="<x@turf.test>", listener=listener) == ["250 2.1.5 Ok", reply]
     assert host.reached() == []
     (held,) = host.filters[listener].held()
@@ -175,7 +176,7 @@ def test_the_sender_can_be_told_and_the_copy_is_kept_all_the_same(host: Mailhost
 
 
 @pytest.mark.parametrize(("listener", "other"), [("sender", "author"), ("author", "sender")])
-def test_each_of_sender_and_author_can_be_left_out(host: Mailhost, listener: str, other: str) -> None:
+def test_each_of_sender_and_author_can_be_left_out(host: PostfixHost, listener: str, other: str) -> None:
     host.send("<by-sender@rig.test>", sender="<x@turf.test>", listener=listener)
     host.send("<by-author@rig.test>", message=by("x@turf.test"), listener=listener)
     assert host.reached() == [f"by-{other}@rig.test"]
@@ -183,7 +184,7 @@ def test_each_of_sender_and_author_can_be_left_out(host: Mailhost, listener: str
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-def test_a_client_that_goes_away_leaves_nothing(host: Mailhost, stage: str) -> None:
+def test_a_client_that_disconnects_leaves_nothing(host: PostfixHost, stage: str) -> None:
     with host.client(NAME="gone.out.test", REVERSE_NAME="gone.out.test") as client:
         client.mail("<x@turf.test>")
         if stage != "MAIL":

@@ -47,7 +47,7 @@ def remove_user(block: str) -> str:
     return block.replace("userdel ", "userdel --force ")
 
 
-def test_who_follows_the_one_about_postfix_releases_a_message_and_removes_everything_again(place: Path) -> None:
+def test_the_one_about_postfix_holds_and_releases_a_message_and_removes_everything_again(place: Path) -> None:
     files = [Path("/etc/postfix/main.cf"), Path("/etc/postfix/master.cf")]
 
     def attached(block: str) -> str:
@@ -73,7 +73,7 @@ def test_who_follows_the_one_about_postfix_releases_a_message_and_removes_everyt
         wait.until(lambda: len(here.sink.deliveries) == 3, "the one on trial, the exception and the released one")
 
 
-def test_who_follows_the_one_about_sendmail_releases_a_message_and_removes_everything_again(place: Path) -> None:
+def test_the_one_about_sendmail_holds_and_releases_a_message_and_removes_everything_again(place: Path) -> None:
     with sendmail_machine(place) as here:
         terminal = Terminal(here)
         before = content(Path("/etc/mail/sendmail.cf"))

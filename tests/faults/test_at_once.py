@@ -17,15 +17,15 @@ import pytest
 from rig.child import forked, status
 from rig.desk import Desk
 from rig.nexthop import ScriptedNextHop
+from turfmilter.compose import open_quarantines
 from turfmilter.config.sections.quarantine import QuarantineConfig
+from turfmilter.core.held.message import State
+from turfmilter.core.held.selection import Selection
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation
-from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.release import NotReleased
 from turfmilter.review.verify import verify
-from turfmilter.stores.opened import OpenMaildir, State
 from turfmilter.stores.retention import RetentionState, read_clocks
-from turfmilter.stores.selection import Selection
 
 HOLDERS, SECONDS = 8, 60.0
 Told = list[int]  # the signals that came
@@ -57,7 +57,7 @@ def test_many_hands_lose_and_invent_nothing(tmp_path: Path) -> None:
         assert max(expired.values()) == max(released.values()) == 1
         assert len(hop.messages) == len(released)
         assert set(expired) <= set(released), "what nobody has reviewed does not expire"
-        assert list(verify(desk.maildir, desk.ledger, lambda files: files)) == []
+        assert list(verify(desk.held, lambda files: files)) == []
         assert list((desk.path / "tmp").iterdir()) == []
 
 
@@ -86,7 +86,7 @@ def until_told(act: Callable[[Desk, Told], None], desk: Desk) -> Callable[[], No
 
 def list_all(desk: Desk, _told: Told) -> None:
     """With descriptors of its own, as another process has them."""
-    with OpenMaildir(desk.path) as maildir, Quarantines([maildir], lambda files: files) as quarantines:
+    with open_quarantines([desk.path], lambda files: files) as quarantines:
         assert not any(held.summary.doubt for held in quarantines.newest(Selection(states=frozenset(State))))
 
 
@@ -101,7 +101,7 @@ def release_all(desk: Desk, hop: ScriptedNextHop, told: Told) -> None:
 
 def expire_all(desk: Desk, told: Told) -> None:
     watch = Observation(RetentionState(desk.path.parent), read_clocks)
-    expiry = Expiry(desk.maildir, desk.recorder, TERMS, watch, lambda: datetime.now(UTC))
+    expiry = Expiry(desk.held, desk.recorder, TERMS, watch, lambda: datetime.now(UTC))
     for due in expiry.due():
         if told:
             return

@@ -12,9 +12,9 @@ from pathlib import Path
 from rig.tracer import Fault, traced
 from turfmilter.compose import SystemClock
 from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.held.block import read_block
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import read_block
 from turfmilter.stores.maildir import Maildir
 
 MESSAGE = b"Subject: hello\r\n\r\n" + b"a line of a message that is held\r\n" * 20_000  # longer than any buffer

@@ -16,8 +16,7 @@ from rig.nexthop import ScriptedNextHop
 from rig.shelf import Shelf
 from rig.tracer import Fault, traced
 from turfmilter.review.observation import Dates
-from turfmilter.stores.locking import locked
-from turfmilter.stores.rewrite import rewrite
+from turfmilter.stores.files import locked, rewrite
 
 
 def on_nfs(act: Callable[[], int], *, at: int = 0) -> int:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rig.tracer import Fault, Point, Traced, traced
-from turfmilter.core.steadiness import Reading
-from turfmilter.stores.retention import RetentionState, Sighting, StateError
+from turfmilter.core.held.message import Sighting
+from turfmilter.core.steadiness import Reading, StateError
+from turfmilter.stores.retention import RetentionState
 
-QUARANTINE = Path("/quarantine")
+QUARANTINE = "/quarantine"
 OLD, NEW = Sighting("2qqm91-a56eja", reviewed=False), Sighting("2qqm91-p8nwz9", reviewed=False)
 BEGIN = Reading(1_764_000_000.0, 1000.0, "boot")
 HOURS = 3600.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rig.tracer import Fault, Traced, traced
 from turfmilter.review.turftable import NotEdited, TurfTable
+from turfmilter.stores.files import rewrite
 
 OLD = "# ours\n@spam.example\n"
 NEW = OLD + "@junk.example by=ada # 2026-11-22\n"
@@ -29,7 +30,7 @@ def make(directory: Path) -> TurfTable:
     directory.mkdir()
     path = directory / "turf.table"
     path.write_text(OLD)
-    return TurfTable(path, "ada")
+    return TurfTable(path, "ada", rewrite)
 
 
 def test_no_kill_tears_the_table(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
 
-from e2e.mailhost import Held, Mailhost
+from e2e.attached import HeldBytes
+from e2e.mailhost import MailHost
+from e2e.postfixhost import PostfixHost
 from e2e.sendmailhost import SendmailHost
 from rig.smtp import SmtpClient
 
@@ -99,61 +100,35 @@ class Message:
     recipients: tuple[str, ...]
 
 
-class SendmailUnderTest:
+def sendmail_host(directory: Path, lines: Iterable[str] = ()) -> MailHost:
     """Sendmail with aliases and virtual users; `lines` of m4 make a variant of it."""
-
-    def __init__(self, directory: Path, lines: Iterable[str] = ()) -> None:
-        virtual = [f"VIRTUSER_DOMAIN(`{domain}')dnl" for domain in ("virt.test", "catch.test")]
-        maps = {"aliases": ALIASES, "virtusertable": VIRTUAL}
-        directory.mkdir()
-        self._host = SendmailHost(directory, FILTER, lines=[*virtual, *lines], maps=maps)
-        self.sink = self._host.sink
-        self.filter = self._host.filter
-        self.open = self._host.client
-        self.settle = self._host.settle
-
-    def __enter__(self) -> Self:
-        self._host.__enter__()
-        return self
-
-    def __exit__(self, *trouble: Any) -> None:
-        self._host.__exit__(*trouble)
+    virtual = [f"VIRTUSER_DOMAIN(`{domain}')dnl" for domain in ("virt.test", "catch.test")]
+    maps = {"aliases": ALIASES, "virtusertable": VIRTUAL}
+    directory.mkdir()
+    return SendmailHost(directory, FILTER, lines=[*virtual, *lines], maps=maps)
 
 
-class PostfixUnderTest:
+def postfix_host(directory: Path) -> MailHost:
     """Postfix with virtual aliases and plus details."""
-
-    def __init__(self, directory: Path) -> None:
-        virtual = {f"{name}@rig.test": target for name, target in ALIASES.items()} | VIRTUAL
-        entries = ", ".join(f"{{ {address} = {target} }}" for address, target in virtual.items())
-        parameters = {
-            "recipient_delimiter": "+",
-            "virtual_alias_domains": "virt.test",
-            "virtual_alias_maps": f"inline:{{ {entries} }}",
-            "smtpd_error_sleep_time": "0",
-            **{f"smtpd_{kind}_limit": "10000" for kind in ("soft_error", "hard_error", "junk_command")},
-        }
-        directory.mkdir()
-        self._host = Mailhost(directory, {"inbound": FILTER}, parameters=parameters, domains=DOMAINS)
-        self.sink = self._host.sink
-        self.filter = self._host.filters["inbound"]
-        self.open = self._host.client
-        self.settle = self._host.settle
-
-    def __enter__(self) -> Self:
-        self._host.__enter__()
-        return self
-
-    def __exit__(self, *trouble: Any) -> None:
-        self._host.__exit__(*trouble)
+    virtual = {f"{name}@rig.test": target for name, target in ALIASES.items()} | VIRTUAL
+    entries = ", ".join(f"{{ {address} = {target} }}" for address, target in virtual.items())
+    parameters = {
+        "recipient_delimiter": "+",
+        "virtual_alias_domains": "virt.test",
+        "virtual_alias_maps": f"inline:{{ {entries} }}",
+        "smtpd_error_sleep_time": "0",
+        **{f"smtpd_{kind}_limit": "10000" for kind in ("soft_error", "hard_error", "junk_command")},
+    }
+    directory.mkdir()
+    return PostfixHost(directory, {"inbound": FILTER}, parameters=parameters, domains=DOMAINS)
 
 
 # By name, what builds the mail host below a directory.  LUSER_RELAY sends every user that is not in /etc/passwd there.
-HOSTS: dict[str, Callable[[Path], SendmailUnderTest | PostfixUnderTest]] = {
-    "sendmail": SendmailUnderTest,
-    "sendmail-hub": partial(SendmailUnderTest, lines=("define(`MAIL_HUB', `relay:hub.test')dnl",)),
-    "sendmail-luser-relay": partial(SendmailUnderTest, lines=("define(`LUSER_RELAY', `relay:luser.test')dnl",)),
-    "postfix": PostfixUnderTest,
+HOSTS: dict[str, Callable[[Path], MailHost]] = {
+    "sendmail": sendmail_host,
+    "sendmail-hub": partial(sendmail_host, lines=("define(`MAIL_HUB', `relay:hub.test')dnl",)),
+    "sendmail-luser-relay": partial(sendmail_host, lines=("define(`LUSER_RELAY', `relay:luser.test')dnl",)),
+    "postfix": postfix_host,
 }
 
 
@@ -189,12 +164,12 @@ class Comparison:
     `told` are the replies to the messages of the last play(), `counts` what became of them.
     """
 
-    def __init__(self, host: SendmailUnderTest | PostfixUnderTest) -> None:
+    def __init__(self, host: MailHost) -> None:
         self._host = host
         self._leads: dict[str, frozenset[str]] = {}
         self._clients: dict[tuple[str, str], SmtpClient] = {}
         self._number = 0
-        self.by_mailbox = not isinstance(host, PostfixUnderTest)
+        self.by_mailbox = not isinstance(host, PostfixHost)
         self.told: list[tuple[list[str], str]] = []
         self.counts = {"accepted": 0, "held": 0, "refused": 0, "put off": 0}
 
@@ -259,7 +234,7 @@ class Comparison:
 
     def _client(self, listener: str, source: str) -> SmtpClient:
         if (listener, source) not in self._clients:
-            self._clients[listener, source] = self._host.open(listener, source)
+            self._clients[listener, source] = self._host.client(listener, source)
         return self._clients[listener, source]
 
     def _delivered(self) -> dict[int, list[str]]:
@@ -268,10 +243,12 @@ class Comparison:
             found.setdefault(_number(delivery.data), []).extend(delivery.recipients)
         return found
 
-    def _held(self) -> dict[int, Held]:
+    def _held(self) -> dict[int, HeldBytes]:
         return {_number(held.message): held for held in self._host.filter.held()}
 
-    def _judge(self, message: Message, replies: list[str], end: str, delivered: list[str], held: Held | None) -> str:
+    def _judge(
+        self, message: Message, replies: list[str], end: str, delivered: list[str], held: HeldBytes | None
+    ) -> str:
         taken = [r for r, reply in zip(message.recipients, replies, strict=False) if reply.startswith("250")]
         self._count(replies, end, held)
         if not end.startswith("250"):
@@ -287,7 +264,7 @@ class Comparison:
             return f"LOST for {due - reached}"
         return ""
 
-    def _count(self, replies: list[str], end: str, held: Held | None) -> None:
+    def _count(self, replies: list[str], end: str, held: HeldBytes | None) -> None:
         self.counts["held"] += bool(held)
         self.counts["accepted"] += end.startswith("250") and not held
         self.counts["put off"] += end.startswith("4")

@@ -61,7 +61,7 @@ def test_whom_root_becomes_is_in_the_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("uid", "said"),
-    [(0, "belongs to root, as whom the filter never runs"), (54321, "belongs to no user of this host")],
+    [(0, "belongs to root, but the filter never runs as root"), (54321, "does not belong to a user of this host")],
 )
 def test_a_runtime_directory_of_nobody_in_particular_names_nobody(tmp_path: Path, uid: int, said: str) -> None:
     os.chown(tmp_path, uid, -1)

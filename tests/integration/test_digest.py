@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,11 +35,11 @@ def test_new_senders_come_first_then_the_others_by_entry(quarantine: Path) -> No
     again = hold(quarantine, sender="old@a.test", time=NOW, entry="@a.test turf.table:1")
     first = hold(quarantine, sender="new@b.test", time=NOW, entry="@b.test turf.table:2")
     said = turfctl(config(quarantine), "digest").stdout
-    assert said.startswith("Held since ")
-    assert ": 2, 1 of them from senders never held before." in said
+    first_line, _ = said.split("\n", 1)
+    assert re.fullmatch(r"2 messages held since \d{4}-\d\d-\d\d \d\d:\d\d UTC, 1 from new senders\.", first_line)
     places = [said.index(part) for part in ("NEW SENDERS", "@b.test turf.table:2 (1)", first, "OTHERS", again)]
     assert places == sorted(places)
-    assert f"turfctl quarantine release {first}\n" in said
+    assert f"turfctl release {first}\n" in said
 
 
 def test_nothing_that_a_sender_wrote_can_forge_a_line(quarantine: Path) -> None:
@@ -61,5 +62,7 @@ def test_it_is_mailed_without_a_sender_that_could_get_a_bounce(quarantine: Path,
     assert turfctl(config(quarantine), "digest", "--mail", "postmaster@rig.test").returncode == 0
     (letter,) = sink.deliveries
     assert (letter.sender, letter.recipients) == ("<>", ("postmaster@rig.test",))
+    unfolded = letter.data.replace(b"\r\n ", b" ")
+    assert re.search(rb"(?m)^Subject: turfmilter: 1 message held since [-0-9]+ [:0-9]+ UTC, 1 from new", unfolded)
     assert b"Auto-Submitted: auto-generated\r\n" in letter.data
     assert id.encode() in letter.data

@@ -387,7 +387,7 @@ def test_a_server_that_dies_and_comes_back(server: DnsServer, asking: Callable[.
     assert look_up(names) == confirmed("mx.client.example")
     in_the_middle = begin(names, other)
     server.wait_for(ip_address(other).reverse_pointer, "PTR")
-    server.kill()
+    server.stop()
     assert in_the_middle.result() == ClientNames(failed=True)
     assert look_up(names) == confirmed("mx.client.example")  # known
     clock.now += 30

@@ -11,10 +11,10 @@ import pytest
 from rig.child import forked, in_child, status
 from rig.filter import make_quarantine
 from rig.quarantine import TIME, hold, slip
+from turfmilter.core.held.selection import Selection
 from turfmilter.stores.index import Index
 from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.selection import Selection
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def quarantine(place: Path) -> Path:
 
 def ids(maildir: OpenMaildir) -> list[str]:
     with Index(maildir, lambda files: files) as index:
-        return [held.place.file.id for held in index.newest(Selection(), 0)]
+        return [held.file.id for held in index.newest(Selection(), 0)]
 
 
 def doubts(maildir: OpenMaildir) -> list[str]:

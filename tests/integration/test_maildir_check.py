@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from turfmilter.compose import SystemClock
-from turfmilter.stores.maildir import Maildir, UnusableMaildir
+from turfmilter.core.held.room import UnusableQuarantine
+from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.name import host_name
 
 NOBODY = pwd.getpwnam("nobody")
@@ -49,7 +50,7 @@ def install(path: Path) -> str:
 
 
 def complaint(path: Path) -> str:
-    with pytest.raises(UnusableMaildir) as refused:
+    with pytest.raises(UnusableQuarantine) as refused:
         Maildir(path).check(SystemClock().now())
     return str(refused.value)
 
@@ -74,35 +75,35 @@ def only_ours(path: Path) -> str:
 
 def missing(path: Path) -> str:
     shutil.rmtree(path)
-    return f"{path} does not exist; mend it with: {install(path)}"
+    return f"{path} does not exist; fix it with: {install(path)}"
 
 
 def not_a_directory(path: Path) -> str:
     shutil.rmtree(path)
     path.touch()
-    return f"{path} is not a directory; {only_ours(path)}, mend it with: mv {path} {path}.old && {install(path)}"
+    return f"{path} is not a directory; {only_ours(path)}, fix it with: mv {path} {path}.old && {install(path)}"
 
 
 def not_a_maildir(path: Path) -> str:
     (path / "tmp").rmdir()
-    return f"{path}/tmp does not exist; mend it with: {install(path)}"
+    return f"{path}/tmp does not exist; fix it with: {install(path)}"
 
 
 def half_a_maildir(path: Path) -> str:
     (path / "cur").rmdir()
-    return f"{path}/cur does not exist; mend it with: {install(path)}"
+    return f"{path}/cur does not exist; fix it with: {install(path)}"
 
 
 def a_file_in_the_way(path: Path) -> str:
     (path / "new").rmdir()
     (path / "new").touch()
-    return f"{path}/new is not a directory; mend it with: mv {path}/new {path}/new.old && {install(path)}"
+    return f"{path}/new is not a directory; fix it with: mv {path}/new {path}/new.old && {install(path)}"
 
 
 def a_symbolic_link(path: Path) -> str:
     (path / "new").rmdir()
     (path / "new").symlink_to(path / "cur")
-    return f"{path}/new is a symbolic link; mend it with: mv {path}/new {path}/new.old && {install(path)}"
+    return f"{path}/new is a symbolic link; fix it with: mv {path}/new {path}/new.old && {install(path)}"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def a_symbolic_link(path: Path) -> str:
 def test_what_is_wrong_is_said_and_the_command_mends_it(path: Path, spoil: Callable[[Path], str]) -> None:
     said = spoil(path)
     assert complaint(path) == f"quarantine {path}: {said}"
-    run_as_root(said.partition(" mend it with: ")[2])
+    run_as_root(said.partition(" fix it with: ")[2])
     Maildir(path).check(SystemClock().now())
 
 
@@ -131,7 +132,7 @@ def test_a_directory_that_may_be_somebody_elses_is_not_given_away_without_a_word
     path: Path, spoil: Callable[[Path], None]
 ) -> None:
     spoil(path)
-    said = f"{path}/tmp does not exist; {only_ours(path)}, mend it with: {install(path)}"
+    said = f"{path}/tmp does not exist; {only_ours(path)}, fix it with: {install(path)}"
     assert complaint(path) == f"quarantine {path}: {said}"
 
 
@@ -140,12 +141,10 @@ def test_a_directory_that_may_be_somebody_elses_is_not_given_away_without_a_word
 def test_a_directory_that_is_not_writable_is_refused(path: Path, part: str) -> None:
     run_as_root(f"chmod 0755 {path} && chown nobody {path}/* && chown root {path}/{part} && chmod 0755 {path}/{part}")
     said = complaint(path)
-    expected = (
-        rf"quarantine {path}: no message can be written \({path}/tmp/[-.\w]+: Permission denied\); mend it with: "
-    )
+    expected = rf"quarantine {path}: no message can be written \({path}/tmp/[-.\w]+: Permission denied\); fix it with: "
     assert re.fullmatch(expected + re.escape(install(path)), said)
     assert list((path / "tmp").iterdir()) == []
-    run_as_root(said.partition(" mend it with: ")[2])
+    run_as_root(said.partition(" fix it with: ")[2])
     Maildir(path).check(SystemClock().now())
 
 
@@ -153,8 +152,8 @@ def test_a_directory_that_is_not_writable_is_refused(path: Path, part: str) -> N
 def test_a_directory_that_cannot_be_entered_is_refused(path: Path) -> None:
     run_as_root(f"chown root {path} && chmod 0700 {path}")
     said = complaint(path)
-    assert said == f"quarantine {path}: {path}/tmp: Permission denied; {only_ours(path)}, mend it with: {install(path)}"
-    run_as_root(said.partition(" mend it with: ")[2])
+    assert said == f"quarantine {path}: {path}/tmp: Permission denied; {only_ours(path)}, fix it with: {install(path)}"
+    run_as_root(said.partition(" fix it with: ")[2])
     Maildir(path).check(SystemClock().now())
 
 
@@ -164,7 +163,7 @@ def test_several_file_systems_are_refused(path: Path) -> None:
     try:
         said = complaint(path)
         mend = f"umount {path}/new && {install(path)}"
-        assert said == f"quarantine {path}: {path}/new lies on another file system; mend it with: {mend}"
+        assert said == f"quarantine {path}: {path}/new is on another file system; fix it with: {mend}"
         run_as_root(mend)
         mounted = False
     finally:
@@ -179,7 +178,7 @@ def test_a_read_only_file_system_is_refused(path: Path) -> None:
         run_as_root(f"{install(path)} && mount -o remount,ro {path}")
         said = complaint(path)
         mend = f"mount -o remount,rw {path}"
-        assert said == f"quarantine {path}: the file system is read-only; mend it with: {mend}"
+        assert said == f"quarantine {path}: the file system is read-only; fix it with: {mend}"
         run_as_root(mend)
         Maildir(path).check(SystemClock().now())
     finally:
@@ -190,14 +189,14 @@ def test_a_full_file_system_is_refused(path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=4", "tmpfs", str(path)], check=True)
     try:
         run_as_root(install(path))
-        assert complaint(path).endswith(f"No space left on device); mend it with: df -h {path}; df -i {path}")
+        assert complaint(path).endswith(f"No space left on device); fix it with: df -h {path}; df -i {path}")
     finally:
         subprocess.run(["umount", str(path)], check=True)
 
 
 def test_a_path_with_blanks_is_quoted_in_the_command(path: Path) -> None:
     blank = path / "put aside"
-    run_as_root(complaint(blank).partition("; mend it with: ")[2])
+    run_as_root(complaint(blank).partition("; fix it with: ")[2])
     Maildir(blank).check(SystemClock().now())
 
 

@@ -17,7 +17,7 @@ from rig.child import in_child
 from rig.nexthop import ScriptedNextHop
 from rig.quarantine import hold, reviewed
 from turfmilter.cli.turfctl import main
-from turfmilter.stores.ledger import Line
+from turfmilter.core.held.ledger import Line
 
 OTHERS = 4000  # lines of the ledger about other messages
 FEW, MANY = 4, 24

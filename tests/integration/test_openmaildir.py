@@ -12,7 +12,8 @@ import pytest
 from rig.child import in_child
 from rig.filter import make_quarantine
 from rig.quarantine import hold
-from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir
+from turfmilter.core.held.message import NotAMessage
+from turfmilter.stores.opened import HeldFile, OpenMaildir
 
 
 @pytest.fixture
@@ -38,5 +39,5 @@ def test_many_copies_cost_one_reading_of_the_directories(quarantine: Path) -> No
 
 def test_a_planted_device_is_not_opened(quarantine: Path) -> None:
     os.mknod(quarantine / "new" / "planted", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
-    with OpenMaildir(quarantine) as opened, pytest.raises(NotAFile, match=r"^a device or a socket, not a message"):
+    with OpenMaildir(quarantine) as opened, pytest.raises(NotAMessage, match=r"^a device or a socket, not a message"):
         opened.open(HeldFile("planted", "new"))

@@ -14,9 +14,11 @@ from rig.program import configured, run
 from rig.quarantine import MESSAGE, hold, reviewed, turfctl
 from turfmilter.compose import SystemClock, look_after_quarantines
 from turfmilter.config.loader import load
-from turfmilter.stores.format import FORMAT
-from turfmilter.stores.ledger import Ledger, LedgerError, Line
-from turfmilter.stores.maildir import Maildir, UnusableMaildir
+from turfmilter.core.held.block import FORMAT
+from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.held.room import UnusableQuarantine
+from turfmilter.stores.ledger import Ledger
+from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.opened import OpenMaildir
 
 NEWER = f"a newer version of turfmilter wrote it: it is in format 9, this version knows formats up to {FORMAT}"
@@ -57,7 +59,7 @@ def test_the_daemon_does_not_start_on_one_of_a_newer_version(place: Path, mark: 
     quarantine, _ = reviewed(place)
     (quarantine / "format").write_text(mark)
     before = tree(quarantine)
-    with pytest.raises(UnusableMaildir, match=r"^quarantine .*newer version of turfmilter"):
+    with pytest.raises(UnusableQuarantine, match=r"^quarantine .*newer version of turfmilter"):
         Maildir(quarantine, floor=0).check(SystemClock().now())
     assert tree(quarantine) == before
 
@@ -69,7 +71,7 @@ def test_what_was_planted_for_the_mark_keeps_it_from_starting_and_is_not_followe
     quarantine, config = reviewed(place)
     id = hold(quarantine)
     plant(quarantine / "format")
-    with pytest.raises(UnusableMaildir, match=r'its file "format" (cannot be read|does not hold a number)'):
+    with pytest.raises(UnusableQuarantine, match=r'its file "format" (cannot be read|does not hold a number)'):
         Maildir(quarantine, floor=0).check(SystemClock().now())
     assert turfctl(config, "show", id).returncode == 0
     assert turfctl(config, "delete", "--yes", id).returncode == 1

@@ -239,7 +239,7 @@ def test_a_deleted_message_is_not_released(desk: Desk) -> None:
 def test_of_two_who_release_at_once_one_does(desk: Desk) -> None:
     with desk.maildir.open(desk.file) as file, ScriptedNextHop() as hop:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(NotReleased, match="somebody else"):
+        with pytest.raises(NotReleased, match="another administrator"):
             desk.release(hop)
         assert hop.commands == []
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from rig import wire
 from rig.answer import Answer, Changes, ProtocolError
-from rig.link import accepts
 from rig.milterclient import MilterClient
-from rig.process import Process
+from rig.otherfilter import SCRIPTED, OtherFilter
 from rig.wire import Action, Protocol, Stage
 
-SCRIPT = Path(__file__).parent.parent / "rig" / "scriptedfilter.py"
 Start = Callable[..., MilterClient]
 
 
@@ -25,21 +23,18 @@ Start = Callable[..., MilterClient]
 def start(place: Path) -> Iterator[Start]:
     """Start the filter with PROTOCOL bits and STAGE=MACROS lists; a client connected to it."""
     socket_path = place / "milter"
-    running: list[Process] = []
     clients: list[MilterClient] = []
 
     def started(protocol: Protocol = Protocol.NONE, *symlists: str, **options: object) -> MilterClient:
-        command = [sys.executable, str(SCRIPT), f"unix:{socket_path}", str(int(protocol)), *symlists]
-        running.append(Process(command, place / "output"))
-        running[-1].start(lambda: accepts(socket_path))
+        arguments = (str(int(protocol)), *symlists)
+        running.enter_context(OtherFilter(SCRIPTED, f"unix:{socket_path}", place / "output", *arguments))
         clients.append(MilterClient(socket_path, **options))  # type: ignore[arg-type]
         return clients[-1]
 
-    yield started
-    for client in clients:
-        client.close()
-    for process in running:
-        process.kill()  # libmilter itself takes seconds to obey TERM
+    with ExitStack() as running:
+        yield started
+        for client in clients:
+            client.close()
 
 
 def saw(changes: Changes) -> list[str]:

@@ -1,4 +1,4 @@
-"""Child processes of the rig: ended by process id, none left behind."""
+"""Child processes of the rig, and the programs that tests start: ended by process id, none left behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from rig import wait
+from rig.ports import free_port
 from rig.process import Process, ProcessEnded
+from rig.server import Program
 
 FAMILY = "sleep 600 & sleep 600 & echo ready; wait"
 STUBBORN = "trap '' TERM; sleep 600 & echo ready; while :; do wait; done"
@@ -85,3 +87,44 @@ def test_a_child_does_not_outlive_the_tests(place: Path) -> None:
     )
     assert done.returncode == -signal.SIGKILL
     wait.until(lambda: not alive(int(done.stdout)), "the end of the child")
+
+
+class Logging(Program):
+    """A shell script with a log of its own; `done` is what was done before its start and after its end."""
+
+    def __init__(self, place: Path, script: str) -> None:
+        self.done: list[str] = []
+        log_file = place / "log"
+        super().__init__(["sh", "-c", script], place / "output", self.is_ready, log_file=log_file)
+
+    def is_ready(self) -> bool:
+        return "ready" in self.log()
+
+    def prepare(self) -> None:
+        self.done.append("prepared")
+
+    def clean_up(self) -> None:
+        self.done.append("cleaned up")
+
+
+def test_a_program_runs_within_its_with_statement(place: Path) -> None:
+    with Logging(place, f"echo ready >{place}/log; exec sleep 600") as program:
+        assert program.wait_for_log("read(y)")[1] == "y"
+        (pid,) = program.pids()
+        assert program.done == ["prepared"]
+    assert not alive(pid)
+    assert program.done == ["prepared", "cleaned up"]
+    assert program.stop() == 0, "a second time does nothing"
+
+
+def test_a_program_that_does_not_start_shows_its_log_and_is_cleaned_up(place: Path) -> None:
+    program = Logging(place, f"echo no such luck >{place}/log; exit 78")
+    with pytest.raises(ProcessEnded) as ended:
+        program.start()
+    assert ended.value.__notes__ == ["no such luck\n"]
+    assert program.done == ["prepared", "cleaned up"]
+
+
+def test_a_port_is_given_to_one_server_only() -> None:
+    ports = [free_port() for _ in range(500)]
+    assert len(set(ports)) == len(ports)

@@ -21,7 +21,7 @@ from rig.filter import USER, give, make_quarantine
 from rig.program import ENVIRONMENT
 from rig.quarantine import MESSAGE, TIME, command, hold, reviewed, turfctl
 from turfmilter.cli.turfctl import main
-from turfmilter.stores.ledger import Line
+from turfmilter.core.held.ledger import Line
 
 NASTY = (
     b"From: evil@x.example\r\nSubject: \x1b]0;owned\x07 =?utf-8?q?=1b[2J=E2=80=AE?=\r\n\r\n"
@@ -124,9 +124,9 @@ def test_messages_are_grouped(quarantine: Path, config: Path) -> None:
         ),
         (["--client", "a@b"], "a mail address in a list of hosts; probably meant b"),
         (["--newer", "week"], '"week" is not a span of time; write a number with m, h, d or w, such as "30d"'),
-        (["--older", "999999w"], "999999w ago there was no time"),
+        (["--older", "999999w"], "999999w is too long ago"),
         (["--larger", "10 meg"], '"10 meg" is not a size; write bytes as a number, or text such as "10 MiB"'),
-        (["--directory", "/none"], "/none is no quarantine of the configuration; there is "),
+        (["--directory", "/none"], "/none is not a quarantine in the configuration; choose from "),
     ],
 )
 def test_an_option_that_makes_no_sense_is_explained(config: Path, options: list[str], said: str) -> None:
@@ -198,6 +198,14 @@ def test_who_has_seen_enough_is_told_nothing(quarantine: Path, config: Path) -> 
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_the_longer_commands_of_earlier_versions_still_work(quarantine: Path, config: Path) -> None:
+    hold(quarantine)
+    short, long = turfctl(config, "list"), turfctl(config, "quarantine", "list")
+    assert (short.returncode, short.stdout, short.stderr) == (long.returncode, long.stdout, long.stderr)
+    assert "quarantine" not in turfctl(config, "--help").stdout.partition("Commands:")[2]
+    assert turfctl(config, "quarantine", "show", "2q").returncode == 1
 
 
 def test_help_needs_no_configuration(place: Path) -> None:
@@ -439,7 +447,7 @@ def test_a_ledger_that_cannot_be_read_is_no_reason_to_show_nothing(quarantine: P
     os.mkfifo(quarantine / "ledger")
     done = turfctl(config, "list")
     assert id in done.stdout
-    assert done.stderr.startswith("turfctl: warning: the ledger is no file of its own")
+    assert done.stderr.startswith("turfctl: warning: the ledger is not a file of its own")
 
 
 def test_a_message_is_deleted_and_can_be_had_back(quarantine: Path, config: Path) -> None:
@@ -458,7 +466,7 @@ def test_a_selection_is_deleted_as_a_whole_and_nothing_else(quarantine: Path, co
     done = turfctl(config, "delete", "--sender", "@spam.example", "--yes")
     assert (done.returncode, done.stderr) == (0, "3 messages deleted\n")
     assert names(quarantine) == sorted([f"new/{other}", *(f"cur/{id}:2,T" for id in spam)])
-    assert turfctl(config, "undelete", "--sender", "@spam.example", "--yes").stderr == "3 messages undeleted\n"
+    assert turfctl(config, "undelete", "--sender", "@spam.example", "--yes").stderr == "3 messages restored\n"
 
 
 def test_a_dry_run_changes_nothing(quarantine: Path, config: Path) -> None:

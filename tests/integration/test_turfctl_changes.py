@@ -39,9 +39,8 @@ def table(config: Path) -> Path:
 
 def in_turf(config: Path, *arguments: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
     """What turfctl turf says, and how it leaves."""
-    *start, _ = command(config, user=user)
     return subprocess.run(
-        [*start, "turf", *arguments],
+        command(config, "turf", *arguments, user=user),
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -105,14 +104,14 @@ def test_what_agrees_is_said_and_what_does_not_is_named(quarantine: Path, config
     done = turfctl(config, "verify", "--json")
     assert done.returncode == 1
     assert [(row["id"], row["wrong"]) for row in json.loads(done.stdout)] == [
-        (id, "it is gone, and no line of the ledger says that it expired")
+        (id, "it is gone, and the ledger has no line about its expiry")
     ]
 
 
 def test_the_letter_is_printed_unless_it_is_to_be_mailed(quarantine: Path, config: Path) -> None:
     assert turfctl(config, "digest").stdout == "nothing was held\n"
     id = hold(quarantine)
-    assert f"turfctl quarantine release {id}" in turfctl(config, "digest", "--newer", "9999w").stdout
+    assert f"turfctl release {id}" in turfctl(config, "digest", "--newer", "9999w").stdout
     config.write_text(f"{config.read_text()}[release]\nport = 1\n")
     done = turfctl(config, "digest", "--newer", "9999w", "--mail", "postmaster")
     assert (done.returncode, done.stderr) == (1, "turfctl: 127.0.0.1:1: Connection refused\n")
@@ -138,11 +137,11 @@ def test_an_entry_comes_and_goes(config: Path, table: Path) -> None:
         (["add", "@x.example"], 2, 'Add "@x.example" to '),
         (["add", "--dry-run", "@x.example"], 0, 'would add "@x.example" to '),
         (["add", "--yes", "spam.example"], 1, 'turf.table:3: "spam.example": the "@" is missing'),
-        (["add", "--yes", "@spam.example"], 1, 'turf.table:2: "@spam.example" stands there already'),
+        (["add", "--yes", "@spam.example"], 1, 'turf.table:2: "@spam.example" is already there'),
         (["add", "--yes", "--why", "a\nb", "@x.example"], 1, "a note is one line of text"),
         (["add", "--yes", "--for", "soon", "@x.example"], 2, '"soon" is not a span of time'),
         (["add", "--yes", "--for", "36h", "@x.example"], 2, '"36h" is not a number of whole days'),
-        (["add", "--yes", "--table", "other.table", "@x.example"], 2, "is no turf table of the configuration"),
+        (["add", "--yes", "--table", "other.table", "@x.example"], 2, "is not a turf table in the configuration"),
         (["remove", "--yes", "@x.example"], 1, '"@x.example" is not in turf.table'),
         (["list", "nobody"], 1, "no such entry"),
     ],

@@ -35,8 +35,7 @@ def config(place: Path) -> Path:
 
 def turf(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What turfctl turf says, and how it leaves."""
-    *start, _ = command(config)
-    done = [*start, "turf", *arguments]
+    done = command(config, "turf", *arguments)
     return subprocess.run(done, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
 
 

@@ -18,7 +18,7 @@ from rig import wait
 from rig.child import in_child
 from rig.golden import Golden
 from turfmilter.config.schema import Config
-from turfmilter.daemon.upkeep import Upkeep
+from turfmilter.daemon.errands import Upkeep
 
 CONFIG = replace(Config(), turf=replace(Config().turf, directory=Path("/quarantine")))
 ANOTHER = replace(CONFIG)

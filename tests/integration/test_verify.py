@@ -21,7 +21,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def wrong(desk: Desk) -> list[tuple[str, str]]:
-    return list(verify(desk.maildir, desk.ledger, lambda files: files))
+    return list(verify(desk.held, lambda files: files))
 
 
 def path(desk: Desk) -> Path:
@@ -66,7 +66,7 @@ def changed_block(desk: Desk) -> str:
 
 def no_answer(desk: Desk) -> str:
     unanswered(desk)
-    return "unknown: a release to bob@rig.test, carol@rig.test ended without an answer; the MTA's log knows"
+    return "unknown: a release to bob@rig.test, carol@rig.test ended without an answer; see the MTA's log"
 
 
 def marked_by_hand(desk: Desk) -> str:
@@ -77,25 +77,25 @@ def marked_by_hand(desk: Desk) -> str:
 def mark_taken_off(desk: Desk) -> str:
     released(desk)
     desk.maildir.change(desk.maildir.again(desk.file), remove="P")
-    return "it was released to all, as the ledger says, but is not marked so"
+    return "the ledger says that it was released to all, but it is not marked released"
 
 
 def put_back(desk: Desk) -> str:
     desk.recorder.note("expire", "done", desk.file.id)
-    return "it expired, as the ledger says, but is there"
+    return "the ledger says that it expired, but it is there"
 
 
 def removed_by_hand(desk: Desk) -> str:
     released(desk)
     path(desk).unlink()
-    return "it is gone, and no line of the ledger says that it expired"
+    return "it is gone, and the ledger has no line about its expiry"
 
 
 def a_line_of_somebody_else(desk: Desk) -> str:
     recipients = ("bob@rig.test", "carol@rig.test", "mallory@x.test")
     desk.recorder.note("release", "outcome", desk.file.id, attempt="1", recipients=recipients, replies=["250 ok"] * 3)
     desk.maildir.change(desk.file, add="P")
-    return "the ledger says that it was released to mallory@x.test, whom it was not held from"
+    return "the ledger says that it was released to mallory@x.test, which is not one of its recipients"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_quarantine_that_does_not_exist_is_reported_with_all_other_problems(pl
         assert done.returncode == 78
         mode, *quarantines = done.stderr.splitlines()
         assert mode.startswith("turfmilter: relay.mode: ")
-        assert [line.split("; mend it")[0] for line in quarantines] == [
+        assert [line.split("; fix it")[0] for line in quarantines] == [
             f"turfmilter: quarantine {place}/{name}: {place}/{name} does not exist" for name in ("missing", "absent")
         ]
 
@@ -209,6 +209,6 @@ def test_an_unusable_quarantine_is_refused_with_the_command_that_fixes_it(
     assert line.startswith(f"turfmilter: quarantine {quarantine}: ")
     assert said.format(path=quarantine) in line
     assert not (place / "s").exists()
-    _, command = line.split("mend it with: ")
+    _, command = line.split("fix it with: ")
     subprocess.run(command, shell=True, check=True)
     assert run("-t", "-c", path).returncode == 0

@@ -17,7 +17,8 @@ from rig.filter import Filter, give
 from rig.hostclock import DAY, has_watched
 from rig.milterclient import MilterClient
 from rig.quarantine import hold as held_before
-from turfmilter.stores.ledger import Ledger, Line
+from turfmilter.core.held.ledger import Line
+from turfmilter.stores.ledger import Ledger
 from turfmilter.stores.retention import RetentionState, read_clocks
 
 HELD = """

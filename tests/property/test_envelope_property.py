@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turfmilter.core.address.addressed import addressed, parted
+from turfmilter.core.held.block import head, read_block, render
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, read_block, render
 
 # Parts of addresses, chosen so that odd addresses are frequent.
 MARKS = [*'<> "\\()@:,;=%![].\t', "a", "rig.test", "é", "\\x20", "\udce9", "\u202e", "\x01", "2:"]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape, unescape
+from turfmilter.core.held.block import head, read_block, render
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, read_block, render
 from turfmilter.stores.maildir import Maildir
 
 raw = st.binary(max_size=60).map(lambda octets: octets.decode("utf-8", "surrogateescape"))

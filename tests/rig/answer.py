@@ -85,12 +85,12 @@ class Answer:
 
     @property
     def goes_on(self) -> bool:
-        """True when the filter wants to hear more."""
+        """True if the filter wants to receive more."""
         return self.kind in ("continue", "skip")
 
     @property
     def refuses(self) -> bool:
-        """True when the client is told 4xx or 5xx."""
+        """True if the client receives 4xx or 5xx."""
         return self.kind in ("reject", "tempfail", "reply", "shutdown", "connection-failed")
 
     @property

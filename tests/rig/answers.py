@@ -1,4 +1,4 @@
-"""Many commands of turfctl in one process: what each of them says, on a terminal or into a file, and how it leaves."""
+"""Many commands of turfctl in one process: what each prints, on a terminal or into a file, and its exit status."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ for command in json.loads(commands):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said, standard error among it, and its exit status."""
+    """What a command printed, including standard error, and its exit status."""
 
     said: bytes
     status: int
 
 
 def answers(config: Path, commands: Sequence[Sequence[str]], *, terminal: bool) -> Mapping[tuple[str, ...], Answer]:
-    """What each of the `commands` says.  Raises CalledProcessError when one ends the process."""
+    """What each of the `commands` prints.  Raises CalledProcessError if one ends the process."""
     mark = secrets.token_hex(16)
     line = [sys.executable, "-c", _LOOP, str(config), json.dumps(commands), mark]
     said = _on_terminal(line) if terminal else _in_pipe(line)

@@ -42,7 +42,7 @@ def attacking(strike: Callable[[], bool], *, user: str) -> Iterator[Attacker]:
 
 
 def exchange(name: Path, other: Path) -> bool:
-    """Put a link to `other` in the place of the name, once there is something, and take it away again."""
+    """Put a link to `other` in the place of the name, once there is something, and remove it again."""
     if name.is_symlink() or not os.path.lexists(name):
         return False
     name.rename(name.with_name("away"))

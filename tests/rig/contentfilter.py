@@ -1,33 +1,31 @@
-"""An after-queue content filter, as amavis is one: takes mail by SMTP, marks it, and hands it back by SMTP."""
+"""An after-queue content filter, like amavis: it receives mail by SMTP, marks it, and returns it by SMTP."""
 
 from __future__ import annotations
 
 import asyncio
 import smtplib
-from types import TracebackType
-from typing import Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from rig import wait
+from rig.server import Server
 
 MARK = b"X-Content-Filter: seen\r\n"
 
 
-class ContentFilter:
+class ContentFilter(Server):
     """Listens on loopback at `port` and hands every message to loopback at `back`, with MARK on top."""
 
     def __init__(self, port: int, back: int) -> None:
-        self._controller = _Controller(_Returner(back), hostname="127.0.0.1", port=port)
+        self._controller = _Controller(_Returner(back), hostname="127.0.0.1", port=port, ready_timeout=wait.AMPLE)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Listen, and return when connections are accepted."""
         self._controller.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stop listening, and end the thread."""
         self._controller.stop()
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rig.nexthop import ScriptedNextHop
 from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.held.ledger import Line
 from turfmilter.core.report import Slip
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.administrator import Administrator
+from turfmilter.review.quarantines import Place
 from turfmilter.review.recorder import Recorder
 from turfmilter.review.release import Released, Releaser
-from turfmilter.stores.ledger import Ledger, Line
 from turfmilter.stores.maildir import Maildir
+from turfmilter.stores.messages import MaildirMessages
 from turfmilter.stores.opened import HeldFile, OpenMaildir
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -55,7 +57,8 @@ class Desk:
         self.path = path
         self.maildir = OpenMaildir(path)
         self.syslog = Syslog()
-        self.ledger = Ledger(self.maildir.root)
+        self.held = MaildirMessages(self.maildir, lambda files: files)
+        self.ledger = self.held.ledger
         self.recorder = Recorder(self.ledger, self.syslog, Administrator("ada", 1000, "pts/0"), lambda: NOW)
         self.file = self.hold()
 
@@ -65,8 +68,12 @@ class Desk:
         return HeldFile(draft.commit(), "new")
 
     def release(self, hop: ScriptedNextHop, *only: str, file: HeldFile | None = None, force: bool = False) -> Released:
-        releaser = Releaser(self.maildir, self.recorder, NextHop("127.0.0.1", hop.port, "filter.rig.test", 20))
-        return releaser.release(file or self.maildir.again(self.file), only, force=force)
+        releaser = Releaser(self.held, self.recorder, NextHop("127.0.0.1", hop.port, "filter.rig.test", 20))
+        return releaser.release(self.place(file or self.maildir.again(self.file)).message, only, force=force)
+
+    def place(self, file: HeldFile | None = None) -> Place:
+        """A file as the review desk sees it; by default the one that is held from the beginning."""
+        return Place(self.held, self.held.message(file or self.file))
 
     def lines(self) -> list[Line]:
         return list(self.ledger.lines())

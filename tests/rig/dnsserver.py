@@ -1,4 +1,4 @@
-"""A small DNS server on loopback, UDP and TCP, that answers from a zone in text and misbehaves where it is told to."""
+"""A small DNS server on loopback, UDP and TCP, that answers from a zone in text, and misbehaves on request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from enum import Enum, auto
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import dns.flags
 import dns.message
@@ -16,6 +15,7 @@ from dns.rdatatype import RdataType
 
 from rig import wait
 from rig.ports import free_port
+from rig.server import Server
 from rig.zone import Zone
 
 
@@ -25,10 +25,10 @@ class Conduct(Enum):
     SERVFAIL = auto()
     REFUSED = auto()
     SILENCE = auto()
-    HOLD = auto()  # says nothing until release(), then answers
+    HOLD = auto()  # answers after release()
     WRONG_ID = auto()
     GARBAGE = auto()
-    TRUNCATE = auto()  # over UDP says that there is more, and gives it over TCP
+    TRUNCATE = auto()  # sends a truncated answer over UDP, and the whole answer over TCP
 
 
 class Question(NamedTuple):
@@ -39,8 +39,8 @@ class Question(NamedTuple):
     transport: str  # udp | tcp
 
 
-class DnsServer:
-    """Runs in a thread from start() to kill(), any number of times; `address` is the same throughout.
+class DnsServer(Server):
+    """Runs in a thread; `address` is the same after each start.
 
     `zone` is the text of a Zone.
     """
@@ -54,21 +54,12 @@ class DnsServer:
         self._running: tuple[threading.Thread, asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._released = asyncio.Event()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
     def add(self, zone: str) -> None:
         """More records."""
         self._zone.add(zone)
 
     def tell(self, conduct: Conduct | None, name: str, *kinds: str) -> None:
-        """Misbehave when asked for `kinds` of `name`; None to behave again."""
+        """Misbehave if asked for `kinds` of `name`; None to behave again."""
         for kind in kinds:
             if conduct is None:
                 del self._conduct[name, kind]
@@ -76,7 +67,7 @@ class DnsServer:
                 self._conduct[name, kind] = conduct
 
     def release(self) -> None:
-        """Answer all that is held, and hold nothing any more."""
+        """Answer all questions that are held, and hold none from now on."""
         assert self._running is not None
         self._running[1].call_soon_threadsafe(self._released.set)
 
@@ -97,14 +88,14 @@ class DnsServer:
                 raise TimeoutError(f"{kind} of {name} was not asked for within {seconds} s, only {self._asked}")
 
     def start(self) -> None:
-        """Listen; returns when questions are taken."""
+        """Listen, and return when questions are answered."""
         ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="dns server", daemon=True)
         thread.start()
         self._running = (thread, *ready.result())
 
-    def kill(self) -> None:
-        """Vanish: nobody hears anything any more, not even on connections that stand."""
+    def stop(self) -> None:
+        """Disappear: no client receives anything any more, not even on open connections."""
         if self._running is not None:
             thread, loop, stop = self._running
             self._running = None

@@ -1,8 +1,8 @@
-"""A small pymilter program that refuses every recipient, and says what the MTA makes of the addresses.
+"""A small pymilter program that rejects every recipient, and replies how the MTA resolves the addresses.
 
 Usage: echofilter.py SOCKET
 
-The text of the refusal is {mail_addr} and {rcpt_addr} in hexadecimal digits, with a "-" between them.
+The text of the reply is {mail_addr} and {rcpt_addr} in hexadecimal digits, with a "-" between them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Echo(Milter.Base):  # type: ignore[misc]
         self.sender = ""
 
     def envfrom(self, sender: str, *params: str) -> int:  # noqa: ARG002
-        """Keep what the MTA makes of the sender."""
+        """Remember how the MTA resolves the sender."""
         self.sender = self._hex("{mail_addr}")
         return int(Milter.CONTINUE)
 
     def envrcpt(self, recipient: str, *params: str) -> int:  # noqa: ARG002
-        """Say it, and what the MTA makes of the recipient."""
+        """Reply with it, and with how the MTA resolves the recipient."""
         self.setreply("550", "5.7.1", f"{self.sender}-{self._hex('{rcpt_addr}')}")
         return int(Milter.REJECT)
 

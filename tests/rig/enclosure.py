@@ -15,8 +15,8 @@ def enclosed(
 ) -> list[str]:
     """The command line that runs `command` in an enclosure.  Needs root.
 
-    It sees the host name `host`, and `files` by the path that each stands for, in a folder such as /etc or /dev.
-    Directories that everybody may write to, such as /tmp, are closed and hold nothing but what leads to the paths
+    It sees the host name `host`, and each of the `files` at the path that is its key, in a folder such as /etc or /dev.
+    World-writable directories, such as /tmp, are closed and contain nothing but what leads to the paths
     `shown`; all paths are the same inside and outside.  The network is the caller's.
     """
     below = {found for path in shown if (found := _below_open(path))}
@@ -35,7 +35,7 @@ def enclosed(
 
 
 def _below_open(path: Path) -> Path | None:
-    """The part of `path` right below the first directory that everybody may write to."""
+    """The part of `path` immediately below the first world-writable directory."""
     way = [*reversed(path.parents), path]
     for parent, child in pairwise(way):
         if parent.stat().st_mode & stat.S_IWOTH:

@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rig import wait, wire
 from rig.daemon import Daemon, open_files
 from rig.milterclient import Macro, MilterClient
+from rig.server import Server
 from rig.wire import Action, Protocol, Text
+from turfmilter.core.held.block import read_block
 from turfmilter.core.report import Slip
 from turfmilter.daemon import mtas
-from turfmilter.stores.block import read_block
 
-USER = "nobody" if os.geteuid() == 0 else ""  # whom the filter becomes: it refuses to be root
+USER = "nobody" if os.geteuid() == 0 else ""  # the user that the filter switches to: it refuses to run as root
 
 
 def make_quarantine(path: Path) -> Path:
@@ -47,7 +47,7 @@ def give(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Held:
-    """One message in quarantine: its id, what its block says, and every byte behind the block."""
+    """One message in quarantine: its id, what its block records, and every byte after the block."""
 
     id: str
     slip: Slip
@@ -75,13 +75,13 @@ def read_held(path: Path) -> Held:
 
 
 def rewrite(path: Path, text: str) -> None:
-    """Write `path` anew: whoever reads it sees the old text or the new one."""
+    """Replace the contents of `path`; a reader sees the old text or the new one."""
     new = path.with_name(f".{path.name}.new")
     new.write_text(text)
     new.rename(path)
 
 
-class Filter:
+class Filter(Server):
     """The daemon in `place`, which it may write to, with the TOML text `settings`.
 
     `settings` begins with the keys above all sections; "{quarantine}" in it is the quarantine's path.
@@ -114,26 +114,21 @@ class Filter:
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
         rewrite(self.config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.daemon.stop()
-
     def start(self) -> None:
-        """Start it, and return when it serves, has said so in its log, and has kept a copy of its configuration."""
+        """Start it, and return when it serves, has logged so, and has stored a copy of its configuration."""
         before = self._greetings()
         self.daemon.start()
         wait.until(lambda: self._greetings() > before, self.daemon.log)
         wait.until(lambda: self.kept.exists() or not self.state.exists(), self.daemon.log)
 
+    def stop(self) -> None:
+        """End it.  Raises RuntimeError if any of its processes had to be killed."""
+        self.daemon.stop()
+
     def client(
         self, *, actions: Action = wire.ALL_ACTIONS, protocol: Protocol = wire.ALL_PROTOCOL, timeout: float = wait.AMPLE
     ) -> MilterClient:
-        """A connection on which nothing has been said yet."""
+        """A connection on which nothing has been sent yet."""
         return MilterClient(self.socket, actions=actions, protocol=protocol, timeout=timeout)
 
     @contextmanager
@@ -147,7 +142,7 @@ class Filter:
         actions: Action = wire.ALL_ACTIONS,
         protocol: Protocol = wire.ALL_PROTOCOL,
     ) -> Iterator[MilterClient]:
-        """A session behind its HELO; at its end the filter must have nothing more to say."""
+        """A session after its HELO; at its end the filter must have nothing more to send."""
         with self.client(actions=actions, protocol=protocol) as client:
             client.greet(name, address, port, macros=macros)
             yield client
@@ -158,9 +153,9 @@ class Filter:
         self.daemon.process.send(signal.SIGHUP)
 
     def wait_for_generation(self, number: int) -> str:
-        """What it says has changed in generation `number`, once no connection comes to an older one any more.
+        """What the log reports as changed in generation `number`, once new connections only reach that generation.
 
-        The log says so when the old workers have been told; one that is slow to hear it still takes connections.
+        The line is logged when the old workers have been ordered to drain; a slow one still accepts connections.
         """
         said = self.daemon.wait_for_log(rf"generation {number}: ([^\n]*?)(?:\"}}|\n)")[1]
 
@@ -172,7 +167,7 @@ class Filter:
         return said
 
     def _greetings(self) -> int:
-        """How often it has said the last line of its greeting, which is about the MTAs of this machine."""
+        """How often it has logged the last line of its start, which is about the MTAs of this machine."""
         last = (
             "sendmail.mc: " if mtas.sendmail_installed() else "main.cf: " if mtas.postfix_installed() else "started: "
         )
@@ -185,7 +180,7 @@ class Filter:
         return {pid for pid in self.daemon.workers() if ours & open_files(pid)}
 
     def status(self) -> dict[str, Any]:
-        """What it says of itself."""
+        """Its status file."""
         return dict(json.loads(self._status.read_text()))
 
     def wait_for_status(self, seen: Callable[[dict[str, Any]], object], seconds: float = wait.AMPLE) -> dict[str, Any]:
@@ -208,15 +203,15 @@ class Filter:
         return sorted(path.name for path in (self.quarantine / "tmp").iterdir())
 
     def forget(self) -> None:
-        """Begin anew: what was held goes, and what was logged is not shown again."""
+        """Remove what was held, and do not return again what was logged."""
         self.lines()
         for path in (self.quarantine / "new").iterdir():
             path.unlink()
 
     def lines(self) -> list[str]:
-        """The log's lines since the last call; a message of our own, logged last, tells that they are all there.
+        """The log's lines since the last call, which are complete once a message of our own has been logged.
 
-        Of several workers nobody knows whose lines come first, so there must be one.
+        There must be one worker: the lines of several have no order.
         """
         assert self._one_worker, "lines of several workers have no order: wait for those that are meant"
         self._fences += 1

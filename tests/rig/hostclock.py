@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rig.filter import give
+from turfmilter.core.held.message import Sighting
 from turfmilter.core.steadiness import Reading
 from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.retention import RetentionState, Sighting, read_clocks
+from turfmilter.stores.retention import RetentionState, read_clocks
 
 DAY = timedelta(days=1)
 
@@ -23,16 +24,16 @@ class HostClock:
         self._boots = 1
 
     def run(self, span: timedelta) -> None:
-        """Time goes by."""
+        """Let both clocks run for `span`."""
         self._ahead += span.total_seconds()
         self._begun -= span.total_seconds()
 
     def set(self, step: timedelta) -> None:
-        """Somebody sets the time of day."""
+        """Change the time of day by `step`."""
         self._ahead += step.total_seconds()
 
     def boot(self, off: timedelta, *, up: timedelta = timedelta(seconds=60)) -> None:
-        """The host was off, as far as the time of day tells, and has been up for a little."""
+        """The host was off for `off` by the time of day, and has been up for `up`."""
         self._ahead += (off + up).total_seconds()
         self._begun = time.monotonic() - up.total_seconds()
         self._boots += 1
@@ -42,7 +43,7 @@ class HostClock:
         return datetime.fromtimestamp(time.time() + self._ahead, UTC)
 
     def read(self) -> Reading:
-        """What the host's clocks say."""
+        """What the host's clocks show."""
         return Reading(time.time() + self._ahead, time.monotonic() - self._begun, f"boot-{self._boots}")
 
 
@@ -57,7 +58,7 @@ def has_watched(state: Path, quarantine: Path, span: timedelta) -> None:
         begun = memory.observe(Reading(now.wall - earlier, 0.0, "the boot before"))
     with OpenMaildir(quarantine) as maildir:
         present = {Sighting(file.id, file.state.value != "unreviewed") for file, _ in maildir.files()}
-    memory.seen(quarantine, present, begun.watched)
+    memory.seen(str(quarantine), present, begun.watched)
     if earlier > 0:
         memory.observe(Reading(now.wall, earlier, "the boot before"))
     memory.observe(now)

@@ -1,4 +1,4 @@
-"""Messages made to break whoever reads them: none of them may, and none may leave as anything but what it was."""
+"""Messages made to break the programs that read them: none may do so, and none may be changed."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ HOSTILE: Mapping[str, bytes] = {
     "a Date: that cannot be": _text(b"hello\r\n", b"Date: Mon, 99 Foo 99999 99:99:99 +99999\r\nMessage-ID: <<>@>\r\n"),
 }
 
-_LONGEST = 65_000  # bytes of one field; libmilter takes no longer frame than 64 KiB
+_LONGEST = 65_000  # bytes of one field; libmilter accepts no frame over 64 KiB
 
 
 def as_shown(message: bytes) -> tuple[Sequence[tuple[bytes, bytes]], bytes] | None:
@@ -156,7 +156,7 @@ def as_shown(message: bytes) -> tuple[Sequence[tuple[bytes, bytes]], bytes] | No
     if b"\0" in head or b"\n" in head.replace(b"\r\n", b"") or not empty:
         return None
     fields = [line.replace(b"\0", b"\n").partition(b":") for line in lines]
-    # RFC 5322 §2.2: a name is ASCII.  Where it is not, the body begins for an MTA.
+    # RFC 5322 §2.2: a name is ASCII.  For an MTA, the body begins at a name that is not.
     if not all(name.isascii() and colon and 0 < len(name) < _LONGEST - len(value) for name, colon, value in fields):
         return None
     return [(name, value) for name, _, value in fields], body

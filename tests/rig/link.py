@@ -6,7 +6,6 @@ import contextlib
 import socket
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rig import wait, wire
@@ -17,7 +16,7 @@ from rig.wire import Action
 class Link:
     """One connection to a filter at unix:PATH, inet:PORT@HOST or a Path.
 
-    A filter that says nothing for `timeout` seconds raises TimeoutError, one that closes raises ConnectionError.
+    A filter that sends nothing for `timeout` seconds raises TimeoutError, one that closes raises ConnectionError.
     `sent_bytes` and `round_trips` count by event name ("mail", "macros", …).
     """
 
@@ -30,9 +29,7 @@ class Link:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -80,7 +77,7 @@ class Link:
 
 
 def accepts(address: str | Path) -> bool:
-    """True when a filter takes connections there."""
+    """True if a filter accepts connections there."""
     try:
         _connect(str(address), 5.0).close()
     except OSError:

@@ -24,8 +24,8 @@ PYTHONPATH={source} exec {python} -c 'from turfmilter.cli.{name} import main; ma
 def own_machine(place: Path) -> Iterator[None]:
     """In here this thread and its children have a loopback, /etc, /run, /var, /opt and /usr/local of their own.
 
-    /etc begins as a copy, the others empty; what is written there lies below `place` and goes with it.  `turfmilter`
-    and `turfctl` stand in /usr/local/sbin.  Needs root.
+    /etc begins as a copy, the others empty; what is written there is below `place`, and removed with it.
+    `turfmilter` and `turfctl` are in /usr/local/sbin.  Needs root.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     working_directory = Path.cwd()

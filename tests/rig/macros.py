@@ -52,7 +52,7 @@ class Macros:
                 self.known[name.strip("{}")] = value
 
     def client(self, name: bytes, address: bytes, port: int) -> None:
-        """What is known of a client whose look-up went as `name` tells: [192.0.2.9] is one without a name."""
+        """The macros of a client whose name lookup gave `name`: [192.0.2.9] is a client without a name."""
         unknown = name.startswith(b"[")
         shown = b"unknown" if unknown else name
         self.learn(

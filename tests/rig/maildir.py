@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.held.block import read_block
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import read_block
 
 SLIP = Slip(
     sender=Addressed("spam@turf.example"),

@@ -9,7 +9,7 @@ from rig import wait
 
 
 class Manager:
-    """Listens at `path` from open() to close(); everybody may write to it."""
+    """Listens at `path` from open() to close(); every user may write to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -17,7 +17,7 @@ class Manager:
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
-        """Listen, with nothing heard yet."""
+        """Listen, with nothing received yet."""
         self.close()
         self.messages.clear()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -26,29 +26,29 @@ class Manager:
         self.path.chmod(0o666)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._socket:
             self._socket.close()
         self._socket = None
         self.path.unlink(missing_ok=True)
 
     def heard(self, line: str) -> bool:
-        """True when `line` was among what it was told."""
+        """True if it has received `line`."""
         self.listen()
         return any(line in message.splitlines() for message in self.messages)
 
     def wait_for(self, line: str, seconds: float = wait.AMPLE) -> None:
-        """Return when it is told `line` after this."""
+        """Return when it receives `line` after this call."""
         self.forget()
         wait.until(lambda: self.heard(line), lambda: f"{line!r} in {self.messages}", seconds)
 
     def forget(self) -> None:
-        """What it was told so far."""
+        """Forget what it has received so far."""
         self.listen()
         self.messages.clear()
 
     def listen(self) -> None:
-        """Take in what is there."""
+        """Receive what is waiting."""
         while self._socket:
             try:
                 self.messages.append(self._socket.recv(4096).decode())

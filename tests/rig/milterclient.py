@@ -102,7 +102,7 @@ class MilterClient(Link):
         return self._event(wire.DATA, b"")
 
     def header(self, name: Text, value: Text) -> Answer:
-        """One header; `value` is all that stands after the colon, the blank included, lines parted by LF."""
+        """One header field; `value` is everything after the colon, including the blank, lines separated by LF."""
         data = as_bytes(value)
         if not self.protocol & Protocol.HDR_LEADSPC:
             data = data.removeprefix(b" ")  # MTAs eat the first blank, not a tab
@@ -148,7 +148,7 @@ class MilterClient(Link):
         headers: Iterable[tuple[Text, Text]] = (("Subject", " test"),),
         body: bytes = b"Hello.\r\n",
     ) -> Transcript:
-        """One transaction: it stops where an MTA stops, and goes on to the next recipient after a refusal."""
+        """One transaction: it stops where an MTA stops, and continues with the next recipient after a rejection."""
         transcript = Transcript()
         if self._exempt is not None:
             transcript.end = self._exempt

@@ -52,7 +52,7 @@ class Network:
             os.close(before)
 
     def close(self) -> None:
-        """It goes when the last that started in it has gone."""
+        """It disappears when the last process that started in it has ended."""
         os.close(self._inside)
 
 

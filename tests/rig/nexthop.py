@@ -1,4 +1,4 @@
-"""An SMTP server that answers as it is told, and breaks off where it is told: what a next hop can do to a release."""
+"""An SMTP server with scripted replies, which can close at any point: what a next hop can do to a release."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
+
+from rig.server import Server
 
 CLOSE = "close"  # instead of a reply
 
@@ -23,11 +24,11 @@ _USUAL = {
 }
 
 
-class ScriptedNextHop:
+class ScriptedNextHop(Server):
     """Serves one connection after another on a loopback port, in a thread.
 
     `replies` are by the longest beginning of the command that fits ("RCPT TO:<b@"), "" the greeting and "." the end
-    of the message.  `commands` are what clients said, `messages` what came between DATA and ".", as it was sent.
+    of the message.  `commands` are what clients sent, `messages` what came between DATA and ".", unchanged.
     With a `certificate` STARTTLS is served, and "EHLO tls" among the `replies` is the one to EHLO from then on.
     """
 
@@ -42,14 +43,13 @@ class ScriptedNextHop:
         self.messages: list[bytes] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Serve; connections have been accepted since it was created."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Closing alone would not wake up who waits in accept().
+    def stop(self) -> None:
+        """Stop listening, and end the thread."""
+        # Closing alone would not wake up a thread that waits in accept().
         self._listening.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listening.close()
@@ -92,14 +92,14 @@ class ScriptedNextHop:
             self._serve(secured, lines, command)
 
     def _reply(self, command: str) -> str:
-        # smtplib says "ehlo".
+        # smtplib sends "ehlo".
         said = command[:4].upper() + command[4:]
         fitting = [start for start in self._replies if said.startswith(start) and bool(start) is bool(said)]
         return self._replies[max(fitting, key=len)] if fitting else "500 5.5.2 what?"
 
 
 def _message(lines: BinaryIO) -> bytes | None:
-    """None when the client goes away before the end: such a message is nobody's (RFC 5321 §4.1.1.4)."""
+    """None if the client disconnects before the end: such a message must be discarded (RFC 5321 §4.1.1.4)."""
     message = b""
     for line in lines:
         if line == b".\r\n":

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rig import wait
@@ -67,9 +66,7 @@ class OwnWorker:
         theirs.close()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.close()
         self._control.close()
 
@@ -79,17 +76,17 @@ class OwnWorker:
         worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds)
 
     def client(self) -> MilterClient:
-        """A connection behind its HELO."""
+        """A connection after its HELO."""
         client = MilterClient(self.socket)
         client.greet()
         return client
 
     def log(self) -> str:
-        """What it has said so far."""
+        """Its log so far."""
         return self._log_file.read_text() if self._log_file.exists() else ""
 
     def wait_for_log(self, text: str) -> None:
-        """Return when it has said `text`."""
+        """Return when it has logged `text`."""
         wait.until(lambda: text in self.log(), lambda: f"{text!r} in:\n{self.log()}")
 
     def order_to_stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What a user could put in the place of a file, to have root read, write or give away another one, or wait for ever."""
+"""What a user could put in the place of a file, to make root read, write or give away another file, or hang."""
 
 from __future__ import annotations
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from types import TracebackType
 from typing import Self
 
 _LIBRARY = "/usr/lib/postfix/libpostfix-util.so"
-_PARENT = 1  # MATCH_FLAG_PARENT: the list stands in parent_domain_matches_subdomains
+_PARENT = 1  # MATCH_FLAG_PARENT: the list is in parent_domain_matches_subdomains
 
 
 class PostfixList:
     """What Postfix makes of `pattern`, written as in main.cf: "/file", "texthash:/file".
 
-    `parent` says that the list stands in parent_domain_matches_subdomains.
+    `parent`: whether the list is in parent_domain_matches_subdomains.
     """
 
     def __init__(self, pattern: str, *, parent: bool) -> None:
@@ -23,11 +22,11 @@ class PostfixList:
         self._clients = self._begin(pattern, parent, self._library.match_hostname, self._library.match_hostaddr)
 
     def holds(self, domain: str) -> bool:
-        """True when the list holds `domain`."""
+        """True if the list contains `domain`."""
         return self._match(self._names, domain)
 
     def holds_client(self, name: str, address: str) -> bool:
-        """True when the list holds a client; "unknown" is the name of one that has none."""
+        """True if the list contains a client; "unknown" is the name of one that has none."""
         return self._match(self._clients, name, address)
 
     def _begin(self, pattern: str, parent: bool, *compare: ctypes._NamedFuncPointer) -> ctypes.c_void_p:
@@ -42,8 +41,6 @@ class PostfixList:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for matching in (self._names, self._clients):
             self._library.match_list_free(matching)

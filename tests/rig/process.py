@@ -21,7 +21,7 @@ class ProcessEnded(RuntimeError):
 
 
 class Process:
-    """A program as a child.  What it writes to stdout and stderr goes to the file `output`.
+    """A program as a child process.  What it prints on stdout and stderr goes to the file `output`.
 
     `env` is added to our own environment.
     """
@@ -34,14 +34,14 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id; 0 when it does not run."""
+        """The process id; 0 if it is not running."""
         return 0 if self._child is None else self._child.pid
 
     def start(self, ready: Callable[[], bool], seconds: float = AMPLE) -> None:
-        """Start, and return when `ready`.  Raises ProcessEnded with the output when it ends before that."""
+        """Start, and return when `ready`.  Raises ProcessEnded with the output if it ends before that."""
         with self.output.open("ab") as output:
             self._child = subprocess.Popen(
-                # pdeathsig: the child goes when we are killed, and cannot be left behind.
+                # pdeathsig: the child ends if we are killed, and cannot be left behind.
                 ["setpriv", "--pdeathsig", "TERM", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -60,7 +60,7 @@ class Process:
             raise ProcessEnded(child.returncode, f"{self.command} ended with {child.returncode}:\n{self.text()}")
 
     def text(self) -> str:
-        """What it has written so far."""
+        """What it has printed so far."""
         return self.output.read_text(errors="surrogateescape")
 
     def pids(self) -> list[int]:
@@ -68,7 +68,7 @@ class Process:
         return [] if self._child is None else _session(self._child.pid)
 
     def children(self) -> list[int]:
-        """The living processes of its session without itself."""
+        """The living processes of its session except itself."""
         return [pid for pid in self.pids() if pid != self.pid]
 
     def wait(self, seconds: float = AMPLE) -> int:
@@ -82,7 +82,7 @@ class Process:
         os.kill(self.pid, number)
 
     def stop(self, seconds: float = AMPLE) -> int:
-        """End it with TERM; its exit status.  Raises RuntimeError when anything of it had to be killed."""
+        """End it with TERM; its exit status.  Raises RuntimeError if any of its processes had to be killed."""
         if self._child is None:
             return 0
         if self._child.poll() is None:

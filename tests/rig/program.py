@@ -20,22 +20,22 @@ _OURS = 'domains = ["rig.test"]\n'
 
 
 def program(*arguments: str | Path, user: str | None = None) -> list[str]:
-    """The command line of the daemon; `user` is who starts it, who can at least read where it is installed."""
+    """The command line of the daemon; started by `user`, who can at least read where it is installed."""
     return [*as_user(user), sys.executable, "-m", "turfmilter", *map(str, arguments)]
 
 
 def as_user(user: str | None) -> list[str]:
-    """The beginning of a command line that is started by `user`."""
+    """The beginning of a command line that runs as `user`."""
     if user is None:
         return []
     entry = pwd.getpwnam(user)
     identity = ["--reuid", str(entry.pw_uid), "--regid", str(entry.pw_gid), "--init-groups"]
-    # A checkout may lie in a directory that only root can enter.
+    # A checkout may be in a directory that only root can enter.
     return ["setpriv", *identity, "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
 
 
 def run(*arguments: str | Path, user: str | None = None) -> subprocess.CompletedProcess[str]:
-    """The daemon when it is not to stay: what it said and how it left."""
+    """A run of the daemon that is expected to end: what it printed, and its exit status."""
     return subprocess.run(
         program(*arguments, user=user), env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False
     )
@@ -77,7 +77,7 @@ def running(
 
 
 def serves(address: str | Path) -> bool:
-    """True when a message gets its answer there."""
+    """True if a message is accepted there."""
     with MilterClient(address) as client:
         client.greet()
         told = client.message("<a@out.test>", ["<b@rig.test>"])

@@ -16,8 +16,8 @@ from rig import wait
 from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.address.addressed import Addressed, parted
+from turfmilter.core.held.block import head, render
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
 
 MESSAGE = b"From: Spam <spam@turf.example>\r\nSubject: hello\r\n\r\nworld\r\n"
@@ -25,9 +25,9 @@ TIME = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
 
 
 def slip(**given: object) -> Slip:
-    """What is said of a message; all but the `given` is the same for all.
+    """The record of a message; all values except the `given` are always the same.
 
-    Sender and recipients may be texts, in which their parameters follow.
+    Sender and recipients may be texts, with their parameters after the address.
     """
     said: dict[str, Any] = {
         "sender": "spam@turf.example SIZE=2000",
@@ -52,7 +52,7 @@ def party(given: str | Addressed) -> Addressed:
 
 
 def hold(quarantine: Path, message: bytes = MESSAGE, *, file: str = "new/{id}", **given: object) -> str:
-    """Put a message there as the filter does, and return its id; `file` says under which name."""
+    """Put a message there as the filter does, under the name `file`, and return its id."""
     said = slip(**given)
     id = new_id(said.time)
     path = quarantine / file.format(id=id)
@@ -73,7 +73,7 @@ def reviewed(place: Path, settings: str = "", *, more: str = "") -> tuple[Path, 
 
 
 def turfctl(config: Path, *arguments: str, user: str | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """What turfctl says, and how it leaves.  Nobody sits at a terminal, so nobody can be asked."""
+    """What turfctl prints, and its exit status.  There is no terminal, so it cannot ask."""
     return subprocess.run(
         command(config, *arguments, user=user),
         env=ENVIRONMENT,
@@ -87,9 +87,9 @@ def turfctl(config: Path, *arguments: str, user: str | None = None, **options: A
 
 
 def command(config: Path, *arguments: str, user: str | None = None) -> list[str]:
-    """The command line of turfctl, for what it does in the quarantine."""
+    """The command line of turfctl."""
     start = "from turfmilter.cli.turfctl import main; main(prog_name='turfctl')"
-    return [*as_user(user), sys.executable, "-c", start, "-c", str(config), "quarantine", *arguments]
+    return [*as_user(user), sys.executable, "-c", start, "-c", str(config), *arguments]
 
 
 _LOOP = """
@@ -105,7 +105,7 @@ for command in json.loads(commands):
 
 
 def in_turn(config: Path, commands: Sequence[Sequence[str]]) -> list[str | Path]:
-    """The arguments of Python that do many commands of turfctl in one process, and print how each of them left.
+    """The arguments of Python that do many commands of turfctl in one process, and print the exit status of each.
 
     From the first one on that opens a quarantine the process is no longer root.
     """
@@ -113,7 +113,7 @@ def in_turn(config: Path, commands: Sequence[Sequence[str]]) -> list[str | Path]
 
 
 def ends(config: Path, commands: Sequence[Sequence[str]]) -> tuple[list[int], str]:
-    """The exit status of each command, and all that they said.  Raises CalledProcessError when one ends the process."""
+    """The exit status of each command, and what they printed.  Raises CalledProcessError if one ends the process."""
     done = subprocess.run(
         [sys.executable, *in_turn(config, commands)],
         env=ENVIRONMENT,

@@ -1,4 +1,4 @@
-"""Python with all its modules, readable by root alone: what a program imports after it became somebody else is missing.
+"""Python with all its modules, readable by root alone: imports after the change of user fail.
 
 A program may have been installed so on purpose, or by a restrictive umask: pip follows it.
 """
@@ -60,7 +60,7 @@ class RootOnly:
         ]
 
     def imported(self) -> list[str]:
-        """What was imported or opened too late, in its order; not what does not exist, which nobody could import."""
+        """What was imported or opened too late, in order, without what does not exist and cannot be imported."""
         return [line for line in dict.fromkeys(self._notes.read_text().splitlines()) if _exists(line)]
 
     def _mount_points(self) -> dict[Path, Path]:

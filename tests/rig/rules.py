@@ -81,7 +81,7 @@ class RuleAt(Rule):
 
 
 def names(*confirmed: str, claimed: Sequence[str] = (), failed: bool = False) -> Known:
-    """What DNS says."""
+    """What DNS answers."""
     return Known(ClientNames(confirmed, (*confirmed, *claimed), failed))
 
 

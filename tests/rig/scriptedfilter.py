@@ -1,9 +1,9 @@
-"""A small pymilter program that does what the message tells it; the rig itself is tested against it.
+"""A small pymilter program that does what the message asks for; the rig itself is tested against it.
 
 Usage: scriptedfilter.py SOCKET [PROTOCOL-BITS [STAGE=MACROS …]]
 
-The local part of sender and recipient says what to answer (`reject`, `reply`, `leave`, `reject-at-data`, `late`, …);
-anything else goes on.  `change` makes one change of each kind.  What was seen is told in X-Saw headers at the end.
+The local part of sender and recipient is the answer (`reject`, `reply`, `leave`, `reject-at-data`, `late`, …);
+anything else continues.  `change` makes one change of each kind.  X-Saw fields at the end list what was seen.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Scripted(Milter.Base):  # type: ignore[misc]
         return self.verdict(self.sender.replace("-in-body", ""), Milter.P_NR_BODY)
 
     def eom(self) -> int:
-        """Make changes, and tell what was seen."""
+        """Make changes, and list what was seen."""
         if "late" in self.sender:
             self.progress()
             self.progress()
@@ -108,7 +108,7 @@ class Scripted(Milter.Base):  # type: ignore[misc]
         return self.verdict("", Milter.P_NR_UNKN)
 
     def verdict(self, text: str, silent: int) -> int:
-        """What `text` says, or nothing where nothing was promised."""
+        """What `text` asks for, or no reply where none was negotiated."""
         if PROTOCOL & silent:
             return int(Milter.NOREPLY)
         word = text.strip("<>").partition("@")[0]

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rig import wait
 from rig.certificate import make_certificate
 from rig.enclosure import enclosed
+from rig.mailserver import HOST, MailServer, require_root, write_accounts
 from rig.ports import free_port
-from rig.process import Process
 from rig.sendmailcf import PROGRAM, SUBMITTER, listener, logins, make_cf, mta_mc, submit_mc, tables
-from rig.smtp import SmtpClient
 from rig.syslog import Syslog
 
-HOST = "mx.rig.test"
+_QUEUES = ("queue", "client-queue")
 
 
-class Sendmail:
+class Sendmail(MailServer):
     """A Sendmail below `directory`, which is made if need be.  Needs root, and what tests/rig/install has unpacked.
 
-    All mail that it takes goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
+    All mail that it accepts goes to the SMTP server at the loopback port `sink`.  `domains` are its own, so that it
     resolves what hides in `x%there@ours`; every client is trusted, so that the filter alone decides, unless `relays`
     names the clients (192.0.2) and domains that it relays for.  Local users lose their domain, as Sendmail has it.
     `milter` is the socket as smtpd_milters writes it ("unix:/path", "inet:127.0.0.1:PORT"); "" is none.  It is attached
-    with the feature that contrib ships.  `lines` of m4 stand in sendmail.mc, above the mailers.
+    with the feature that contrib ships.  `lines` of m4 are in sendmail.mc, above the mailers.
     `maps` are tables by the feature that reads them (virtusertable, mailertable), and "aliases".
     `listeners` are further SMTP listeners by name, which is their Name=, with their own DaemonPortOptions:
-    {"submission": "M=Ea"}; "InputMailFilters=" takes the filter away.
+    {"submission": "M=Ea"}; "InputMailFilters=" removes the filter.
     `ports` holds the port of each: "inbound", "unfiltered" and those.
     Where there are `accounts` (name and password) clients may log in, and start TLS with the server's `certificate`.
     `hosts` are names by address: all that it knows of clients.
@@ -57,9 +52,6 @@ class Sendmail:
         hosts: Mapping[str, str] | None = None,
         files: Mapping[str, Path] | None = None,
     ) -> None:
-        self.directory = directory
-        self.config = directory / "etc"
-        self.certificate = self.config / "certificate.pem"
         self._sink = sink
         self._milter = milter
         self._domains = tuple(domains)
@@ -68,120 +60,78 @@ class Sendmail:
         # Without an alias file that it can open, it queues all local mail.
         self._maps = {"aliases": {}, **(maps or {})}
         self._listeners = {"inbound": "", **(listeners or {})}
-        self.ports = {name: free_port() for name in ["unfiltered", *self._listeners]}
         self._accounts = accounts or {}
         self._hosts = hosts or {}
-        self._files = files or {}
         self._syslog = Syslog(directory / "log", directory / "mail.log")
-        self._master: Process | None = None
+        config = directory / "etc"
+        names = {f"/etc/{name}": config / name for name in ("hosts", "nsswitch.conf")}
+        self._files = {**names, "/dev/log": self._syslog.path, **(files or {})}
+        socket = [Path(milter.removeprefix("unix:"))] if milter.startswith("unix:") else []
+        self._shown = [directory, PROGRAM, *(files or {}).values(), *socket]
+        ports = {name: free_port() for name in ["unfiltered", *self._listeners]}
+        command = self._enclosed(PROGRAM, "-C", config / "sendmail.cf", "-bD")
+        super().__init__(directory, config, ports, command, self._syslog.output)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def port(self) -> int:
-        """The port of the listener with the filter."""
-        return self.ports["inbound"]
-
-    def start(self) -> None:
-        """Write the configuration, start, and return when it says its banner."""
+    def prepare(self) -> None:
+        """Write its configuration, and listen to its log."""
         self._require()
         self._write()
         self._syslog.start()
-        self._master = Process(self._enclosed(PROGRAM, "-C", self._cf, "-bD"), self.directory / "sendmail.out")
-        try:
-            self._master.start(lambda: _greets(self.ports["unfiltered"]))
-        except (RuntimeError, TimeoutError) as error:
-            self._syslog.stop()
-            raise RuntimeError(f"{error}\n{self.log()}") from error
 
-    def stop(self) -> None:
-        """End it and all open sessions.  Raises RuntimeError when a process of it had to be killed."""
-        if self._master is not None:
-            for pid in self._master.children():
-                with suppress(ProcessLookupError):  # it ended a moment ago
-                    os.kill(pid, signal.SIGTERM)
-            self._master.stop()
-        self._master = None
+    def stop(self, seconds: float = wait.AMPLE) -> int:
+        """End it and all open sessions, which would otherwise continue without it."""
+        for pid in self.process.children():
+            with suppress(ProcessLookupError):  # it ended a moment ago
+                os.kill(pid, signal.SIGTERM)
+        return super().stop(seconds)
+
+    def clean_up(self) -> None:
+        """Stop listening to its log."""
         self._syslog.stop()
-
-    def pids(self) -> list[int]:
-        """Its living processes."""
-        return [] if self._master is None else self._master.pids()
 
     def sendmail(self, *arguments: str, stdin: bytes = b"", cf: str = "sendmail.cf") -> str:
         """Run sendmail(8) as a program of the host would, and return its output.
 
-        cf="submit.cf" takes the configuration of the submission program, as is usual.  Raises RuntimeError with what
-        it said.
+        cf="submit.cf" is the configuration of the submission program, as is usual.  Raises RuntimeError with what
+        it printed.
         """
         return self._run(self.command(cf, *arguments), stdin)
 
     def command(self, cf: str, *arguments: str) -> list[str]:
         """The command line for sendmail(8) as a program of the host would run it."""
-        if self._master is None:
+        if not self.process.pid:
             raise RuntimeError("Sendmail does not run")
-        enter = ["nsenter", "--target", str(self._master.pid), "--mount", "--uts"]
+        enter = ["nsenter", "--target", str(self.process.pid), "--mount", "--uts"]
         return [*enter, str(PROGRAM), "-C", str(self.config / cf), *arguments]
 
     def queue(self) -> list[dict[str, str]]:
         """The messages in the queues: queue_name (hold for those that a filter quarantined) and queue_id."""
-        found = []
-        for folder in ("queue", "client-queue"):
-            for path in sorted((self.directory / folder).glob("[qh]f*")):
-                found.append({"queue_name": "hold" if path.name[0] == "h" else folder, "queue_id": path.name[2:]})
-        return found
+        return [
+            {"queue_name": "hold" if path.name[0] == "h" else path.parent.name, "queue_id": path.name[2:]}
+            for path in self.queued()
+        ]
+
+    def queued(self) -> list[Path]:
+        """The control files of the messages in the queues."""
+        return [path for folder in _QUEUES for path in sorted((self.directory / folder).glob("[qh]f*"))]
 
     def forget(self) -> None:
         """Empty the queues."""
-        for folder in ("queue", "client-queue"):
+        for folder in _QUEUES:
             for path in (self.directory / folder).iterdir():
                 path.unlink(missing_ok=True)
 
-    def log(self) -> str:
-        """The log so far."""
-        return self._syslog.text()
-
-    def wait_for_log(self, pattern: str, seconds: float = wait.AMPLE) -> re.Match[str]:
-        """The first place in the log that matches the regular expression.  Raises TimeoutError with the log."""
-        found = wait.until(lambda: re.search(pattern, self.log()), lambda: f"{pattern!r} in:\n{self.log()}", seconds)
-        assert found is not None
-        return found
-
-    @property
-    def _cf(self) -> Path:
-        return self.config / "sendmail.cf"
-
     def _require(self) -> None:
-        if os.geteuid() != 0:
-            raise RuntimeError("Sendmail needs root: run the tests as root or through sudo")
+        require_root("Sendmail")
         if not PROGRAM.exists():
-            raise RuntimeError("Sendmail is not there: run tests/rig/install")
+            raise RuntimeError("Sendmail is not installed: run tests/rig/install")
 
     def _enclosed(self, *command: str | Path) -> list[str]:
-        shown = [self.directory, PROGRAM, *self._files.values()]
-        if self._milter.startswith("unix:"):
-            shown.append(Path(self._milter.removeprefix("unix:")))
-        names = ("hosts", "nsswitch.conf")
-        files = {f"/etc/{name}": self.config / name for name in names} | {"/dev/log": self._syslog.path}
-        return enclosed(command, host=HOST, files={**files, **self._files}, shown=shown)
-
-    def _run(self, command: list[str], stdin: bytes = b"") -> str:
-        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
-        if done.returncode:
-            said = (done.stdout + done.stderr).decode(errors="replace")
-            raise RuntimeError(f"{command} ended with {done.returncode}: {said}\n{self.log()}")
-        return done.stdout.decode(errors="surrogateescape")
+        return enclosed(command, host=HOST, files=self._files, shown=self._shown)
 
     def _write(self) -> None:
         self.config.mkdir(parents=True, exist_ok=True)
-        for folder in ("queue", "client-queue"):
+        for folder in _QUEUES:
             (self.directory / folder).mkdir(mode=0o700, exist_ok=True)
         shutil.chown(self.directory / "client-queue", SUBMITTER)
         self._write_names()
@@ -190,10 +140,11 @@ class Sendmail:
             (self.config / name).write_text("".join(f"{key}{parted}{value}\n" for key, value in table.items()))
         if self._accounts:
             self._write_accounts()
-        make_cf(self._cf, self._mc())
+        cf = self.config / "sendmail.cf"
+        make_cf(cf, self._mc())
         make_cf(self.config / "submit.cf", submit_mc(self.directory, self.ports["inbound"]))
         with self._syslog:
-            self._run(self._enclosed(PROGRAM, "-C", self._cf, "-bi"))
+            self._run(self._enclosed(PROGRAM, "-C", cf, "-bi"))
 
     def _mc(self) -> str:
         lines = [
@@ -221,9 +172,7 @@ class Sendmail:
         (self.config / "sasl").mkdir(exist_ok=True)
         sasl = ("pwcheck_method: auxprop", "auxprop_plugin: sasldb", f"sasldb_path: {database}")
         (self.config / "sasl" / "Sendmail.conf").write_text("\n".join(sasl) + "\n")
-        for name, password in self._accounts.items():
-            command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", HOST, name]
-            subprocess.run(command, input=password.encode(), check=True)
+        write_accounts(database, self._accounts)
         database.chmod(0o600)
 
 
@@ -234,11 +183,3 @@ def _milter_socket(milter: str) -> str:
         return f"local:{where}"
     host, _, port = where.rpartition(":")
     return f"inet:{port}@{host}"
-
-
-def _greets(port: int) -> bool:
-    try:
-        with SmtpClient(port, timeout=1) as client:
-            return client.banner.code == 220
-    except OSError:
-        return False

@@ -14,7 +14,7 @@ PROGRAM = ROOT / "build/sendmail/usr/libexec/sendmail/sendmail"
 CF = ROOT / "build/sendmail/usr/share/sendmail/cf"
 _FEATURES = ROOT / "contrib/sendmail"
 
-SUBMITTER = "nobody"  # whom the submission program becomes: it refuses to stay root
+SUBMITTER = "nobody"  # the user that the submission program switches to: it refuses to stay root
 
 # A busy machine must take mail like an idle one; nothing may leave loopback, ident and DNS included.
 _CALM = """\
@@ -55,9 +55,9 @@ def mta_mc(
     relays: Iterable[str] | None,
     lines: Iterable[str],
 ) -> str:
-    """sendmail.mc of a host that gives all that it takes to the SMTP server at the port `sink`.
+    """sendmail.mc of a host that sends everything that it accepts to the SMTP server at the port `sink`.
 
-    It relays for the clients and domains `relays`, or for everybody.  `lines` stand above the mailers.
+    It relays for the clients and domains `relays`, or for every client.  `lines` are above the mailers.
     """
     above = [
         "OSTYPE(`linux')dnl",
@@ -99,7 +99,7 @@ def submit_mc(directory: Path, port: int) -> str:
 
 
 def listener(name: str, port: int, options: str) -> str:
-    """The line for a listener on loopback; of what stands there twice, Sendmail believes the last."""
+    """The line for a listener on loopback; of a key that occurs twice, Sendmail uses the last."""
     known = f"Name={name}, Family=inet, Addr=127.0.0.1, Port={port}, Listen=128"
     return f"DAEMON_OPTIONS(`{known}{options and ', '}{options}')dnl"
 

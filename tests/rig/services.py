@@ -10,10 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
-from typing import Self
 
-from rig.process import Process
+from rig.server import Program, Server
 from rig.unit import Unit
 
 UNITS = Path("/etc/systemd/system")
@@ -31,8 +29,8 @@ sys.exit(status)
 """
 
 
-class Services:
-    """Inside a machine of the test's own, from entering to leaving; what still runs then is stopped.
+class Services(Server):
+    """Inside a machine of the test's own; what still runs at its end is stopped.
 
     `ready` says when the service turfmilter serves.  Services that are not in /etc/systemd/system are the machine's
     own: `others` has a function for each, which is called with the verb ("restart", "reload").
@@ -43,10 +41,11 @@ class Services:
         self.asked: list[str] = []
         self.ready = ready
         self._others = others
-        self._running: dict[str, Process] = {}
+        self._running: dict[str, Program] = {}
         self._sockets: set[str] = set()  # services whose socket is enabled
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Install `systemctl`, and answer it."""
         services = self
 
         class Asked(socketserver.StreamRequestHandler):
@@ -61,11 +60,9 @@ class Services:
         # A thread that begins here is in this machine's namespaces, and so are its children.
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stop all services, and answer no more."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -96,18 +93,19 @@ class Services:
         if verb in ("stop", "restart") or (verb == "disable" and now):
             self._stop(name)
         if verb in ("start", "restart") or (verb == "enable" and now):
-            self._running[name] = self._process(name)
-            self._running[name].start(self.ready)
+            self._running[name] = self._program(name)
+            self._running[name].start()
         if verb == "reload":
-            self._running[name].send(signal.SIGHUP)
+            self._running[name].process.send(signal.SIGHUP)
         assert verb != "status" or name in self._running, f"{name} is not running"
 
-    def _process(self, name: str) -> Process:
-        process = Unit(UNITS / f"{name}.service").process(self.output)
+    def _program(self, name: str) -> Program:
+        program = Unit(UNITS / f"{name}.service").program(self.output, self.ready)
         if name not in self._sockets:
-            return process
+            return program
         listening = Unit(UNITS / f"{name}.socket")["ListenStream"]
-        return Process(["systemd-socket-activate", "-l", listening, "--", *process.command], self.output)
+        command = ["systemd-socket-activate", "-l", listening, "--", *program.process.command]
+        return Program(command, self.output, self.ready)
 
     def _stop(self, name: str) -> None:
         if name in self._running:

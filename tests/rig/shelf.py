@@ -11,9 +11,9 @@ from typing import Any
 from rig.desk import SLIP, Desk
 from rig.hostclock import HostClock
 from turfmilter.config.sections.quarantine import QuarantineConfig
+from turfmilter.core.held.block import head, render
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation, Watch
-from turfmilter.stores.block import head, render
 from turfmilter.stores.name import new_id
 from turfmilter.stores.retention import RetentionState
 
@@ -31,12 +31,12 @@ class Shelf:
         (desk.path / "new" / desk.file.name).unlink()
 
     def put(self, flags: str = "", *, size: int = 1000, **slip: Any) -> str:
-        """A message that is held now, as far as its block tells."""
+        """A message that is held now, according to its block."""
         file = self.desk.hold(replace(SLIP, **{"time": self.clock.now(), **slip}), message=b"x" * size)
         return (self.desk.maildir.change(file, add=flags) if flags else file).id
 
     def fill(self, number: int, **slip: Any) -> set[str]:
-        """Many messages that are held now, as far as their blocks tell; nothing is flushed to disk."""
+        """Many messages that are held now, according to their blocks; nothing is flushed to disk."""
         said = replace(SLIP, **{"time": self.clock.now(), **slip})
         ids = {new_id(said.time) for _ in range(number)}
         for id in ids:
@@ -47,11 +47,11 @@ class Shelf:
     def expiry(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> Expiry:
         """What looks after it, now; by default it knows what this host has observed."""
         watch = watch or Observation(RetentionState(self.state), self.clock.read)
-        return Expiry(self.desk.maildir, self.desk.recorder, terms, watch, self.clock.now)
+        return Expiry(self.desk.held, self.desk.recorder, terms, watch, self.clock.now)
 
     def due(self, terms: QuarantineConfig = TERMS, watch: Watch | None = None) -> list[tuple[str, str]]:
         """What goes now, and why."""
-        return [(due.file.id, due.why) for due in self.expiry(terms, watch).due()]
+        return [(due.message.id, due.why) for due in self.expiry(terms, watch).due()]
 
     def after(self, span: timedelta) -> list[tuple[str, str]]:
         """What is due when this host has looked at it now, and once more so much later."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from rig import wait
 from rig.ports import free_port
+from rig.server import Server
 
 
 @dataclass(frozen=True)
@@ -25,26 +24,17 @@ class Delivery:
     data: bytes
 
 
-class Sink:
-    """Runs in a thread from start() to stop(); `port` is known at once."""
+class Sink(Server):
+    """Runs in a thread; `port` is known before it is started."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self._deliveries: list[Delivery] = []
         self._changed = threading.Condition()
-        self._controller = _Controller(_Keeper(self), hostname="127.0.0.1", port=self.port)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        self._controller = _Controller(_Keeper(self), hostname="127.0.0.1", port=self.port, ready_timeout=wait.AMPLE)
 
     def start(self) -> None:
-        """Listen; returns when connections are taken."""
+        """Listen, and return when connections are accepted."""
         self._controller.start()
 
     def stop(self) -> None:

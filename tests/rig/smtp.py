@@ -7,7 +7,6 @@ import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from rig import wait
@@ -16,7 +15,7 @@ from rig.wire import Text, as_bytes, as_text
 
 @dataclass(frozen=True)
 class SmtpReply:
-    """One reply.  str() is "250 2.1.0 Ok"; of several lines the texts are parted by LF."""
+    """One reply.  str() is "250 2.1.0 Ok"; of several lines the texts are separated by LF."""
 
     code: int
     text: str
@@ -26,7 +25,7 @@ class SmtpReply:
 
 
 class SmtpClient:
-    """One connection, from the address `source` (127.0.0.2, …); `banner` is what the server said first.
+    """One connection, from the address `source` (127.0.0.2, …); `banner` is the server's greeting.
 
     A server that closes raises ConnectionError, one that is silent for `timeout` seconds TimeoutError.
     """
@@ -41,9 +40,7 @@ class SmtpClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -52,7 +49,7 @@ class SmtpClient:
         self._socket.close()
 
     def fileno(self) -> int:
-        """For select(2): readable when there is a reply that nobody has read."""
+        """For select(2): readable if there is a reply that has not been read."""
         return self._socket.fileno()
 
     def send(self, data: Text) -> None:
@@ -92,7 +89,7 @@ class SmtpClient:
         return reply
 
     def secure(self, authority: Path, own: Path | None = None, *, host: str = "mx.rig.test") -> None:
-        """The handshake behind STARTTLS; `own` is our certificate with its key, if we are to have one."""
+        """The handshake after STARTTLS; `own` is our certificate with its key, if there is one."""
         context = ssl.create_default_context(cafile=str(authority))
         if own is not None:
             context.load_cert_chain(own)
@@ -140,6 +137,15 @@ class SmtpClient:
             return [*replies, self.data(message)]
         self.command("RSET")
         return replies
+
+
+def greets(port: int) -> bool:
+    """True if an SMTP server at that port of 127.0.0.1 greets clients with 220."""
+    try:
+        with SmtpClient(port, timeout=5) as client:
+            return client.banner.code == 220
+    except OSError:
+        return False
 
 
 def read_reply(stream: IO[bytes]) -> SmtpReply:

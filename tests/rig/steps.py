@@ -9,7 +9,7 @@ from typing import Any
 
 
 def steps(run: Callable[[], object]) -> int:
-    """The bytecode instructions that `run` takes, with all that it calls; what is written in C is not counted."""
+    """The number of bytecode instructions of `run` and all that it calls; code in C is not counted."""
     count = 0
 
     def trace(frame: FrameType, event: str, _argument: Any) -> Any:

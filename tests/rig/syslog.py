@@ -1,4 +1,4 @@
-"""A /dev/log of one's own: what a program says to syslog, in a file."""
+"""A private /dev/log: what a program logs to syslog, in a file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 import socket
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from rig.server import Server
 
 _HEAD = re.compile(rb"^<\d+>\w{3} [ \d]\d \d\d:\d\d:\d\d ")
 
 
-class Syslog:
+class Syslog(Server):
     """Writes every line that comes to the socket `path` to the file `output`, from start() to stop()."""
 
     def __init__(self, path: Path, output: Path) -> None:
@@ -20,15 +20,6 @@ class Syslog:
         self.output = output
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Begin to listen."""

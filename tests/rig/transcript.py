@@ -17,7 +17,7 @@ class Transcript:
         self.end: Answer | None = None
 
     def note(self, event: str, answer: Answer) -> bool:
-        """Take down one answer; True when the filter wants to hear more."""
+        """Record one answer; True if the filter wants to receive more."""
         self.steps.append((event, answer))
         self.end = answer
         return answer.goes_on

@@ -1,13 +1,14 @@
-"""A systemd unit without systemd: what its file says, done as far as a machine that runs no systemd allows."""
+"""A systemd unit without systemd: its file is obeyed as far as a machine that does not run systemd allows."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from rig.process import Process
+from rig.server import Program
 
 _PLACES = {"RuntimeDirectory": "/run", "StateDirectory": "/var/lib"}
 
@@ -27,8 +28,8 @@ class Unit:
         (value,) = self.all(name)
         return value
 
-    def process(self, output: Path) -> Process:
-        """Its ExecStart, as its user and with its directories, which are made."""
+    def program(self, output: Path, ready: Callable[[], bool]) -> Program:
+        """Its ExecStart, as its user and with its directories, which are created."""
         user = pwd.getpwnam(self["User"])
         for key, above in _PLACES.items():
             directory = Path(above, self[key])
@@ -37,8 +38,8 @@ class Unit:
         program, *arguments = self["ExecStart"].split()
         found = shutil.which(program)
         assert found is not None, f"{program} is not installed"
-        # A checkout may lie in a directory that only root can enter.
+        # A checkout may be in a directory that only root can enter.
         reach = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
         identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups", "--no-new-privs"]
         limits = ["prlimit", f"--nofile={self['LimitNOFILE']}"]
-        return Process([*limits, "setpriv", *identity, *reach, found, *arguments], output)
+        return Program([*limits, "setpriv", *identity, *reach, found, *arguments], output, ready)

@@ -71,7 +71,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that an MTA tells: its command, the bits that switch it off or its answer off, its macros' stage."""
+    """One event that an MTA reports: its command, the bits that switch off the event or its answer, and its stage."""
 
     name: str
     command: bytes
@@ -108,5 +108,5 @@ def strings(*texts: Text) -> bytes:
 
 
 def frame(command: bytes, payload: bytes = b"") -> bytes:
-    """One frame as it goes over the wire."""
+    """One frame as it is sent."""
     return struct.pack("!I", len(payload) + 1) + command + payload

@@ -26,7 +26,7 @@ def claimed(address: str, *names: str) -> str:
 class Zone:
     """Lines such as "mx.client.example 300 A 192.0.2.7"; all names are absolute, odd bytes escaped as in RFC 1035 §5.1.
 
-    What is not there does not exist, and the nearest SOA says so.
+    Other names do not exist, and the nearest SOA is the evidence.
     """
 
     def __init__(self, text: str) -> None:

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- floors -->", "<!-- /floors -->"
 # The floor, its rooms, and what they are for.  Rooms of one floor never import each other.
 FLOORS = [
     (6, ["cli"], "people talk to us"),
-    (5, ["compose"], "the only place that knows every concrete class"),
+    (5, ["compose"], "the only place that knows every concrete class: for the daemon and for cli"),
     (
         4,
         ["policies", "review", "daemon"],
@@ -27,19 +27,23 @@ FLOORS = [
     (3, ["mta", "stores", "telemetry"], "adapters: pymilter · disk, DNS, memory · log"),
     (2, ["config"], "text becomes one frozen Config; its schema is also the documentation"),
     (1, ["rules", "importers"], "pure: what a rule sees · foreign formats become entries of our tables"),
-    (0, ["core"], "pure: values, Rule, Policy, Judge, ports"),
+    (0, ["core"], "pure: values, Rule, Policy, Judge, held messages, ports"),
 ]
 FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
 
 # Within a room: packages and modules from the lowest step up.  What no step names is above them all.
 STEPS = {
-    "core": [{"escape"}, {"address"}, {"table"}],
+    "core": [{"escape"}, {"address"}, {"table"}, {"finding", "reply", "report", "session", "steadiness"}, {"held"}],
     "config": [
-        {"descent", "expired", "given", "received", "setting", "socketspec", "textfile"},
+        {"descent", "expired", "given", "hints", "received", "setting", "socketspec", "syntax", "textfile"},
         {"kinds"},
         {"sections"},
     ],
 }
+
+# What people use sees held messages and the ledger only through core/ports.py, so that another store can replace the
+# Maildir: only compose knows which one it is.
+BEHIND_PORTS = {"review": {"stores"}, "cli": {"stores"}}
 
 PURE = {"core", "rules", "importers"}
 IMPURE = {"os", "io", "socket", "time", "threading", "logging", "pathlib", "subprocess", "asyncio", "random", "sys"}
@@ -130,6 +134,11 @@ def test_a_module_stands_on_a_floor(module: Module) -> None:
 def test_a_module_imports_only_downwards(module: Module) -> None:
     floor = FLOOR.get(module.room, 0)
     assert [room for room in sorted(rooms_used(module)) if FLOOR[room] >= floor] == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.room in BEHIND_PORTS], ids=lambda module: module.path)
+def test_the_review_desk_knows_stores_only_as_ports(module: Module) -> None:
+    assert sorted(rooms_used(module) & BEHIND_PORTS[module.room]) == []
 
 
 def _step(room: str, part: str) -> int:

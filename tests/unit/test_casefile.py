@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from caserunner.case import Do, Expected, Hear, Say, Submit
+from caserunner.case import Do, Expected, Receive, Send, Submit
 from caserunner.casefile import Broken, read_cases
 
 HEAD = 'What it is about.\n\nfilter:\n    domains = ["rig.test"]\n\n== it works\n'
@@ -32,10 +32,10 @@ def test_all_of_a_case_is_read(tmp_path: Path) -> None:
     assert (file.filter.strip(), case.title, case.line) == ('domains = ["rig.test"]', "it works", 6)
     assert (case.client, case.listener, case.harmless) == ("192.0.2.9", "submission", True)
     assert (case.mtas, case.missing) == (["fake", "postfix"], {"sendmail": "it cannot"})
-    said, heard, closed, done, submitted = case.steps
-    assert said == Say((b"RCPT TO:<a\xe9>", b"DATA"))
-    assert heard == Hear(14, {"fake": "250 ok", "postfix": "550 5.7.1 no"})
-    assert closed == Hear(16, dict.fromkeys(("fake", "postfix", "sendmail"), "closed"))
+    sent, received, closed, done, submitted = case.steps
+    assert sent == Send((b"RCPT TO:<a\xe9>", b"DATA"))
+    assert received == Receive(14, {"fake": "250 ok", "postfix": "550 5.7.1 no"})
+    assert closed == Receive(16, dict.fromkeys(("fake", "postfix", "sendmail"), "closed"))
     assert (done, submitted) == (Do(17, "filter is killed"), Submit(18, ("-t", "x@y")))
     assert list(case.at_end("delivered", "postfix")) == [Expected(19, "delivered", "a@b", frozenset(["postfix"]))]
     assert list(case.at_end("delivered", "fake")) == []
@@ -53,7 +53,7 @@ def test_all_of_a_case_is_read(tmp_path: Path) -> None:
         (HEAD + TALK + "held on exim: x\n", 'some.txt:9: "exim": no MTA; there are fake, postfix, sendmail'),
         (HEAD + "> NOOP\n< yes\n", 'some.txt:8: "< yes": not `< 250`'),
         (HEAD + "> NOOP\n<qmail 250\n", 'some.txt:8: "qmail": no MTA'),
-        (HEAD + "> NOOP\n<fake,postfix 250\n", "some.txt:8: not said what is heard from sendmail"),
+        (HEAD + "> NOOP\n<fake,postfix 250\n", "some.txt:8: no reply is expected from sendmail"),
         (HEAD + "! filter dies\n", 'some.txt:7: "! filter dies": nothing that can happen; meant filter'),
         (
             HEAD + "listener: submision\n" + TALK,

@@ -16,6 +16,7 @@ import pytest
 
 from rig.golden import Golden, report
 from turfmilter.config.given import Notes, written
+from turfmilter.config.hints import PARAMETERS, SYNONYMS
 from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.loader import ConfigError, every_turf_file, load, turf_files
 from turfmilter.config.schema import Config, LogFormat, LogTo
@@ -544,6 +545,9 @@ DOUBTFUL = [
     '[relay]\nauthenticated = ["alice", "@corp"]',
     '[relay]\nauthenticated = ["*@staff"]',
     '[relay]\nauthenticated = ["news*"]',
+    '[relay]\nauthenticated = ["*"]',
+    '[relay]\nreply = "550 5.7.1 $client_address may not relay"',
+    '[connect]\nreply = "550 5.7.1 see https://example.org/?$&{client_addr}"',
     '[relay]\nauthenticated = ["alice@"]',
     '[relay]\nauthenticated = ["!alice"]',
     '[relay]\nauthenticated = ["file:accounts"]',
@@ -601,6 +605,23 @@ def test_a_name_that_is_also_a_file_is_warned_about(
 ) -> None:
     (tmp_path / "relay.deny").write_text("192.0.2.1\n")
     golden("config", "\n".join(configured('[relay]\ndeny = ["relay.deny"]').warnings))
+
+
+def test_a_name_that_looks_like_that_of_a_file_is_warned_about(
+    golden: Golden, configured: Callable[[str], Config]
+) -> None:
+    golden("config", "\n".join(configured('[connect]\ndeny = ["clients.deny", "office.example"]').warnings))
+
+
+def test_hints_name_keys_and_words_that_exist() -> None:
+    known = dict(keys(Config))
+    assert known.keys() >= PARAMETERS.keys()
+    assert not {name.replace("_", "") for name in known} & {
+        word for words in PARAMETERS.values() for word in words.split()
+    }
+    choices = " ".join(this.kind.words for this in known.values() if this.kind.closed)
+    assert all(f'"{word}"' in choices for word in SYNONYMS if word not in ("sender", "author", "originator"))
+    assert {origin.value for origin in Origin} <= SYNONYMS.keys()
 
 
 @pytest.mark.parametrize(

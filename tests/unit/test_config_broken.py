@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.golden import Golden
-from turfmilter.config.loader import ConfigError, load
+from rig.golden import Golden, report
+from turfmilter.config.given import written
+from turfmilter.config.loader import ConfigError, configure, load
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys, sections
 
@@ -23,6 +24,92 @@ HIDDEN = {
 }
 
 
+# One line of a configuration each, as someone writes it who knows other formats.
+NOT_TOML = [
+    "deny = [192.0.2.0/24]",
+    "deny = [192.0.2.1, 192.0.2.2]",
+    'deny = ["192.0.2.1", 198.51.100.0/24 203.0.113.0/24]',
+    "deny = [\n    192.0.2.1,\n]",
+    'deny = ["192.0.2.1"\n"192.0.2.2"]',
+    'deny = ["192.0.2.1", "192.0.2.2"\n[relay]\n',
+    'deny = ["192.0.2.1",\nallow = []\n',
+    "deny = 192.0.2.0/24",
+    "deny = 192.0.2.0/24 # office",
+    "deny = [2001:db8::/32]",
+    "tables = [@spam.example]",
+    "tables = [!@spam.example]",
+    "tables = [file:turf.table]",
+    'deny = "192.0.2.1", "192.0.2.2"',
+    'deny = "192.0.2.1" "192.0.2.2"',
+    'deny = ("192.0.2.1")',
+    "directory = /var/lib/turfmilter/quarantine",
+    "socket = unix:/run/turfmilter/turfmilter.sock",
+    "domains = $mydestination",
+    "mode = trial",
+    "routing = False",
+    "routing = yes",
+    "directory = none",
+    "keep = 30d",
+    "keep = 30 days",
+    "floor = 5%",
+    "message_size = 10M",
+    "socket_mode = 0660",
+    "mode = \u201ctrial\u201d",
+    "mode = `trial`",
+    r'tables = ["/^x\.example$/"]',
+    'reply = "550 5.7.1 say "no""',
+    "mode = 'trial",
+    "mode =",
+    "mode = # trial",
+    "mode: trial",
+    "[turf",
+    '[listener "submission"]',
+    "[listener submission]",
+    "[listener: submission]",
+    "// a comment",
+]
+
+
+# Values, each for its key.
+VALUES = {
+    "quarantine.floor": [5, 0.05, 5_000_000_000, "5", "5 percent", "1 GiB", True, "500%"],
+    "quarantine.keep": [30, 0, "30", "30 days", "2 Weeks", "6 months", "1 year", "1y", "90 min", "forever"],
+    "socket": [8895, "8895", "8895@localhost", "tcp:8895", "tcp:192.0.2.1:8895", "tcp6:[::1]:8895", "milter.sock"],
+    "relay.reply": [
+        550,
+        "relaying prohibited",
+        "550 relaying prohibited",
+        "5.7.1 relaying prohibited",
+        "450",
+        "550 5.7.1",
+        "550-5.7.1 one\n550 5.7.1 two",
+        "550 5.7.1 one\ntwo",
+        "550 5.7.1 no mail from %s",
+        "550 5.7.1 kein Anschluß",
+        "550 5.7.1 a\ttab",
+        "REJECT not welcome",
+        "DEFER_IF_PERMIT not now",
+        'ERROR:"550 not welcome"',
+        "250 2.0.0 welcome",
+        "550 4.7.1 other classes",
+    ],
+}
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_a_value_of_another_form_is_explained(golden: Golden, tmp_path: Path, key: str) -> None:
+    section, _, name = key.rpartition(".")
+    values = {written(value): value for value in VALUES[key]}
+
+    def said(value: str) -> tuple[str, ...]:
+        table = {section: {name: values[value]}} if section else {name: values[value]}
+        with pytest.raises(ConfigError) as caught:
+            configure({"domains": ["example.org"], **table}, tmp_path)
+        return caught.value.problems
+
+    golden("config", report(values, said))
+
+
 def problems(path: Path) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         load(path)
@@ -33,6 +120,16 @@ def problems(path: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_problem_of_a_broken_configuration_is_reported(golden: Golden, name: str) -> None:
     golden("config", "\n".join(problems(FOLDER / f"{name}.toml")), HIDDEN)
+
+
+def test_a_line_that_is_not_toml_is_explained(golden: Golden, tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+
+    def said(line: str) -> tuple[str, ...]:
+        path.write_text(f"{line}\n")
+        return problems(path)
+
+    golden("config", report(NOT_TOML, said), {f"{tmp_path}/": ""})
 
 
 def test_a_missing_configuration_is_reported(golden: Golden, tmp_path: Path) -> None:
@@ -126,6 +223,49 @@ def test_the_warnings_about_long_entries_are_short(tmp_path: Path) -> None:
     warnings = load(tmp_path / "turfmilter.toml").warnings
     assert any("a duplicate of" in said for said in warnings)
     assert all(len(said) < 2000 for said in warnings)
+
+
+def test_an_index_of_the_mta_is_not_a_source(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "relay_domains.db").write_bytes(b"\x00" * 12 + b"\x61\x15\x06\x00\xff\xfe")
+    path = tmp_path / "turfmilter.toml"
+    path.write_text('domains = ["postfix:relay_domains.db"]\n')
+    golden("config", "\n".join(problems(path)), {str(tmp_path): "FOLDER"})
+
+
+MANY = {
+    "every line of a table": [f"spam{number}.example" for number in range(1, 10_001)],
+    "every line, followed by another word each": [f"@spam{n}.example word{'abc'[n % 3] * n}" for n in range(1, 100)],
+    "as many as are reported one by one": [f"spam{number}.example" for number in range(1, 6)],
+    "one more": [f"spam{number}.example" for number in range(1, 7)],
+    "two kinds, and one line with another": [*["spam.example", "@192.0.2.1"] * 6, "@x expires=soon"],
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_problems_of_one_kind_are_one_message(golden: Golden, tmp_path: Path, name: str) -> None:
+    (tmp_path / "turf.table").write_text("\n".join(MANY[name]))
+    (tmp_path / "turfmilter.toml").write_text(DISCARD)
+    golden("config", "\n".join(problems(tmp_path / "turfmilter.toml")))
+
+
+def test_many_problems_in_a_list_of_the_configuration_are_one_message(golden: Golden, tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(f'domains = ["example.org"]\n[connect]\ndeny = {["192.0.2"] * 20}\n')
+    golden("config", "\n".join(problems(path)))
+
+
+def test_a_table_that_is_named_twice_is_reported_once(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "turf.table").write_text("a.example\nb.example\nc.example\n")
+    (tmp_path / "turfmilter.toml").write_text(
+        f'{DISCARD}[listener.office]\nport = 26\n[listener.office.turf]\ntables = ["file:turf.table"]\n'
+    )
+    golden("config", "\n".join(problems(tmp_path / "turfmilter.toml")))
+
+
+def test_many_warnings_of_one_kind_are_one_message(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "turf.table").write_text("@spam.example\n" * 1000)
+    (tmp_path / "turfmilter.toml").write_text(DISCARD)
+    golden("config", "\n".join(load(tmp_path / "turfmilter.toml").warnings))
 
 
 def test_a_long_table_names_its_one_broken_line(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from turfmilter.compose import SystemClock, keep_copy, load_copy
 from turfmilter.config.changes import difference
-from turfmilter.config.loader import load
+from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.textfile import TextFileError, Texts
-from turfmilter.stores.lastgood import Copy, LastGood, NoCopy
+from turfmilter.stores.lastgood import Copy, LastGood
+
+BROKEN = ConfigError(("the files are broken",))
 
 
 def test_what_is_kept_is_what_was_loaded_and_not_what_the_files_hold_since(tmp_path: Path) -> None:
@@ -30,7 +32,7 @@ def test_what_is_kept_is_what_was_loaded_and_not_what_the_files_hold_since(tmp_p
     assert keep_copy(config) == []
     copy = LastGood(tmp_path).read(path)
     assert {name: text.encode() for name, text in copy.texts.items()} == before
-    copied, _ = load_copy(path, tmp_path)
+    copied, _ = load_copy(path, tmp_path, BROKEN)
     assert difference(config, copied) == "no change"
     assert copied.files == config.files
 
@@ -55,8 +57,8 @@ def test_a_copy_that_lacks_a_text_is_not_used(tmp_path: Path) -> None:
     path.write_text('domains = ["postfix:relayed"]\n')
     (tmp_path / "relayed").write_text("relayed.test\n")
     LastGood(tmp_path).keep(path, Copy(SystemClock().now(), {str(path): path.read_text()}))
-    with pytest.raises(NoCopy, match="relayed: not in the copy"):
-        load_copy(path, tmp_path)
+    with pytest.raises(ConfigError, match="relayed: not in the copy"):
+        load_copy(path, tmp_path, BROKEN)
 
 
 class Answers:
@@ -76,7 +78,7 @@ def test_what_postfix_said_is_kept_and_not_asked_for_again(tmp_path: Path) -> No
     config = load(path, postfix=Answers())
     assert len(config.domains) == 2
     assert keep_copy(config) == []
-    copied, _ = load_copy(path, tmp_path)
+    copied, _ = load_copy(path, tmp_path, BROKEN)
     assert difference(config, copied) == "no change"
     assert copied.files == config.files
 
@@ -85,5 +87,5 @@ def test_a_copy_without_what_postfix_said_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "turfmilter.toml"
     path.write_text('domains = ["postfix:main.cf"]\n')
     LastGood(tmp_path).keep(path, Copy(SystemClock().now(), {str(path): path.read_text()}))
-    with pytest.raises(NoCopy, match=r"postconf .*: not in the copy"):
-        load_copy(path, tmp_path)
+    with pytest.raises(ConfigError, match=r"postconf .*: not in the copy"):
+        load_copy(path, tmp_path, BROKEN)

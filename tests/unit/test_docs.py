@@ -162,13 +162,14 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 @pytest.mark.parametrize("block", in_language("toml"), ids=str)
 def test_every_configuration_says_what_stands_below_it_and_nothing_else(block: Block, tmp_path: Path) -> None:
     """A page shows only the lines that it is about: domains and files are added, users are those of any machine."""
-    table = tomllib.loads(block.content)
+    content = block.content.replace("sendmail:/etc/mail/", "sendmail:")  # this machine has no Sendmail
+    table = tomllib.loads(content)
     table.setdefault("domains", ["example.org"])
     if table.get("user") == "turfmilter":
         table["user"] = "nobody"
     if table.get("socket_group") == "postfix":
         table["socket_group"] = "root"
-    for name in re.findall(r'"(?:file|postfix|sendmail):([^"/]+)"', block.content):
+    for name in re.findall(r'"(?:file|postfix|sendmail):([^"/]+)"', content):
         (tmp_path / name).write_text("")
     _, sentences = said(tmp_path, table)
     assert sentences == list(block.quoted)
@@ -374,13 +375,13 @@ def test_the_page_of_the_program_has_every_flag() -> None:
 
 def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
     page = ROOT / "docs/reference/turfctl.md"
-    groups = [cast(click.Group, turfctl.commands[name]).commands for name in ("quarantine", "turf")]
+    plain = {name: command for name, command in turfctl.commands.items() if not isinstance(command, click.Group)}
+    status = plain.pop("status")
+    groups = [plain, cast(click.Group, turfctl.commands["turf"]).commands]
     assert [spans(name)[0] for name, _ in rows(page, "command", "")] == [name for group in groups for name in group]
     shown = {span.split()[0] for span in spans(prose(page)) if span.startswith("-")} - {"-h", "--help"}
     options = [
-        param
-        for command in (turfctl, turfctl.commands["status"], *(c for g in groups for c in g.values()))
-        for param in command.params
+        param for command in (turfctl, status, *(c for g in groups for c in g.values())) for param in command.params
     ]
     assert shown == {flag for option in options if isinstance(option, click.Option) for flag in option.opts}
 

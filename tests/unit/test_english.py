@@ -23,12 +23,7 @@ TEXTS = sorted(
     if path.is_file() and path.name not in GENERATED
 )
 # The packages and modules below milter/turfmilter whose comments and strings are checked.
-REVISED = [
-    *("core", "rules", "importers", "config", "policies.py", "mta", "daemon", "telemetry", "compose.py", "__main__.py"),
-    *("stores/dns.py", "stores/names.py", "cli/turfmilter.py", "cli/starting.py", "cli/health.py", "cli/status.py"),
-]
-PACKAGES = [ROOT / "milter/turfmilter" / name for name in REVISED]
-CODE = sorted(path for package in PACKAGES for path in ([package] if package.suffix else package.rglob("*.py")))
+CODE = sorted((ROOT / "milter/turfmilter").rglob("*.py"))
 # What is not ours to word: blocks of code and output, quoted messages, code within a sentence.
 _QUOTED = re.compile(r"^```.*?^```$|^> .*?$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 

@@ -21,11 +21,11 @@ from rig.desk import SLIP, Desk
 from rig.hostclock import DAY
 from rig.shelf import TERMS, Shelf
 from turfmilter.core.ports import QuarantineError
-from turfmilter.core.steadiness import Reading
+from turfmilter.core.steadiness import Reading, StateError
 from turfmilter.review.observation import Dates, Observation
 from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.retention import RetentionState, StateError, read_clocks
+from turfmilter.stores.retention import RetentionState, read_clocks
 
 
 @pytest.fixture
@@ -381,8 +381,8 @@ def test_what_somebody_releases_at_this_moment_stays(shelf: Shelf) -> None:
     shelf.put()
     shelf.after(31 * DAY)
     (due,) = shelf.expiry().due()
-    with shelf.desk.maildir.open(due.file) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with shelf.desk.held.open(due.message) as opened:
+        fcntl.flock(opened.file, fcntl.LOCK_EX)
         assert not shelf.expiry().remove(due)
     assert len(shelf.desk.files()) == 1
 

@@ -22,7 +22,8 @@ def test_each_entry_is_that_of_a_test() -> None:
     assert named <= functions
 
 
-def test_another_text_than_the_entry_fails(golden: Golden) -> None:
+def test_another_text_than_the_entry_fails(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOLDEN", raising=False)
     golden("golden", "as in DIR\n", {"/tmp/x": "DIR"})
     with pytest.raises(AssertionError, match=r"not what tests/golden/golden\.txt has"):
         golden("golden", "as in the file\n")

@@ -13,12 +13,13 @@ import pytest
 
 from rig.filter import make_quarantine
 from rig.quarantine import TIME, hold
+from turfmilter.core.held.message import State
+from turfmilter.core.held.selection import Selection
+from turfmilter.core.held.summary import BY_HAND
 from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.stores import follower
 from turfmilter.stores.index import Index
-from turfmilter.stores.opened import HeldFile, OpenMaildir, State
-from turfmilter.stores.selection import Selection
-from turfmilter.stores.summary import BY_HAND
+from turfmilter.stores.opened import HeldFile, OpenMaildir
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ class Reader:
 
 def ids(maildir: OpenMaildir, selection: Selection | None = None, limit: int = 0) -> list[str]:
     with Index(maildir, lambda files: files) as index:
-        return [held.place.file.id for held in index.newest(selection or Selection(), limit)]
+        return [held.file.id for held in index.newest(selection or Selection(), limit)]
 
 
 def doubts(maildir: OpenMaildir) -> list[str]:
@@ -162,7 +163,7 @@ def test_a_file_is_read_once_whatever_its_flags_become(quarantine: Path, maildir
     maildir.change(HeldFile(held[1], "new"), add="S")
     with Index(maildir, reader) as index:
         assert index.count(Selection(states=frozenset({State.DELETED}))) == 1
-        assert {one.place.file.state for one in index.newest(Selection(), 0)} == {State.REVIEWED, State.UNREVIEWED}
+        assert {one.file.state for one in index.newest(Selection(), 0)} == {State.REVIEWED, State.UNREVIEWED}
     assert sorted(reader.read) == sorted(held)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.stores.ledger import FollowedLedger, Ledger, LedgerError, Line
+from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.stores.ledger import FollowedLedger, Ledger
 
 FIRST = Line("2026-11-22T10:00:00Z", "anna", 1000, "pts/0", "release", "intent", "1m4x8q-7kz0ha", "a1", ("b@rig.test",))
 SECOND = Line("2026-11-22T10:00:01Z", "ben", 1001, "", "delete", "done", "1m4x8q-000000", note="caf\udce9 \n\u202e")

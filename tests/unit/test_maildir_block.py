@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from turfmilter.core.address.addressed import Addressed, parted
+from turfmilter.core.held.block import head, read_block, render
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, read_block, render
 from turfmilter.stores.name import new_id
 
 SLIP = Slip(

@@ -13,7 +13,8 @@ import pytest
 
 from rig.filter import make_quarantine
 from rig.quarantine import MESSAGE, hold
-from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir, Place, State, Unopenable
+from turfmilter.core.held.message import NotAMessage, State, Unopenable
+from turfmilter.stores.opened import HeldFile, OpenMaildir
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_a_name_outside_of_the_mailboxes_is_still_refused(quarantine: Path, mail
     }
     names[where].parent.mkdir(parents=True, exist_ok=True)
     names[where].hardlink_to(quarantine / "new" / id)
-    with pytest.raises(NotAFile, match=r"^a file of 3 links: another one is outside the quarantine$"):
+    with pytest.raises(NotAMessage, match=r"^a file of 3 links: another one is outside the quarantine$"):
         maildir.open(HeldFile(id, "new"))
 
 
@@ -185,20 +186,11 @@ def test_a_name_that_has_gone_outside_since_the_last_look_counts_no_more(
     copy = copied(quarantine, id)
     maildir.open(HeldFile(id, "new")).close()
     copy.rename(quarantine.parent / "kept")
-    with pytest.raises(NotAFile, match=r"^a file of 2 links: another one is outside"):
+    with pytest.raises(NotAMessage, match=r"^a file of 2 links: another one is outside"):
         maildir.open(HeldFile(id, "new"))
     copy.hardlink_to(secret(quarantine))  # the name that is remembered is another file's now
-    with pytest.raises(NotAFile, match=r"^a file of 2 links: another one is outside"):
+    with pytest.raises(NotAMessage, match=r"^a file of 2 links: another one is outside"):
         maildir.open(HeldFile(id, "new"))
-
-
-def test_a_message_whose_flags_change_while_it_is_opened_is_opened(quarantine: Path, maildir: OpenMaildir) -> None:
-    id = hold(quarantine, file="cur/{id}:2,S")
-    with Place(maildir, HeldFile(id, "new")).open() as file:
-        assert file.read().endswith(MESSAGE)
-    (quarantine / "cur" / f"{id}:2,S").unlink()
-    with pytest.raises(FileNotFoundError):
-        Place(maildir, HeldFile(id, "new")).open()
 
 
 def secret(quarantine: Path) -> Path:
@@ -222,7 +214,7 @@ def test_what_was_planted_is_not_opened(
     quarantine: Path, maildir: OpenMaildir, plant: Callable[[Path, Path], None], what: str
 ) -> None:
     plant(quarantine / "new" / "planted", secret(quarantine))
-    with pytest.raises(NotAFile, match=f"^{what}"):
+    with pytest.raises(NotAMessage, match=f"^{what}"):
         maildir.open(HeldFile("planted", "new"))
 
 

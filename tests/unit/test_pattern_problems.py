@@ -63,6 +63,27 @@ HOSTS = [
     "192.0.2.1 192.0.2.2",
     "a.example b.example",
     "",
+    "$mynetworks",
+    "${proxy_interfaces}",
+    "$relay_domains",
+    "/etc/postfix/relay_domains",
+    "./clients",
+    "hash:/etc/postfix/access",
+    "mysql:/etc/postfix/clients.cf",
+    "/^mx[0-9]+\\./",
+    "/dialup/i",
+    "mx\\d+.isp.example",
+    "*.*",
+    "IPv6:2001:db8::1",
+    "[IPv6:2001:db8::1]",
+    "[192.0.2.1]:25",
+    "http://isp.example/",
+    "Connect:192.0.2.1",
+    "To:isp.example",
+    "From:isp.example",
+    '"192.0.2.1",',
+    "\u201cisp.example\u201d",
+    "192.0.2.0/24,",
 ]
 
 SENDERS = [
@@ -105,6 +126,35 @@ SENDERS = [
     "@bücher_.example",
     "@isp..example",
     f"joe@{'a' * 64}.example",
+    "*.xyz",
+    ".xyz",
+    "*",
+    "@*",
+    "*@*",
+    "*@*.*",
+    "joe@*",
+    "joe@*.*",
+    "joe@isp.*",
+    "/^joe@/",
+    "/casino/i",
+    "^.*@isp\\.example$",
+    "@isp\\.example",
+    "$mydomain",
+    "@$mydomain",
+    "/etc/postfix/sender_access",
+    "~/turf.table",
+    "regexp:/etc/postfix/sender_access",
+    "From:isp.example",
+    "From:joe@isp.example",
+    "To:joe@",
+    "Connect:192.0.2.1",
+    "mailto:joe@isp.example",
+    "SMTP:joe@isp.example",
+    "https://isp.example/unsubscribe?user=joe",
+    "blacklist_from",
+    "'joe@isp.example'",
+    '"joe@isp.example",',
+    "joe@isp.example;",
 ]
 
 
@@ -123,7 +173,9 @@ def test_invalid_entries_of_a_list_of_mail_addresses_are_reported(golden: Golden
 
 
 def test_doubtful_entries_are_reported(golden: Golden) -> None:
-    golden("table", report(["@com", "*@isp.example"], lambda text: doubt(text, parse_sender(text)) or ()))
+    golden(
+        "table", report(["@com", "*@isp.example", ".*@isp.example"], lambda text: doubt(text, parse_sender(text)) or ())
+    )
     golden("table", report(["com"], lambda text: doubt(text, parse_host(text)) or ()))
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from rig.desk import Desk
+from turfmilter.core.held.ledger import LedgerError
 from turfmilter.review.look import mark_reviewed
 from turfmilter.review.verify import verify
-from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.opened import Place
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def test_of_an_act_that_was_broken_off_nothing_is_said(desk: Desk) -> None:
 def test_nothing_is_done_that_cannot_be_written_down_before(desk: Desk) -> None:
     (desk.path / "ledger").mkdir()
     with pytest.raises(LedgerError):
-        mark_reviewed(Place(desk.maildir, desk.file), desk.recorder)
+        mark_reviewed(desk.place(), desk.recorder)
     assert desk.files() == [f"new/{desk.file.name}"]
 
 
@@ -76,7 +75,7 @@ def test_what_was_done_and_could_not_be_written_down_after_is_told(desk: Desk) -
 def test_a_review_that_fails_is_no_review(desk: Desk) -> None:
     (desk.path / "cur" / f"{desk.file.name}:2,S").write_text("in the way")
     with pytest.raises(FileExistsError):
-        mark_reviewed(Place(desk.maildir, desk.file), desk.recorder)
+        mark_reviewed(desk.place(), desk.recorder)
     (_, outcome) = said(desk)
     assert outcome[:2] == ("review", "outcome")
     assert outcome[2].startswith("not done: cur/")
@@ -100,8 +99,8 @@ def _as_earlier_versions_had_it(desk: Desk) -> None:
     desk.recorder.note("expire", "done", desk.file.id, note="unreviewed, for 31 days")
 
 
-GONE = "it is gone, and no line of the ledger says that it expired"
-THERE = "it expired, as the ledger says, but is there"
+GONE = "it is gone, and the ledger has no line about its expiry"
+THERE = "the ledger says that it expired, but it is there"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +120,6 @@ def test_verify_knows_what_an_expiry_came_to(
 ) -> None:
     for one in happened:
         one(desk)
-    assert [wrong for _, wrong in verify(desk.maildir, desk.ledger, lambda files: files)] == if_there
+    assert [wrong for _, wrong in verify(desk.held, lambda files: files)] == if_there
     desk.maildir.remove(desk.file)
-    assert [wrong for _, wrong in verify(desk.maildir, desk.ledger, lambda files: files)] == if_gone
+    assert [wrong for _, wrong in verify(desk.held, lambda files: files)] == if_gone

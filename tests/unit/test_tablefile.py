@@ -113,11 +113,20 @@ WITH_AN_ERROR = [
     '@isp.example why="ticket\\',
     "@isp.example by=anna by=ben",
     "Joe <joe@isp.example>",
+    '"Joe Smith" <joe@isp.example>',
+    "@isp.example 550 5.7.1 not welcome",
+    "@isp.example // words",
+    "@isp.example 2027-01-31",
+    "@isp.example until=2027-01-31",
+    "@isp.example reason=spam",
+    "joe@isp.example; ben@isp.example",
+    "192.0.2.0 255.255.255.0",
+    "192.0.2.1 - 192.0.2.9",
 ]
 
 
 def test_a_line_with_an_error_has_no_entry(golden: Golden) -> None:
-    found = {line: read_entries([line], "turf.table") for line in WITH_AN_ERROR}
+    found = {line: read_entries([line], "turf.table", HOSTS if line[0] == "1" else SENDERS) for line in WITH_AN_ERROR}
     assert all(not entries and not problem.warning for entries, problems in found.values() for problem in problems)
     golden("table", report(found, lambda line: found[line][1]))
 

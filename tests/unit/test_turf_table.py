@@ -22,7 +22,7 @@ from turfmilter.core.table.entry import listed, parse_line
 from turfmilter.core.table.pattern import Address, Domain
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, exceptions_for, meaning
-from turfmilter.stores.opened import Place
+from turfmilter.stores.files import rewrite
 
 TODAY = date(2026, 11, 22)
 TABLE = """\
@@ -39,7 +39,7 @@ TABLE = """\
 def table(tmp_path: Path) -> TurfTable:
     path = tmp_path / "turf.table"
     path.write_text(TABLE)
-    return TurfTable(path, "ada")
+    return TurfTable(path, "ada", rewrite)
 
 
 def test_an_entry_comes_at_the_end_and_nothing_else_changes(table: TurfTable) -> None:
@@ -91,7 +91,7 @@ def test_the_file_keeps_its_habits(table: TurfTable, before: str, after: str) ->
     ("entry", "said"),
     [
         ("spam.example", 'turf.table:7: "spam.example": the "@" is missing; @spam.example (and every subdomain)'),
-        ("@x REJECT", "REJECT follows the entry"),
+        ("@x REJECT", '"REJECT" follows the entry'),
         ("", "is not one entry"),
         ("# comment", "is not one entry"),
         ("@x.example why=mine", '"@x.example why=mine" would be read as "@x.example"'),
@@ -109,7 +109,7 @@ def test_nonsense_is_refused_with_the_sentences_of_the_loader(table: TurfTable, 
 
 @pytest.mark.parametrize("entry", ["@spam.example", "@Spam.Example."])
 def test_an_entry_does_not_come_twice(table: TurfTable, entry: str) -> None:
-    with pytest.raises(AlreadyThere, match=r'turf\.table:3: "@spam\.example" stands there already'):
+    with pytest.raises(AlreadyThere, match=r'turf\.table:3: "@spam\.example" is already there'):
         table.add(entry, TODAY)
     assert table.path.read_text() == TABLE
 
@@ -160,7 +160,7 @@ def test_owner_mode_and_links_stay(table: TurfTable, tmp_path: Path) -> None:
     os.chown(table.path, 65534, 65534)
     link = tmp_path / "link.table"
     link.symlink_to(table.path)
-    TurfTable(link, "ada").add("@x.example", TODAY)
+    TurfTable(link, "ada", rewrite).add("@x.example", TODAY)
     status = table.path.stat()
     assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o604, 65534, 65534)
     assert link.is_symlink()
@@ -170,7 +170,7 @@ def test_owner_mode_and_links_stay(table: TurfTable, tmp_path: Path) -> None:
 
 def test_edits_at_the_same_time_are_all_made(table: TurfTable) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: TurfTable(table.path, "ada").add(f"@x{n}.example", TODAY), range(60)))
+        list(pool.map(lambda n: TurfTable(table.path, "ada", rewrite).add(f"@x{n}.example", TODAY), range(60)))
     assert len(table.path.read_text().splitlines()) == len(TABLE.splitlines()) + 60
 
 
@@ -197,10 +197,10 @@ def test_an_exception_is_for_one_address_whatever_its_author_made_of_it(
     desk = Desk(tmp_path / "quarantine")
     with desk.maildir:
         file = desk.hold(SLIP, f"From: {author}\r\n\r\nhello\r\n".encode())
-        assert exceptions_for(Place(desk.maildir, file), table, TODAY) == ([exception], [])
+        assert exceptions_for(desk.place(file), table, TODAY) == ([exception], [])
     path = tmp_path / "turf.table"
     path.write_text("@evil.example\n")
-    added, _ = TurfTable(path, "ada").add(exception, TODAY)
+    added, _ = TurfTable(path, "ada", rewrite).add(exception, TODAY)
     assert added.text == exception
     assert path.read_text() == f"@evil.example\n{exception} by=ada # 2026-11-22\n"
     both = SenderTable([table_file("turf.table", path.read_text())])
@@ -213,7 +213,7 @@ def exceptions(directory: Path, sender: str, author: str, *listed: str) -> tuple
     desk = Desk(directory / "quarantine")
     with desk.maildir:
         file = desk.hold(replace(SLIP, sender=Addressed(sender)), f"From: {author}\r\n\r\nhello\r\n".encode())
-        return exceptions_for(Place(desk.maildir, file), table, TODAY)
+        return exceptions_for(desk.place(file), table, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_an_originator_gets_an_exception_where_the_rule_compares_it(
     desk = Desk(tmp_path / "quarantine")
     text = b"From: x@evil.example\r\nSender: y@evil.example\r\nResent-From: a@fine.example, z@evil.example\r\n\r\n"
     with desk.maildir:
-        place = Place(desk.maildir, desk.hold(SLIP, text))
+        place = desk.place(desk.hold(SLIP, text))
         assert exceptions_for(place, table, TODAY, originators=originators) == (expected, [])
 
 
@@ -310,7 +310,7 @@ def test_an_author_that_no_line_can_hold_gets_no_exception(tmp_path: Path, autho
     path = tmp_path / "turf.table"
     path.write_text("@evil.example\n")
     with pytest.raises(NotEdited, match="is not one entry"):
-        TurfTable(path, "ada").add(f"!{author}", TODAY)
+        TurfTable(path, "ada", rewrite).add(f"!{author}", TODAY)
     assert path.read_text() == "@evil.example\n"
 
 

@@ -1,4 +1,4 @@
-"""Exceptions for the turf table, made by whoever started the program while the rest of it has become somebody else."""
+"""Exceptions for the turf table, added with the original rights while the rest of the program has other ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Self
 
 import click
 
-Add = Callable[[str, str, str], bool]  # the listener, the entry, and why it is there; False when it could not be added
+Add = Callable[[str, str, str], bool]  # the listener, the entry, and the reason; False if it could not be added
 
 
 class Allowing:
-    """Calls `add` with what it is given, in a process that keeps the rights that we began with.
+    """Calls `add` in a process that keeps the rights with which the program was started.
 
-    turfctl becomes the quarantine's owner, who cannot write the configuration: so the daemon cannot either.
+    turfctl switches to the quarantine's owner, who cannot write the tables: thus the daemon cannot either.
     """
 
     def __init__(self, add: Add) -> None:
@@ -35,7 +35,7 @@ class Allowing:
         return self
 
     def allow(self, listener: str, entry: str, why: str) -> None:
-        """Add the exception `entry` for what comes by `listener`, once everything else is done."""
+        """Add the exception `entry` for `listener` once everything else is done."""
         os.write(self._telling, (json.dumps([listener, entry, why]) + "\n").encode())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -47,12 +47,12 @@ class Allowing:
     def _serve(self, told: int) -> None:
         status = 1
         try:
-            # All of it first: what the releases say must not be mixed up with what comes now.
+            # All input first: the output of the releases must not be mixed with the output of `add`.
             with os.fdopen(told) as lines:
                 wanted = [json.loads(line) for line in lines]
             added = [self._add(*one) for one in dict.fromkeys(map(tuple, wanted))]
             status = 0 if all(added) else 1
-        except Exception:  # noqa: BLE001 - nothing may come back from the child
+        except Exception:  # noqa: BLE001 - the child must not return from here
             traceback.print_exc()
         finally:
             os._exit(status)

@@ -1,75 +1,78 @@
-"""turfctl quarantine delete, undelete, expire and verify."""
+"""turfctl delete, undelete, expire and verify."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import click
 
-from turfmilter.cli.opened import Recorders, Started, directory_option, opened, watched
+from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
 from turfmilter.cli.options import Request, choosing, confirmed, counted, decide, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
+from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
+from turfmilter.core.held.message import Flag, State
 from turfmilter.review.expiry import Due, Expiry
-from turfmilter.review.observation import Dates, Observation
+from turfmilter.review.observation import Dates
+from turfmilter.review.quarantines import Place
+from turfmilter.review.recorder import Recorders
 from turfmilter.review.verify import verify
-from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.opened import DELETED, Place, State
-from turfmilter.stores.retention import RetentionState, read_clocks
 
 
 @click.command("delete")
 @choosing()
 @click.pass_obj
 def delete(started: Started, request: Request) -> None:
-    """Mark held messages deleted.
+    """Mark held messages as deleted.
 
-    They are named by the beginning of their IDs, or selected by conditions.  `undelete` takes it back.
+    Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
-    recorders = Recorders(started)
-    decide(started, request, "deleted", lambda place: _mark(recorders, place, "delete", add=DELETED))
+    writing = recorders(started)
+    decide(started, request, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
 
 
 @click.command("undelete")
 @choosing(frozenset({State.DELETED}))
 @click.pass_obj
 def undelete(started: Started, request: Request) -> None:
-    """Take back the mark of deleted messages."""
-    recorders = Recorders(started)
-    decide(started, request, "undeleted", lambda place: _mark(recorders, place, "undelete", remove=DELETED))
+    """Restore deleted messages."""
+    writing = recorders(started)
+    decide(started, request, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
 
 
-def _mark(recorders: Recorders, place: Place, act: str, *, add: str = "", remove: str = "") -> None:
-    with recorders.of(place.maildir).acting(act, place.file.id):
-        place.maildir.change(place.file, add=add, remove=remove)
+def _mark(
+    writing: Recorders, place: Place, act: str, *, add: Collection[Flag] = (), remove: Collection[Flag] = ()
+) -> None:
+    with writing.of(place.quarantine).acting(act, place.message.id):
+        place.quarantine.mark(place.message, add=add, remove=remove)
 
 
 @click.command("expire")
 @click.option(
     "--trust-dates",
     is_flag=True,
-    help="Take the clock and the time at which each message was held at their word, and all at once.",
+    help="Trust the clock and the date of each message, and remove everything that is due at once.",
 )
 @yes_option
 @dry_run_option
 @directory_option
 @click.pass_obj
 def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, directory: Path | None) -> None:
-    """Remove the messages that are due, as [quarantine] in the configuration says.
+    """Remove the messages that are due.
 
-    As in the daemon, what nobody has reviewed goes only when this host itself has seen it for as long, its clock has
-    run evenly for a day, and not too much at once.
+    What is due is determined by [quarantine] in the configuration.  As in the daemon, an unreviewed message is removed
+    only if this host itself has seen it for that long and its clock has run evenly for a day; the number that is
+    removed in an hour is limited.
     """
     config = started.configuration()
     with opened(config, directory) as quarantines:
-        for maildir in quarantines.maildirs:
-            maildir.require_changeable()
-        watch = Dates() if trust_dates else Observation(RetentionState(config.state), read_clocks)
-        recorders = Recorders(started)
+        for held in quarantines.each:
+            held.require_changeable()
+        watch = Dates() if trust_dates else build_observation(config)
+        writing = recorders(started)
         desks = [
-            Expiry(maildir, recorders.of(maildir), config.quarantine, watch, started.clock.now)
-            for maildir in quarantines.maildirs
+            Expiry(held, writing.of(held), config.quarantine, watch, started.clock.now) for held in quarantines.each
         ]
         due = [(desk, desk.due()) for desk in desks]
         number = sum(len(some) for _, some in due)
@@ -78,7 +81,7 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
             _warn([watch.waiting, *watch.problems])
             return
         if number:
-            confirmed(f"{counted(number)} will be removed for good", yes=yes)
+            confirmed(f"{counted(number)} will be removed permanently", yes=yes)
         granted = [(desk, one) for desk, some in due for one in desk.granted(some)]
         removed = sum(_removed(desk, one) for desk, one in watched(granted, "Removing"))
         _warn([watch.waiting, *watch.problems, *(said for desk in desks for said in desk.settle())])
@@ -89,13 +92,13 @@ def _removed(desk: Expiry, due: Due) -> bool:
     try:
         return desk.remove(due)
     except OSError as error:
-        _warn([f"{due.file.id} cannot be removed: {error.strerror}"])
+        _warn([f"{due.message.id} cannot be removed: {error.strerror}"])
         return False
 
 
 def _preview(due: Sequence[Due]) -> None:
     if due:
-        table([{"id": one.file.id, "why": one.why} for one in due], ("id", "why"), as_json=False)
+        table([{"id": one.message.id, "why": one.why} for one in due], ("id", "why"), as_json=False)
     else:
         click.echo("nothing is due")
 
@@ -110,15 +113,16 @@ def _warn(sentences: Iterable[str]) -> None:
 @directory_option
 @click.pass_obj
 def verify_held(started: Started, as_json: bool, directory: Path | None) -> None:
-    """Check every message against its digest, and its state against the ledger.
+    """Check that nothing was changed.
 
-    Reads all messages from end to end.  Exit status 1 when something does not agree.
+    Compares every message with its digest, and its state with the ledger.  Reads every message completely.  Exits 1 if
+    anything does not agree.
     """
     with opened(started.configuration(), directory) as quarantines:
         rows = [
-            {"directory": str(maildir.path), "id": id, "wrong": wrong}
-            for maildir in quarantines.maildirs
-            for id, wrong in verify(maildir, Ledger(maildir.root), lambda files: watched(files, "Verifying"))
+            {"directory": held.name, "id": id, "wrong": wrong}
+            for held in quarantines.each
+            for id, wrong in verify(held, lambda messages: watched(messages, "Verifying"))
         ]
     if rows or as_json:
         table(rows, ("id", "wrong"), as_json=as_json)

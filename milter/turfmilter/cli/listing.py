@@ -1,4 +1,4 @@
-"""turfctl quarantine list, stats and digest."""
+"""turfctl list, stats and digest."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from turfmilter.cli.output import document, json_option, table
 from turfmilter.config.sections.quarantine import ReleaseConfig
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.held.message import State
+from turfmilter.core.held.selection import By, Selection
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.quarantines import Quarantines
+from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
-from turfmilter.stores.index import By
-from turfmilter.stores.ledger import LedgerError, Line
-from turfmilter.stores.opened import Place, State
-from turfmilter.stores.rows import Held
-from turfmilter.stores.selection import Selection
 
 _COLUMNS = ("id", "held", "state", "sender", "subject")
 
@@ -37,7 +35,9 @@ _COLUMNS = ("id", "held", "state", "sender", "subject")
 @click.option(
     "--group-by", "by", type=click.Choice(get_args(By)), help="Count the messages by what they have in common."
 )
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0: all.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Show at most this many; 0 shows all."
+)
 @json_option
 @directory_option
 @click.pass_obj
@@ -46,7 +46,7 @@ def list_held(
 ) -> None:
     """List held messages, the newest first.
 
-    Those that are deleted are left out, unless --state asks for them.  All conditions must hold.
+    Deleted messages are listed only with --state deleted.  A message must meet all conditions.
     """
     with opened(started.configuration(), directory) as quarantines:
         rows, total = _groups(quarantines, selection, by, limit) if by else _messages(quarantines, selection, limit)
@@ -59,19 +59,19 @@ def list_held(
     columns = (by, "count", "last") if by else _COLUMNS
     table(rows if by else list(map(_shown, rows)), columns, as_json=False)
     if any(row.get("doubt") for row in rows):
-        click.echo("!  not what was held: turfctl quarantine show ID says why", err=True)
+        click.echo("!  not what was held; to see why: turfctl show ID", err=True)
     if len(rows) < total:
         click.echo(f"{len(rows)} of {total}; --limit 0 shows all", err=True)
 
 
-def facts(held: Held, lines: Iterable[Line]) -> dict[str, Any]:
-    """A message as a row of a table, and as JSON; `lines` are those of the ledger about it."""
-    summary, file = held.summary, held.place.file
+def facts(found: Found, lines: Iterable[Line]) -> dict[str, Any]:
+    """Return a message as a row of a table, and for JSON; `lines` are those of the ledger about it."""
+    summary, message = found.summary, found.place.message
     return {
-        "id": file.id,
-        "directory": str(held.place.maildir.path),
+        "id": message.id,
+        "directory": message.quarantine,
         "held": summary.time,
-        "state": state(file, summary.recipients, fates(lines)),
+        "state": state(message, summary.recipients, fates(lines)),
         "size": summary.size,
         "sender": summary.sender,
         "authors": summary.authors,
@@ -86,7 +86,7 @@ def facts(held: Held, lines: Iterable[Line]) -> dict[str, Any]:
 
 
 def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
-    """Gives the lines about each of the messages; none, after a warning, where the ledger cannot be read."""
+    """Return a function for the lines about each message; without lines, after a warning, if a ledger is unreadable."""
     try:
         return Histories(places).of
     except LedgerError as error:
@@ -95,15 +95,15 @@ def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """As people see it at a glance."""
+    """Return the row as it is shown to people."""
     mark = "!" if row["doubt"] else ""
     return row | {"state": row["state"] + mark, "sender": "<>" if row["sender"] == "" else row["sender"]}
 
 
 def _messages(quarantines: Quarantines, selection: Selection, limit: int) -> tuple[list[dict[str, Any]], int]:
     found = quarantines.newest(selection, limit)
-    lines = ledger_lines(held.place for held in found)
-    return [facts(held, lines(held.place)) for held in found], quarantines.count(selection)
+    lines = ledger_lines(one.place for one in found)
+    return [facts(one, lines(one.place)) for one in found], quarantines.count(selection)
 
 
 def _groups(quarantines: Quarantines, selection: Selection, by: By, limit: int) -> tuple[list[dict[str, Any]], int]:
@@ -119,15 +119,15 @@ _BUSIEST = 10
 @click.command("stats")
 @selecting(states=frozenset(State))
 @click.option(
-    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="So many days up to today, UTC."
+    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Number of days up to today, UTC."
 )
 @json_option
 @directory_option
 @click.pass_obj
 def stats(started: Started, selection: Selection, days: int, as_json: bool, directory: Path | None) -> None:
-    """Show how many messages were held on each day, and which entries were the busiest.
+    """Count held messages by day and by entry.
 
-    All messages that are still there count, deleted ones as well.
+    All messages that still exist are counted, including deleted ones.
     """
     with opened(started.configuration(), directory) as quarantines:
         total, held = quarantines.count(selection), quarantines.days(selection)
@@ -145,7 +145,7 @@ def stats(started: Started, selection: Selection, days: int, as_json: bool, dire
 
 
 def _plot(counts: dict[date, int]) -> None:
-    """One line a day, the longest bar as long as the terminal allows."""
+    """Print one line for each day; the longest bar fills the terminal."""
     most = max(counts.values())
     digits = len(str(most))
     room = max(shutil.get_terminal_size().columns - len("2026-03-01  ") - digits - 2, 10)
@@ -156,14 +156,14 @@ def _plot(counts: dict[date, int]) -> None:
 
 
 @click.command("digest")
-@click.option("--newer", "since", callback=ago, metavar="AGE", default="1d", help="Held less than this ago: 12h, 7d.")
-@click.option("--mail", "to", metavar="ADDRESS", help="Mail it there, instead of printing it.")
+@click.option("--newer", "since", callback=ago, metavar="AGE", default="1d", help="Held less than AGE ago: 12h, 7d.")
+@click.option("--mail", "to", metavar="ADDRESS", help="Mail the report to ADDRESS instead of printing it.")
 @directory_option
 @click.pass_obj
 def digest_held(started: Started, since: datetime, to: str | None, directory: Path | None) -> None:
-    """Say what was held lately: new senders first, by entry, with the command that releases each.
+    """Report what was held recently, for a daily mail.
 
-    Nothing is mailed when nothing was held.
+    New senders come first, by entry, with the command that releases each message.  No mail is sent if nothing was held.
     """
     config = started.configuration()
     with opened(config, directory) as quarantines:
@@ -175,14 +175,14 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
 
 
 def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
-    """Give the MTA a letter to the administrator.  Raises NotSent and Unknown."""
+    """Send the report `text` by mail.  Raises NotSent and Unknown."""
     letter = EmailMessage()
     letter["From"] = f"turfmilter <{to}>"
     letter["To"] = to
-    letter["Subject"] = f"turfmilter: {text.partition('.')[0].lower()}"
+    letter["Subject"] = f"turfmilter: {text.partition('.')[0]}"
     letter["Date"] = format_datetime(now)
     letter["Message-ID"] = make_msgid(domain=release.helo)
-    letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no vacation program answers
+    letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: vacation programs do not answer
     letter.set_content(text)
     hop = NextHop(release.host, release.port, release.helo)
     recipient = Addressed(to)

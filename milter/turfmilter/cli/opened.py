@@ -1,12 +1,11 @@
-"""From the configuration to the quarantines, as their owner: what every command about held messages begins with."""
+"""Opening the quarantines in the configuration, as their owner: every command about held messages begins here."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -14,16 +13,15 @@ from typing import NoReturn, TypeVar
 import click
 
 from turfmilter.cli.starting import last_good
+from turfmilter.compose import build_recorders, open_quarantines
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
+from turfmilter.core.held.message import Unopenable
 from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
 from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
-from turfmilter.review.recorder import Recorder
-from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.opened import OpenMaildir, Place, Unopenable
-from turfmilter.telemetry.sink import GivingUp, Syslog
+from turfmilter.review.recorder import Recorders
 
 EX_CONFIG = 78
 
@@ -39,35 +37,35 @@ config_option = click.option(
 
 
 def leave(program: str, problems: object, code: int) -> NoReturn:
-    """Say each of the problems on a line of its own, and end the program with `code`."""
+    """Print each line of `problems`, and end the program with exit status `code`."""
     for line in str(problems).splitlines():
         click.echo(f"{program}: {line}", err=True)
     sys.exit(code)
 
 
-_FEW = 500  # so many take no time that anybody would notice
+_FEW = 500  # fewer need no progress bar
 
 T = TypeVar("T")
 
 directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    help="One quarantine of several; by default all that the configuration names.",
+    help="Use only this quarantine.  [default: all quarantines in the configuration]",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How turfctl was started: with which configuration, and by whom, which is asked before it becomes the owner."""
+    """How turfctl was started: the path of the configuration, and by whom, determined before it changes its user."""
 
     path: Path
     by: Administrator
     clock: Clock
 
     def configuration(self) -> Config:
-        """The configuration; while its files are broken the copy of what was in force last, with a warning.
+        """Return the configuration; if its files are broken, the copy of the last good one, after a warning.
 
-        For a copy root becomes the filter's user.  Raises ConfigError when there is none.
+        To read the copy, root switches to the filter's user.  Raises ConfigError if there is no copy.
         """
         try:
             return load(self.path)
@@ -81,7 +79,7 @@ class Started:
             return config
 
     def sound(self) -> Config:
-        """The configuration in the files.  Raises ConfigError when they are broken.
+        """Return the configuration in the files.  Raises ConfigError if they are broken.
 
         A table is edited only if this succeeds: the daemon would not load the edit otherwise.
         """
@@ -94,18 +92,15 @@ class Started:
 
 @contextmanager
 def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
-    """The quarantines; root becomes their owner first.  Raises NoOwner and Unopenable."""
+    """Open the quarantines; root switches to their owner first.  Raises NoOwner and Unopenable."""
     paths = _chosen(config, directory)
     owner = _become_owner(config)
-    with ExitStack() as stack:
-        maildirs = [stack.enter_context(OpenMaildir(path)) for path in paths]
-        if owner:
-            _require_owner(maildirs, owner)
-        yield stack.enter_context(Quarantines(maildirs, lambda files: watched(files, "Reading held messages")))
+    with open_quarantines(paths, lambda files: watched(files, "Reading held messages"), owner=owner) as quarantines:
+        yield quarantines
 
 
 def watched(things: Sequence[T], label: str) -> Iterable[T]:
-    """The things one by one; a progress bar shows how far it is, where somebody is there to see it."""
+    """Yield the things one by one, with a progress bar on a terminal if there are many."""
     if len(things) < _FEW or sys.stderr is None or not sys.stderr.isatty():
         yield from things
         return
@@ -113,30 +108,9 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         yield from bar
 
 
-class Recorders:
-    """Who writes down what the administrator does: one for each quarantine, for as long as the program runs.
-
-    A syslog that takes nothing is waited for once, whatever is done to how many messages.
-    """
-
-    def __init__(self, started: Started) -> None:
-        self._who, self._now = started.by, started.clock.now
-        self._syslog = GivingUp(Syslog(), lambda said: click.echo(f"turfctl: warning: {said}", err=True))
-        self._of: dict[OpenMaildir, Recorder] = {}
-
-    def of(self, maildir: OpenMaildir) -> Recorder:
-        """The one of `maildir`."""
-        if maildir not in self._of:
-            self._of[maildir] = Recorder(Ledger(maildir.root), self._syslog, self._who, self._now)
-        return self._of[maildir]
-
-    def expect(self, places: Iterable[Place]) -> None:
-        """Messages whose lines in the ledgers will be asked for: each ledger is then read once."""
-        ids: dict[OpenMaildir, list[str]] = defaultdict(list)
-        for place in places:
-            ids[place.maildir].append(place.file.id)
-        for maildir, some in ids.items():
-            self.of(maildir).expect(some)
+def recorders(started: Started) -> Recorders:
+    """Return what records the acts of the user who started the program; a syslog that fails is reported once."""
+    return build_recorders(started.by, lambda said: click.echo(f"turfctl: warning: {said}", err=True))
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
@@ -146,24 +120,15 @@ def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
         return config.directories
     if directory not in config.directories:
         known = ", ".join(map(str, config.directories))
-        wrong = f"{directory} is no quarantine of the configuration; there is {known}"
+        wrong = f"{directory} is not a quarantine in the configuration; choose from {known}"
         raise click.BadParameter(wrong, param_hint="--directory")
     return (directory,)
 
 
 def _become_owner(config: Config) -> str:
-    """Whom root has become; "" when not root.  Nothing that is found in a quarantine says who that is."""
+    """Switch from root to the filter's user and return that name; "" if not root.  The quarantine has no say in it."""
     if os.geteuid() != 0:
         return ""
     owner = quarantine_user(config.user)
     identity.become(owner)
     return owner
-
-
-def _require_owner(maildirs: Iterable[OpenMaildir], owner: str) -> None:
-    """Raises Unopenable for a directory that is not `owner`'s: another was put in its place, or it is misconfigured."""
-    for maildir in maildirs:
-        uid = os.fstat(maildir.root).st_uid
-        if uid != os.geteuid():
-            wrong = f"belongs to the uid {uid}, and not to the filter's user {owner}"
-            raise Unopenable(f"quarantine {maildir.path}: {wrong}; see user in the configuration")

@@ -1,9 +1,9 @@
-"""What the commands about held messages have in common: which messages, and questions."""
+"""What the commands about held messages have in common: selecting messages, and asking for confirmation."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import wraps
@@ -15,19 +15,19 @@ import click
 from turfmilter.cli.opened import Started, directory_option, opened, watched
 from turfmilter.cli.output import document
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import NotAMessage, State
+from turfmilter.core.held.selection import NOT_DELETED, Selection
 from turfmilter.core.measure import MeasureError, parse_size, parse_span
 from turfmilter.core.table.pattern import PatternError, parse_host, parse_sender
-from turfmilter.review.quarantines import NotFound, Quarantines
-from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.opened import NotAFile, Place, State
-from turfmilter.stores.selection import NOT_DELETED, Selection
+from turfmilter.review.quarantines import NotFound, Place, Quarantines
 
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-dry_run_option = click.option("--dry-run", "-n", is_flag=True, help="Only say what would be done.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
+dry_run_option = click.option("--dry-run", "-n", is_flag=True, help="Only show what would be done.")
 
 
 def confirmed(what: str, *, yes: bool) -> None:
-    """Returns when people agree to `what`, or have agreed before; otherwise the program ends."""
+    """Return if the user agrees to `what`, or used --yes; otherwise the program ends."""
     if yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
@@ -36,7 +36,7 @@ def confirmed(what: str, *, yes: bool) -> None:
 
 
 def counted(number: int) -> str:
-    """The number of messages in words."""
+    """Return the number of messages in words."""
     return "1 message" if number == 1 else f"{number} messages"
 
 
@@ -44,7 +44,7 @@ Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 
 def _entry(parse: Callable[[str], object]) -> Callback:
-    """An entry as in a table."""
+    """Return the callback of an option that is an entry as in a table."""
 
     def read(_context: click.Context, _option: click.Parameter, value: str | None) -> object:
         try:
@@ -57,7 +57,7 @@ def _entry(parse: Callable[[str], object]) -> Callback:
 
 
 def ago(context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    """The callback of an option that is an age; what comes of it is the time that long ago."""
+    """Callback of an option that is an age: return the time that long ago."""
     if value is None:
         return None
     started: Started = context.obj
@@ -66,11 +66,11 @@ def ago(context: click.Context, _option: click.Parameter, value: str | None) -> 
     except MeasureError as error:
         raise click.BadParameter(escape(f'"{value}" {error}')) from None
     except OverflowError:
-        raise click.BadParameter(f"{value} ago there was no time") from None
+        raise click.BadParameter(f"{value} is too long ago") from None
 
 
 def _bytes(_context: click.Context, _option: click.Parameter, value: str) -> int:
-    """A size as in the configuration."""
+    """Callback of an option that is a size as in the configuration: return the bytes."""
     try:
         return parse_size(value)
     except MeasureError as error:
@@ -83,27 +83,29 @@ _OPTIONS = (
         "--sender",
         callback=_entry(parse_sender),
         metavar="ENTRY",
-        help="The sender: an entry as in a turf table, as @isp.example.",
+        help="The sender: an entry as in a turf table, such as @isp.example.",
     ),
-    click.option("--author", callback=_entry(parse_sender), metavar="ENTRY", help="An author (From:), likewise."),
+    click.option(
+        "--author", callback=_entry(parse_sender), metavar="ENTRY", help="An author (From:), in the same form."
+    ),
     click.option(
         "--recipient",
         callback=_entry(parse_sender),
         metavar="ENTRY",
-        help="A recipient from whom it is held, likewise.",
+        help="A recipient of the held message, in the same form.",
     ),
     click.option(
         "--client", callback=_entry(parse_host), metavar="ENTRY", help="The client: an address, network, range or name."
     ),
-    click.option("--rule", default="", help="The rule that held it."),
-    click.option("--entry", default="", help="The entry that matched, or its place, as turf.table:12."),
+    click.option("--rule", default="", help="The rule that held the message."),
+    click.option("--entry", default="", help="The entry that matched, or its place, such as turf.table:12."),
     click.option("--subject", default="", help="Any part of the subject."),
-    click.option("--newer", "since", callback=ago, metavar="AGE", help="Held less than this ago: 30m, 12h, 7d, 2w."),
-    click.option("--older", "before", callback=ago, metavar="AGE", help="Held more than this ago."),
+    click.option("--newer", "since", callback=ago, metavar="AGE", help="Held less than AGE ago: 30m, 12h, 7d, 2w."),
+    click.option("--older", "before", callback=ago, metavar="AGE", help="Held more than AGE ago."),
     click.option(
-        "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than this: bytes, or 10KiB, 2M."
+        "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than SIZE: bytes, or 10KiB, 2M."
     ),
-    click.option("--smaller", callback=_bytes, metavar="SIZE", default="0", help="Smaller than this."),
+    click.option("--smaller", callback=_bytes, metavar="SIZE", default="0", help="Smaller than SIZE."),
     click.option("--state", "states", type=_STATES, multiple=True, help="The state; may be given more than once."),
 )
 _NAMES = tuple(field.name for field in fields(Selection))
@@ -112,9 +114,9 @@ _NAMES = tuple(field.name for field in fields(Selection))
 def selecting(
     *, states: frozenset[State] = NOT_DELETED, optional: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options, and their values as its argument `selection`.
+    """Add the options for a selection to a command, and pass their values as its argument `selection`.
 
-    `states` are meant when none is given.  Where the selection is `optional` it is None when no option was given.
+    `states` are selected if none is given.  With `optional`, the selection is None if no option was given.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,7 +140,7 @@ ids_argument = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The messages that somebody named, and how he wants to be asked."""
+    """The messages that were named or selected, and whether to ask for confirmation."""
 
     ids: tuple[str, ...]
     selection: Selection | None
@@ -148,9 +150,9 @@ class Request:
 
 
 def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command that changes something its arguments and options, and their values as its argument `request`.
+    """Add arguments and options to a command that changes something, and pass their values as its argument `request`.
 
-    Conditions mean messages in these `states`, unless others are asked for.
+    Conditions select messages in these `states`, unless --state is given.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -174,37 +176,37 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
 
 
 def decide(started: Started, request: Request, what: str, act: Callable[[Place], object]) -> None:
-    """Do it to each of the messages that are meant, once that is agreed."""
+    """Call `act` for each of the chosen messages, after confirmation."""
     with opened(started.configuration(), request.directory) as quarantines:
         places = chosen(quarantines, request.ids, request.selection)
         if agreed(places, what, request):
             each(places, what, act)
 
 
-def chosen(quarantines: Quarantines, ids: Iterable[str], selection: Selection | None) -> list[Place]:
-    """The messages with these ids, or those that are meant by the conditions.  Raises NotFound and Ambiguous."""
+def chosen(quarantines: Quarantines, ids: Sequence[str], selection: Selection | None) -> list[Place]:
+    """Return the messages with these ids, or the selected ones.  Raises NotFound and Ambiguous."""
     if bool(ids) == bool(selection):
         raise click.UsageError("name messages by their ids, or select them by conditions such as --sender")
     if selection is None:
         return list(dict.fromkeys(quarantines.find_each(ids)))
-    places = [held.place for held in quarantines.newest(selection)]
+    places = [found.place for found in quarantines.newest(selection)]
     if not places:
         raise NotFound("no message matches")
     return places
 
 
 def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None:
-    """Do it to each of the messages; those to which it cannot be done are named, and the program ends with 1."""
+    """Call `act` for each of the messages; failures are reported, and the program then ends with 1."""
     done = 0
     for place in watched(places, what.capitalize()):
         try:
             act(place)
         except FileNotFoundError:
-            click.echo(f"turfctl: {escape(place.file.id)}: gone, somebody has removed it", err=True)
+            click.echo(f"turfctl: {escape(place.message.id)}: gone: it was removed just now", err=True)
         except BrokenPipeError:
             raise
-        except (NotAFile, LedgerError, OSError) as error:
-            click.echo(f"turfctl: {escape(f'{place.file.id}: {error}')}", err=True)
+        except (NotAMessage, LedgerError, OSError) as error:
+            click.echo(f"turfctl: {escape(f'{place.message.id}: {error}')}", err=True)
         else:
             done += 1
     click.echo(f"{counted(done)} {what}", err=True)
@@ -213,17 +215,17 @@ def each(places: list[Place], what: str, act: Callable[[Place], object]) -> None
 
 
 def agreed(places: list[Place], what: str, request: Request, *, as_json: bool = False) -> bool:
-    """True when it is to be done; the answer to the question may be no, and ends the program.  Raises NewerFormat."""
+    """Return whether to proceed: not with --dry-run.  Ends the program if the answer is no.  Raises NewerFormat."""
     messages = counted(len(places))
     if request.dry_run:
         if as_json:
-            document([{"id": place.file.id} for place in places])
+            document([{"id": place.message.id} for place in places])
         else:
             for place in places:
-                click.echo(escape(place.file.id))
+                click.echo(escape(place.message.id))
         click.echo(f"{messages} would be {what}", err=True)
         return False
-    for maildir in dict.fromkeys(place.maildir for place in places):
-        maildir.require_changeable()
+    for quarantine in dict.fromkeys(place.quarantine for place in places):
+        quarantine.require_changeable()
     confirmed(f"{messages} will be {what}", yes=request.yes)
     return True

@@ -1,4 +1,4 @@
-"""turfctl quarantine release: held messages go on to those from whom they were held."""
+"""turfctl release: deliver held messages to the recipients from whom they were held."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ from datetime import date
 import click
 
 from turfmilter.cli.allowing import Allowing
-from turfmilter.cli.opened import Recorders, Started, opened, watched
+from turfmilter.cli.opened import Started, opened, recorders, watched
 from turfmilter.cli.options import Request, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
 from turfmilter.config.sections.turf import Origin
 from turfmilter.core.escape import escape
+from turfmilter.core.held.message import NotAMessage, State
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.look import listener_of, message
+from turfmilter.review.quarantines import Place
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
-from turfmilter.stores.opened import NotAFile, Place, State
 
 _OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
 
 
 @click.command("release")
 @choosing(_OPEN)
-@click.option("--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this one of those it is held from.")
-@click.option("--force", is_flag=True, help="Again, or although it is unknown whether it was sent, or was changed.")
-@click.option("--and-allow", is_flag=True, help="Add exceptions for sender and authors to the turf table as well.")
-@click.option("--for", "expires", callback=until, metavar="SPAN", help="How long these stand: 90d; default for ever.")
+@click.option(
+    "--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this recipient; may be given more than once."
+)
+@click.option(
+    "--force", is_flag=True, help="Release even if already sent, in an unknown state, or modified since it was held."
+)
+@click.option("--and-allow", is_flag=True, help="Also add exceptions for the sender and the authors to the turf table.")
+@click.option(
+    "--for",
+    "expires",
+    callback=until,
+    metavar="SPAN",
+    help="How long the exceptions are valid: 90d.  [default: permanently]",
+)
 @json_option
 @click.pass_obj
 def release(
@@ -41,13 +52,13 @@ def release(
     expires: date | None,
     as_json: bool,
 ) -> None:
-    """Give held messages to the MTA, for those from whom they were held.
+    """Deliver held messages to their original recipients.
 
-    They are named by the beginning of their IDs, or selected by conditions.  Sender, recipients and every byte are
-    those that came; To: and Cc: are never read.
+    Name them by the beginning of their IDs, or select them by conditions.  The sender, the recipients and every byte
+    are those that were received; To: and Cc: are not read.
     """
     if expires and not and_allow:
-        raise click.UsageError("--for belongs to --and-allow")
+        raise click.UsageError("--for requires --and-allow")
     config = started.configuration()
     with ExitStack() as stack:
         allowing = None
@@ -67,7 +78,7 @@ def release(
 class _Releasing:
     def __init__(self, config: Config, started: Started, only: tuple[str, ...], *, force: bool) -> None:
         self._config = config
-        self._recorders = Recorders(started)
+        self._recorders = recorders(started)
         self._clock = started.clock
         self._only = only
         self._force = force
@@ -84,7 +95,7 @@ class _Releasing:
                 continue
             done.append((place, released))
             if allowing and released.taken:
-                self._allow(place._replace(file=released.file), allowing)
+                self._allow(place._replace(message=released.message), allowing)
         return done
 
     def _allow(self, place: Place, allowing: Allowing) -> None:
@@ -94,12 +105,12 @@ class _Releasing:
             turf = self._config.at(listener).turf
             originators = Origin.ORIGINATOR in turf.match
             entries, doubts = exceptions_for(place, turf.tables, self._clock.today(), originators=originators)
-        except (NotEdited, NotAFile, FileNotFoundError) as error:
+        except (NotEdited, NotAMessage, FileNotFoundError) as error:
             why = str(error) if isinstance(error, NotEdited) else escape(str(error))
             self._fail(place, f"released, but no exception was added: {why}")
             return
         for entry in entries:
-            allowing.allow(listener, entry, f"released {place.file.id}")
+            allowing.allow(listener, entry, f"released {place.message.id}")
         for doubt in doubts:
             self._fail(place, f"released, but no exception was added: {escape(doubt)}")
         if not entries and not doubts:
@@ -107,22 +118,22 @@ class _Releasing:
 
     def _fail(self, place: Place, why: str) -> None:
         self.failed = True
-        click.echo(f"turfctl: {escape(place.file.id)}: {why}", err=True)
+        click.echo(f"turfctl: {escape(place.message.id)}: {why}", err=True)
 
     def _one(self, place: Place) -> Released:
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.maildir, self._recorders.of(place.maildir), hop, xclient=release.xclient)
-        return releaser.release(place.file, self._only, force=self._force)
+        releaser = Releaser(place.quarantine, self._recorders.of(place.quarantine), hop, xclient=release.xclient)
+        return releaser.release(place.message, self._only, force=self._force)
 
 
 def _say(done: list[tuple[Place, Released]], *, as_json: bool) -> None:
     rows = [
-        {"id": place.file.id, "recipient": recipient, "reply": reply}
+        {"id": place.message.id, "recipient": recipient, "reply": reply}
         for place, released in done
         for recipient, reply in released.replies.items()
     ]
     table(rows, ("id", "recipient", "reply"), as_json=as_json)
     for place, released in done:
         for parameter in released.lost:
-            click.echo(f"turfctl: {escape(f'{place.file.id}: the MTA does not take {parameter}')}", err=True)
+            click.echo(f"turfctl: {escape(f'{place.message.id}: the MTA does not accept {parameter}')}", err=True)

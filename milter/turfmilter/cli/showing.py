@@ -1,34 +1,32 @@
-"""turfctl quarantine show and export."""
+"""turfctl show and export."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from turfmilter.cli.listing import facts, ledger_lines
-from turfmilter.cli.opened import Recorders, Started, directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import chosen, each, ids_argument, selecting
 from turfmilter.cli.output import document, json_option, moment, table
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.message import NewerFormat
+from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents
 from turfmilter.review.fate import Fate, fates, state
 from turfmilter.review.look import Look, header, look, mark_reviewed, message
 from turfmilter.review.mbox import mbox
+from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
-from turfmilter.stores.ledger import Line
-from turfmilter.stores.opened import NewerFormat, Place
-from turfmilter.stores.rows import Held
-from turfmilter.stores.selection import Selection
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
 _MAX_LINE_BYTES = 65_536  # bytes escaped at once
@@ -36,8 +34,12 @@ _MAX_LINE_BYTES = 65_536  # bytes escaped at once
 
 @click.command("show")
 @click.argument("id")
-@click.option("--headers", is_flag=True, help="All headers of the message, decoded, and nothing else.")
-@click.option("--raw", is_flag=True, help="The message as it came, byte for byte; on a terminal made harmless.")
+@click.option("--headers", is_flag=True, help="Show only the header of the message, all fields decoded.")
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Show the message as received, byte for byte; on a terminal, control characters are escaped.",
+)
 @click.option("--mark", is_flag=True, help="Mark it reviewed: it is then kept for keep_reviewed instead of keep.")
 @json_option
 @directory_option
@@ -45,12 +47,12 @@ _MAX_LINE_BYTES = 65_536  # bytes escaped at once
 def show(
     started: Started, id: str, headers: bool, raw: bool, mark: bool, as_json: bool, directory: Path | None
 ) -> None:
-    """Show a held message.  The beginning of its ID is enough, and nothing changes unless --mark is given.
+    """Show a held message.  The beginning of its ID is sufficient.  Nothing is changed unless --mark is given.
 
-    Nothing in it is obeyed: HTML is not rendered, and what would turn, hide or control text is shown as \\x1b, \\u202e.
+    HTML is not rendered, and characters that would reverse, hide or control text are shown as \\x1b, \\u202e.
     """
     if headers + raw + as_json > 1:
-        raise click.UsageError("of --headers, --raw and --json only one is possible")
+        raise click.UsageError("--headers, --raw and --json exclude each other")
     config = started.configuration()
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
@@ -64,7 +66,7 @@ def show(
             _print(place, look(place, config, started.clock.today()), ledger_lines([place])(place))
         if mark:
             try:
-                mark_reviewed(place, Recorders(started).of(place.maildir))
+                mark_reviewed(place, recorders(started).of(place.quarantine))
             except NewerFormat as error:
                 click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
 
@@ -83,10 +85,10 @@ def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
 
 def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     summary, known = seen.summary, fates(lines)
-    yield "id", place.file.id
-    yield "state", state(place.file, summary.recipients, known)
+    yield "id", place.message.id
+    yield "state", state(place.message, summary.recipients, known)
     yield "held", f"{moment(summary.time)} UTC"
-    yield "in", str(place.maildir.path)
+    yield "in", place.message.quarantine
     yield "size", f"{summary.size} bytes"
     if summary.doubt:
         yield "CAUTION", summary.doubt
@@ -118,7 +120,7 @@ def _party(party: Addressed) -> str:
 
 def _print_text(contents: Contents) -> None:
     if contents.text is None:
-        click.echo("(no part is plain text; HTML is not shown, --raw shows the message as it came)")
+        click.echo("(no part is plain text; HTML is not shown; --raw shows the message as received)")
         return
     for line in contents.text.replace("\r\n", "\n").split("\n"):
         click.echo(escape(line.expandtabs()))
@@ -135,7 +137,9 @@ def _print_parts(contents: Contents) -> None:
     if contents.count > len(rows):
         click.echo(f"({contents.count - len(rows)} more parts)")
     if not contents.understood:
-        click.echo("(too much is said of the parts: what the last ones are was not read; --raw shows all of it)")
+        click.echo(
+            "(the descriptions of the parts are too long: the last ones were not read; --raw shows the whole message)"
+        )
 
 
 def _headers(place: Place) -> None:
@@ -147,7 +151,8 @@ def _headers(place: Place) -> None:
 
 
 def _raw(place: Place) -> None:
-    with message(place) as (file, _):
+    with message(place) as (opened, _):
+        file = opened.file
         if not sys.stdout.isatty():
             shutil.copyfileobj(file, sys.stdout.buffer)
             return
@@ -160,7 +165,7 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
     envelope = (
         {"sender": slip.sender._asdict(), "recipients": [one._asdict() for one in slip.recipients]} if slip else None
     )
-    return facts(Held(place, seen.summary), lines) | {
+    return facts(Found(place, seen.summary), lines) | {
         "envelope": envelope,
         "releases": {recipient: fate.value for recipient, fate in fates(lines).items()},
         "ledger": [asdict(line) for line in lines],
@@ -179,19 +184,20 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
 @directory_option
 @click.pass_obj
 def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
-    """Write held messages to standard output as an mbox, without turfmilter's own lines.
+    """Write held messages as an mbox.
 
-    A line that begins with From gets a ">" in front, as mboxrd has it.  Nothing is marked reviewed.
+    Lines of turfmilter's own are left out.  Lines that begin with From are quoted with ">" (mboxrd).  No message is
+    marked reviewed.
     """
     if sys.stdout.isatty():
-        raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl quarantine export … > FILE")
+        raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl export … > FILE")
     with opened(started.configuration(), directory) as quarantines:
         each(chosen(quarantines, ids, selection), "exported", _write)
 
 
 def _write(place: Place) -> None:
-    with message(place) as (file, slip):
+    with message(place) as (opened, slip):
         sender = slip.sender.address if slip else ""
-        time = slip.time if slip else datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
-        for piece in mbox(file, sender, time):
+        time = slip.time if slip else opened.written
+        for piece in mbox(opened.file, sender, time):
             sys.stdout.buffer.write(piece)

@@ -13,7 +13,6 @@ from turfmilter.config.socketspec import SocketSpec
 from turfmilter.daemon import identity
 from turfmilter.daemon.reload import Loaded
 from turfmilter.review.administrator import NoOwner, quarantine_user
-from turfmilter.stores.lastgood import NoCopy, NotKept
 
 # The keys that root uses before it becomes the filter's user, which owns the copy: never taken from the copy.
 _OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
@@ -45,7 +44,7 @@ class Start:
         config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
-            copied, self._since = _copied(self._path, config.state, broken)
+            copied, self._since = load_copy(self._path, config.state, broken)
             # This process has already used the files' values of these keys to bind the socket and change user.
             config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
         if broken:  # watch the broken files as well: fixing one of them must cause a reload
@@ -62,7 +61,7 @@ class Start:
         state = state_directory(self._path, broken)
         if state is None:
             raise broken
-        config, self._since = _copied(self._path, state, broken)
+        config, self._since = load_copy(self._path, state, broken)
         return replace(config, socket=self._socket or config.socket)
 
 
@@ -90,14 +89,4 @@ def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
             identity.become(quarantine_user(user))
         except (NoOwner, OSError):
             raise broken from None
-    return _copied(path.absolute(), state, broken)
-
-
-def _copied(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
-    """The copy in the directory `state`, and since when it was in force.  Raises ConfigError."""
-    try:
-        return load_copy(path, state)
-    except NotKept:
-        raise broken from None
-    except NoCopy as error:
-        raise ConfigError((*broken.problems, str(error)), broken.files, broken.rest) from None
+    return load_copy(path.absolute(), state, broken)

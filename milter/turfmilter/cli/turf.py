@@ -1,4 +1,4 @@
-"""turfctl turf: the turf table, entry by entry."""
+"""turfctl turf: show, add and remove single entries of the turf table."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from turfmilter.cli.allowing import Add
 from turfmilter.cli.opened import Started, leave
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
+from turfmilter.compose import build_turf_table
 from turfmilter.config.loader import every_turf_file, turf_files
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
@@ -19,14 +20,14 @@ from turfmilter.core.escape import escape
 from turfmilter.core.measure import MeasureError, parse_span
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.wrapped import match_sender
-from turfmilter.review.turftable import AlreadyThere, NotEdited, TurfTable, doubts, meaning
+from turfmilter.review.turftable import AlreadyThere, NotEdited, doubts, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
-_SOON = "the daemon takes it within 10 seconds"
+_SOON = "the daemon applies it within 10 seconds"
 
 
 def until(context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
-    """The callback of an option: the last day of a span that begins today, "90d" or "12w"."""
+    """Callback of an option: return the last day of a span that begins today, such as "90d" or "12w"."""
     if value is None:
         return None
     started: Started = context.obj
@@ -38,28 +39,28 @@ def until(context: click.Context, _option: click.Parameter, value: str | None) -
     except MeasureError as error:
         raise click.BadParameter(escape(f'"{value}" {error}')) from None
     except OverflowError:
-        raise click.BadParameter(f"{value} from now is no day of any calendar") from None
+        raise click.BadParameter(f"{value} from now is not a valid date") from None
 
 
 _table_option = click.option(
     "--table",
     "chosen",
     type=click.Path(path_type=Path),
-    help="One of the files that [turf] tables names; by default the first.",
+    help="One of the files in [turf] tables.  [default: the first]",
 )
 
 
 @click.group()
 def turf() -> None:
-    """Look at the turf table, and edit it."""
+    """Show and edit the turf table."""
 
 
 @turf.command()
 @click.argument("entry")
 @click.option(
-    "--for", "expires", callback=until, metavar="SPAN", help="How long it stands: 90d, 12w; by default for ever."
+    "--for", "expires", callback=until, metavar="SPAN", help="How long it is valid: 90d, 12w.  [default: permanently]"
 )
-@click.option("--why", default="", help="The reason, for those who read the table later.")
+@click.option("--why", default="", help="The reason, noted beside the entry.")
 @_table_option
 @yes_option
 @dry_run_option
@@ -68,7 +69,7 @@ def add(
     started: Started, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool
 ) -> None:
     """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
-    edited = TurfTable(_file(started, chosen), started.by.login)
+    edited = build_turf_table(_file(started, chosen), started.by.login)
     try:
         edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
@@ -90,8 +91,8 @@ def add(
 @dry_run_option
 @click.pass_obj
 def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
-    """Take ENTRY out of the table."""
-    edited = TurfTable(_file(started, chosen), started.by.login)
+    """Remove ENTRY from the table."""
+    edited = build_turf_table(_file(started, chosen), started.by.login)
     _ask(f'remove "{entry}" from {edited.path}', yes=yes, dry_run=dry_run)
     try:
         gone = edited.remove(entry)
@@ -106,7 +107,7 @@ def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run
 @json_option
 @click.pass_obj
 def list_entries(started: Started, text: str, as_json: bool) -> None:
-    """List the entries of all turf tables, or those that hold TEXT."""
+    """List the entries of all turf tables, or those that contain TEXT."""
     rows = [_row(entry, started.clock.today()) for entry in _entries(started.configuration(), text)]
     if not rows and not as_json:
         leave("turfctl", "no such entry", 1)
@@ -118,7 +119,7 @@ def list_entries(started: Started, text: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def check(started: Started, sender: str, as_json: bool) -> None:
-    """Say which entry decides about the address SENDER, at every listener; "<>" is the empty sender."""
+    """Show which entry decides about the address SENDER at each listener; "<>" is the empty sender."""
     config = started.configuration()
     rows = [_decision(config, name, sender, started.clock.today()) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
@@ -126,13 +127,13 @@ def check(started: Started, sender: str, as_json: bool) -> None:
 
 
 def exception_adder(started: Started, expires: date | None, *, as_json: bool) -> Add:
-    """What adds an exception to the first turf table of a listener, or to the general one (""), and says so.
+    """Return a function that adds an exception to the first turf table of a listener ("": the general one).
 
-    Where standard output is for JSON alone, it says so on standard error.
+    It reports what it did; on standard error if standard output is for JSON alone.
     """
     config = _editable(started)
     files = {name: turf_files(config, name) for name in ("", *config.listener)}
-    tables = {name: TurfTable(some[0], started.by.login) for name, some in files.items() if some}
+    tables = {name: build_turf_table(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
         editable.require_writable()
 
@@ -196,11 +197,13 @@ def _file(started: Started, chosen: Path | None) -> Path:
         if chosen in (file, Path(file.name)) or (chosen.exists() and file.exists() and chosen.samefile(file)):
             return file
     known = ", ".join(map(str, files))
-    raise click.BadParameter(f"{chosen} is no turf table of the configuration; there is {known}", param_hint="--table")
+    raise click.BadParameter(
+        f"{chosen} is not a turf table in the configuration; choose from {known}", param_hint="--table"
+    )
 
 
 def _ask(what: str, *, yes: bool, dry_run: bool) -> None:
-    """Returns when it is to be done; the answer to the question may be no, and ends the program."""
+    """Return if it is to be done; with --dry-run, or if the answer is no, the program ends."""
     if dry_run:
         click.echo(f"would {escape(what)}")
         raise click.exceptions.Exit(0)

@@ -20,32 +20,35 @@ from turfmilter.cli.turf import turf
 from turfmilter.compose import SystemClock
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import NewerFormat, NotAMessage, Unopenable
 from turfmilter.daemon.background import occupy_standard_descriptors
 from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
-from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.opened import NewerFormat, NotAFile, Unopenable
 
 _EX_NOT_DONE = 1
 
 
 class _Program(click.Group):
-    """Says in one line what cannot be done, whichever command found it out."""
+    """Lists its commands in the order in which they were added, and reports in one line what cannot be done."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAFile, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
+        except (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
-            leave("turfctl", "the message is gone: somebody has removed it in this moment", _EX_NOT_DONE)
+            leave("turfctl", "the message is gone: it was removed just now", _EX_NOT_DONE)
         except FileExistsError as error:
             leave("turfctl", escape(str(error)), _EX_NOT_DONE)
-        except BrokenPipeError:  # whoever reads has seen enough, which click knows
+        except BrokenPipeError:  # the reader has closed the pipe; click handles that
             raise
         except OSError as error:
             leave("turfctl", escape(f"{error.filename}: {error.strerror}"), _EX_NOT_DONE)
@@ -56,25 +59,26 @@ class _Program(click.Group):
 @click.version_option(__version__, "-V", "--version", prog_name="turfctl")
 @click.pass_context
 def main(context: click.Context, path: Path) -> None:
-    """Review what turfmilter has held, and see what it is doing.
+    """Review what turfmilter has held, and show what it is doing.
 
-    Exit status: 0 done, 1 nothing found or not all done, 2 usage, 78 configuration or quarantine unusable.
+    Exit status: 0 done, 1 nothing found or not everything done, 2 usage error, 78 configuration or quarantine unusable.
     """
-    # Else a file of the quarantine would get the number of a standard stream, and Python's last words with it.
+    # Otherwise a file of the quarantine could get the number of a standard stream, and Python's error output with it.
     occupy_standard_descriptors()
     if sys.stdout is None:
         leave("turfctl", "standard output is closed, so that nothing can be shown; nothing was done", _EX_NOT_DONE)
-    # What a sender wrote must not end the program where the locale has no letters for it.
+    # What a sender wrote must not end the program if the locale cannot encode it.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     context.obj = Started(path, administrator(), SystemClock())
 
 
-@main.group()
+@main.group(hidden=True)  # earlier versions had no shorter form of these commands
 def quarantine() -> None:
-    """Look at held messages, and decide what becomes of them."""
+    """Review held messages, and release or delete them."""
 
 
-main.add_command(status)
 for command in (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export):
+    main.add_command(command)
     quarantine.add_command(command)
 main.add_command(turf)
+main.add_command(status)

@@ -17,6 +17,7 @@ from turfmilter.compose import SystemClock, build_program, check_mtas, check_qua
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config, LogTo
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
 from turfmilter.daemon.generations import WorkerFailed
@@ -25,7 +26,6 @@ from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.mta.server import doubts, require_pymilter
-from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.sink import SYSLOG
 
 EX_UNAVAILABLE = 69
@@ -74,7 +74,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         leave("turfmilter", "\n".join((*error.problems, *_further_problems(error))), EX_CONFIG)
     except identity.IdentityError as error:
         leave("turfmilter", "\n".join((str(error), *_missing(config))), EX_CONFIG)
-    except (UnusableMaildir, ImportError) as error:
+    except (UnusableQuarantine, ImportError) as error:
         leave("turfmilter", error, EX_CONFIG)
     except SocketError as error:
         leave("turfmilter", error, EX_UNAVAILABLE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from pathlib import Path
 from turfmilter.config.received import Postfix
 from turfmilter.config.textfile import Texts
 from turfmilter.core.escape import escape, shortened
-from turfmilter.core.table.entry import Problem
+from turfmilter.core.table.entry import Problem, together
 
 _MAX_SENTENCE_CHARACTERS = 1000  # characters of one sentence
 
@@ -24,7 +25,6 @@ class Wrong(Exception):
 class Notes:
     """The problems found while one configuration is read, in the order of the file, and what reading it requires.
 
-    Messages are escaped here, because entries may contain anything, and a terminal obeys control characters.
     Paths are relative to `folder`; `texts` returns the contents of files.  `postfix` is queried for main.cf; without
     it, the domains in main.cf are unknown.  Entries that have expired on `today` are reported; without it, none are.
     `broken` are the keys whose values cannot be used, `written` all keys in the file.
@@ -34,8 +34,8 @@ class Notes:
     postfix: Postfix | None = None
     texts: Texts = field(default_factory=Texts)
     today: date | None = None
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    problems: list[object] = field(default_factory=list)
+    warnings: list[object] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
@@ -48,12 +48,12 @@ class Notes:
 
     def problem(self, key: str, sentence: object) -> None:
         """Report that the value of `key` cannot be used."""
-        self.problems.append(in_short(f"{key}: {sentence}"))
+        self.problems.append(f"{key}: {sentence}")
         self.broken.add(key)
 
     def warning(self, sentence: object) -> None:
         """Report something with which the configuration can still be used."""
-        self.warnings.append(in_short(sentence))
+        self.warnings.append(sentence)
 
     def entries(self, key: str, found: Iterable[Problem]) -> None:
         """Report the problems found in the entries that `key` gives; each of them names its own place."""
@@ -61,7 +61,7 @@ class Notes:
             if one.warning:
                 self.warning(one)
             else:
-                self.problems.append(in_short(one))
+                self.problems.append(one)
                 self.broken.add(key)
 
 
@@ -83,15 +83,40 @@ class Given:
     def items(self) -> Iterator[Given]:
         """Yield the values of a list.  Raises Wrong if it is not a list."""
         if isinstance(self.value, str):
-            raise Wrong(f"{quoted(self.value)} is not a list; write [{quoted(self.value)}]")
+            raise Wrong(f"{quoted(self.value)} is not a list; write {_as_list(self.value)}")
         if not isinstance(self.value, list):
             raise Wrong(f'{described(self.value)} is not a list; write ["...", "..."]')
         for number, value in enumerate(self.value):
             yield Given(value, f"{self.key}[{number}]", self.notes)
 
 
+def messages(found: Sequence[object]) -> tuple[str, ...]:
+    """Return `found` as messages, without duplicates; many problems of one kind are one message."""
+    return tuple(dict.fromkeys(map(in_short, together(list(dict.fromkeys(found))))))
+
+
+# An item of a text that was meant as a list: blanks and commas separate items, except inside quotation marks.  The
+# notes of an entry belong to it.
+_ITEM = re.compile(r'(?:[^\s,"]|"(?:[^"\\]|\\.)*"?)+(?:\s+(?:expires|why|by)=(?:[^\s,"]|"(?:[^"\\]|\\.)*"?)*)*')
+_MAX_ITEMS = 5  # items of a list in a message
+
+
+def _as_list(text: str) -> str:
+    """Return the list that was probably meant by `text`, in TOML."""
+    items = _ITEM.findall(text) or [text]
+    more = [", ..."] if len(items) > _MAX_ITEMS else []
+    return f"[{', '.join(map(_as_item, items[:_MAX_ITEMS]))}{''.join(more)}]"
+
+
+def _as_item(text: str) -> str:
+    return f"'{text}'" if '"' in text and "'" not in text else quoted(text)
+
+
 def in_short(said: object) -> str:
-    """Return a message on one line and shortened: keys, paths and entries may contain anything, at any length."""
+    """Return a message on one line and shortened: keys, paths and entries may contain anything, at any length.
+
+    Control characters are escaped, because a terminal obeys them.
+    """
     return escape(shortened(str(said), _MAX_SENTENCE_CHARACTERS))
 
 

@@ -14,25 +14,15 @@ from pathlib import Path
 
 from turfmilter.config.checks import check
 from turfmilter.config.descent import open_file
-from turfmilter.config.given import Notes, in_short
+from turfmilter.config.given import Notes, in_short, messages
 from turfmilter.config.received import Postfix, Remembered
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.config.syntax import explain_syntax
 from turfmilter.config.textfile import TextFileError, Texts
 from turfmilter.config.walker import Walker
 
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-# By the beginning of tomllib's message, a clearer one.
-_BETTER = {
-    "Illegal character '\\n'": "the text does not end on this line; a quotation mark is missing",
-    "Invalid statement": 'neither key = value nor [section]; a comment begins with "#"',
-    "Invalid value": "not a value; write text in quotes, and true and false in lower case",
-    "Cannot overwrite a value": "this key appears twice; remove one of them",
-    "Cannot declare": "this section appears twice; put all of its keys in one place",
-    "Unclosed array": 'a list is not closed; a "]" or a comma is missing',
-    "Expected newline": ('something follows the value; write sizes, modes and addresses in quotes, such as "10 MiB"'),
-    "Expected '=' after a key": 'no "=" after the key; write key = value, or [section], or "#" before a comment',
-}
 
 
 class ConfigError(Exception):
@@ -96,8 +86,8 @@ def configure(
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)
     if notes.problems:
-        raise ConfigError(tuple(notes.problems), tuple(notes.files), config, notes.unusable)
-    return replace(config, warnings=tuple(dict.fromkeys(notes.warnings)), files=tuple(dict.fromkeys(notes.files)))
+        raise ConfigError(messages(notes.problems), tuple(notes.files), config, notes.unusable)
+    return replace(config, warnings=messages(notes.warnings), files=tuple(dict.fromkeys(notes.files)))
 
 
 def parsed(path: Path, texts: Texts | None = None) -> dict[str, object]:
@@ -131,10 +121,12 @@ def _syntax(path: Path, text: str, said: str) -> str:
     """Return tomllib's message with the place in front of it, as editors and compilers write it."""
     place = _PLACE.search(said)
     said = _PLACE.sub("", said)
-    what = next((better for beginning, better in _BETTER.items() if said.startswith(beginning)), said)
+    lines = text.split("\n")
     if place and place["line"]:
+        what = explain_syntax(said, lines[int(place["line"]) - 1], int(place["column"]))
         return f"{path}:{place['line']}:{place['column']}: {what}"
-    return f"{path}:{len(text.splitlines())}: {what}"
+    last = len(text.splitlines())
+    return f"{path}:{last}: {explain_syntax(said, lines[last - 1], len(lines[last - 1]) + 1)}"
 
 
 def every_turf_file(config: Config) -> tuple[Path, ...]:

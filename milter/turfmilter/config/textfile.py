@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from turfmilter.config.descent import Strange, open_file
+from turfmilter.config.hints import source_of_index
 
 
 class TextFileError(Exception):
@@ -52,5 +53,8 @@ def read_text(path: Path, most: int = -1) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
+        source = source_of_index(str(path))
+        if source:
+            raise TextFileError(f"{path}: an index, not text; name the file from which it was made: {source}") from None
         line = content.count(b"\n", 0, error.start) + 1
         raise TextFileError(f"{path}:{line}: not UTF-8; save the file in that encoding") from None

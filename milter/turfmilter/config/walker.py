@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from turfmilter.config.given import Given, Notes, Wrong, described, fold, nearest, quoted
+from turfmilter.config.hints import key_of
 from turfmilter.config.setting import Section, Times, header, keys, sections, settings
 
 T = TypeVar("T")
@@ -91,6 +92,11 @@ class Walker:
         if _is_section(value):
             return f"unknown section{self._guess(name, 'sections', sections(cls), above)}"
         places = self._places | _places(cls, above)  # a section below this one is more likely meant than one elsewhere
+        path = "" if fold(name) in places else key_of(name)
+        if path:
+            self._notes.broken.add(path)  # as in _belongs
+            section, dot, key = path.rpartition(".")
+            return f"unknown key; write {key} {_place(section + dot)}"
         near, folded = nearest(name, settings(cls)), fold(name)
         if near != folded:  # otherwise it is a key of this section in another spelling
             word = folded if folded in places else None if near else nearest(name, places)

@@ -9,6 +9,17 @@ _HOUR, DAY = 3600.0, 86_400.0
 _MAX_REBOOT_SECONDS = 30 * DAY  # a larger step of the time of day across a reboot is implausible
 
 
+class StateError(Exception):
+    """Nothing can be remembered about clock and messages; the text says why.
+
+    `fix` is the command that helps, "" if there is none.
+    """
+
+    def __init__(self, why: str, fix: str = "") -> None:
+        super().__init__(why)
+        self.fix = fix
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The clocks of this host at one moment, in seconds.

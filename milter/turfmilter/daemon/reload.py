@@ -11,10 +11,10 @@ from threading import Thread
 from turfmilter.config.changes import difference, shrunken
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Level
 from turfmilter.mta.service import Service
-from turfmilter.stores.maildir import UnusableMaildir
 from turfmilter.telemetry.writer import LogWriter
 
 Say = Callable[[Level, str], None]  # logs a sentence for the administrator
@@ -40,8 +40,8 @@ class Loaded:
 class Program:
     """The functions from which the daemon's processes are built.
 
-    `load` loads the generation with the given number, and raises ConfigError or UnusableMaildir.  `service` and `log`
-    are called in each process after the fork, because threads do not survive a fork.  `look_after` maintains the
+    `load` loads the generation with the given number, and raises ConfigError or UnusableQuarantine.  `service` and
+    `log` are called in each process after the fork, because threads do not survive a fork.  `look_after` maintains the
     quarantines and `keep` saves a copy of the configuration; both return warnings for the administrator.
     `clock` is the only clock of the program.
     """
@@ -90,7 +90,7 @@ class Loading:
             self.loaded = loaded
         except ConfigError as error:
             self.problems, self.files = error.problems, error.files
-        except UnusableMaildir as error:
+        except UnusableQuarantine as error:
             self.problems = tuple(str(error).splitlines())
         except Exception as error:  # noqa: BLE001 - whatever it is, the old generation stays
             self.problems = (f"{type(error).__name__}: {error}",)

@@ -18,15 +18,14 @@ from typing import NoReturn
 from turfmilter.core.ports import Level
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
+from turfmilter.daemon.errands import Copier, Upkeep
 from turfmilter.daemon.fleet import Process
 from turfmilter.daemon.generations import Generations
-from turfmilter.daemon.keeper import Keeper
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
 from turfmilter.daemon.status import remove_status, write_status
-from turfmilter.daemon.upkeep import Upkeep
 
 _BEAT = 2.0  # seconds between two probes of the workers, checks of the files in use, and writes of the status
 _STOP_SECONDS = 30.0  # seconds for open connections to finish when the daemon stops
@@ -51,8 +50,8 @@ class Supervisor:
         self._generations = Generations(program, loaded, begun, fork=self._fork, wake=self._signals.wake, notify=notify)
         self._upkeep = Upkeep(program.look_after, self._generations.say)
         self._upkeep.expect(loaded.config)
-        self._keeper = Keeper(program.keep, self._generations.say)
-        self._errands = (self._upkeep.errand, self._keeper.errand)
+        self._copier = Copier(program.keep, self._generations.say)
+        self._errands = (self._upkeep.errand, self._copier.errand)
         self._interval = min(_BEAT, notify.interval or _BEAT)
         self._next_beat = 0.0
         self._status_path: Path | None = None
@@ -160,7 +159,7 @@ class Supervisor:
         """Collect the children that have ended: errands and workers."""
         self._upkeep.errand.reap()
         self._generations.status.quarantine_warnings = self._upkeep.errand.found
-        self._keeper.reap()
+        self._copier.reap()
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
@@ -247,7 +246,7 @@ class Supervisor:
         loaded = self._generations.settled
         if loaded is None or self._stopping:
             return inf, inf
-        return self._upkeep.due(loaded.config), self._keeper.due(loaded)
+        return self._upkeep.due(loaded.config), self._copier.due(loaded)
 
     def _begin_errands(self, now: float) -> None:
         upkeep, copy = self._errands_due()
@@ -255,7 +254,7 @@ class Supervisor:
         if loaded and now >= upkeep:
             self._upkeep.begin(loaded.config, self._fork_errand, now)
         if loaded and now >= copy:
-            self._keeper.begin(loaded, self._fork_errand, now)
+            self._copier.begin(loaded, self._fork_errand, now)
 
     def _fork_errand(self, act: Callable[[], NoReturn]) -> int:
         gc.freeze()

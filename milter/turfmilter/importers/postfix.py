@@ -115,7 +115,7 @@ def _action(line: _Line) -> str | None:
 def _mixed(line: _Line, shape: _Line) -> Problem:
     number = shape.words[0].where.line
     if line.table:
-        wrong = f"{line.result} follows it, as in a table, but line {number} is of a list"
+        wrong = f'"{line.result}" follows it, as in a table, but line {number} is of a list'
         return _problem(line, wrong, "in a list, commas separate the entries of one line")
     wrong = f"a line of a list, but line {number} is of a table"
     return _problem(line, wrong, "in a table, a result follows each entry")

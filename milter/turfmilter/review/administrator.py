@@ -1,4 +1,4 @@
-"""Who works in the quarantine: the login is kept, whoever the process becomes."""
+"""Who works in the quarantine: the login name is determined before the process changes its user."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _RUNTIME = Path("/run/turfmilter")  # made for the filter's user, by its unit or
 
 
 class NoOwner(Exception):
-    """Root cannot tell whom to become; the text says why."""
+    """The user to switch to cannot be determined; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """The person at the terminal, by login name, and the uid that the program was started with.
+    """The person at the terminal: the login name, and the uid with which the program was started.
 
-    `origin` is where the person sits: the terminal, and the host that it was reached from.
+    `origin` is the terminal, and the host from which it was reached.
     """
 
     login: str
@@ -28,20 +28,20 @@ class Administrator:
 
 
 def administrator() -> Administrator:
-    """Who started the program.  To be asked before the process becomes somebody else.
+    """Return who started the program.  To be called before the process changes its user.
 
-    The kernel remembers who logged in, whatever sudo and su do; where it does not (containers, cron) sudo says it.
+    The kernel knows who logged in, whatever sudo and su do; if it does not (containers, cron), sudo tells.
     """
     uid = os.getuid()
-    # Only sudo, which runs as root, is believed: anybody can set the variable for himself.
+    # Only sudo, which runs as root, is trusted: any user can set the variable.
     by_sudo = os.environ.get("SUDO_USER", "") if uid == 0 else ""
     return Administrator(_logged_in() or by_sudo or _name(uid), uid, _origin())
 
 
 def quarantine_user(configured: str, runtime: Path = _RUNTIME) -> str:
-    """Whose the quarantines are: the `configured` user, or else the one for whom `runtime` was made.
+    """Return the user to whom the quarantines belong: the `configured` one, or else the owner of `runtime`.
 
-    Not the owner of a quarantine: where that is the filter's user can put what belongs to somebody else.
+    The owner of a quarantine directory is not used: the filter's user could put another user's directory in its place.
     Raises NoOwner.
     """
     advice = 'set user = "turfmilter" in the configuration, or start turfctl as the filter\'s user'
@@ -50,9 +50,9 @@ def quarantine_user(configured: str, runtime: Path = _RUNTIME) -> str:
     except OSError as error:
         raise NoOwner(f"started by root, and {runtime}: {error.strerror}; {advice}") from None
     except KeyError:
-        raise NoOwner(f"{configured or runtime} belongs to no user of this host; {advice}") from None
+        raise NoOwner(f"{configured or runtime} does not belong to a user of this host; {advice}") from None
     if entry.pw_uid == 0:
-        raise NoOwner(f"{runtime} belongs to root, as whom the filter never runs; {advice}")
+        raise NoOwner(f"{runtime} belongs to root, but the filter never runs as root; {advice}")
     return entry.pw_name
 
 
@@ -60,20 +60,20 @@ def _logged_in() -> str:
     try:
         uid = int(_LOGIN_UID.read_text())
         return pwd.getpwuid(uid).pw_name
-    except (OSError, ValueError, KeyError, OverflowError):  # 4294967295: nobody has logged in
+    except (OSError, ValueError, KeyError, OverflowError):  # 4294967295: no user has logged in
         return ""
 
 
 def _origin() -> str:
-    # sshd(8): the client's address comes first.  sudo takes the variable away, the terminal stays.
+    # sshd(8): the client's address comes first.  sudo removes the variable, but not the terminal.
     client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
     return " ".join(filter(None, (next(filter(None, map(_terminal, range(3))), ""), client)))
 
 
 def _terminal(descriptor: int) -> str:
-    """The name of the terminal behind `descriptor`; "" for anything else.
+    """Return the name of the terminal that `descriptor` refers to; "" if it is not a terminal.
 
-    nsenter and lxc-attach bring along a terminal that has no name here, for it belongs to another /dev/pts.
+    Under nsenter and lxc-attach the terminal has no name here, because it belongs to another /dev/pts.
     """
     try:
         return os.ttyname(descriptor)

@@ -9,7 +9,7 @@ from email.message import Message
 from typing import BinaryIO
 
 from turfmilter.core.address.header import Header, decode, decode_words, read_header
-from turfmilter.stores.summary import HEADER_MOST
+from turfmilter.core.held.summary import HEADER_MOST
 
 _MAX_LINE_BYTES = 65_536  # bytes read at once: what calls itself a line may be the whole message
 _MAX_TEXT_BYTES = 65_536  # bytes of text that are shown, before they are decoded
@@ -32,11 +32,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to see.  `text` is None when no part is plain text; HTML is no text.
+    """What a message contains.  `text` is None if no part is plain text; HTML does not count as text.
 
-    `text_complete` and the header's `complete` are False where something was left out;
-    `count` is the number of all parts, of which the first ones are listed.  `understood` is False when so much is
-    said of the parts that not all of it was read: what comes after may be of any type.
+    `text_complete` and the header's `complete` are False if something was left out;
+    `count` is the number of all parts, of which the first ones are listed.  `understood` is False if the headers of
+    the parts exceed a limit, so that not all of them were read: the parts after these may have any type.
     """
 
     header: Header
@@ -103,7 +103,7 @@ class _Lines:
 
 @dataclass
 class _Part:
-    """One part while it is read; by default what stands between parts, and is nobody's."""
+    """One part while it is read; by default the text between parts, which belongs to none."""
 
     type: str = ""
     name: str = ""
@@ -146,7 +146,7 @@ class _Parts:
         return self.begin(read_header(lines.readline, HEADER_MOST), lines)
 
     def begin(self, header: Header, lines: _Lines) -> _Part:
-        """The part that begins behind `header`; a multipart's own text is nobody's."""
+        """The part that begins after `header`; the text of a multipart itself belongs to no part."""
         type = self._parameters(header, "content-type")
         boundary = type.boundary()
         if type.value().startswith("multipart/") and boundary and len(lines.boundaries) < _DEEPEST:
@@ -156,7 +156,7 @@ class _Parts:
         part = _Part(
             type=type.value(),
             name=disposition.parameter("filename") or type.parameter("name"),
-            charset=type.parameter("charset") or "utf-8",  # nothing is said of most 8-bit mail, and this fits most
+            charset=type.parameter("charset") or "utf-8",  # most 8-bit mail names none, and UTF-8 fits most of it
             encoding=header.first("content-transfer-encoding").decode("ascii", "replace").strip().lower(),
         )
         attached = disposition.is_attachment()
@@ -194,7 +194,7 @@ class _Parameters:
         return self._message.get_content_disposition() == "attachment"
 
     def boundary(self) -> bytes:
-        """What stands behind "--" in the delimiters."""
+        """The text that follows "--" in the delimiters (RFC 2046 §5.1.1)."""
         return self.parameter("boundary").rstrip().encode("utf-8", "replace")
 
     def parameter(self, name: str) -> str:

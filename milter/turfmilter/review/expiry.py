@@ -1,29 +1,23 @@
-"""Retention: what is due goes, what nobody has reviewed stays, and people hear of it before room runs out."""
+"""Retention: removes messages that are due, keeps unreviewed ones, and warns before room runs out."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
 
 from turfmilter.config.sections.quarantine import QuarantineConfig
+from turfmilter.core.held.message import Flag, Message, NotAMessage, Sighting, State
+from turfmilter.core.held.summary import believed
+from turfmilter.core.ports import HeldMessages
 from turfmilter.review.observation import Watch
 from turfmilter.review.recorder import Recorder
-from turfmilter.stores.locking import locked
-from turfmilter.stores.maildir import FULL
-from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir, State
-from turfmilter.stores.retention import Sighting
-from turfmilter.stores.summary import believed
 
-_FLAGGED = "F"
-_COMING = f".{FULL}"
-_WARNED = 0.8  # of the room that there is
+_WARNED = 0.8  # share of the room that may be used before a warning
 _UNIT = 1 << 20  # bytes, for people
-# Of unreviewed messages, so many may go in an hour: whatever goes wrong, people have time to see it.
-_HOURLY_SHARE, _HOURLY_LEAST = 10, 100  # one in ten, and so many in any case
+# Unreviewed messages that may be removed in an hour: if anything goes wrong, people have time to notice.
+_HOURLY_SHARE, _HOURLY_LEAST = 10, 100  # one in ten, and this many in any case
 _SLOWED = (
     "more messages are old enough than may be removed in an hour (10 %, or 100 if that is more); the others follow"
 )
@@ -31,55 +25,55 @@ _SLOWED = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A file that goes, and why."""
+    """A message that is to be removed, its size in bytes, and why."""
 
-    file: HeldFile
+    message: Message
     size: int
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A file in quarantine: its size in bytes, when its name was last changed, and for how long it has been seen so.
+    """A message in quarantine: its size in bytes, when its flags last changed, and for how long it was seen like this.
 
-    `seen` is None where that is not known.
+    `seen` is None if that is not known.
     """
 
-    file: HeldFile
+    message: Message
     size: int
     touched: datetime
     seen: timedelta | None = None
 
     @property
     def reviewed(self) -> bool:
-        return self.file.state is not State.UNREVIEWED
+        return self.message.state is not State.UNREVIEWED
 
     @property
     def flagged(self) -> bool:
-        return _FLAGGED in self.file.flags
+        return Flag.FLAGGED in self.message.flags
 
 
 class Expiry:
-    """Removes what is due from one quarantine, each with its lines in the ledger.  `watch` knows how old things are."""
+    """Removes what is due from one quarantine, and records each removal in the ledger.  `watch` knows the ages."""
 
     def __init__(
         self,
-        maildir: OpenMaildir,
+        held: HeldMessages,
         recorder: Recorder,
         terms: QuarantineConfig,
         watch: Watch,
         now: Callable[[], datetime],
     ) -> None:
-        self._maildir = maildir
+        self._held = held
         self._recorder = recorder
         self._terms = terms
         self._watch = watch
         self._now = now
-        self._most = 0  # unreviewed messages that may go in an hour
+        self._most = 0  # unreviewed messages that may be removed in an hour
         self._problems: list[str] = []
 
     def run(self) -> int:
-        """Remove what is due, and where something cannot be removed, more to make room.  How many went.
+        """Remove what is due, and more to make room if something cannot be removed.  Return how many were removed.
 
         Raises LedgerError and OSError.
         """
@@ -95,95 +89,95 @@ class Expiry:
                 if gone:
                     removed += 1
                 else:
-                    stuck.add(due.file.id)
+                    stuck.add(due.message.id)
             if len(stuck) == before:
                 return removed
 
     def due(self, *, without: Collection[str] = ()) -> list[Due]:
-        """What goes now, in that order: first what is too old, then what makes room.
+        """Return what is to be removed now: first what is too old, then what makes room.
 
-        Of unreviewed messages the oldest, as many as may go in this hour.  `without` are ids of messages that cannot
-        be removed; they take room all the same.  Raises OSError.
+        Of unreviewed messages these are the oldest, as many as may be removed in this hour.  `without` are ids of
+        messages that cannot be removed; they still occupy room.  Raises OSError.
         """
         every = self._looked_at()
-        kept = [one for one in every if not one.flagged and one.file.id not in without]
+        kept = [one for one in every if not one.flagged and one.message.id not in without]
         due = self._aged(kept, sum(not one.reviewed for one in every))
-        old = {one.file for one in due}
+        old = {one.message for one in due}
         freed = sum(one.size for one in due)
         missing, inodes = self._missing(sum(one.size for one in every) - freed, freed, len(due))
         # Deleted ones first, then those that were reviewed longest ago.
-        left = [one for one in kept if one.reviewed and one.file not in old]
-        for one in sorted(left, key=lambda one: (one.file.state is not State.DELETED, one.touched)):
+        left = [one for one in kept if one.reviewed and one.message not in old]
+        for one in sorted(left, key=lambda one: (one.message.state is not State.DELETED, one.touched)):
             if missing <= 0 and inodes <= 0:
                 break
-            due.append(Due(one.file, one.size, f"{one.file.state.value}, to make room"))
+            due.append(Due(one.message, one.size, f"{one.message.state.value}, to make room"))
             missing, inodes = missing - one.size, inodes - 1
         return due
 
     def granted(self, due: list[Due]) -> list[Due]:
-        """Those of `due` that may go; they count as removed in this hour, even if the program ends before."""
+        """Return those of `due` that may be removed; they count as removed even if the program ends now."""
         unreviewed = sum(_is_unreviewed(one) for one in due)
-        room = self._watch.take(self._maildir.path, unreviewed, self._most) if unreviewed else 0
+        room = self._watch.take(self._held.name, unreviewed, self._most) if unreviewed else 0
         return _within(due, room)
 
     def remove(self, due: Due) -> bool:
-        """Remove one; False when it is gone, or being released.  Raises LedgerError and OSError."""
+        """Remove one; return False if it is gone or being released.  Raises LedgerError and OSError."""
         try:
             with (
-                self._maildir.open(due.file) as file,
-                locked(file.fileno(), wait=False),
-                self._recorder.acting("expire", due.file.id, due.why),
+                self._held.open(due.message) as opened,
+                opened.lock(),
+                self._recorder.acting("expire", due.message.id, due.why),
             ):
-                self._maildir.remove(due.file)
-        except NotAFile:
-            return False  # not ours to remove: show says what it is
+                self._held.remove(due.message)
+        except NotAMessage:
+            return False  # not ours to remove: `turfctl show` tells what it is
         except (FileNotFoundError, BlockingIOError):
             return False
         return True
 
     def settle(self) -> list[str]:
-        """Let the MTA wait where more is held than may be, and say how things stand.  Raises OSError."""
+        """Make the MTA retry later if more is held than allowed, and return warnings.  Raises OSError."""
         most = self._terms.max_size
         held = sum(one.size for one in self._files()) if most else 0
         full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
-        self._mark(full)
-        advice = "review what is there: turfctl quarantine list --state unreviewed"
+        self._held.room.settle(full)
+        advice = "review what is there: turfctl list --state unreviewed"
         if full:
-            said = f"{self._maildir.path}: {full}: messages that are to be held are answered 452; {advice}"
+            said = f"{self._held.name}: {full}: messages that are to be held are answered 452; {advice}"
             return [*self._problems, said]
         used = [held / most] if most else []
-        used += [self._terms.floor / max(share, 1e-9) for share, _ in self._free() if self._terms.floor]
+        used += [self._terms.floor / max(space.share, 1e-9) for space in self._held.room.free() if self._terms.floor]
         if max(used, default=0) < _WARNED:
             return self._problems
-        said = f"{self._maildir.path}: room is running out, and messages will be answered 452; {advice}"
+        said = f"{self._held.name}: room is running out, and messages will be answered 452; {advice}"
         return [*self._problems, said]
 
     def _cannot_remove(self, due: Due, error: OSError) -> None:
-        """Remember what to say; of many messages that are refused for one reason, the first stands for all."""
-        said = f"{self._maildir.path}: {due.file.id} cannot be removed: {error.strerror}"
+        """Remember a problem; if many messages cannot be removed for one reason, only the first is reported."""
+        said = f"{self._held.name}: {due.message.id} cannot be removed: {error.strerror}"
         if not any(problem.endswith(f" cannot be removed: {error.strerror}") for problem in self._problems):
             self._problems.append(said)
 
     def _files(self) -> Iterator[_Kept]:
-        """Everything that is held and counts, whatever its flags."""
-        for file, _ in self._maildir.files():
+        """Yield every message, whatever its flags."""
+        for message in self._held.every():
             with suppress(FileNotFoundError):
-                status = self._maildir.stat(file)
-                yield _Kept(file, status.st_size, datetime.fromtimestamp(status.st_ctime, UTC))
+                size, touched = self._held.status(message)
+                yield _Kept(message, size, touched)
 
     def _looked_at(self) -> list[_Kept]:
-        """The same, and for how long each has been seen as it is."""
+        """Return every message, with how long each has been seen as it is."""
         every = list(self._files())
-        seen = self._watch.look(self._maildir.path, {_sighting(one) for one in every})
-        return [_Kept(one.file, one.size, one.touched, seen.get(_sighting(one))) for one in every]
+        seen = self._watch.look(self._held.name, {_sighting(one) for one in every})
+        return [_Kept(one.message, one.size, one.touched, seen.get(_sighting(one))) for one in every]
 
     def _aged(self, kept: list[_Kept], unreviewed: int) -> list[Due]:
-        """What goes whatever room there is, of `unreviewed` messages as many as may in this hour."""
+        """Return what is too old, of the `unreviewed` messages as many as may be removed in this hour."""
         self._most = max(unreviewed // _HOURLY_SHARE, _HOURLY_LEAST)
-        room, slowed = self._watch.left(self._maildir.path, self._most), False
+        room, slowed = self._watch.left(self._held.name, self._most), False
         due = []
-        for one in sorted(kept, key=lambda one: one.file.id):  # ids begin with the time
-            # Whether one is due is read in its file: not in all of ten thousand each minute, when few may go.
+        for one in sorted(kept, key=lambda one: one.message.id):  # ids begin with the time
+            # Whether it is due is read in its file: not in all of ten thousand each minute if few may be removed.
             why = "" if slowed and not one.reviewed else self._too_old(one)
             if not why:
                 continue
@@ -191,29 +185,29 @@ class Expiry:
                 slowed = room == 0
                 room -= 1
             if one.reviewed or not slowed:
-                due.append(Due(one.file, one.size, why))
-        sentence = f"{self._maildir.path}: {_SLOWED}"
+                due.append(Due(one.message, one.size, why))
+        sentence = f"{self._held.name}: {_SLOWED}"
         if slowed and sentence not in self._problems:
             self._problems.append(sentence)
         return due
 
     def _too_old(self, one: _Kept) -> str:
-        """Why it goes whatever room there is; "" when it stays."""
+        """Return why it is too old, "" if it is not."""
         span = self._terms.keep_reviewed if one.reviewed else self._terms.keep
         age = self._since_review(one) if one.reviewed else self._since_held(one, span)
-        return f"{one.file.state.value}, for {age.days} days" if age is not None and age >= span else ""
+        return f"{one.message.state.value}, for {age.days} days" if age is not None and age >= span else ""
 
     def _since_review(self, one: _Kept) -> timedelta | None:
-        """How long ago somebody last set a flag; None where nobody can say."""
+        """Return how long ago a flag was last set; None if that cannot be known."""
         if self._watch.clock_jumped:
             return None
         age = self._now() - one.touched
         return age if one.seen is None else min(age, one.seen)
 
     def _since_held(self, one: _Kept, span: timedelta) -> timedelta | None:
-        """How long ago it was held, as far as its block and we ourselves know; its mtime is not asked.
+        """Return how long ago it was held, by its block and by what this host has observed, not by its mtime.
 
-        None where nobody can say.  The block is read only when everything else says that it is older than `span`.
+        None if that cannot be known.  The block is read only if the observations show an age of at least `span`.
         """
         if not self._watch.clock_trusted:
             return None
@@ -221,66 +215,40 @@ class Expiry:
             return None
         if one.seen is not None and one.seen < span:
             return one.seen
-        held = self._sealed_time(one.file)
+        held = self._sealed_time(one.message)
         ages = [] if held is None else [self._now() - held]
         if one.seen is not None:
-            # A time that is yet to come was given by a wrong clock, and says nothing.
+            # A time in the future comes from a wrong clock, and proves nothing.
             ages = [one.seen, *(age for age in ages if age >= timedelta())]
         return min(ages, default=None)
 
-    def _sealed_time(self, file: HeldFile) -> datetime | None:
-        """When it was held, as its block says; None where the block cannot be believed or read."""
-        with suppress(NotAFile, OSError), self._maildir.open(file) as opened:
-            block, doubt = believed(opened, file.id)
+    def _sealed_time(self, message: Message) -> datetime | None:
+        """Return when it was held according to its block; None if the block cannot be read or trusted."""
+        with suppress(NotAMessage, OSError), self._held.open(message) as opened:
+            block, doubt = believed(opened.file, message.id)
             if block and not doubt:
                 return block.slip.time.astimezone(UTC)
         return None
 
     def _missing(self, held: int, freed: int, files: int) -> tuple[int, int]:
-        """How many bytes and inodes must be made free, when `freed` bytes in `files` files are on their way.
+        """Return how many bytes and inodes must become free, if `freed` bytes in `files` files will be removed anyway.
 
-        By exactly the measure that lets the MTA wait: with max_size bytes held, one byte must go.
+        This is the measure by which messages are answered 452: with max_size bytes held, one byte must be removed.
         """
-        (_, bytes_missing), (_, inodes_missing) = self._free()
+        bytes_missing, inodes_missing = (space.missing(self._terms.floor) for space in self._held.room.free())
         over = held - self._terms.max_size + 1 if self._terms.max_size else 0
         return max(over, bytes_missing - freed), inodes_missing - files
 
-    def _free(self) -> tuple[tuple[float, int], tuple[float, int]]:
-        """Of bytes and of inodes: the share that is free, and how many are missing to the floor."""
-        disk, floor = os.fstatvfs(self._maildir.root), self._terms.floor
-        share = disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0
-        missing = ceil(floor * disk.f_blocks - disk.f_bavail) * disk.f_frsize
-        # A file system that does not count its inodes (btrfs) says that it has 0 of 0.
-        inodes = disk.f_favail / disk.f_files if disk.f_files else 1.0
-        return (share, missing), (inodes, ceil(floor * disk.f_files - disk.f_favail))
-
-    def _mark(self, full: str) -> None:
-        """The workers look for this file before they hold anything."""
-        if not full:
-            with suppress(FileNotFoundError):
-                os.unlink(FULL, dir_fd=self._maildir.root)
-            return
-        # Whatever somebody has put in its place is replaced, and neither followed nor written to.
-        with suppress(FileNotFoundError):
-            os.unlink(_COMING, dir_fd=self._maildir.root)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(_COMING, flags, 0o640, dir_fd=self._maildir.root)
-        try:
-            os.write(descriptor, f"{full}\n".encode())
-        finally:
-            os.close(descriptor)
-        os.rename(_COMING, FULL, src_dir_fd=self._maildir.root, dst_dir_fd=self._maildir.root)
-
 
 def _sighting(one: _Kept) -> Sighting:
-    return Sighting(one.file.id, one.reviewed)
+    return Sighting(one.message.id, one.reviewed)
 
 
 def _is_unreviewed(due: Due) -> bool:
-    return due.file.state is State.UNREVIEWED
+    return due.message.state is State.UNREVIEWED
 
 
 def _within(due: list[Due], room: int) -> list[Due]:
-    """Of the unreviewed ones only the first `room`."""
+    """Return `due` with only the first `room` of the unreviewed messages."""
     allowed = iter(range(room))
     return [one for one in due if not _is_unreviewed(one) or next(allowed, None) is not None]

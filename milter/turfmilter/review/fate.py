@@ -1,33 +1,33 @@
-"""What has become of a held message for each of its recipients, as far as the ledger tells."""
+"""What happened to a held message for each of its recipients, according to the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
-from turfmilter.stores.ledger import Line
-from turfmilter.stores.opened import HeldFile, State
+from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.message import Message, State
 
 RELEASE = "release"
 INTENT = "intent"
 OUTCOME = "outcome"
-DONE, NOT_DONE = "done", "not done"  # the notes of outcomes, but for those of releases, where the MTA has its say
+DONE, NOT_DONE = "done", "not done"  # the notes of outcomes, except for releases, which have the replies of the MTA
 _EXPIRE = "expire"
 
 
 class Fate(Enum):
     """How releasing a message to one recipient ended."""
 
-    RELEASED = "released"  # the next hop said 2xx
-    REFUSED = "refused"  # it said 4xx or 5xx, or nothing was sent
-    UNKNOWN = "unknown"  # it may have been sent: only the MTA's log knows
+    RELEASED = "released"  # the next hop replied 2xx
+    REFUSED = "refused"  # it replied 4xx or 5xx, or nothing was sent
+    UNKNOWN = "unknown"  # it may have been sent: only the MTA's log tells
 
 
 def fates(lines: Iterable[Line]) -> dict[str, Fate]:
-    """The fate for every recipient that a release of one message named; `lines` are its lines in their order.
+    """Return the fate for each recipient named in a release of one message; `lines` are its lines in their order.
 
-    SMTP cannot promise exactly once (RFC 5321 §4.5.4.1): who was to get the message in an attempt without outcome
-    may have it, whatever later attempts said, until one of them succeeds.
+    SMTP cannot deliver exactly once (RFC 5321 §4.5.4.1): a recipient of an attempt without an outcome may have the
+    message, whatever the results of later attempts, until one of them succeeds.
     """
     found: dict[str, Fate] = {}
     unfinished: dict[str, Line] = {}
@@ -49,11 +49,11 @@ def fates(lines: Iterable[Line]) -> dict[str, Fate]:
 
 
 def expired(lines: Iterable[Line]) -> bool | None:
-    """Whether a message was removed, as `lines` say; None when an attempt ended without a word about it."""
+    """Return whether a message was removed according to `lines`; None if an attempt has no outcome."""
     attempts: dict[str, bool | None] = {}
     for line in lines:
         if line.act == _EXPIRE:
-            # "done" was also the stage of the only line that there was of an old one.
+            # Older versions wrote a single line, with the stage "done".
             ended = line.stage == DONE or (line.stage == OUTCOME and line.note == DONE)
             attempts[line.attempt] = None if line.stage == INTENT else ended
     found = set(attempts.values())
@@ -61,18 +61,18 @@ def expired(lines: Iterable[Line]) -> bool | None:
 
 
 def complete(recipients: Iterable[str], known: Mapping[str, Fate]) -> bool:
-    """True when nobody waits for the message any more."""
+    """Return whether no recipient is waiting for the message any more."""
     return all(known.get(recipient) is Fate.RELEASED for recipient in recipients)
 
 
-def state(file: HeldFile, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
-    """The state of a message in a word or two: what its flags say, unless the ledger knows more."""
-    flagged: str = file.state.value
-    if file.state is State.DELETED:
+def state(message: Message, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
+    """Return the state of a message in a word or two: that of its flags, unless the ledger tells more."""
+    flagged: str = message.state.value
+    if message.state is State.DELETED:
         return flagged
     about = [known.get(recipient) for recipient in recipients]
     if Fate.UNKNOWN in about:
         return "unknown"
-    if file.state is State.RELEASED or Fate.RELEASED not in about:
+    if message.state is State.RELEASED or Fate.RELEASED not in about:
         return flagged
     return "released" if complete(recipients, known) else "partly released"

@@ -1,4 +1,4 @@
-"""One held message, looked at: all that a person needs to decide about it."""
+"""Looking at one held message: everything that a person needs to decide about it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import BinaryIO
 
 from turfmilter.config.schema import Config
 from turfmilter.core.address.header import Header, read_header
+from turfmilter.core.held.message import Flag
+from turfmilter.core.held.summary import HEADER_MOST, Summary, believed, checked, summarise
+from turfmilter.core.ports import OpenMessage
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, read_contents
+from turfmilter.review.quarantines import Place
 from turfmilter.review.recorder import Recorder
 from turfmilter.review.turftable import standing
-from turfmilter.stores.opened import REVIEWED, Place
-from turfmilter.stores.summary import HEADER_MOST, Summary, believed, checked, summarise
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is seen of a message.  `slip` is None, and `standing` "", when the file has no block of ours."""
+    """What is shown of a message.  If it has no block of ours, `slip` is None and `standing` is ""."""
 
     summary: Summary
     slip: Slip | None
@@ -29,43 +30,46 @@ class Look:
 
 
 def look(place: Place, config: Config, today: date) -> Look:
-    """Read a message.  Raises NotAFile, FileNotFoundError and OSError."""
-    with place.open() as file:
-        summary = summarise(file, place.file.id)
-        block, doubt = checked(file, place.file.id)
-        file.seek(block.offset if block else 0)
-        contents = read_contents(file)
+    """Read a message and check it against its digest.  Raises NotAMessage, FileNotFoundError and OSError."""
+    with place.open() as opened:
+        summary = summarise(opened.file, place.message.id, opened.size, opened.written)
+        block, doubt = checked(opened.file, place.message.id)
+        opened.file.seek(block.offset if block else 0)
+        contents = read_contents(opened.file)
     slip = block.slip if block else None
     return Look(replace(summary, doubt=doubt), slip, _standing(slip, config, today), contents)
 
 
 @contextmanager
-def message(place: Place) -> Iterator[tuple[BinaryIO, Slip | None]]:
-    """The message alone, without our block, and what that says.  Raises NotAFile, FileNotFoundError and OSError."""
-    with place.open() as file:
-        block, _ = believed(file, place.file.id)
-        file.seek(block.offset if block else 0)
-        yield file, block.slip if block else None
+def message(place: Place) -> Iterator[tuple[OpenMessage, Slip | None]]:
+    """Open a message; its `file` is positioned after our block, which is returned as the Slip, None if there is none.
+
+    Raises NotAMessage, FileNotFoundError and OSError.
+    """
+    with place.open() as opened:
+        block, _ = believed(opened.file, place.message.id)
+        opened.file.seek(block.offset if block else 0)
+        yield opened, block.slip if block else None
 
 
 def header(place: Place) -> Header:
-    """The header of the message.  Raises what `message` does."""
-    with message(place) as (file, _):
-        return read_header(file.readline, HEADER_MOST)
+    """Return the header of the message.  Raises what `message` does."""
+    with message(place) as (opened, _):
+        return read_header(opened.file.readline, HEADER_MOST)
 
 
 def listener_of(slip: Slip, config: Config) -> str:
-    """The listener whose rules held the message; "" when that were the general ones, or it is there no more."""
+    """Return the listener whose rules held the message; "" if it was the general rules, or if it no longer exists."""
     return slip.listener if slip.listener in config.listener else ""
 
 
 def mark_reviewed(place: Place, recorder: Recorder) -> Place:
-    """Somebody has seen it.  Raises FileNotFoundError and FileExistsError, LedgerError and NewerFormat."""
-    place.maildir.require_changeable()
-    if REVIEWED in place.file.flags:
+    """Mark the message as reviewed.  Raises FileNotFoundError and FileExistsError, LedgerError and NewerFormat."""
+    place.quarantine.require_changeable()
+    if Flag.REVIEWED in place.message.flags:
         return place
-    with recorder.acting("review", place.file.id):
-        return place._replace(file=place.maildir.change(place.file, add=REVIEWED))
+    with recorder.acting("review", place.message.id):
+        return place._replace(message=place.quarantine.mark(place.message, add={Flag.REVIEWED}))
 
 
 def _standing(slip: Slip | None, config: Config, today: date) -> str:

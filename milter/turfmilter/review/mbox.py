@@ -1,4 +1,4 @@
-"""Messages as an mbox (RFC 4155), of the kind that can be undone: mboxrd."""
+"""Messages as an mbox (RFC 4155) with reversible quoting (mboxrd)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _FROM = re.compile(rb">*From ")
 
 
 def mbox(message: BinaryIO, sender: str, time: datetime) -> Iterator[bytes]:
-    """One message of an mbox; `message` stands where it begins.  Lines end with LF, as an mbox has them.
+    """Yield one message of an mbox, which begins at the position of `message`.  Lines end with LF.
 
-    The first line tells the sender of the envelope and when it was held.
+    The first line has the envelope sender and the time at which the message was held.
     """
     day = time.astimezone(UTC).strftime("%a %b %e %H:%M:%S %Y")
-    # No blank may stand there: readers take the rest for the date.
+    # A blank in the address would make readers take its rest for the date.
     yield f"From {escape(sender or 'MAILER-DAEMON').replace(' ', '_')} {day}\n".encode()
     begins = True
     for line in _lines(message):
@@ -29,7 +29,7 @@ def mbox(message: BinaryIO, sender: str, time: datetime) -> Iterator[bytes]:
 
 
 def _lines(message: BinaryIO) -> Iterator[bytes]:
-    """The lines with LF for CRLF; a long one in pieces, none of which ends between the two."""
+    """Yield the lines with LF for CRLF; long lines in pieces, none of which ends between CR and LF."""
     while line := message.readline(_PIECE):
         if line.endswith(b"\r"):
             line += message.read(1)

@@ -1,24 +1,24 @@
-"""What an expiry may believe of time: what this host has seen itself, or, where somebody insists, what dates say."""
+"""What expiry may assume about ages: what this host has observed, or the dates if an administrator insists."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
-from turfmilter.core.steadiness import Course, Reading
-from turfmilter.stores.retention import RetentionState, Sighting, StateError
+from turfmilter.core.held.message import Sighting
+from turfmilter.core.ports import RetentionMemory
+from turfmilter.core.steadiness import Course, Reading, StateError
 
 _EVENLY = "no message expires by its age until the clock has run evenly for a day"
 
 
 class Watch(Protocol):
-    """What is known of the age of messages.  `clock_trusted` is needed before an unreviewed message goes.
+    """What is known about the age of messages.  Unreviewed messages are removed only if `clock_trusted`.
 
-    `clock_jumped` says that the clock was found to be wrong less than a day ago.  `dates_suffice` says that a message
-    need not have been seen for as long as its date tells.  `problems` are sentences for the administrator.
+    `clock_jumped`: the clock was found to be wrong less than a day ago.  `dates_suffice`: a message need not have
+    been observed for as long as its date suggests.  `problems` are sentences for the administrator.
     """
 
     clock_trusted: bool
@@ -26,28 +26,28 @@ class Watch(Protocol):
     dates_suffice: bool
     problems: list[str]
 
-    def look(self, directory: Path, present: Collection[Sighting], /) -> dict[Sighting, timedelta]:
-        """For how long each of the messages in a quarantine has been seen; {} where that is not known."""
+    def look(self, store: str, present: Collection[Sighting], /) -> dict[Sighting, timedelta]:
+        """Return for how long each message in a quarantine has been seen; {} if that is not known."""
 
-    def left(self, directory: Path, most: int, /) -> int:
-        """How many unreviewed messages may go, if `most` may go in an hour."""
+    def left(self, store: str, most: int, /) -> int:
+        """Return how many more unreviewed messages may be removed, if `most` may be removed in an hour."""
 
-    def take(self, directory: Path, wanted: int, most: int, /) -> int:
-        """How many of those that are `wanted` may go now; they count as gone."""
+    def take(self, store: str, wanted: int, most: int, /) -> int:
+        """Return how many of the `wanted` messages may be removed now; they count as removed."""
 
 
 class Observation:
-    """Implements Watch with what is kept in `state`.  `clocks` raises StateError, as `state` does."""
+    """Implements Watch with what `memory` keeps.  `clocks` returns a reading of the clocks, or raises StateError."""
 
     dates_suffice = False
 
-    def __init__(self, state: RetentionState, clocks: Callable[[], Reading]) -> None:
-        self._state = state
+    def __init__(self, memory: RetentionMemory, clocks: Callable[[], Reading]) -> None:
+        self._memory = memory
         self.clock_trusted = self.clock_jumped = False
         self.problems: list[str] = []
         self._course: Course | None = None
         try:
-            self._course = state.observe(clocks())
+            self._course = memory.observe(clocks())
         except StateError as error:
             self._give_up(error)
             return
@@ -58,24 +58,24 @@ class Observation:
 
     @property
     def waiting(self) -> str:
-        """Why no unreviewed message expires at present; "" when that is not so, or a problem that says it already."""
+        """Why no unreviewed message expires at present; "" if some may, or if a problem already explains it."""
         return "" if self.clock_trusted or self.problems else f"the clock was not observed for long enough: {_EVENLY}"
 
-    def look(self, directory: Path, present: Collection[Sighting]) -> dict[Sighting, timedelta]:
+    def look(self, store: str, present: Collection[Sighting]) -> dict[Sighting, timedelta]:
         if self._course is None:
             return {}
         try:
-            seen = self._state.seen(directory, present, self._course.watched)
+            seen = self._memory.seen(store, present, self._course.watched)
         except StateError as error:
             self._give_up(error)
             return {}
         return {one: timedelta(seconds=span) for one, span in seen.items()}
 
-    def left(self, directory: Path, most: int) -> int:
-        return self._granted(lambda course: self._state.left(directory, most, course.watched))
+    def left(self, store: str, most: int) -> int:
+        return self._granted(lambda course: self._memory.left(store, most, course.watched))
 
-    def take(self, directory: Path, wanted: int, most: int) -> int:
-        return self._granted(lambda course: self._state.take(directory, wanted, most, course.watched))
+    def take(self, store: str, wanted: int, most: int) -> int:
+        return self._granted(lambda course: self._memory.take(store, wanted, most, course.watched))
 
     def _granted(self, ask: Callable[[Course], int]) -> int:
         if self._course is None:
@@ -87,15 +87,15 @@ class Observation:
             return 0
 
     def _give_up(self, error: StateError) -> None:
-        """Without a memory nothing is known: what nobody has reviewed stays."""
+        """Record that nothing is known without a memory: unreviewed messages are kept."""
         self._course = None
         self.clock_trusted = False
-        mend = f"; fix it with: {error.mend}" if error.mend else ""
-        self.problems.append(f"{error}: unreviewed messages do not expire, because their age cannot be observed{mend}")
+        fix = f"; fix it with: {error.fix}" if error.fix else ""
+        self.problems.append(f"{error}: unreviewed messages do not expire, because their age cannot be observed{fix}")
 
 
 class Dates:
-    """Implements Watch for an administrator who takes the clock and the dates of messages at their word."""
+    """Implements Watch for an administrator who trusts the clock and the dates of messages."""
 
     clock_trusted, clock_jumped, dates_suffice = True, False, True
     waiting = ""
@@ -103,11 +103,11 @@ class Dates:
     def __init__(self) -> None:
         self.problems: list[str] = []
 
-    def look(self, _directory: Path, _present: Collection[Sighting], /) -> dict[Sighting, timedelta]:
+    def look(self, _store: str, _present: Collection[Sighting], /) -> dict[Sighting, timedelta]:
         return {}
 
-    def left(self, _directory: Path, _most: int, /) -> int:
+    def left(self, _store: str, _most: int, /) -> int:
         return sys.maxsize
 
-    def take(self, _directory: Path, wanted: int, _most: int, /) -> int:
+    def take(self, _store: str, wanted: int, _most: int, /) -> int:
         return wanted

@@ -1,4 +1,4 @@
-"""Who writes the ledger: everything that an administrator does to a held message passes here."""
+"""Writing the ledger: everything that an administrator does to a held message is recorded here."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.ports import HeldMessages, Ledger
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME
-from turfmilter.stores.ledger import FollowedLedger, Ledger, LedgerError, Line
-from turfmilter.stores.opened import OpenMaildir, Place
+from turfmilter.review.quarantines import Place
 from turfmilter.telemetry.line import text_notice
 from turfmilter.telemetry.sink import Sink
 
@@ -20,11 +21,10 @@ _INFO = 6  # RFC 3164 §4.1.1
 
 
 class Recorder:
-    """Writes into `ledger` what `administrator` does, and says it to `syslog` as well."""
+    """Writes what `administrator` does to `ledger` and to `syslog`."""
 
     def __init__(self, ledger: Ledger, syslog: Sink, administrator: Administrator, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
-        self._followed = FollowedLedger(ledger)
         self._syslog = syslog
         self._administrator = administrator
         self._now = now
@@ -41,9 +41,9 @@ class Recorder:
         note: str = "",
         durable: bool = True,
     ) -> None:
-        """Write one line; it is on disk when this returns.  Raises LedgerError: then the act must not follow.
+        """Write one line, which is durable when this returns.  If it raises LedgerError, the act must not follow.
 
-        One that nothing depends on need not be `durable`.
+        A line on which nothing depends need not be `durable`.
         """
         line = Line(
             time=self._now().isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -63,9 +63,10 @@ class Recorder:
 
     @contextmanager
     def acting(self, act: str, id: str, note: str = "") -> Iterator[None]:
-        """Around an act: that it is intended is on disk before it, and what came of it is written after it.
+        """Record an act: the intent is durable before the act begins, and the outcome is written after it.
 
-        An intent without an outcome tells that nobody was left to say so: the files know.  Raises LedgerError.
+        An intent without an outcome means that the program was killed in between: the store shows what happened.
+        Raises LedgerError.
         """
         attempt = secrets.token_hex(4)
         self.note(act, INTENT, id, attempt=attempt, note=note)
@@ -77,12 +78,12 @@ class Recorder:
         self._conclude(act, id, attempt, DONE)
 
     def expect(self, ids: Iterable[str]) -> None:
-        """Messages whose `lines` will be asked for: the ledger is then read once for all of them."""
-        self._followed.expect(ids)
+        """Announce messages for which `lines` will be called: the ledger is then read once for all of them."""
+        self._ledger.expect(ids)
 
     def lines(self, id: str) -> Sequence[Line]:
-        """What stands there at this moment about one message.  Raises LedgerError."""
-        return self._followed.about(id)
+        """Return the lines about one message as they are at this moment.  Raises LedgerError."""
+        return self._ledger.about(id)
 
     def _conclude(self, act: str, id: str, attempt: str, outcome: str, cause: Exception | None = None) -> None:
         try:
@@ -92,7 +93,7 @@ class Recorder:
 
 
 def said(line: Line) -> str:
-    """A line of the ledger for people: who did what, and what came of it."""
+    """Return a line of the ledger as text for people, escaped: who did what, and the result."""
     origin = f" from {escape(line.origin)}" if line.origin else ""
     parts = [f"{line.act} {escape(line.id)} ({line.stage}) by {escape(line.who)} (uid {line.uid}){origin}"]
     replies = line.replies or ("",) * len(line.recipients)
@@ -106,23 +107,47 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
+class Recorders:
+    """The Recorders of what `administrator` does, one for each quarantine, for as long as the program runs."""
+
+    def __init__(self, syslog: Sink, administrator: Administrator, now: Callable[[], datetime]) -> None:
+        self._syslog = syslog
+        self._administrator = administrator
+        self._now = now
+        self._of: dict[HeldMessages, Recorder] = {}
+
+    def of(self, quarantine: HeldMessages) -> Recorder:
+        """Return the one of `quarantine`."""
+        if quarantine not in self._of:
+            self._of[quarantine] = Recorder(quarantine.ledger, self._syslog, self._administrator, self._now)
+        return self._of[quarantine]
+
+    def expect(self, places: Iterable[Place]) -> None:
+        """Announce messages whose lines in the ledgers will be asked for: each ledger is then read once."""
+        ids: dict[HeldMessages, list[str]] = defaultdict(list)
+        for place in places:
+            ids[place.quarantine].append(place.message.id)
+        for quarantine, some in ids.items():
+            self.of(quarantine).expect(some)
+
+
 class Histories:
-    """The lines about each of some messages; every ledger is read once, however many they are."""
+    """The lines about each of many messages; every ledger is read once."""
 
     def __init__(self, places: Iterable[Place]) -> None:
         """Raises LedgerError."""
-        ids: dict[OpenMaildir, set[str]] = defaultdict(set)
+        ids: dict[HeldMessages, set[str]] = defaultdict(set)
         for place in places:
-            ids[place.maildir].add(place.file.id)
-        self._of = {maildir: by_id(Ledger(maildir.root).lines(some)) for maildir, some in ids.items()}
+            ids[place.quarantine].add(place.message.id)
+        self._of = {quarantine: by_id(quarantine.ledger.lines(some)) for quarantine, some in ids.items()}
 
     def of(self, place: Place) -> Sequence[Line]:
-        """The lines about the message at `place`, in their order."""
-        return self._of[place.maildir].get(place.file.id, ())
+        """Return the lines about the message at `place`, in their order."""
+        return self._of[place.quarantine].get(place.message.id, ())
 
 
 def by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:
-    """The lines of each message, in their order."""
+    """Return `lines` grouped by message, in their order."""
     found: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         found[line.id].append(line)

@@ -1,4 +1,4 @@
-"""Releasing a held message: to the recipients that it was held from, byte for byte, once unless somebody insists."""
+"""Releasing a held message: to the recipients it was held from, unchanged, and once unless forced."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from turfmilter.core.address.addressed import Addressed, bare
+from turfmilter.core.held.block import FORMAT, Block
+from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.message import Flag, Message, NotAMessage
+from turfmilter.core.held.summary import checked
+from turfmilter.core.ports import HeldMessages, OpenMessage
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.mta.xclient import OriginalClient
 from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, complete, fates
 from turfmilter.review.recorder import Recorder
-from turfmilter.stores.block import Block
-from turfmilter.stores.format import FORMAT
-from turfmilter.stores.ledger import LedgerError
-from turfmilter.stores.locking import locked
-from turfmilter.stores.opened import DELETED, RELEASED, REVIEWED, HeldFile, NotAFile, OpenMaildir
-from turfmilter.stores.summary import checked
 
 
 class NotReleased(Exception):
@@ -31,85 +30,74 @@ class Uncertain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What the next hop said.
+    """What the next hop replied.
 
-    `replies` are its words for each recipient, `lost` the ESMTP parameters that it did not take; `complete` says
-    that nobody waits for the message any more.
+    `replies` are its replies for each recipient, `lost` the ESMTP parameters that it did not accept; `complete` means
+    that no recipient is waiting for the message any more.
     """
 
-    file: HeldFile
+    message: Message
     replies: dict[str, str]
     lost: tuple[str, ...]
     complete: bool
 
     @property
     def taken(self) -> bool:
-        """True when somebody gets the message."""
+        """True if at least one recipient was accepted."""
         return any(reply.startswith("2") for reply in self.replies.values())
 
     @property
     def clean(self) -> bool:
-        """True when everybody gets it who was to."""
+        """True if every recipient of this attempt was accepted."""
         return all(reply.startswith("2") for reply in self.replies.values())
 
 
 class Releaser:
-    """Gives the messages of one quarantine to `hop`, and writes down what it says.
+    """Sends the messages of one quarantine to `hop`, and records its replies in the ledger.
 
-    With `xclient` a hop that asks for it is told the client that the message came from.
+    With `xclient`, a hop that offers XCLIENT is told from which client the message came.
     """
 
-    def __init__(self, maildir: OpenMaildir, recorder: Recorder, hop: NextHop, *, xclient: bool = True) -> None:
-        self._maildir = maildir
+    def __init__(self, held: HeldMessages, recorder: Recorder, hop: NextHop, *, xclient: bool = True) -> None:
+        self._held = held
         self._recorder = recorder
         self._hop = hop
         self._xclient = xclient
 
-    def release(self, file: HeldFile, only: Collection[str] = (), *, force: bool = False) -> Released:
-        """Send `file` to the recipients that it is still held from, or to `only` some of them.
+    def release(self, message: Message, only: Collection[str] = (), *, force: bool = False) -> Released:
+        """Send `message` to the recipients that it is still held from, or only to those in `only`.
 
-        `force` sends again what was sent, or may have been, and what is no longer as it was held.
+        `force` also sends what was sent already, may have been sent, or was modified since it was held.
         Raises NotReleased and Uncertain.
         """
         with ExitStack() as closing:
             with _nothing_sent():
-                opened = self._maildir.open(file)
-                closing.callback(_close, opened)
+                opened = closing.enter_context(self._held.open(message))
                 _lock(opened, closing)
-                block, doubt = _with_envelope(opened, file.id)
+                block, doubt = _with_envelope(opened.file, message.id)
                 if not force:
-                    self._require_unreleased(file)
+                    self._require_unreleased(message)
                     if doubt:
                         raise NotReleased(f"{doubt}; --force sends what is there now")
                 known = fates(self._recorder.lines(block.id))
                 recipients = _chosen(block, only, known, force=force)
-                opened.seek(block.offset)
-                message = opened.read()
-            replies, lost = self._send(block, recipients, message)
-            # Nobody else releases it while it is locked: what was known before, and what was said now, is all.
+                opened.file.seek(block.offset)
+                data = opened.file.read()
+            replies, lost = self._send(block, recipients, data)
+            # No one else releases it while it is locked: what was known before, and these replies, are everything.
             known |= {address: Fate.RELEASED for address, reply in replies.items() if reply.startswith("2")}
             released = complete((recipient.address for recipient in block.slip.recipients), known)
-            return Released(self._marked(file, released=released), replies, lost, released)
+            return Released(self._marked(message, released=released), replies, lost, released)
 
-    def _require_unreleased(self, file: HeldFile) -> None:
-        flags = self._again(file).flags
-        if DELETED in flags:
+    def _require_unreleased(self, message: Message) -> None:
+        flags = self._held.again(message).flags
+        if Flag.DELETED in flags:
             raise NotReleased("the message is deleted: undelete it first")
-        if RELEASED in flags:
+        if Flag.RELEASED in flags:
             raise NotReleased("the message has been released already; --force sends it again")
 
-    def _again(self, file: HeldFile) -> HeldFile:
-        """The message as it is called now.  The directory is read only when it is no longer called as it was."""
-        try:
-            self._maildir.stat(file)
-        except FileNotFoundError:
-            return self._maildir.again(file)
-        return file
-
-    def _send(
-        self, block: Block, chosen: Sequence[Addressed], message: bytes
-    ) -> tuple[dict[str, str], tuple[str, ...]]:
-        """What the next hop said to each, and the parameters that it did not take."""
+    def _send(self, block: Block, chosen: Sequence[Addressed], data: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Return the replies for each recipient, and the parameters that the next hop did not accept."""
         attempt, begun = secrets.token_hex(4), False
 
         def before_data(taken: Iterable[Addressed]) -> None:
@@ -119,16 +107,16 @@ class Releaser:
             begun = True
 
         try:
-            sent = send(self._hop, block.slip.sender, chosen, message, before_data, self._client(block))
+            sent = send(self._hop, block.slip.sender, chosen, data, before_data, self._client(block))
         except NotSent as error:
             if begun:
-                # No reply of the next hop begins with "not": these are refused, and known to be.
+                # No reply of the next hop begins with "not": these recipients are known not to have the message.
                 self._note(
                     OUTCOME, block.id, attempt, dict.fromkeys((to.address for to in chosen), f"not sent: {error}")
                 )
             raise NotReleased(f"nothing was sent: {error}") from error
         except Unknown as error:
-            raise Uncertain(f"{error}: look into the MTA's log whether it arrived") from error
+            raise Uncertain(f"{error}: check in the MTA's log whether it arrived") from error
         replies = {to.address: reply for to, reply in sent.replies.items()}
         try:
             self._note(OUTCOME, block.id, attempt, replies)
@@ -140,11 +128,11 @@ class Releaser:
         slip = block.slip
         return OriginalClient(slip.client, slip.name, slip.helo) if self._xclient else None
 
-    def _marked(self, file: HeldFile, *, released: bool) -> HeldFile:
-        """The file with its flags.  Where they cannot be set the ledger has it all the same."""
+    def _marked(self, message: Message, *, released: bool) -> Message:
+        """Return the message with its flags.  If they cannot be set, the ledger still has the release."""
         with suppress(OSError):
-            return self._maildir.change(file, add=REVIEWED + RELEASED if released else REVIEWED)
-        return file
+            return self._held.mark(message, add={Flag.REVIEWED, Flag.RELEASED} if released else {Flag.REVIEWED})
+        return message
 
     def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
         said = replies.values() if any(replies.values()) else ()
@@ -152,22 +140,22 @@ class Releaser:
 
 
 def _with_envelope(opened: BinaryIO, id: str) -> tuple[Block, str]:
-    """The block, and what speaks against the message.  Without an envelope nothing is sent, not even by force.
+    """Return the block, and the reason to doubt the message.  Without an envelope nothing is sent, even if forced.
 
-    To: and Cc: are the sender's words, and say nothing of the envelope.
+    To: and Cc: were written by the sender, and need not agree with the envelope.
     """
     block, doubt = checked(opened, id)
     if block is None:
-        raise NotReleased(f"{doubt}; nobody can say whom it was held from")
+        raise NotReleased(f"{doubt}; its recipients are unknown")
     if block.format > FORMAT:
         raise NotReleased(doubt)  # its lines may mean something else
     if not block.has_envelope:
-        raise NotReleased(f"{doubt}; nobody can say from whom it came and whom it was held from")
+        raise NotReleased(f"{doubt}; its sender and recipients are unknown")
     return block, doubt
 
 
 def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, force: bool) -> list[Addressed]:
-    """The recipients as the block has them, with their parameters."""
+    """Return the recipients to send to, as the block has them, with their parameters.  Raises NotReleased."""
     held = {recipient.address: recipient for recipient in block.slip.recipients}
     only = [address if address in held else bare(address) for address in only]
     strangers = [address for address in only if address not in held]
@@ -188,23 +176,18 @@ def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, f
 
 @contextmanager
 def _nothing_sent() -> Iterator[None]:
-    """Around what comes before the message: whatever goes wrong, nobody has it."""
+    """Turn errors before the message is sent into NotReleased: no recipient has it."""
     try:
         yield
     except FileNotFoundError:
         raise NotReleased("the message is gone") from None
-    except (OSError, NotAFile, LedgerError) as error:
+    except (OSError, NotAMessage, LedgerError) as error:
         raise NotReleased(f"nothing was sent: {error}") from error
 
 
-def _close(opened: BinaryIO) -> None:
-    with suppress(OSError):  # it was only read: what was sent is sent
-        opened.close()
-
-
-def _lock(opened: BinaryIO, closing: ExitStack) -> None:
-    """For as long as the file is open: of two administrators who release a message at once, one does."""
+def _lock(opened: OpenMessage, closing: ExitStack) -> None:
+    """Lock the message until `closing` ends: if two administrators release it at once, only one does."""
     try:
-        closing.enter_context(locked(opened.fileno(), wait=False))
+        closing.enter_context(opened.lock())
     except BlockingIOError:
-        raise NotReleased("somebody else is releasing it at this moment") from None
+        raise NotReleased("another administrator is releasing it at this moment") from None

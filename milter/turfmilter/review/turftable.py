@@ -1,4 +1,4 @@
-"""The turf table as administrators edit it: one entry comes or goes, and nothing else changes."""
+"""The turf table as administrators edit it: one entry is added or removed, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -14,34 +14,42 @@ from turfmilter.config.descent import open_file
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
-from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line
+from turfmilter.core.held.summary import addresses_in, summarise
+from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line, together
 from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly, parse_sender
 from turfmilter.core.table.senders import SenderTable
 from turfmilter.core.table.survey import survey, twins
 from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
+from turfmilter.review.quarantines import Place
 from turfmilter.rules.turf import ORIGINATORS
-from turfmilter.stores.opened import Place
-from turfmilter.stores.rewrite import rewrite
-from turfmilter.stores.summary import addresses_in, summarise
 
 
 class AlreadyThere(Exception):
-    """The entry stands in the table; the text says where, and is escaped."""
+    """The entry is already in the table; the text says where, and is escaped."""
 
 
 class NotEdited(Exception):
-    """The table is as it was; each line of the text says why.  It is escaped: entries come from anywhere."""
+    """The table was not changed; each line of the text says why.  It is escaped: an entry can be any text."""
+
+
+Change = Callable[[str], str]
+Rewrite = Callable[[Path, Change], None]
 
 
 class TurfTable:
-    """One table file.  `by` is who edits it."""
+    """One table file.  `by` is who edits it.
 
-    def __init__(self, path: Path, by: str) -> None:
+    `rewrite` replaces the text of a file by what a function makes of it: no edit is lost if two are made at once, and
+    nothing happens if the function raises an exception.
+    """
+
+    def __init__(self, path: Path, by: str, rewrite: Rewrite) -> None:
         self.path = path
         self._by = by
+        self._rewrite = rewrite
 
     def add(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> tuple[Entry, list[str]]:
-        """Add `entry` at the end.  It as it stands there now, and what may be odd about it.
+        """Add `entry` at the end; return it as it is in the table now, and warnings about it.
 
         Raises NotEdited and AlreadyThere.
         """
@@ -54,22 +62,22 @@ class TurfTable:
             return new
 
         with self._explained():
-            rewrite(self.path, change)
+            self._rewrite(self.path, change)
         return added[0]
 
     def require_addable(self, entry: str, today: date, *, expires: date | None = None, why: str = "") -> None:
-        """Raises what `add` would raise now; changes nothing."""
+        """Raise what `add` would raise now, without changing anything."""
         line = self._line(entry, today, expires, why)
         with self._explained(), os.fdopen(open_file(self.path), "rb") as file:
             self._added(with_line(file.read().decode(), line), line, entry, today)
 
     def require_writable(self) -> None:
-        """Raises NotEdited when whoever runs the program may not edit the table."""
+        """Raise NotEdited if the user of this process may not edit the table."""
         if not os.access(self.path.resolve().parent, os.W_OK):
             raise NotEdited(escape(f"{self.path}: its directory cannot be written to; start turfctl as root"))
 
     def remove(self, entry: str) -> list[Entry]:
-        """Take out `entry`, however often and however it is spelled there.  What went.  Raises NotEdited."""
+        """Remove all entries that mean the same as `entry`, and return them.  Raises NotEdited."""
         gone: list[Entry] = []
 
         def change(text: str) -> str:
@@ -81,7 +89,7 @@ class TurfTable:
             return without_lines(text, {found.where.line for found in gone})
 
         with self._explained():
-            rewrite(self.path, change)
+            self._rewrite(self.path, change)
         return gone
 
     def _line(self, entry: str, today: date, expires: date | None, why: str) -> str:
@@ -89,7 +97,7 @@ class TurfTable:
             return entry_line(entry, today, expires=expires, why=why, by=self._by)
 
     def _added(self, text: str, line: str, entry: str, today: date) -> tuple[Entry, list[str]]:
-        """The entry in `line`, which is now the last one of `text`, and what may be odd about it."""
+        """Return the entry in `line`, which is now the last one of `text`, and warnings about it."""
         name = self.path.name
         where = Where(name, text.count("\n"))
         mine, problems = parse_line(line, where, parse_sender)
@@ -103,13 +111,13 @@ class TurfTable:
         near = SenderTable([found.near])
         twin = next((other for other in near if other.where != where and _same(other, mine)), None)
         if twin and twin.valid_on(today):
-            raise AlreadyThere(escape(f'{twin.where}: "{twin.text}" stands there already'))
+            raise AlreadyThere(escape(f'{twin.where}: "{twin.text}" is already there'))
         warnings = [*near.problems, *near.warnings]
         return mine, [escape(str(warning)) for warning in warnings if warning.where == where]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """What cannot be read, written or put into one line, as NotEdited."""
+        """Turn what cannot be read, written or put into one line into NotEdited."""
         try:
             yield
         except UnicodeDecodeError:
@@ -122,15 +130,16 @@ class TurfTable:
 def exceptions_for(
     place: Place, table: SenderTable, today: date, *, originators: bool = False
 ) -> tuple[list[str], list[str]]:
-    """The entries that would let pass what the message at `place` was held for: exceptions for sender and authors.
+    """Return the exceptions for sender and authors with which the message at `place` would not have been held.
 
-    `originators` says that the rule compares those, too.
-    The second list says why there is none for an address that is another one in the next message.
-    Raises NotEdited when there can be none for one of them; NotAFile, FileNotFoundError and OSError.
+    `originators`: the rule compares those as well.
+    The second list says why there is none for an address that changes with each message.
+    Raises NotEdited if one of them cannot have an exception; NotAMessage, FileNotFoundError and OSError.
     """
-    with place.maildir.open(place.file) as file:
-        summary = summarise(file, place.file.id)
-        writers = addresses_in(file, place.file.id, ("from", *(ORIGINATORS if originators else ())))
+    with place.quarantine.open(place.message) as opened:
+        summary = summarise(opened.file, place.message.id, opened.size, opened.written)
+        fields = ("from", *(ORIGINATORS if originators else ()))
+        writers = addresses_in(opened.file, place.message.id, fields)
     people = dict.fromkeys(listed_ones(table, read_senders(summary.sender or ""), today))
     people |= dict.fromkeys(who for who in writers if listed(table.match(who, today)))
     changing = {who: pattern for who in people if (pattern := pattern_of(who)) is not None}
@@ -142,7 +151,7 @@ def exceptions_for(
 
 
 def doubts(entry: str) -> list[str]:
-    """What speaks against `entry`, as it is to be added: that its address is another one in the next message."""
+    """Return the reasons not to add `entry` like this: its address changes with each message."""
     found, _ = parse_line(entry, Where("entry"), parse_sender)
     if found is None or not isinstance(found.pattern, Address):
         return []
@@ -156,7 +165,7 @@ def doubts(entry: str) -> list[str]:
 
 
 def meaning(entry: Entry) -> str:
-    """What people tend to get wrong about an entry of this form; "" when there is nothing."""
+    """Return what is often misunderstood about an entry of this form; "" if nothing is."""
     pattern = entry.pattern
     if isinstance(pattern, Domain) and not pattern.exact:
         return f"this means {pattern.domain} and every subdomain; =@{pattern.domain} is for only it"
@@ -164,10 +173,10 @@ def meaning(entry: Entry) -> str:
 
 
 def _changes(mailbox: Mailbox, pattern: str, sign: str) -> str:
-    """That nothing but a pattern matches the next message of `mailbox`."""
+    """Return the sentence that only a pattern matches the next message of `mailbox`."""
     offered = _command(f"{sign}{pattern or f'=@{mailbox.domain}'}")
-    everybody = "" if pattern else ", which matches every address of the domain"
-    return f"{mailbox} looks like an address that is another one in each message (VERP, SRS); {offered}{everybody}"
+    everyone = "" if pattern else ", which matches every address of the domain"
+    return f"{mailbox} looks like an address that is another one in each message (VERP, SRS); {offered}{everyone}"
 
 
 def _command(entry: str) -> str:
@@ -179,20 +188,19 @@ def _same(one: Entry, other: Entry) -> bool:
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
-    said = "\n".join(escape(str(problem)) for problem in problems if not problem.warning)
+    errors = together([problem for problem in problems if not problem.warning])
+    said = "\n".join(escape(str(error)) for error in errors)
     if said:
         raise NotEdited(said)
 
-
-Change = Callable[[str], str]
 
 _PLAIN = re.compile(r"[A-Za-z0-9._@:/+-]+")
 
 
 def entry_line(entry: str, today: date, *, expires: date | None = None, why: str = "", by: str = "") -> str:
-    """An entry with its notes, and the day on which it came as a comment.
+    """Return an entry with its notes, and the day on which it was added as a comment.
 
-    Raises ValueError for what cannot stand in one line.
+    Raises ValueError for what cannot be written in one line.
     """
     if not entry.strip() or entry.lstrip().startswith("#") or not entry.isprintable():
         raise ValueError(f"{entry!a} is not one entry; write one such as @spam.example")
@@ -202,18 +210,18 @@ def entry_line(entry: str, today: date, *, expires: date | None = None, why: str
 
 
 def with_line(text: str, line: str) -> str:
-    """`text` with one more line at its end."""
+    """Return `text` with one more line at its end."""
     end = "\r\n" if "\r\n" in text else "\n"
     return text + (end if text and not text.endswith("\n") else "") + line + end
 
 
 def without_lines(text: str, numbers: Container[int]) -> str:
-    """`text` without the lines of these numbers, which begin with 1."""
+    """Return `text` without the lines with these numbers, counted from 1."""
     return "".join(line for number, line in enumerate(_lines(text), 1) if number not in numbers)
 
 
 def _lines(text: str) -> list[str]:
-    """The lines as editors count them, each with its end; splitlines() knows too many ends."""
+    """Return the lines as editors count them, each with its end; splitlines() recognises too many line ends."""
     return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
@@ -227,8 +235,8 @@ def _quoted(value: str) -> str:
 
 
 def standing(said: str, table: Iterable[Entry], today: date) -> str:
-    """What has become of an entry, in words; `said` is the entry and its place as the block has them."""
-    # The text of an entry may hold blanks, and so may the name of its file.
+    """Return in words what has happened to an entry; `said` is the entry and its place as the block has them."""
+    # The text of an entry may contain blanks, and so may the name of its file.
     same = [entry for entry in table if said.startswith(f"{entry.text} ")]
     if not same:
         return "no longer there"

@@ -10,22 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from turfmilter.core.held.block import head, render
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.stores.block import head, render
 from turfmilter.stores.name import host_name, new_id
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # EFBIG: RLIMIT_FSIZE or a limit of the file system
 _NO_DIGEST = "0" * 64
-_BUFFER = 256 * 1024  # most messages go out in one piece, together with the block, which is known only at their end
-_TRIES = 10  # a second name in a row that exists is no coincidence any more: 30 of its bits are random
+_BUFFER = 256 * 1024  # bytes: most messages are written in one piece with the block, which is complete only at the end
+_TRIES = 10  # two existing names in a row are not a coincidence: 30 bits of a name are random
 
 
 class MaildirDraft:
-    """Implements ports.Draft.  Nothing in it belongs to a thread: libmilter calls from many."""
+    """Implements ports.Draft.  It can be used from any thread: libmilter calls from many."""
 
     def __init__(self, maildir: Path, slip: Slip) -> None:
-        """Begin a file in tmp.  Raises QuarantineError."""
+        """Create a file in tmp.  Raises QuarantineError."""
         self._slip = slip
         self._id = new_id(slip.time)
         self._tmp, self._new = f"{maildir}/tmp/{self._id}.{host_name()}", f"{maildir}/new"
@@ -61,8 +61,8 @@ class MaildirDraft:
     def abandon(self) -> None:
         """Remove what was written.  Never raises; after `commit` there is nothing left to remove.
 
-        A message that is visible but may not survive a crash goes as well: the MTA has it still.
-        If it cannot be removed it may come twice, which is allowed (at least once).
+        A message that is visible but may not survive a crash is removed as well: the MTA still has it.
+        If it cannot be removed, the message may be held twice, which is allowed (at least once).
         """
         if self._file.closed:
             return
@@ -74,7 +74,7 @@ class MaildirDraft:
             self._file.close()
 
     def _link(self) -> str:
-        """Finish the file and give it a name in new; one that exists is never overwritten."""
+        """Complete the file and link it into new; an existing name is never overwritten."""
         for _ in range(_TRIES):
             self._file.seek(0)
             self._file.write(render(self._head, self._digest.hexdigest()))

@@ -1,4 +1,4 @@
-"""How an index follows its quarantine: what is listed no more is forgotten, what is new is read."""
+"""How an index follows its quarantine: files that are gone are forgotten, new files are read."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from turfmilter.stores.opened import HeldFile, NotAFile, OpenMaildir
+from turfmilter.core.held.message import NotAMessage
+from turfmilter.core.held.summary import Summary, summarise
+from turfmilter.stores.opened import HeldFile, OpenMaildir
 from turfmilter.stores.rows import INSERT, SCHEMA, VERSION, mailboxes, marks, row
-from turfmilter.stores.summary import Summary, summarise
 
 Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
 
 _KEY = "(SELECT key FROM held WHERE (part, file, inode) = (?, ?, ?))"
 _FORGET_ADDRESSES = f"DELETE FROM address WHERE held IN {_KEY}"
 _FORGET = "DELETE FROM held WHERE (part, file, inode) = (?, ?, ?)"
-# One text for all: a hundred thousand rows of three values would take longer than everything else.
+# All paths in one text: fetching 100,000 rows of three values would take longer than everything else.
 _PATHS = """
 SELECT CAST(group_concat(part || '/' || file || '/' || inode, x'00') AS BLOB) FROM held INDEXED BY held_file
 """
-_SETTLED = 3_000_000_000  # nanoseconds; file systems tell times apart no better than within 2 s
+_SETTLED = 3_000_000_000  # nanoseconds; some file systems store times with a resolution of 2 s
 
 
 class Follower:
-    """Brings the index in `database` to what `maildir` lists, within a transaction of the caller's.
+    """Updates the index in `database` to what `maildir` lists, within a transaction of the caller.
 
-    `watch` is shown the files that must be read, and gives them back one by one.
+    `watch` receives the files that must be read, and yields them one by one.
     """
 
     def __init__(self, database: sqlite3.Connection, maildir: OpenMaildir, watch: Watch) -> None:
@@ -36,7 +37,7 @@ class Follower:
         self._watch = watch
 
     def follow(self, forget: Iterable[int]) -> None:
-        """Catch up with the directory; the rows with the keys to `forget` are made anew."""
+        """Update the index; the rows with the keys in `forget` are read again."""
         self._require_layout()
         forgotten = [(key,) for key in forget]
         self._database.executemany("DELETE FROM address WHERE held = ?", forgotten)
@@ -45,13 +46,13 @@ class Follower:
         if self._is_listed(changed):
             return
         self._catch_up()
-        # A change in the very moment of the listing may bear the same time: then it does not count as listed.
+        # A later change can have the same time as this listing: then the directory is listed again next time.
         if max(changed) < now - _SETTLED:
             self._database.execute("DELETE FROM listing")
             self._database.execute("INSERT INTO listing SELECT ?, ?, count(*) FROM held", changed)
 
     def _is_listed(self, changed: tuple[int, int]) -> bool:
-        """True when nothing has been added to the directories, removed or renamed since, and no row is missing."""
+        """Return whether the directories have not changed since they were listed, and no row is missing."""
         query = "SELECT 1 FROM listing WHERE (new, cur) = (?, ?) AND files = (SELECT count(*) FROM held)"
         return self._database.execute(query, changed).fetchone() is not None
 
@@ -66,12 +67,12 @@ class Follower:
         self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     def _catch_up(self) -> None:
-        """Forget what is listed no more, and read what is new."""
+        """Forget files that are no longer listed, and read new ones."""
         listed, known = self._maildir.paths(), self._known()
         if come := listed - known:
             listed -= _other_paths(listed, come)
         gone = dict(map(_parted, known - listed))
-        # A message whose flags have changed is the same: it need not be read again.
+        # A message whose flags have changed need not be read again.
         before = {(file.id, inode): file for file, inode in gone.items()}
         unread = []
         for file, inode in sorted(map(_parted, listed - known)):
@@ -87,12 +88,12 @@ class Follower:
             self._read(file)
 
     def _known(self) -> set[str]:
-        """The paths in the index, as the directory has them."""
+        """Return the paths in the index, in the form of OpenMaildir.paths."""
         [(paths,)] = self._database.execute(_PATHS)
         return set(os.fsdecode(paths).split("\0")) if paths else set()
 
     def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
-        """False when the file is gone again.  One that was written to as well is still known by its other marks."""
+        """Update a renamed file; return False if it is gone.  If it was also written to, its other marks show that."""
         try:
             changed = marks(self._maildir.stat(file)).changed
         except FileNotFoundError:
@@ -114,7 +115,7 @@ class Follower:
 
 
 def _other_paths(listed: set[str], come: set[str]) -> set[str]:
-    """The paths that do not count: a message that is moved in this moment is listed twice, and stands in cur then."""
+    """Return the old paths of messages that are listed twice because they are being moved to cur at this moment."""
     inodes = {path.rpartition("/")[2] for path in come}
     same = {path for path in listed if path.rpartition("/")[2] in inodes}
     messages = {(file.id, inode): path for path in sorted(same, reverse=True) for file, inode in [_parted(path)]}
@@ -131,15 +132,20 @@ def _row(file: HeldFile, inode: int) -> tuple[str, bytes, int]:
 
 
 def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summary]:
-    """What stands in a file, or why nothing can be read in it.  Raises FileNotFoundError."""
+    """Return the summary of a file, or one that tells why it cannot be read.  Raises FileNotFoundError."""
     try:
         with maildir.open(file) as opened:
-            return os.fstat(opened.fileno()), summarise(opened, file.id)
-    except NotAFile as error:
+            status = os.fstat(opened.fileno())
+            return status, summarise(opened, file.id, status.st_size, _written(status))
+    except NotAMessage as error:
         doubt = str(error)
     except FileNotFoundError:
         raise
     except OSError as error:
         doubt = f"it cannot be read: {error.strerror}"
     status = maildir.stat(file)
-    return status, Summary(datetime.fromtimestamp(status.st_mtime, UTC), status.st_size, doubt=doubt)
+    return status, Summary(_written(status), status.st_size, doubt=doubt)
+
+
+def _written(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_mtime, UTC)

@@ -6,16 +6,16 @@ import os
 from contextlib import suppress
 
 from turfmilter.config.descent import CAREFULLY
-from turfmilter.stores.whole import write_whole
-
-FORMAT = 2  # 1, which has no mark: envelope addresses in which blanks are not escaped
+from turfmilter.core.held.block import FORMAT
+from turfmilter.core.held.summary import by_newer
+from turfmilter.stores.files import write_whole
 
 _NAME = "format"
 _MAX_MARK_BYTES = 64  # bytes
 
 
 def newer(directory: int) -> str:
-    """Why this version must not write to the quarantine with the descriptor `directory`; "" if it may."""
+    """Return why this version must not write to the quarantine with the descriptor `directory`; "" if it may."""
     try:
         mark = _read(directory)
     except FileNotFoundError:
@@ -27,17 +27,10 @@ def newer(directory: int) -> str:
     return by_newer(int(mark)) if int(mark) > FORMAT else ""
 
 
-def by_newer(format: int) -> str:
-    """The reason why something of that `format` is not changed."""
-    return (
-        f"a newer version of turfmilter wrote it: it is in format {format}, this version knows formats up to {FORMAT}"
-    )
-
-
 def mark(directory: int) -> None:
-    """Note that files of this version's format may be in the quarantine.  Raises OSError.
+    """Record that the quarantine may contain files in this version's format.  Raises OSError.
 
-    To be called only where `newer` gives no reason against it.
+    To be called only if `newer` returns "".
     """
     with suppress(FileNotFoundError):
         if int(_read(directory)) == FORMAT:

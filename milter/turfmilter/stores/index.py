@@ -1,6 +1,6 @@
-"""The index: what the files of one quarantine are about, kept beside them so that they need not be read each time.
+"""The index: summaries of the files of one quarantine, kept beside them so that they need not be read each time.
 
-It is a cache.  What exists is what the directory lists; what is missing, changed or damaged in it is read again.
+It is a cache.  Only what the directory lists exists; what is missing, outdated or damaged in the index is read again.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ import sqlite3
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from turfmilter.config.descent import CAREFULLY
+from turfmilter.core.held.selection import By, Group, Selection
+from turfmilter.stores.conditions import where
 from turfmilter.stores.follower import Follower, Watch
 from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.rows import STORED, Held, Stored, marks, stored
-from turfmilter.stores.selection import Selection
-
-By = Literal["sender", "entry", "client"]
+from turfmilter.stores.rows import STORED, Stored, marks, stored
 
 _NAME = ".index"
-_PATIENCE = 60.0  # seconds that another turfctl may take to build it; then this one makes an index for itself
+_PATIENCE = 60.0  # seconds to wait for another turfctl that builds it; then this one uses an index in memory
 _TRIES = 5
 _COLUMNS = {"sender": "sender", "entry": "matched", "client": "client"}
-# No room, no permission, a file system that is read-only, or another turfctl that does not end.
+# No room, no permission, a read-only file system, or another turfctl that does not finish.
 _NOT_TO_BE_KEPT = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -40,17 +38,8 @@ _NOT_TO_BE_KEPT = frozenset(
 _EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """How many messages have `value` in common, and when the last of them was held."""
-
-    value: str
-    count: int
-    last: datetime
-
-
 class Index:
-    """The index of one quarantine.  `watch` is shown the files that must be read, and gives them back one by one."""
+    """The index of one quarantine.  `watch` receives the files that must be read, and yields them one by one."""
 
     def __init__(self, maildir: OpenMaildir, watch: Watch) -> None:
         self._maildir = maildir
@@ -66,9 +55,9 @@ class Index:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def newest(self, selection: Selection, limit: int) -> list[Held]:
-        """The newest of the messages that are meant, at most `limit`, checked against the files; 0 is no limit."""
-        condition, values = selection.where()
+    def newest(self, selection: Selection, limit: int) -> list[Stored]:
+        """Return the newest of the selected messages, at most `limit` (0: all), compared with their files."""
+        condition, values = where(selection)
         query = f"SELECT {STORED} FROM held WHERE {condition} ORDER BY time DESC, file DESC LIMIT ?"
         for _ in range(_TRIES):
             found = self._stored(query, (*values, limit or -1))
@@ -77,33 +66,33 @@ class Index:
                 break
             self._follow(self._database, forget=[one.key for one in stale])
             found = [one for one in found if one not in stale]
-        return [one.held for one in found]
+        return found
 
     def count(self, selection: Selection) -> int:
-        """How many messages are meant."""
-        condition, values = selection.where()
+        """Return the number of selected messages."""
+        condition, values = where(selection)
         [(number,)] = self._ask(f"SELECT count(*) FROM held WHERE {condition}", values)
         return int(number)
 
     def groups(self, selection: Selection, by: By) -> list[Group]:
-        """The messages that are meant, counted by what they have in common."""
-        condition, values = selection.where()
+        """Return the selected messages, counted by what they have in common."""
+        condition, values = where(selection)
         column = _COLUMNS[by]
         rows = self._ask(f"SELECT {column}, count(*), max(time) FROM held WHERE {condition} GROUP BY 1", values)
         return [Group(value, number, datetime.fromtimestamp(last, UTC)) for value, number, last in rows]
 
     def days(self, selection: Selection) -> dict[date, int]:
-        """How many of the messages that are meant were held on each day, UTC; days without any are left out."""
-        condition, values = selection.where()
+        """Return how many of the selected messages were held on each day, UTC; days without any are left out."""
+        condition, values = where(selection)
         query = f"SELECT CAST(time / 86400 AS INTEGER), count(*) FROM held WHERE {condition} GROUP BY 1"
         return {_EPOCH + timedelta(days=day): number for day, number in self._ask(query, values)}
 
     def _stored(self, query: str, values: tuple[object, ...]) -> list[Stored]:
         try:
-            return [stored(self._maildir, values) for values in self._ask(query, values)]
-        except (ValueError, TypeError) as error:  # SQLite has no checksums: such damage is only seen in what it gives
+            return [stored(values) for values in self._ask(query, values)]
+        except (ValueError, TypeError) as error:  # SQLite has no checksums: such damage shows only in the values
             self._start_again(error)
-            return [stored(self._maildir, values) for values in self._ask(query, values)]
+            return [stored(values) for values in self._ask(query, values)]
 
     def _ask(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
@@ -114,7 +103,7 @@ class Index:
 
     def _is_current(self, one: Stored) -> bool:
         try:
-            return marks(self._maildir.stat(one.held.place.file)) == one.marks
+            return marks(self._maildir.stat(one.file)) == one.marks
         except FileNotFoundError:
             return False
 
@@ -123,7 +112,7 @@ class Index:
         self._database = self._another(error)
 
     def _another(self, error: Exception) -> sqlite3.Connection:
-        """A new index for one that is damaged; one in memory where none can be kept."""
+        """Return a new index in place of a damaged one; one in memory if none can be kept on disk."""
         kept = getattr(error, "sqlite_errorcode", 0) & 0xFF not in _NOT_TO_BE_KEPT and not isinstance(error, OSError)
         if self._maildir.newer or not kept:
             return self._opened(":memory:")
@@ -134,7 +123,7 @@ class Index:
             return self._opened(":memory:")
 
     def _opened(self, path: str) -> sqlite3.Connection:
-        # isolation_level None: transactions begin and end where it is written.
+        # isolation_level None: transactions begin and end only where the code says so.
         database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
         try:
             self._follow(database)
@@ -144,8 +133,8 @@ class Index:
         return database
 
     def _follow(self, database: sqlite3.Connection, *, forget: Iterable[int] = ()) -> None:
-        """Bring `database` to what the directory lists now; the rows that it is to `forget` are made again."""
-        database.execute("BEGIN IMMEDIATE")  # of two who see the same new files one reads them
+        """Update `database` to what the directory lists now; the rows in `forget` are read again."""
+        database.execute("BEGIN IMMEDIATE")  # if two processes see the same new files, one reads them
         try:
             Follower(database, self._maildir, self._watch).follow(forget)
         except BaseException:
@@ -156,7 +145,7 @@ class Index:
 
 
 def _path(maildir: OpenMaildir) -> str:
-    """The index as SQLite can open it.  Raises OSError when it cannot be made."""
+    """Return a path by which SQLite can open the index.  Raises OSError if it cannot be created."""
     with suppress(FileNotFoundError):
         status = os.stat(_NAME, dir_fd=maildir.root, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # SQLite would follow a link

@@ -1,4 +1,4 @@
-"""The copy of the last good generation: the texts that it was made of, kept for a start with broken files."""
+"""The copy of the last good configuration: its texts, kept for a start with broken files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from datetime import datetime
 from pathlib import Path
 
 from turfmilter.config.descent import CAREFULLY
-from turfmilter.stores.whole import temporary, write_whole
+from turfmilter.stores.files import temporary, write_whole
 
 NAME = "last-good.json"
 _FORMAT = 1
 
 
 class NoCopy(Exception):
-    """There is no copy that could be used; the text says why."""
+    """No copy can be used; the text says why."""
 
 
 class NotKept(NoCopy):
-    """There is none at all."""
+    """No copy exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Copy:
 
 
 class LastGood:
-    """The copy in the state `directory`, which belongs to the filter's user.  Root must not look into it."""
+    """The copy in the state `directory`, which belongs to the filter's user.  Root must not read it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def keep(self, configuration: Path, copy: Copy) -> None:
-        """Put `copy` in the place of the last one.  Raises OSError; then that one is still there, or already this one.
+        """Replace the last copy by `copy`.  If this raises OSError, the file is the last one or already this one.
 
-        `configuration` is the path of the configuration that it is a copy of.
+        `configuration` is the path of the configuration that was copied.
         """
         whole = {
             "format": _FORMAT,
@@ -59,7 +59,7 @@ class LastGood:
             os.close(directory)
 
     def read(self, configuration: Path) -> Copy:
-        """The copy of the configuration with this path.  Raises NoCopy."""
+        """Return the copy of the configuration with this path.  Raises NoCopy."""
         path = self._directory / NAME
         try:
             found = json.loads(self._content())
@@ -82,14 +82,14 @@ class LastGood:
             os.close(directory)
         with os.fdopen(descriptor, "rb") as file:
             this = os.fstat(descriptor)
-            # In a directory that others may write to, they could have put it there.
+            # If others may write to the directory, they could have put the file there.
             if not stat.S_ISREG(this.st_mode) or this.st_uid not in (0, os.geteuid()):
                 raise NoCopy(f"{self._directory / NAME}: not a file of the filter's user")
             return file.read()
 
 
 def _clean(directory: int) -> None:
-    """Remove what processes that were killed have left."""
+    """Remove temporary files left by processes that were killed."""
     for name in os.listdir(directory):
         if name.startswith(temporary(NAME)):
             with suppress(OSError):

@@ -1,53 +1,24 @@
-"""The ledger of a quarantine: who did what to which message, and what came of it.  Lines are only ever added."""
+"""The ledger of a quarantine: who did what to which message, with what result.  Lines are only ever added."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from json import dumps, loads
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY
+from turfmilter.core.held.ledger import LedgerError, Line, encode_ids, encode_line, parse_line, parse_line_about
+from turfmilter.stores.files import locked
 from turfmilter.stores.format import newer
-from turfmilter.stores.locking import locked
 
-_ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')  # no text holds it: in there every quote is escaped
-_MAX_LINE_BYTES = 16 << 20  # bytes of a line: ten thousand recipients with their replies; a longer one is not ours
+_MAX_LINE_BYTES = 16 << 20  # bytes of a line: 10,000 recipients with their replies; a longer line is not ours
 _UNREADABLE = b"?\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: what somebody is about to do (`stage` "intent"), or what came of it ("outcome").
-
-    `time` is RFC 3339 in UTC, `who` the login name, `uid` its number, `origin` the terminal or host it came from.
-    `attempt` joins an outcome to its intent.  `replies` are the MTA's own words, one for each of `recipients`.
-    Older ledgers have one line for what was not a release, with the stage "done", written before it was.
-    """
-
-    time: str
-    who: str
-    uid: int
-    origin: str
-    act: str
-    stage: str
-    id: str
-    attempt: str = ""
-    recipients: tuple[str, ...] = ()
-    replies: tuple[str, ...] = ()
-    note: str = ""
-
-
-class LedgerError(Exception):
-    """The ledger cannot be written or read: then nothing is done that would have to stand in it."""
-
-
 class Mark(NamedTuple):
-    """How far a ledger has been read: the file, and the bytes of it that were whole lines."""
+    """How far a ledger has been read: its inode, and the bytes that were complete lines."""
 
     inode: int = 0
     offset: int = 0
@@ -57,21 +28,22 @@ _BEGINNING = Mark()
 
 
 class Ledger:
-    """The file `name` in the directory with the descriptor `directory`, one JSON object a line."""
+    """Implements ports.Ledger as the file `name` in the directory with this descriptor; one JSON object a line."""
 
     def __init__(self, directory: int, name: str = "ledger") -> None:
         self._directory = directory
         self._name = name
+        self._followed = FollowedLedger(self)
 
     def append(self, line: Line, *, durable: bool = True) -> None:
-        """Add `line`, which is on disk when this returns, unless it need not be `durable`.  Raises LedgerError."""
+        """Append `line`; it is on disk when this returns unless it need not be `durable`.  Raises LedgerError."""
         if reason := newer(self._directory):
             raise LedgerError(f"{reason}; nothing was changed")
-        data = dumps(asdict(line)).encode() + b"\n"
+        data = encode_line(line)
         if len(data) > _MAX_LINE_BYTES:
             raise LedgerError("the ledger cannot be written: the line would be too long")
         with self._locked(), self._open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640) as file:
-            # A crash may have left half a line behind: it stays, and spoils no other.
+            # A crash may have left half a line: it is kept, and does not damage the next one.
             size = os.fstat(file).st_size
             whole = not size or os.pread(file, 1, size - 1) == b"\n"
             data = data if whole else b"\n" + data
@@ -80,24 +52,32 @@ class Ledger:
             if durable:
                 os.fsync(file)
             if not size:
-                os.fsync(self._directory)  # its name is new
+                os.fsync(self._directory)  # the file is new
 
     def lines(self, ids: Iterable[str] | None = None) -> Iterator[Line]:
-        """Every line in its order, or those of some messages; damaged ones are left out.  Raises LedgerError."""
-        wanted = None if ids is None else _encoded(ids)
+        """Yield all lines in their order, or those about `ids`; damaged ones are left out.  Raises LedgerError."""
+        wanted = None if ids is None else encode_ids(ids)
         for _, data in self.raw():
-            line = _parsed(data) if wanted is None else _about(data, wanted)
+            line = parse_line(data) if wanted is None else parse_line_about(data, wanted)
             if line is not None:
                 yield line
 
     def damaged(self) -> Iterator[int]:
-        """The numbers of the lines that cannot be read, from 1.  Raises LedgerError."""
-        return (number for number, (_, data) in enumerate(self.raw(), 1) if data.strip() and _parsed(data) is None)
+        """Yield the numbers of the lines that cannot be read; the first line is 1.  Raises LedgerError."""
+        return (number for number, (_, data) in enumerate(self.raw(), 1) if data.strip() and parse_line(data) is None)
+
+    def expect(self, ids: Iterable[str]) -> None:
+        """Announce messages that `about` will be called for: the file is then read once for all of them."""
+        self._followed.expect(ids)
+
+    def about(self, id: str) -> list[Line]:
+        """Return the lines about one message as they are now, in their order.  Raises LedgerError."""
+        return self._followed.about(id)
 
     def raw(self, after: Mark = _BEGINNING) -> Iterator[tuple[Mark, bytes]]:
-        """The bytes of each line, and how far the ledger is read with it.  Raises LedgerError.
+        """Yield the bytes of each line, with the mark that follows it.  Raises LedgerError.
 
-        What was read before the mark `after` is left out, unless the ledger is another file or was cut since.
+        Begins at the mark `after`, unless the ledger was replaced or truncated since.
         """
         try:
             with self._open(self._name, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
@@ -114,8 +94,8 @@ class Ledger:
     def _locked(self) -> Iterator[None]:
         """One writer at a time.
 
-        The lock is that of a file which nobody but the owner can open: whoever may read the ledger itself could lock
-        it for as long as he likes, and nothing could be done to any message.
+        The lock is on a file that only the owner can open: every user who may read the ledger itself could lock it
+        for any length of time, and nothing could be done to any message.
         """
         with self._open(f".{self._name}.lock", os.O_RDWR | os.O_CREAT, 0o600) as file, locked(file):
             yield
@@ -136,7 +116,7 @@ class Ledger:
 
 
 class FollowedLedger:
-    """The lines about some messages: the ledger is read once, and then only what others have added since."""
+    """The lines about some messages: the ledger is read once, and then only what was added since."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -145,21 +125,23 @@ class FollowedLedger:
         self._wanted: dict[bytes, str] = {}
 
     def expect(self, ids: Iterable[str]) -> None:
-        """Messages that will be asked for; of others that are asked for, all of it is read again."""
+        """Announce messages for which `about` will be called; for any other, the whole ledger is read again."""
         new = set(ids) - self._of.keys()
         if new:
             self._mark = Mark()
             self._of = {id: [] for id in (*self._of, *new)}
-            self._wanted = _encoded(self._of)
+            self._wanted = encode_ids(self._of)
 
     def about(self, id: str) -> list[Line]:
-        """The lines about one message as they are now, in their order.  Raises LedgerError."""
+        """Return the lines about one message as they are now, in their order.  Raises LedgerError."""
         self.expect({id})
         for mark, data in self._ledger.raw(self._mark):
-            if mark.inode != self._mark.inode or mark.offset <= self._mark.offset:  # it begins anew
+            if (
+                mark.inode != self._mark.inode or mark.offset <= self._mark.offset
+            ):  # the ledger was replaced or truncated
                 self._of = {id: [] for id in self._of}
-            line = _about(data, self._wanted)
-            if not data.endswith(b"\n"):  # somebody writes it at this moment, or could not finish it
+            line = parse_line_about(data, self._wanted)
+            if not data.endswith(b"\n"):  # it is being written at this moment, or was never finished
                 return [*self._of[id], *([line] if line and line.id == id else [])]
             self._mark = mark
             if line:
@@ -170,40 +152,14 @@ class FollowedLedger:
 def _require_own(file: int) -> None:
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-        raise LedgerError("the ledger is no file of its own: somebody has put something else in its place")
+        raise LedgerError("the ledger is not a file of its own: something else was put in its place")
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines with their lengths; in the place of one that is far too long stands one that nobody can read."""
+    """Yield the lines with their lengths; a line that is far too long is replaced by an unreadable one."""
     while data := stream.readline(_MAX_LINE_BYTES):
         length, piece = len(data), data
         while len(piece) == _MAX_LINE_BYTES and not piece.endswith(b"\n"):
             piece = stream.readline(_MAX_LINE_BYTES)
             length += len(piece)
         yield length, data if length == len(data) else _UNREADABLE
-
-
-def _encoded(ids: Iterable[str]) -> dict[bytes, str]:
-    return {dumps(id).encode(): id for id in ids}
-
-
-def _about(data: bytes, wanted: dict[bytes, str]) -> Line | None:
-    """The line when it is about one of those that are `wanted`."""
-    # Most lines are about others: reading all of each would take ten times as long.
-    id = _ID.search(data)
-    line = _parsed(data) if id and id[1] in wanted else None
-    return line if line is not None and id and wanted[id[1]] == line.id else None
-
-
-def _parsed(data: bytes) -> Line | None:
-    try:
-        fields: dict[str, Any] = loads(data)
-        lists = {key: fields.pop(key, []) for key in ("recipients", "replies")}
-        if not all(isinstance(value, list) for value in lists.values()):
-            return None
-        line = Line(**fields | {key: tuple(value) for key, value in lists.items()})
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    texts = (getattr(line, name) for name in ("time", "who", "origin", "act", "stage", "id", "attempt", "note"))
-    whole = all(isinstance(text, str) for text in (*texts, *line.recipients, *line.replies))
-    return line if whole and isinstance(line.uid, int) else None

@@ -1,4 +1,4 @@
-"""How many names a file has within its quarantine: an IMAP server that copies a message makes another one."""
+"""How many names a file has within its quarantine: an IMAP server that copies a message adds one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Links:
         self._known: Mapping[int, list[tuple[_Place, str]]] = {}
 
     def count(self, status: os.stat_result) -> int:
-        """How many names there are; no name counts that is not there at this moment.
+        """Return how many names the file with this `status` has; each is checked at this moment.
 
-        All directories are read only when fewer are known than the file has: a thousand copies cost one reading.
+        All directories are read only if fewer names are known than the file has links: 1,000 copies cost one reading.
         """
         found = self._confirmed(status)
         if found < status.st_nlink:
@@ -40,7 +40,7 @@ class Links:
         return False
 
     def _read(self) -> Mapping[int, list[tuple[_Place, str]]]:
-        """The names by inode, of files that have several."""
+        """Return the names of files that have several, by inode."""
         names: dict[int, list[tuple[_Place, str]]] = defaultdict(list)
         for place in self._places():
             with suppress(OSError), self._opened(place) as directory, os.scandir(directory) as entries:
@@ -51,13 +51,13 @@ class Links:
     def _places(self) -> Iterator[_Place]:
         yield from (("", part) for part in self._parts)
         with os.scandir(self._root) as entries:
-            # Maildir++: a mailbox within another is a directory with a dot.
+            # Maildir++: a mailbox within another is a directory whose name begins with a dot.
             boxes = [one.name for one in entries if one.name.startswith(".") and one.is_dir(follow_symlinks=False)]
         yield from ((box, part) for box in boxes for part in self._parts)
 
     @contextmanager
     def _opened(self, place: _Place) -> Iterator[int]:
-        """The directory; no symbolic link on the way is followed."""
+        """Open the directory without following symbolic links."""
         box, part = place
         if not box:
             yield self._parts[part]

@@ -1,4 +1,4 @@
-"""The quarantine directory: a Maildir with one file a message."""
+"""The quarantine directory: a Maildir with one file for each message."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.held.message import is_id
+from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
 from turfmilter.stores.draft import MaildirDraft, refused_by_os
 from turfmilter.stores.format import mark, newer
-from turfmilter.stores.name import host_name, is_id
+from turfmilter.stores.name import host_name
+from turfmilter.stores.room import FULL, spaces
 
 _PARTS = ("tmp", "new", "cur")
-FULL = "full"  # a file of this name says that as much is held as may be
 _ABANDONED = timedelta(hours=36)  # the time that Maildir gives a delivery
-
-
-class UnusableMaildir(Exception):
-    """No message could be held here.  The text ends with the command that mends it."""
 
 
 class Maildir:
@@ -35,25 +33,25 @@ class Maildir:
         self._floor = floor
 
     def check(self, now: datetime) -> None:
-        """Make sure at start that a message can really be held, and mark the format.  Raises UnusableMaildir."""
+        """Check at start that a message can be held, and mark the format.  Raises UnusableQuarantine."""
         try:
             self._require_directories()
             with self._opened() as directory:
                 if reason := newer(directory):
-                    raise UnusableMaildir(
+                    raise UnusableQuarantine(
                         f"quarantine {self._path}: {reason}; install that version, or name another directory"
                     )
                 self._try_out(now)
                 mark(directory)
         except QuarantineError as error:
             path = shlex.quote(str(self._path))
-            mend = f"df -h {path}; df -i {path}" if error.full else self._install()
-            raise self._unusable(f"no message can be written ({error})", mend) from error
+            fix = f"df -h {path}; df -i {path}" if error.full else self._install()
+            raise self._unusable(f"no message can be written ({error})", fix) from error
         except OSError as error:
             raise self._unusable(f"{error.filename}: {error.strerror}", self._install()) from error
 
     def clean(self, now: datetime) -> None:
-        """Remove what a crash left in tmp: only files of this host, and only after 36 hours."""
+        """Remove files of this host that a crash left in tmp, after 36 hours."""
         oldest = (now - _ABANDONED).timestamp()
         for path in (self._path / "tmp").iterdir():
             id, _, host = path.name.partition(".")
@@ -68,15 +66,14 @@ class Maildir:
         return MaildirDraft(self._path, slip)
 
     def require_room(self) -> None:
-        """Raises QuarantineError when as much is held as may be, or less is free than the floor."""
+        """Raise QuarantineError if max_size is reached, or less is free than the floor."""
         with refused_by_os():
             full = os.path.lexists(self._path / FULL)
             disk = os.statvfs(self._path)
         if full:
             raise QuarantineError(f"{self._path}: max_size is reached", full=True)
-        # A file system that does not count its inodes (btrfs) says that it has 0 of 0: never below the floor.
-        for what, free, total in (("bytes", disk.f_bavail, disk.f_blocks), ("inodes", disk.f_favail, disk.f_files)):
-            if free < self._floor * total:
+        for what, space in zip(("bytes", "inodes"), spaces(disk), strict=True):
+            if space.below(self._floor):
                 raise QuarantineError(f"{self._path}: less than {self._floor:.0%} of the {what} is free", full=True)
 
     @contextmanager
@@ -94,8 +91,8 @@ class Maildir:
                 raise self._unusable(f"{path} is a symbolic link", f"{_move_away(path)} && {self._install()}")
             self._require_directory(path)
             if path.stat().st_dev != self._path.stat().st_dev:  # link(2) works within one file system only
-                mend = f"umount {shlex.quote(str(path))} && {self._install()}"
-                raise self._unusable(f"{path} lies on another file system", mend)
+                fix = f"umount {shlex.quote(str(path))} && {self._install()}"
+                raise self._unusable(f"{path} is on another file system", fix)
         if os.statvfs(self._path).f_flag & os.ST_RDONLY:
             raise self._unusable("the file system is read-only", f"mount -o remount,rw {_mount_point(self._path)}")
 
@@ -106,19 +103,19 @@ class Maildir:
             raise self._unusable(f"{path} is not a directory", f"{_move_away(path)} && {self._install()}")
 
     def _try_out(self, now: datetime) -> None:
-        """Hold a message of our own, on the very way that others take, and remove it."""
+        """Hold a message of our own exactly as any other, and remove it."""
         nobody = dict.fromkeys(("client", "name", "helo", "account", "listener", "queue_id", "entry"), "")
         slip = Slip(sender=Addressed(""), recipients=(), time=now, rule="start", **nobody)
         draft = MaildirDraft(self._path, slip)
         with refused_by_os():
             (self._path / "new" / draft.commit()).unlink()
 
-    def _unusable(self, wrong: str, mend: str) -> UnusableMaildir:
+    def _unusable(self, wrong: str, fix: str) -> UnusableQuarantine:
         doubt = f"if {self._path} is for the quarantine alone, " if self._may_be_somebody_elses() else ""
-        return UnusableMaildir(f"quarantine {self._path}: {wrong}; {doubt}mend it with: {mend}")
+        return UnusableQuarantine(f"quarantine {self._path}: {wrong}; {doubt}fix it with: {fix}")
 
     def _may_be_somebody_elses(self) -> bool:
-        """Whether the path was perhaps mistyped, and the command would give away what others need: /root, /var/mail."""
+        """Return whether the path may be mistyped: the command would then take a directory from others (/var/mail)."""
         try:
             if not self._path.exists():
                 return False
@@ -133,7 +130,7 @@ class Maildir:
 
 
 def install_command(*directories: Path) -> str:
-    """What makes the directories, for the user that we are."""
+    """Return the command that creates the directories for the user of this process."""
     return f"install -d -m 0750 -o {_user()} -g {_group()} {shlex.join(map(str, directories))}"
 
 

@@ -7,32 +7,25 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY, open_directory
+from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, State, Unopenable, state_of
 from turfmilter.stores.format import newer
 from turfmilter.stores.links import Links
 
-REVIEWED, RELEASED, DELETED = "S", "P", "T"  # the flags of Maildir that are our states
 _INFO = ":2,"  # before the flags of Maildir
+LETTERS = {Flag.REVIEWED: "S", Flag.RELEASED: "P", Flag.DELETED: "T", Flag.FLAGGED: "F"}  # Maildir's, for our flags
 
-
-class State(Enum):
-    """What has been done with a message; of several, what cannot be overlooked."""
-
-    UNREVIEWED = "unreviewed"
-    REVIEWED = "reviewed"
-    RELEASED = "released"
-    DELETED = "deleted"
+_NONE: frozenset[Flag] = frozenset()
 
 
 class HeldFile(NamedTuple):
-    """One file as the directory lists it, in the `part` "new" or "cur".
+    """One file as the directory lists it, in the `part` "new" or "cur" of the Maildir.
 
-    The name of one that was put in by hand may be anything.
+    If another program put it there, its name can be any text.
     """
 
     name: str
@@ -45,43 +38,35 @@ class HeldFile(NamedTuple):
 
     @property
     def flags(self) -> frozenset[str]:
-        """The flags, in new/ as in cur/."""
+        """The flags as Maildir has them, also if the file is in new/."""
         return frozenset(self.name.partition(_INFO)[2])
 
     @property
+    def noted(self) -> frozenset[Flag]:
+        """Those of the flags that mean something to us."""
+        letters = self.name.partition(_INFO)[2]
+        # Most messages of a long list have none.
+        return frozenset(flag for flag, letter in LETTERS.items() if letter in letters) if letters else _NONE
+
+    @property
     def state(self) -> State:
-        """What the flags say."""
-        for flag, state in ((DELETED, State.DELETED), (RELEASED, State.RELEASED), (REVIEWED, State.REVIEWED)):
-            if flag in self.flags:
-                return state
-        return State.UNREVIEWED
+        """The state that the flags mean."""
+        return state_of(self.noted)
 
     def flagged(self, flags: frozenset[str]) -> HeldFile:
-        """The same message with these flags; it then stands in cur, where they belong."""
-        # Maildir wants them in the order of ASCII, and mutt takes the name for another one where they are not.
+        """Return the same message with these flags; its file is then in cur, as Maildir requires."""
+        # Maildir requires them in ASCII order; otherwise mutt takes the name for that of another message.
         return HeldFile(f"{self.id}{_INFO}{''.join(sorted(flags))}", "cur")
 
 
 _PARTS = ("tmp", "new", "cur")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_BUFFER = 16 * 1024  # block and header of most messages in one piece
-_TRIES = 10  # each lost to somebody who changed the flags of the same message in that very moment
-
-
-class Unopenable(Exception):
-    """The quarantine cannot be opened; the text says which and why."""
-
-
-class NotAFile(Exception):
-    """What stands under the name is no file of its own, or cannot be read; the text says what it is instead."""
-
-
-class NewerFormat(Exception):
-    """A newer version of the program has written to the quarantine: this one changes nothing in it."""
+_BUFFER = 16 * 1024  # bytes: block and header of most messages in one read
+_TRIES = 10  # each fails only if another process changes the flags of the same message at that moment
 
 
 class OpenMaildir:
-    """One quarantine directory.  `newer` is why nothing may be changed in it, "" if that is allowed."""
+    """One quarantine directory, opened.  `newer` is the reason why nothing may be changed in it, or ""."""
 
     def __init__(self, path: Path) -> None:
         """Raises Unopenable."""
@@ -104,47 +89,52 @@ class OpenMaildir:
         self._opened.close()
 
     def files(self) -> Iterator[tuple[HeldFile, int]]:
-        """Every file with its inode.  One that changes its flags meanwhile may come twice, or not at all."""
+        """Yield every file with its inode.  A file that is renamed meanwhile may come twice, or not at all."""
         for part, entry in self._entries():
             yield HeldFile(entry.name, part), entry.inode()
 
     def paths(self) -> set[str]:
-        """The same as PART/NAME/INODE, none of which holds a slash: a hundred thousand are compared in no time."""
+        """Return all files as PART/NAME/INODE; no part contains a slash.  Sets of 100,000 are compared quickly."""
         return {f"{part}/{entry.name}/{entry.inode()}" for part, entry in self._entries()}
 
     def changed(self) -> tuple[int, int]:
-        """When a file was last added to new and to cur, removed or renamed there: nanoseconds that nobody can set."""
+        """Return when new and cur last changed (a file was added, removed or renamed), in ns: ctimes cannot be set."""
         new, cur = (os.fstat(self._parts[part]).st_ctime_ns for part in ("new", "cur"))
         return new, cur
 
     def stat(self, file: HeldFile) -> os.stat_result:
-        """Of the file itself, whatever it is.  Raises FileNotFoundError."""
+        """Return the status of the file itself, not of what it links to.  Raises FileNotFoundError."""
         return os.stat(file.name, dir_fd=self._parts[file.part], follow_symlinks=False)
 
     def open(self, file: HeldFile) -> BinaryIO:
-        """The file for reading.  Raises FileNotFoundError when it is gone, NotAFile when it is none to be opened."""
+        """Open the file for reading.  Raises FileNotFoundError, and NotAMessage if it is not a file of its own."""
         try:
             descriptor = os.open(file.name, CAREFULLY, dir_fd=self._parts[file.part])
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise NotAFile(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
+            raise NotAMessage(_instead(self.stat(file)) or f"it cannot be read: {error.strerror}") from error
         with ExitStack() as closing:
             closing.callback(os.close, descriptor)
             if strange := _instead(os.fstat(descriptor)) or self._linked_outside(descriptor):
-                raise NotAFile(strange)
+                raise NotAMessage(strange)
             closing.pop_all()
         return io.BufferedReader(io.FileIO(descriptor, "rb"), _BUFFER)
 
+    @property
+    def owner(self) -> int:
+        """The uid to which the directory belongs."""
+        return os.fstat(self.root).st_uid
+
     def require_changeable(self) -> None:
-        """Raises NewerFormat."""
+        """Raise NewerFormat if a newer version of the program has written here."""
         if self.newer:
             raise NewerFormat(f"quarantine {self.path}: {self.newer}; nothing was changed")
 
     def change(self, file: HeldFile, *, add: str = "", remove: str = "") -> HeldFile:
-        """Add and remove flags, whatever others do to them meanwhile.  The message as it is called then.
+        """Add and remove flags, whatever others do to them meanwhile, and return the file under its new name.
 
-        Raises FileNotFoundError when the message is gone, FileExistsError when another file has the name, and
+        Raises FileNotFoundError if the message is gone, FileExistsError if another file has the new name, and
         NewerFormat.
         """
         self.require_changeable()
@@ -152,7 +142,7 @@ class OpenMaildir:
             changed = file.flagged(file.flags.difference(remove).union(add))
             try:
                 if changed.flags == file.flags:
-                    self.stat(file)  # it may be gone, too
+                    self.stat(file)  # raises if it is gone
                     return file
                 self._rename(file, changed)
             except FileNotFoundError:
@@ -162,12 +152,12 @@ class OpenMaildir:
         raise FileNotFoundError(file.name)
 
     def remove(self, file: HeldFile) -> None:
-        """For good.  Raises FileNotFoundError and NewerFormat."""
+        """Remove the file permanently.  Raises FileNotFoundError and NewerFormat."""
         self.require_changeable()
         os.unlink(file.name, dir_fd=self._parts[file.part])
 
     def again(self, file: HeldFile) -> HeldFile:
-        """The message under the name that somebody else has given it.  Raises FileNotFoundError."""
+        """Return the message under the name that it has now.  Raises FileNotFoundError if it is gone."""
         for _ in range(_TRIES):  # a rename in cur may hide it from one look at the directory
             for found, _ in self.files():
                 if found.id == file.id:
@@ -178,7 +168,7 @@ class OpenMaildir:
         for part in ("new", "cur"):
             with os.scandir(self._parts[part]) as entries:
                 for entry in entries:
-                    if not entry.name.startswith("."):  # Maildir: those are no messages
+                    if not entry.name.startswith("."):  # Maildir: such files are not messages
                         yield part, entry
 
     def _rename(self, file: HeldFile, changed: HeldFile) -> None:
@@ -188,10 +178,10 @@ class OpenMaildir:
         os.rename(file.name, changed.name, src_dir_fd=self._parts[file.part], dst_dir_fd=self._parts[changed.part])
 
     def _linked_outside(self, descriptor: int) -> str:
-        """What is wrong with a file that has a name which is not in this quarantine; "" if it has none.
+        """Return what is wrong if the file also has a name outside this quarantine; "" if it has none.
 
-        Two names in here are usual while a message is delivered, after a crash at that moment, and for good where an
-        IMAP server has copied it: Dovecot makes a link.
+        Two names within it are normal while a message is delivered, after a crash at that moment, and permanently if
+        an IMAP server has copied it: Dovecot creates a link.
         """
         for _ in range(_TRIES):
             before = os.fstat(descriptor)
@@ -204,20 +194,6 @@ class OpenMaildir:
         return "a file whose links change again and again"
 
 
-class Place(NamedTuple):
-    """Where a message is."""
-
-    maildir: OpenMaildir
-    file: HeldFile
-
-    def open(self) -> BinaryIO:
-        """The message for reading, whatever somebody has made of its flags meanwhile.  Raises what OpenMaildir does."""
-        try:
-            return self.maildir.open(self.file)
-        except FileNotFoundError:
-            return self.maildir.open(self.maildir.again(self.file))
-
-
 def _opened(stack: ExitStack, name: str, flags: int, within: int) -> int:
     descriptor = os.open(name, flags, dir_fd=within)
     stack.callback(os.close, descriptor)
@@ -225,7 +201,7 @@ def _opened(stack: ExitStack, name: str, flags: int, within: int) -> int:
 
 
 def _instead(status: os.stat_result) -> str:
-    """What it is when it is no regular file."""
+    """Return what it is, "" if it is a regular file."""
     kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFDIR: "a directory"}
     kind = stat.S_IFMT(status.st_mode)
     return "" if kind == stat.S_IFREG else f"{kinds.get(kind, 'a device or a socket')}, not a message"

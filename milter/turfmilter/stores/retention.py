@@ -9,19 +9,20 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from turfmilter.config.descent import CAREFULLY
-from turfmilter.core.steadiness import Course, Reading, observe
+from turfmilter.core.held.message import Sighting
+from turfmilter.core.steadiness import Course, Reading, StateError, observe
 from turfmilter.stores.maildir import install_command
 
 _NAME = "retention"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_PATIENCE = 10.0  # seconds that another process may need for its transaction; none of ours waits for people in one
-_ENDLESS = 1e12  # seconds: thirty thousand years
+_PATIENCE = 10.0  # seconds to wait for the transaction of another process; no transaction waits for a person
+_ENDLESS = 1e12  # seconds: 30,000 years
 _HOUR = 3600.0  # seconds, as Course.watched counts them
 _VERSION = 1
-# WITHOUT ROWID: the key is nearly all of a row.
+# WITHOUT ROWID: the key is most of the row.
 _SCHEMA = """
 CREATE TABLE course (
     wall REAL, boottime REAL, boot TEXT, anchor_wall REAL, anchor_boottime REAL,
@@ -34,66 +35,51 @@ CREATE TABLE hour (directory TEXT PRIMARY KEY, begun REAL, taken INTEGER) WITHOU
 """
 
 
-class StateError(Exception):
-    """Nothing can be remembered, or nothing is; the text says why, and `mend` the command that helps, if one does."""
-
-    def __init__(self, why: str, mend: str = "") -> None:
-        super().__init__(why)
-        self.mend = mend
-
-
-class Sighting(NamedTuple):
-    """A message as it lies in the quarantine: its id, and whether somebody has reviewed it."""
-
-    id: str
-    reviewed: bool
-
-
 class RetentionState:
-    """The memory of retention in the directory `path`.  Every method is one transaction, and raises StateError."""
+    """Implements ports.RetentionMemory in the directory `path`: each method is a transaction, or raises StateError."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def observe(self, now: Reading) -> Course:
-        """Read the clocks once more: how they have run so far."""
+        """Record a reading of the clocks, and return how they have run so far."""
         with self._transaction() as database:
             course = observe(_course(database), now)
             database.execute("DELETE FROM course")
             database.execute("INSERT INTO course VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(course))
         return course
 
-    def seen(self, directory: Path, present: Collection[Sighting], watched: float) -> dict[Sighting, float]:
-        """For how many seconds each of those that are `present` has been seen; the others are forgotten."""
-        name = str(directory)
+    def seen(self, store: str, present: Collection[Sighting], watched: float) -> dict[Sighting, float]:
+        """Return for how many seconds each message in `present` has been seen as it is; forget all others."""
         with self._transaction() as database:
             query = "SELECT id, reviewed, since FROM seen WHERE directory = ?"
             known = {
-                Sighting(os.fsdecode(id), bool(flag)): _seconds(at) for id, flag, at in database.execute(query, (name,))
+                Sighting(os.fsdecode(id), bool(flag)): _seconds(at)
+                for id, flag, at in database.execute(query, (store,))
             }
             come = [one for one in present if one not in known]
             gone = known.keys() - set(present)
-            database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", ((*_key(name, one), watched) for one in come))
+            database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", ((*_key(store, one), watched) for one in come))
             forget = "DELETE FROM seen WHERE (directory, id, reviewed) = (?, ?, ?)"
-            database.executemany(forget, (_key(name, one) for one in gone))
+            database.executemany(forget, (_key(store, one) for one in gone))
         return {one: max(watched - known.get(one, watched), 0.0) for one in present}
 
-    def left(self, directory: Path, most: int, watched: float) -> int:
-        """How many more unreviewed messages may be removed in this hour, of `most`."""
+    def left(self, store: str, most: int, watched: float) -> int:
+        """Return how many of `most` unreviewed messages may still be removed in this hour."""
         with self._transaction() as database:
-            return max(most - _taken(database, directory, watched)[1], 0)
+            return max(most - _taken(database, store, watched)[1], 0)
 
-    def take(self, directory: Path, wanted: int, most: int, watched: float) -> int:
-        """As `left`, at most as many as are `wanted`; so many count as removed from now on."""
+    def take(self, store: str, wanted: int, most: int, watched: float) -> int:
+        """As `left`, at most `wanted`; they count as removed from now on."""
         with self._transaction() as database:
-            begun, taken = _taken(database, directory, watched)
+            begun, taken = _taken(database, store, watched)
             granted = min(wanted, max(most - taken, 0))
-            database.execute("REPLACE INTO hour VALUES (?, ?, ?)", (str(directory), begun, taken + granted))
+            database.execute("REPLACE INTO hour VALUES (?, ?, ?)", (store, begun, taken + granted))
         return granted
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """On disk when it ends, or as if it had never begun."""
+        """Run one transaction: it is on disk at the end, or has no effect."""
         if self._path is None:
             raise StateError('state = ""')
         try:
@@ -103,19 +89,19 @@ class RetentionState:
                 yield database
                 database.execute("COMMIT")
         except OSError as error:
-            mend = install_command(self._path) if error.errno in (errno.ENOENT, errno.EACCES) else ""
-            raise StateError(f"state {error.filename}: {error.strerror}", mend) from error
+            fix = install_command(self._path) if error.errno in (errno.ENOENT, errno.EACCES) else ""
+            raise StateError(f"state {error.filename}: {error.strerror}", fix) from error
         except sqlite3.OperationalError as error:
             raise StateError(f"state {self._path / _NAME}: {error}") from error
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
-            # SQLite has no checksums.  Whatever was in it, nothing goes before it has been watched for long enough.
+            # SQLite has no checksums.  With a new file, no message expires before it has been observed long enough.
             with suppress(OSError):
                 (self._path / _NAME).unlink()
             raise StateError(f"state {self._path / _NAME}: it was damaged ({error}) and is begun again") from error
 
 
 def read_clocks() -> Reading:
-    """The clocks of this host, now.  Raises StateError."""
+    """Read the clocks of this host.  Raises StateError."""
     try:
         boot = _BOOT_ID.read_text("ascii").strip()
     except (OSError, ValueError) as error:
@@ -125,12 +111,12 @@ def read_clocks() -> Reading:
 
 
 def _file(directory: Path) -> Path:
-    """The database, made if it is not there.  Raises OSError.
+    """Return the path of the database, which is created if necessary.  Raises OSError.
 
-    Nobody else may open it: whoever can read a file can lock it (fcntl) for as long as he likes.
+    Only the owner may open it: every user who can read a file can lock it (fcntl) for any length of time.
     """
     path = directory / _NAME
-    # Before SQLite locks it: whoever closes any descriptor of a file loses the locks that he has on it (fcntl).
+    # Before SQLite locks it: a process that closes any descriptor of a file loses its locks on that file (fcntl).
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600))
     return path
 
@@ -152,7 +138,7 @@ def _course(database: sqlite3.Connection) -> Course | None:
         return None
     wall, boottime, boot, anchor_wall, anchor_boottime, watched, steady_from, jump = row
     last = Reading(_seconds(wall), _seconds(boottime), str(boot))
-    anchor = Reading(_seconds(anchor_wall), _seconds(anchor_boottime), str(boot))  # of the same boot, always
+    anchor = Reading(_seconds(anchor_wall), _seconds(anchor_boottime), str(boot))  # always of the same boot
     course = Course(last, anchor, _seconds(watched), _seconds(steady_from), str(jump))
     if not 0 <= course.steady_from <= course.watched:
         raise ValueError("a time that has not come yet")
@@ -160,7 +146,7 @@ def _course(database: sqlite3.Connection) -> Course | None:
 
 
 def _seconds(stored: Any) -> float:
-    """A number as we write it.  Raises ValueError and TypeError for what none of our clocks can show."""
+    """Return a stored number.  Raises ValueError and TypeError if no clock of ours could have shown it."""
     seconds = float(stored)
     if not abs(seconds) < _ENDLESS:  # nor is it NaN
         raise ValueError("a time that no clock shows")
@@ -173,13 +159,13 @@ def _row(course: Course) -> tuple[object, ...]:
     return (*clocks, course.watched, course.steady_from, course.jump)
 
 
-def _key(directory: str, one: Sighting) -> tuple[str, bytes, bool]:
-    return directory, os.fsencode(one.id), one.reviewed
+def _key(store: str, one: Sighting) -> tuple[str, bytes, bool]:
+    return store, os.fsencode(one.id), one.reviewed
 
 
-def _taken(database: sqlite3.Connection, directory: Path, watched: float) -> tuple[float, int]:
-    """When the hour began that counts now, and how many have been removed in it."""
-    row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (str(directory),)).fetchone()
+def _taken(database: sqlite3.Connection, store: str, watched: float) -> tuple[float, int]:
+    """Return when the current hour began, in watched seconds, and how many messages were removed in it."""
+    row = database.execute("SELECT begun, taken FROM hour WHERE directory = ?", (store,)).fetchone()
     if row is None or not 0 <= watched - row[0] < _HOUR:
         return watched, 0
     return float(row[0]), max(int(_seconds(row[1])), 0)

@@ -1,4 +1,4 @@
-"""What the index holds of one message, and how it is laid out in SQLite."""
+"""What the index contains about one message, and its layout in SQLite."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from turfmilter.core.address.mailbox import parse_address
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.escape import escape
-from turfmilter.stores.opened import HeldFile, OpenMaildir, Place
-from turfmilter.stores.selection import Role, network_key
-from turfmilter.stores.summary import Summary
+from turfmilter.core.held.summary import Summary
+from turfmilter.stores.conditions import Role, network_key
+from turfmilter.stores.opened import HeldFile
 
-VERSION = 2  # of the layout, and of what is read out of a file: an index of another one is made anew
+VERSION = 2  # of the layout and of the summaries; an index with another version is built again
 
 SCHEMA = """
 CREATE TABLE held (
@@ -40,16 +40,8 @@ _values = attrgetter(*_FIELDS)
 _encode = json.JSONEncoder(default=datetime.isoformat).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A message of a quarantine, and what it is about."""
-
-    place: Place
-    summary: Summary
-
-
 class Marks(NamedTuple):
-    """What tells that a file is another one or has been written to; `changed` also that it was renamed or linked."""
+    """Shows whether a file was replaced or written to; `changed` (ctime) also whether it was renamed or linked."""
 
     inode: int
     bytes: int
@@ -59,20 +51,21 @@ class Marks(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A row of the index, and the marks by which it is seen that the file has changed since."""
+    """A row of the index, and the marks that show whether the file has changed since."""
 
     key: int
-    held: Held
+    file: HeldFile
+    summary: Summary
     marks: Marks
 
 
 def marks(status: os.stat_result) -> Marks:
-    """The marks of a file; the times are nanoseconds."""
+    """Return the marks of a file; times are in nanoseconds."""
     return Marks(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def row(file: HeldFile, status: os.stat_result, summary: Summary) -> tuple[object, ...]:
-    """The values for INSERT; the key is SQLite's to choose."""
+    """Return the values for INSERT; SQLite chooses the key."""
     address = parse_address(summary.client)
     return (
         None,
@@ -95,19 +88,19 @@ def row(file: HeldFile, status: os.stat_result, summary: Summary) -> tuple[objec
 
 
 def mailboxes(summary: Summary) -> Iterator[tuple[Role, str, str]]:
-    """The role, domain and local part of everybody who can be looked for."""
+    """Yield role, domain and local part of every address that can be searched for."""
     senders = () if summary.sender is None else (summary.sender,)
     envelope: tuple[tuple[Role, tuple[str, ...]], ...] = (("sender", senders), ("recipient", summary.recipients))
     for role, texts in envelope:
         for mailbox in map(read_sender, texts):
             yield role, escape(mailbox.domain), escape(mailbox.local)
     for author in summary.authors:
-        local, _, domain = author.rpartition("@")  # folded already, and never without a domain
+        local, _, domain = author.rpartition("@")  # folded already, and always with a domain
         yield "author", escape(domain), escape(local)
 
 
-def stored(maildir: OpenMaildir, values: tuple[Any, ...]) -> Stored:
-    """A row as STORED gives it.  Raises ValueError or TypeError when it makes no sense."""
+def stored(values: tuple[Any, ...]) -> Stored:
+    """Return the row with the columns STORED.  Raises ValueError or TypeError if it is damaged."""
     key, part, name, *known, text = values
     told = dict(zip(_FIELDS, json.loads(text), strict=True))
     summary = Summary(
@@ -118,4 +111,4 @@ def stored(maildir: OpenMaildir, values: tuple[Any, ...]) -> Stored:
             "recipients": tuple(told["recipients"]),
         }
     )
-    return Stored(key, Held(Place(maildir, HeldFile(os.fsdecode(name), part)), summary), Marks(*known))
+    return Stored(key, HeldFile(os.fsdecode(name), part), summary, Marks(*known))

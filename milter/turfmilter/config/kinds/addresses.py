@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from turfmilter.config.given import Given, Wrong, described, quoted
+from turfmilter.config.hints import SERVICES
 from turfmilter.config.kinds.words import Each
 from turfmilter.config.setting import Kind
 from turfmilter.core.address.mailbox import IPAddress, parse_address
@@ -12,6 +13,10 @@ from turfmilter.core.address.mailbox import IPAddress, parse_address
 _DNS = 53  # the port of DNS
 _WITH_PORT = re.compile(
     r"\[(?P<bracketed>[^]]*)\](?::(?P<port6>\d{1,9}))?|(?P<address>[^:]*):(?P<port>\d{1,9})", re.ASCII
+)
+# As in Postfix's relayhost and transport(5): [HOST]:PORT, smtp:HOST:PORT, inet:HOST:PORT.
+_HOST_WITH_PORT = re.compile(
+    r"(?:(?:inet|relay|smtp|lmtp):)?(?:\[(?P<bracketed>[^]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", re.ASCII
 )
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
@@ -24,7 +29,7 @@ class Port(Kind[int]):
     def read(self, given: Given) -> int:
         value = given.value
         if isinstance(value, bool) or not isinstance(value, int):
-            raise Wrong(f"{described(value)} is not a port number; write it without quotes, such as 587")
+            raise Wrong(f"{described(value)} is not a port number; write {_port_meant(value)}")
         return _in_range(value)
 
 
@@ -34,6 +39,10 @@ class HostName(Kind[str]):
     words = "a host name or an address"
 
     def read(self, given: Given) -> str:
+        found = _HOST_WITH_PORT.fullmatch(given.text)
+        if found and not parse_address(given.text):
+            host = quoted(found["host"] or found["bracketed"])
+            raise Wrong(f"{quoted(given.text)} contains a port; write {host}, and the port in the key port")
         if not _HOST.fullmatch(given.text):
             raise Wrong(f'{quoted(given.text)} is not a host; write a name such as "mx.example.org", or an address')
         return given.text
@@ -47,7 +56,9 @@ class LocalAddress(Kind[IPAddress]):
     def read(self, given: Given) -> IPAddress:
         address = parse_address(given.text)
         if address is None:
-            raise Wrong(f"{quoted(given.text)} is not an address; write one to which clients connect")
+            port = _HOST_WITH_PORT.fullmatch(given.text)
+            meant = "write the port in the key port" if port else "write one to which clients connect"
+            raise Wrong(f"{quoted(given.text)} is not an address; {meant}")
         if address.is_unspecified:
             raise Wrong(f"{quoted(given.text)} means all addresses; remove it, or write one to which clients connect")
         return address
@@ -84,6 +95,15 @@ class NameServers(Each[tuple[str, int]]):
         if twice:
             raise Wrong(f"{twice} is listed with two ports; only one of them can be queried")
         return servers
+
+
+def _port_meant(value: object) -> str:
+    """Return what to write for a value that is not a port number."""
+    words = re.split(r"[\s,]+", value.strip().lower()) if isinstance(value, str) else []
+    ports = [SERVICES.get(word, word) for word in words]
+    if not ports or not all(re.fullmatch(r"\d{1,5}", port, re.ASCII) for port in ports):
+        return "it without quotes, such as 587"
+    return ports[0] if len(ports) == 1 else f"[{', '.join(ports)}]"
 
 
 def _in_range(port: int) -> int:

@@ -6,10 +6,16 @@ import re
 from datetime import timedelta
 
 from turfmilter.config.given import Given, Wrong, described, quoted
+from turfmilter.config.hints import SHARES, UNLIMITED, recognised
 from turfmilter.config.setting import Kind
 from turfmilter.core.measure import MAX_NUMBER_BITS, MeasureError, parse_size, parse_span
 
 _SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
+_SPAN_IN_WORDS = re.compile(
+    r"(?P<number>\d{1,4})\s*(?P<unit>min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|mo(?:n|nth)?s?|y(?:ea)?rs?|y)",
+    re.IGNORECASE | re.ASCII,
+)
+_DAYS = {"mo": 30, "ye": 365, "yr": 365, "y": 365}  # in units that have no letter here, by their first two letters
 _MAX_PERCENT = 90
 _MAX_PROCESSES = 512
 _MIN_SPAN = timedelta(hours=1)
@@ -52,7 +58,7 @@ class Size(Kind[int]):
         try:
             return parse_size(given.value)
         except MeasureError as error:
-            raise Wrong(f"{quoted(given.value)} {error}") from None
+            raise Wrong(f"{quoted(given.value)} {_unlimited(given.value) or error}") from None
 
 
 class Seconds(Kind[float]):
@@ -79,10 +85,12 @@ class Span(Kind[timedelta]):
     words = 'a number with m (minutes), h, d or w, such as `"30d"`; at least `"1h"`'
 
     def read(self, given: Given) -> timedelta:
+        if re.fullmatch("[1-9][0-9]{0,4}", number := described(given.value).strip('"')):
+            raise Wrong(f'{described(given.value)} has no unit; write days as "{number}d"')
         try:
             span = parse_span(given.text)
         except MeasureError as error:
-            raise Wrong(f"{quoted(given.text)} {error}") from None
+            raise Wrong(f"{quoted(given.text)} {_span_meant(given.text) or error}") from None
         if span < _MIN_SPAN:  # "6m" was probably meant as six months
             raise Wrong(f'{quoted(given.text)} is less than an hour; m is minutes, and a month is "30d"')
         return span
@@ -94,6 +102,8 @@ class Share(Kind[float]):
     words = 'a percentage, such as `"5%"`'
 
     def read(self, given: Given) -> float:
+        if not isinstance(given.value, str) or recognised(given.value, SHARES):
+            raise Wrong(f"{described(given.value)} {_share_meant(given.value)}")
         share = _SHARE.fullmatch(given.text)
         if share is None or float(share["number"]) > _MAX_PERCENT:
             raise Wrong(
@@ -102,10 +112,38 @@ class Share(Kind[float]):
         return float(share["number"]) / 100
 
 
+def _share_meant(value: object) -> str:
+    """Return why `value` is not a percentage, and what was probably meant."""
+    if isinstance(value, str):
+        return recognised(value, SHARES)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_PERCENT:
+        percent = value * 100 if isinstance(value, float) and value < 1 else value
+        return f'is not a percentage; write "{percent:g}%"'
+    return 'is not a percentage, such as "5%"; max_size limits bytes'
+
+
+def _span_meant(text: str) -> str:
+    """Return what was probably meant by a text that is not a span of time; "" if it is not recognised."""
+    if text.lower() in UNLIMITED:
+        return 'is not a span of time; write a long one, such as "3650d"'
+    found = _SPAN_IN_WORDS.fullmatch(text)
+    if found is None:
+        return ""
+    number, days = int(found["number"]), _DAYS.get(found["unit"][:2].lower())
+    meant = f"{number * days}d" if days else f"{number}{found['unit'][0].lower()}"
+    return f'is not a span of time; write "{meant}"'
+
+
+def _unlimited(text: str) -> str:
+    return "is not a number; 0 means no limit" if text.lower() in UNLIMITED else ""
+
+
 def _whole(given: Given, zero: str = "no limit") -> int:
     value = given.value
     if isinstance(value, str) and value.isdecimal():
         raise Wrong(f"{quoted(value)} is text; write numbers without quotes")
+    if isinstance(value, str) and _unlimited(value):
+        raise Wrong(f"{quoted(value)} is not a number; 0 means {zero}")
     if isinstance(value, bool) or not isinstance(value, int):
         raise Wrong(f"{described(value)} is not a whole number")
     if value < 0:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from turfmilter.config.expired import expired
 from turfmilter.config.given import Given, Wrong, described, quoted
+from turfmilter.config.hints import SOURCES, looks_like_a_path, recognised, source_of
 from turfmilter.config.kinds.maincf import is_main_cf, read_main_cf
 from turfmilter.config.received import MAIN_CF
 from turfmilter.config.setting import Kind
@@ -125,9 +126,8 @@ def _vast(entries: Iterable[Entry], effect: str) -> Iterator[Problem]:
 
 # A word and a colon, unless these are the beginning of an IPv6 address.
 _SOURCE = re.compile(r"(?P<sign>!?)(?!!?[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:])(?P<word>[A-Za-z][\w-]*):(?P<path>.*)", re.DOTALL)
-# The types of tables in main.cf that have a text file as their source.
-_TABLES = frozenset({"btree", "cdb", "cidr", "dbm", "hash", "lmdb", "texthash"})
 _FOREIGN = {"postfix": read_postfix, "sendmail": read_sendmail}
+_WORDS = {"file", *_FOREIGN}
 
 
 class Table(Protocol):
@@ -196,15 +196,16 @@ def _source(item: Given, parse: Parse, of: Of) -> tuple[Source, Sequence[Problem
     if not isinstance(item.value, str):
         raise Wrong(f"{described(item.value)} is not an entry; write entries in quotes")
     source = _SOURCE.fullmatch(item.value.strip())
-    if source:
+    if source and not (problems := _tagged(item, source["word"].lower(), parse)):
         return _of_file(item, source, parse, of)
-    return Source(item.key, item.value), _taken_for_entry(item, parse)
+    return Source(item.key, item.value), problems if source else _taken_for_entry(item, parse)
 
 
 def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[Source, Sequence[Problem]]:
     word, name = source["word"].lower(), source["path"].strip()
-    if word != "file" and word not in _FOREIGN:
-        raise Wrong(f"{quoted(item.text)}: {source['word']}: is not a source; {_meant(word, name)}")
+    if word not in _WORDS:
+        body = f"{source['word']}:{name}"
+        raise Wrong(f"{quoted(item.text)}: {recognised(body, SOURCES) or _unknown(source['word'])}")
     if source["sign"]:
         raise Wrong(f'{quoted(item.text)}: a file cannot be an exception; write "!" in front of the entries in it')
     if not name or "\0" in name:
@@ -220,19 +221,30 @@ def _of_file(item: Given, source: re.Match[str], parse: Parse, of: Of) -> tuple[
     return made_elsewhere(name, entries), problems
 
 
-def _meant(word: str, name: str) -> str:
-    if word in _TABLES and name:
-        return f'for the text file of a Postfix table, write "postfix:{name}"'
-    return 'sources are "file:PATH", "postfix:PATH" and "sendmail:PATH"'
+def _unknown(word: str) -> str:
+    return f'{word}: is not a source; sources are "file:PATH", "postfix:PATH" and "sendmail:PATH"'
+
+
+def _tagged(item: Given, word: str, parse: Parse) -> Sequence[Problem]:
+    """Return the problem with an entry after a word that is not a source in any program, such as "Connect:"."""
+    if word in _WORDS or recognised(item.text.strip().lstrip("!"), SOURCES):
+        return ()
+    _, problems = parse_entry(item.text, Where(item.key), parse)
+    return [problem for problem in problems if problem.meant]
 
 
 def _taken_for_entry(item: Given, parse: Parse) -> Sequence[Problem]:
-    """Return a problem if the entry is also the name of a file, which was more likely meant."""
-    try:
-        if not (item.notes.folder / item.text).is_file():
-            return ()
-    except OSError:
+    """Return a problem if the entry is also the name of a file, or looks like one, which was more likely meant."""
+    text = item.text.strip()
+    if not looks_like_a_path(text) and not _is_file(item):
         return ()
-    entry, _ = parse_entry(item.text, Where(item.key), parse)
-    meant = f'probably meant "file:{item.text}"'
-    return [Problem(Where(item.key), item.text, "a file, but read as an entry", meant, warning=entry is not None)]
+    entry, _ = parse_entry(text, Where(item.key), parse)
+    wrong, meant = "the name of a file, but read as an entry", f'probably meant "{source_of(text)}"'
+    return [Problem(Where(item.key), text, wrong, meant, warning=entry is not None)]
+
+
+def _is_file(item: Given) -> bool:
+    try:
+        return (item.notes.folder / item.text).is_file()
+    except OSError:
+        return False

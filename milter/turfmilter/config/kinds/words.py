@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from turfmilter.config.given import Given, Wrong, described, probably, quoted
+from turfmilter.config.hints import PATHS, REPLIES, SOCKETS, USERS, VARIABLE, recognised, synonym
 from turfmilter.config.setting import Kind
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.reply import Reply
+from turfmilter.core.table.foreign import Hints
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -22,8 +24,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")  # RFC 2045 §5.1
 _MAKE_A_USER = '"systemd-sysusers contrib/systemd/sysusers.conf" creates the user turfmilter'
 _SOURCE = re.compile(r"(?:file|postfix|sendmail|hash|lmdb|regexp|pcre):|[/.]{1,2}/?\w+/")
 _SPELLINGS = {
-    **dict.fromkeys(("yes", "on", "true", "1"), "true"),
-    **dict.fromkeys(("no", "off", "false", "0"), "false"),
+    **dict.fromkeys(("yes", "on", "true", "1", "all", "any", "*", "enable", "enabled", "everyone"), "true"),
+    **dict.fromkeys(("no", "off", "false", "0", "none", "disable", "disabled"), "false"),
 }
 
 
@@ -55,7 +57,9 @@ class Choice(Kind[E]):
         word = given.value
         if isinstance(word, str) and word in self._choices:
             return self._choices[word]
-        meant = probably(word, self._choices) if isinstance(word, str) else ""
+        other = synonym(described(word).strip('"'), self._choices)
+        meant = f"; {quoted(other)} was probably meant" if other else ""
+        meant = meant or (probably(word, self._choices) if isinstance(word, str) else "")
         known = ", ".join(map(quoted, self._choices))
         raise Wrong(f"{described(word)} is not one of {known}{meant}")
 
@@ -129,6 +133,8 @@ def _never_an_account(name: str) -> str:
         return "never matches: accounts cannot be read from a file; list them here"
     if name.startswith("!"):
         return "never matches: there are no exceptions for accounts; list those that are meant"
+    if name == "*":
+        return "never matches: accounts are whole names, not patterns; for all of them, write true instead of the list"
     if "*" in name or (at and not user):
         like = quoted(f"alice{at}{realm}")
         return f"never matches: accounts are whole names, not patterns; list them, such as {like}"
@@ -172,7 +178,7 @@ class Socket(Kind[SocketSpec]):
     words = '`"unix:/PATH"`, `"inet:PORT@HOST"`, `"inet6:PORT@HOST"` or `"fd:NUMBER"`'
 
     def read(self, given: Given) -> SocketSpec:
-        return _parsed(given, SocketSpec.parse)
+        return _parsed(given, SocketSpec.parse, SOCKETS)
 
 
 class ReplyLine(Kind[Reply]):
@@ -181,7 +187,12 @@ class ReplyLine(Kind[Reply]):
     words = 'code, enhanced code and text, such as `"550 5.7.1 relaying prohibited"`'
 
     def read(self, given: Given) -> Reply:
-        return _parsed(given, Reply.parse)
+        reply = _parsed(given, Reply.parse, REPLIES)
+        variable = VARIABLE.search(reply.text)
+        if variable:
+            sentence = f"{quoted(variable[0])} is sent as it is, because there are no variables in replies"
+            given.notes.warning(f"{given.key}: {sentence}")
+        return reply
 
 
 class Permissions(Kind[int]):
@@ -207,6 +218,8 @@ class UserName(Kind[str]):
 
     def read(self, given: Given) -> str:
         if given.text and not _exists(given.text, pwd.getpwnam):
+            if known := recognised(given.text, USERS):
+                raise Wrong(f"{quoted(given.text)}: {known}")
             raise Wrong(f"there is no user {quoted(given.text)} on this host; {_MAKE_A_USER}")
         if given.text and pwd.getpwnam(given.text).pw_uid == 0:
             raise Wrong(f"{quoted(given.text)} is the superuser; use a user that owns only the quarantine")
@@ -235,16 +248,18 @@ class AbsolutePath(Kind[Path | None]):
     def read(self, given: Given) -> Path | None:
         if not given.text:
             return None
+        if known := recognised(given.text, PATHS):
+            raise Wrong(f"{quoted(given.text)} {known}")
         if not given.text.startswith("/") or "\0" in given.text:
             raise Wrong(f'{quoted(given.text)} is not an absolute path; write all of it, such as "{self._such_as}"')
         return Path(given.text)
 
 
-def _parsed(given: Given, parse: Callable[[str], T]) -> T:
+def _parsed(given: Given, parse: Callable[[str], T], hints: Hints) -> T:
     try:
         return parse(given.text)
     except ValueError as error:
-        raise Wrong(f"{quoted(given.text)}: {error}") from None
+        raise Wrong(f"{quoted(given.text)}: {recognised(given.text, hints) or error}") from None
 
 
 def _exists(name: str, look_up: Callable[[str], object]) -> bool:

@@ -15,7 +15,7 @@ from turfmilter.config.setting import setting
 class QuarantineConfig:
     """How long held messages are kept, in every quarantine directory.
 
-    The daemon removes expired messages once a minute, and `turfctl quarantine expire` immediately. A message that a
+    The daemon removes expired messages once a minute, and `turfctl expire` immediately. A message that a
     mail program has flagged (F) is never removed.
     """
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import TypeGuard
 
 from turfmilter.core.escape import shortened
+from turfmilter.core.table.foreign import meant_by_note, meant_by_word
 from turfmilter.core.table.pattern import Pattern, PatternError, doubt
 
 # How much of an entry and of a reason a message shows, in characters.  An address has at most 64 + 1 + 255
 # (RFC 5321 §4.5.3.1).
 _SHOWN_OF_ENTRY = 320
 _SHOWN_OF_REASON = 400
+_FEW = 5  # problems of one kind that are reported one by one
+_NAMED = 10  # places of further entries that a message names
+_POSITION = re.compile(r"\[\d+\]\Z")  # of an item in a list of the configuration
+# What may differ between messages of one kind: quoted texts, places, and words that are not only letters.
+_OF_ENTRY = re.compile(r'"[^"]*"|\([^)]*\)|\S*[^\sA-Za-z,;:]\S*')
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +61,61 @@ def listed(entry: Entry | None) -> TypeGuard[Entry]:
     return entry is not None and not entry.exception
 
 
+Kind = tuple[str, bool, str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one entry, and what was probably meant.  With a warning, the table is still usable."""
+    """What is wrong with one entry, and what was probably meant.  With a warning, the table is still usable.
+
+    `others` are the places of further entries that have the same problem.
+    """
 
     where: Where
     entry: str
     wrong: str
     meant: str = ""
     warning: bool = False
+    others: tuple[Where, ...] = ()
 
     def __str__(self) -> str:
         meant = f"; {shortened(self.meant, _SHOWN_OF_REASON)}" if self.meant else ""
         entry, wrong = shortened(self.entry, _SHOWN_OF_ENTRY), shortened(self.wrong, _SHOWN_OF_REASON)
-        return f'{self.where}: "{entry}": {wrong}{meant}'
+        return f'{self.where}: "{entry}": {wrong}{meant}{self._more()}'
+
+    def _more(self) -> str:
+        if not self.others:
+            return ""
+        named = ", ".join(str(where.line or where.source) for where in self.others[:_NAMED])
+        lines = " lines" if self.where.line else ""
+        return f" (and {len(self.others)} more{lines}: {named}{', ...' if len(self.others) > _NAMED else ''})"
+
+    @property
+    def kind(self) -> Kind:
+        """What problems of one kind have in common: the file or list, and the words that do not depend on the entry."""
+        source = self.where.source if self.where.line else _POSITION.sub("", self.where.source)
+        # Two words of the advice tell one from another; later ones may come from the entry.
+        advice = tuple(_OF_ENTRY.sub("", self.meant).split()[:2])
+        return source, self.warning, _OF_ENTRY.sub("", self.wrong), advice
+
+
+def together(found: Sequence[object]) -> list[object]:
+    """Return `found` with one Problem in place of those of one kind, if there are more than a few.
+
+    A table in another format has the same error on every line.  Anything but a Problem is kept as it is.
+    """
+    kinds: dict[Kind, list[Problem]] = {}
+    for one in found:
+        if isinstance(one, Problem):
+            kinds.setdefault(one.kind, []).append(one)
+    said: list[object] = []
+    for one in found:
+        alike = kinds[one.kind] if isinstance(one, Problem) else []
+        if len(alike) <= _FEW:
+            said.append(one)
+        elif one is alike[0]:
+            said.append(replace(alike[0], others=tuple(other.where for other in alike[1:])))
+    return said
 
 
 Parse = Callable[[str], Pattern]
@@ -111,6 +158,9 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     if not body:
         wrong = 'nothing follows the "!"' if text else "the entry is empty"
         return None, [Problem(where, text, wrong, f"probably meant !{words[1]}" if len(words) > 1 else "")]
+    address = _after_a_name(words)
+    if address:
+        return None, [Problem(where, text, "a name in front of an address", f"probably meant {address}")]
     try:
         pattern = parse(body)
         notes = _read_notes(words[1:])
@@ -122,6 +172,12 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     return Entry(text, pattern, where, body != text, expires, notes.get("why", ""), notes.get("by", "")), warnings
 
 
+def _after_a_name(words: Sequence[str]) -> str:
+    """Return the address in a line that is written as in a mail header (`Joe <joe@isp.example>`), otherwise ""."""
+    last = words[-1]
+    return last[1:-1] if len(words) > 1 and last.startswith("<") and last.endswith(">") and "@" in last else ""
+
+
 def _read_notes(words: Iterable[str]) -> dict[str, str]:
     notes: dict[str, str] = {}
     for word in words:
@@ -129,12 +185,11 @@ def _read_notes(words: Iterable[str]) -> dict[str, str]:
             raise PatternError("a comment inside an entry", "it belongs after the closing quotation mark")
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            raise PatternError(f"{word} follows the entry", f'only {_ALL_NOTES} or a comment ("# ...") may follow')
+            meant = meant_by_word(word) or f'only {_ALL_NOTES} or a comment ("# ...") may follow'
+            raise PatternError(f'"{word}" follows the entry', meant)
         if name not in _NOTES:
-            near = get_close_matches(name.casefold(), _NOTES, n=1)
-            raise PatternError(
-                f'"{name}=" is not a note', f"probably meant {near[0]}=" if near else f"{_ALL_NOTES} are"
-            )
+            near = meant_by_note(name) or next(iter(get_close_matches(name.casefold(), _NOTES, n=1)), "")
+            raise PatternError(f'"{name}=" is not a note', f"probably meant {near}=" if near else f"{_ALL_NOTES} are")
         if name in notes:
             raise PatternError(f'"{name}=" appears twice', "remove one of them")
         notes[name] = _unquoted(value, name)

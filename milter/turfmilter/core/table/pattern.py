@@ -8,6 +8,7 @@ from typing import Any
 
 from turfmilter.core.address.hostname import PatternError, looks_numeric, parse_name
 from turfmilter.core.address.mailbox import Mailbox, fold_domain, literal_address, parse_address
+from turfmilter.core.table.foreign import HOST_HINTS, SENDER_HINTS, foreign
 from turfmilter.core.table.interval import Interval, IntervalKind, parse_interval
 
 __all__ = [
@@ -105,39 +106,18 @@ def made_of(parts: Parts) -> Pattern:
 
 def parse_host(text: str) -> Interval | Name:
     """Parse an entry in a list of clients, local addresses or domains.  Raises PatternError."""
-    if "@" in text:
-        domain = text.rpartition("@")[2]
-        raise PatternError("a mail address in a list of hosts", domain and f"probably meant {domain}")
-    if text.startswith("["):
-        raise PatternError("brackets are only for mail addresses", f"probably meant {re.sub('[][]', '', text)}")
-    name = text.removeprefix("=")
-    interval = parse_interval(name)
-    if interval is None:
-        return Name(parse_name(name, text.removesuffix(name)), exact=name != text)
-    if name != text:
-        raise PatternError('"=" is only for names', f"probably meant {name}")
-    return interval
+    try:
+        return _host(text)
+    except PatternError as error:
+        raise foreign(text, HOST_HINTS) or error from None
 
 
 def parse_sender(text: str) -> Address | Glob | Domain | Local:
     """Parse an entry in a list of mail addresses.  Raises PatternError."""
-    if text in ("<>", "."):  # "." is how Exchange wrote the empty sender
-        return Address("", "")
-    if text.startswith("#"):
-        raise PatternError('"#" starts a comment', _meant_by_comment(text))
-    if text.startswith("<") and text.endswith(">"):
-        raise PatternError("angle brackets around an address", f"probably meant {text[1:-1]}")
-    local, at, domain = text.rpartition("@")
-    if not at:
-        raise PatternError('the "@" is missing', _meant_without_at(text))
-    if not domain:
-        return Local(_local(local, text))
-    if local == "":
-        folded = _domain(domain.removeprefix("."), "@")
-        return Domain(folded, exact=folded.startswith("["))  # a literal has no subdomains
-    if local == "=":
-        return Domain(_domain(domain, "=@"), exact=True)
-    return _at_domain(_local(local, text), _domain(domain, f"{local}@"), quoted=local.startswith('"'))
+    try:
+        return _sender(text)
+    except PatternError as error:
+        raise foreign(text, SENDER_HINTS) or error from None
 
 
 def exactly(mailbox: Mailbox) -> str:
@@ -158,6 +138,8 @@ def exactly(mailbox: Mailbox) -> str:
 
 def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:
     """Return what is doubtful about a valid entry without its "!", and what may have been meant; None if nothing is."""
+    if isinstance(pattern, Glob) and text.startswith(".*"):
+        return 'a "." in front of a "*" is an ordinary character', "this is not a regular expression"
     if not isinstance(pattern, Domain | Name):
         return None
     at, domain = "@" if isinstance(pattern, Domain) else "", pattern.domain
@@ -166,6 +148,34 @@ def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:
     if text.startswith("*"):
         return f"this means =@{domain}", f"@{domain} matches the subdomains too"
     return None
+
+
+def _host(text: str) -> Interval | Name:
+    name = text.removeprefix("=")
+    interval = parse_interval(name)
+    if interval is None:
+        return Name(parse_name(name, text.removesuffix(name)), exact=name != text)
+    if name != text:
+        raise PatternError('"=" is only for names', f"probably meant {name}")
+    return interval
+
+
+def _sender(text: str) -> Address | Glob | Domain | Local:
+    if text in ("<>", "."):  # "." is how Exchange wrote the empty sender
+        return Address("", "")
+    if text.startswith("#"):
+        raise PatternError('"#" starts a comment', _meant_by_comment(text))
+    local, at, domain = text.rpartition("@")
+    if not at:
+        raise PatternError('the "@" is missing', _meant_without_at(text))
+    if not domain:
+        return Local(_local(local, text))
+    if local == "":
+        folded = _domain(domain.removeprefix("."), "@")
+        return Domain(folded, exact=folded.startswith("["))  # a literal has no subdomains
+    if local == "=":
+        return Domain(_domain(domain, "=@"), exact=True)
+    return _at_domain(_local(local, text), _domain(domain, f"{local}@"), quoted=local.startswith('"'))
 
 
 def _at_domain(local: str, domain: str, *, quoted: bool) -> Address | Glob | Domain:
@@ -220,4 +230,8 @@ def _meant_without_at(text: str) -> str:
         parse_name(name)
     except PatternError:
         return ""
-    return f"@{name} (and every subdomain) or =@{name}" if "." in name else f"{name}@ matches it at every domain"
+    if "." in name:
+        return f"@{name} (and every subdomain) or =@{name}"
+    if text.startswith((".", "*.")):
+        return f"probably meant @{name}, which matches every domain below it"
+    return f"{name}@ matches it at every domain"

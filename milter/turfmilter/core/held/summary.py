@@ -1,20 +1,19 @@
-"""What one file of the quarantine is about: its block, author and subject, and whether it can be believed."""
+"""What a held message is about: its envelope, author and subject, and whether its block can be trusted."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import BinaryIO
+from datetime import datetime
+from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.authors import read_authors
 from turfmilter.core.address.header import Header, decode_words, read_header
 from turfmilter.core.address.mailbox import Mailbox
-from turfmilter.stores.block import Block, read_block
-from turfmilter.stores.format import FORMAT, by_newer
+from turfmilter.core.held.block import FORMAT, Block, read_block
+from turfmilter.core.held.message import Message
 
-HEADER_MOST = 262_144  # bytes of a header that are read: Postfix takes 102,400, Sendmail 32,768
+HEADER_MOST = 262_144  # bytes of a header that are read: Postfix accepts 102,400, Sendmail 32,768
 _SUBJECT_MOST = 1000  # characters
 
 BY_HAND = "put in by hand: it has no block of ours"
@@ -22,10 +21,10 @@ BY_HAND = "put in by hand: it has no block of ours"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One message in a few words.  `doubt` says why it is not what was held, "" when nothing speaks against it.
+    """One message in a few words.  `doubt` is the reason why it may not be what was held, "" if there is none.
 
-    `size` is that of the message alone.  `authors` are folded, sender and recipients as they came;
-    without a block nobody knows them.
+    `size` is that of the message alone, in bytes.  `authors` are folded, sender and recipients are as received;
+    without a block, the sender is None and the recipients are unknown.
     """
 
     time: datetime
@@ -41,17 +40,25 @@ class Summary:
     doubt: str = ""
 
 
-def summarise(file: BinaryIO, id: str) -> Summary:
-    """The summary of an open file that is named `id`; it says nothing about the message's digest.  Raises OSError."""
-    status = os.fstat(file.fileno())
+class Held(NamedTuple):
+    """A held message, and its summary."""
+
+    message: Message
+    summary: Summary
+
+
+def summarise(file: BinaryIO, id: str, size: int, written: datetime) -> Summary:
+    """Return the summary of the message `id` in `file`, which has `size` bytes and was `written` then.
+
+    It says nothing about the message's digest.  Raises OSError.
+    """
     block, doubt = believed(file, id)
     header = _header(file, block)
     authors = tuple(map(str, _addresses(header, ("from",))))
     subject = decode_words(header.first("subject"))[:_SUBJECT_MOST]
-    size = status.st_size - (block.offset if block else 0)
+    size -= block.offset if block else 0
     if block is None:
-        time = datetime.fromtimestamp(status.st_mtime, UTC)
-        return Summary(time, size, authors=authors, subject=subject, doubt=doubt)
+        return Summary(written, size, authors=authors, subject=subject, doubt=doubt)
     slip = block.slip
     return Summary(
         time=slip.time,
@@ -86,7 +93,7 @@ def _addresses(header: Header, fields: Iterable[str]) -> tuple[Mailbox, ...]:
 
 
 def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
-    """As `believed`, and what speaks against the message itself, of which every byte is read."""
+    """As `believed`, but also check every byte of the message against its digest."""
     block, doubt = believed(file, id)
     if block and not doubt and not block.intact(file):
         doubt = "the message was changed: its digest does not hold"
@@ -94,7 +101,7 @@ def checked(file: BinaryIO, id: str) -> tuple[Block | None, str]:
 
 
 def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
-    """The block of a file that is named `id`, and what speaks against it."""
+    """Return the block of the message `id`, None if there is none, and the reason to doubt it, "" if none."""
     try:
         block = read_block(file, id)
     except ValueError:
@@ -108,3 +115,10 @@ def believed(file: BinaryIO, id: str) -> tuple[Block | None, str]:
     if block.id != id:
         return block, f"its block belongs to {block.id}"
     return block, ""
+
+
+def by_newer(format: int) -> str:
+    """Return the reason why something of that `format`, which this version does not know, is not changed."""
+    return (
+        f"a newer version of turfmilter wrote it: it is in format {format}, this version knows formats up to {FORMAT}"
+    )

@@ -1,4 +1,4 @@
-"""DNS dies in mid-session, or answers nobody: what waits for it, and what does not."""
+"""DNS dies in mid-session, or does not answer: what waits for it, and what does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.mailhost import MESSAGE, Mailhost
+from e2e.mailhost import MESSAGE
+from e2e.postfixhost import PostfixHost
 from rig.dnsserver import Conduct
 from rig.smtp import SmtpClient
 from rig.zone import named
@@ -44,17 +45,17 @@ def sent(client: SmtpClient) -> bool:
 
 class TestKilledInMidSession:
     @pytest.fixture
-    def host(self, place: Path) -> Iterator[Mailhost]:
+    def host(self, place: Path) -> Iterator[PostfixHost]:
         zone = named("203.0.113.1", "a.partner.test") + named("203.0.113.2", "b.partner.test")
         filters = {"inbound": ONLY, "except": EXCEPT}
-        with Mailhost(place, filters, zone=zone, dns_timeout=3.0) as running:
+        with PostfixHost(place, filters, zone=zone, dns_timeout=3.0) as running:
             yield running
 
-    def test_the_client_comes_back_later_and_its_session_is_served_on(self, host: Mailhost) -> None:
+    def test_the_client_comes_back_later_and_its_session_is_served_on(self, host: PostfixHost) -> None:
         host.dns.tell(Conduct.HOLD, pointer("203.0.113.1"), "PTR")
         with host.client(ADDR="203.0.113.1") as client:
             host.dns.wait_for(pointer("203.0.113.1"), "PTR")
-            host.dns.kill()
+            host.dns.stop()
             client.mail("<anna@out.test>")
             assert [str(client.rcpt(BOB)), str(client.rcpt("<postmaster@rig.test>"))] == [LATER, TAKEN]
             assert client.data(MESSAGE).code == 250
@@ -64,18 +65,18 @@ class TestKilledInMidSession:
         host.dns.start()
         assert host.send(BOB, ADDR="203.0.113.2")[0] == TAKEN
 
-    def test_what_was_learnt_before_is_still_known(self, host: Mailhost) -> None:
+    def test_what_was_learnt_before_is_still_known(self, host: PostfixHost) -> None:
         with host.client(ADDR="203.0.113.1") as client:
             for alive in (True, False):
                 client.mail("<anna@out.test>")
                 assert str(client.rcpt(BOB)) == TAKEN
                 client.command("RSET")
                 if alive:
-                    host.dns.kill()
+                    host.dns.stop()
         assert host.send(BOB, ADDR="203.0.113.1")[0] == TAKEN
 
-    def test_where_names_are_only_denied_the_client_passes_and_the_log_says_so(self, host: Mailhost) -> None:
-        host.dns.kill()
+    def test_where_names_are_only_denied_the_client_passes_and_it_is_logged(self, host: PostfixHost) -> None:
+        host.dns.stop()
         assert host.send(BOB, listener="except", ADDR="203.0.113.3")[0] == TAKEN
         assert host.reached() == ["bob@rig.test"]
         assert ' trial="connect unavailable bob@rig.test" ' in host.filters["except"].said("client=203.0.113.3 ")
@@ -85,7 +86,7 @@ def test_eight_sessions_that_wait_for_dns_do_not_hold_eight_others(place: Path) 
     waiting = [f"203.0.113.{number}" for number in range(1, 9)]
     answered = [f"192.0.2.{number}" for number in range(1, 9)]
     zone = "".join(named(address, f"h{number}.out.test") for number, address in enumerate(waiting + answered))
-    with Mailhost(place, {"inbound": EXCEPT}, zone=zone, dns_timeout=5.0) as host, ExitStack() as open_:
+    with PostfixHost(place, {"inbound": EXCEPT}, zone=zone, dns_timeout=5.0) as host, ExitStack() as open_:
         for address in waiting:
             host.dns.tell(Conduct.HOLD, pointer(address), "PTR")
         fast = [open_.enter_context(host.client(ADDR=address)) for address in answered]

@@ -1,4 +1,4 @@
-"""The filter is away, dies or hangs while Sendmail speaks with it, under each of Sendmail's flags."""
+"""The filter is down, dies or hangs while Sendmail speaks with it, under each of Sendmail's flags."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def attached(socket: str, flag: str, seconds: int) -> list[str]:
 )
 def test_a_filter_that_was_killed_is_missed_and_comes_back(place: Path, flag: str, answer: str) -> None:
     socket = f"unix:{place}/filter/turfmilter.sock"
-    with SendmailHost(place, CONFIG, milter="", lines=attached(socket, flag, 5)) as host:
+    with SendmailHost(place, CONFIG, milter="", lines=attached(socket, flag, 3)) as host:
         host.filter.daemon.kill()
         assert first_words(host) == answer
         host.filter.start()
@@ -54,7 +54,7 @@ def first_words(host: SendmailHost) -> str:
 @pytest.mark.parametrize(("flag", "answer"), [("F=T, ", "451"), ("", "250"), ("F=R, ", "554"), ("F=4, ", "421")])
 def test_one_that_dies_in_the_middle_of_a_message_loses_nothing_under_t(place: Path, flag: str, answer: str) -> None:
     socket = f"unix:{place}/filter/turfmilter.sock"
-    with SendmailHost(place, CONFIG, milter="", lines=attached(socket, flag, 5)) as host:
+    with SendmailHost(place, CONFIG, milter="", lines=attached(socket, flag, 3)) as host:
         with host.client() as client:
             client.mail("<x@turf.test>")
             client.rcpt("<alice@rig.test>")

@@ -1,17 +1,22 @@
-"""Runs work that may wait for a disk in a short-lived child process, which reports warnings through a pipe."""
+"""Work that may wait for a disk: short-lived child processes do it, so that the supervisor never waits."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import NoReturn
 
-from turfmilter.daemon.reload import Say
+from turfmilter.config.schema import Config
+from turfmilter.daemon.reload import Loaded, Say
 
 Fork = Callable[[Callable[[], NoReturn]], int]  # runs its argument in a child and returns the child's process id
 
+_UPKEEP_INTERVAL = 60.0  # seconds
+_COPY_RETRY = 60.0  # seconds from a failed attempt to the next one
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -95,6 +100,65 @@ class Errand:
 
     def _none_to_be_had(self, error: OSError) -> str:
         return f"{self._what}: cannot start a process: {error.strerror}"
+
+
+class Upkeep:
+    """Decides when the upkeep is due, and runs `look_after` in a child process.
+
+    `look_after` returns warnings for the administrator; `say` receives those that the last run did not give.  Times
+    are time.monotonic() values.
+    """
+
+    def __init__(self, look_after: Callable[[Config], list[str]], say: Say) -> None:
+        self.errand = Errand("the upkeep of the quarantines failed", say)
+        self._look_after = look_after
+        self._next = time.monotonic() + _UPKEEP_INTERVAL
+        self._config = Config()
+
+    def due(self, config: Config) -> float:
+        """When to begin: once a minute, at once with a new configuration; infinite while a run is in progress."""
+        if self.errand.under_way or not config.directories:
+            return inf
+        return self._next if config is self._config else 0.0
+
+    def expect(self, config: Config) -> None:
+        """Begin with `config` only after a minute, although it is new: a start has just checked the quarantines."""
+        self._config = config
+
+    def begin(self, config: Config, fork: Fork, now: float) -> None:
+        """Maintain the quarantines of `config` in a child made by `fork`."""
+        self._config, self._next = config, now + _UPKEEP_INTERVAL
+        self.errand.begin(lambda: self._look_after(config), fork)
+
+
+class Copier:
+    """Decides when the copy is due, and has a child process write it.
+
+    `keep` writes the copy and returns warnings for the administrator if it fails.  Times are time.monotonic() values.
+    """
+
+    def __init__(self, keep: Callable[[Config], list[str]], say: Say) -> None:
+        self.errand = Errand("no copy of the configuration was saved", say)
+        self._keep = keep
+        self._trying: Loaded | None = None
+        self._done: Loaded | None = None
+        self._next = 0.0
+
+    def due(self, loaded: Loaded) -> float:
+        """When to begin: at once with a new generation, then once a minute until the copy is written; else infinite."""
+        if self.errand.under_way or loaded is self._done or loaded.copy_since or not loaded.config.state:
+            return inf
+        return self._next if loaded is self._trying else 0.0
+
+    def begin(self, loaded: Loaded, fork: Fork, now: float) -> None:
+        """Write the copy in a child made by `fork`."""
+        self._trying, self._next = loaded, now + _COPY_RETRY
+        self.errand.begin(lambda: self._keep(loaded.config), fork)
+
+    def reap(self) -> None:
+        """Collect the child if it has ended; the copy is complete if it gave no warnings."""
+        if self.errand.reap() and not self.errand.found:
+            self._done = self._trying
 
 
 def _work(work: Callable[[], Sequence[str]], telling: int, waiting: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The block of our own headers above a held message: written, and read back."""
+"""The block of our own header fields above a held message: writing and reading it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.addressed import Addressed, parted
 from turfmilter.core.escape import escape, unescape
+from turfmilter.core.held.message import time_of
 from turfmilter.core.report import Slip
-from turfmilter.stores.format import FORMAT
-from turfmilter.stores.name import time_of
+
+FORMAT = 2  # the newest that this version reads and writes; in 1, blanks within addresses are not escaped
 
 _ID = "X-Quarantine-ID"
 _FROM = "X-Envelope-From"
@@ -36,24 +37,24 @@ _DIGEST = "X-Quarantine-SHA256"
 
 _ORDER = (_ID, _FROM, _TO, *_CIRCUMSTANCES, _SEAL, _DIGEST)
 _PLACE = {name: place for place, name in enumerate(_ORDER)}
-_FEWEST = len(_ORDER) // 2  # different lines of ours; a file with fewer is not taken for a held message
+_FEWEST = len(_ORDER) // 2  # different lines of ours; a file with fewer is not a held message
 
 _OURS = re.compile(r"(X-(?:Quarantine|Envelope)-[A-Za-z0-9-]+)[ \t]*:?[ ]?(.*?)\r?\n?", re.DOTALL)
-_SEALED = re.compile(r"(?:([1-9][0-9]{0,8}):)?([0-9a-f]{64})")  # format 1 has no number
+_SEALED = re.compile(r"(?:([1-9][0-9]{0,8}):)?([0-9a-f]{64})")  # in format 1 without a number
 _BLANK = r"\x20"  # a blank within an address or parameter: `unescape` reads it, `escape` never writes it
 
-_MAX_LINE_BYTES = 1 << 20  # more than any of ours: the MTA shows 64 kB at most, and escapes make four of one
+_MAX_LINE_BYTES = 1 << 20  # more than any of ours: the MTA passes 64 kB at most, and an escape makes four bytes of one
 _CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a held file says about its message.
+    """What a held file records about its message.
 
-    `sealed` is False when somebody changed the block, and `damage` then names the lines that are not as they were
-    written, if there are any; what could not be read is "" in `slip`.  `offset` is where the message begins, in
-    bytes, and `digest` the SHA-256 that it had.  `format` may be a newer one than this version writes.
-    `has_envelope` says that the sender and at least one recipient could be read.
+    `sealed` is False if the block was changed; `damage` then names the lines that are not as they were written, if
+    they can be told; what could not be read is "" in `slip`.  `offset` is where the message begins, in bytes, and
+    `digest` its SHA-256 when it was held.  `format` may be newer than the one that this version writes.
+    `has_envelope` means that the sender and at least one recipient could be read.
     """
 
     id: str
@@ -66,7 +67,7 @@ class Block:
     has_envelope: bool
 
     def intact(self, file: BinaryIO) -> bool:
-        """True when the message in `file` is still the one that was held.  Reads all of it, piece by piece."""
+        """Return whether the message in `file` is still the one that was held.  Reads all of it, in pieces."""
         digest = hashlib.sha256()
         file.seek(self.offset)
         while piece := file.read(_CHUNK):
@@ -75,7 +76,7 @@ class Block:
 
 
 def head(id: str, slip: Slip) -> bytes:
-    """The lines of the block but for the last two.  Their length depends on `slip` alone."""
+    """Return the lines of the block except the last two.  Their length depends only on `slip`."""
     circumstances = (
         slip.client,
         slip.name,
@@ -89,31 +90,31 @@ def head(id: str, slip: Slip) -> bytes:
     )
     above = [_line(_ID, id), _line(_FROM, _words(slip.sender))]
     above += [_line(_TO, _words(recipient)) for recipient in slip.recipients]
-    # An empty value keeps its line: a line that is missing is then always damage.
+    # An empty value keeps its line, so that a missing line is always damage.
     above += [_line(name, escape(text)) for name, text in zip(_CIRCUMSTANCES, circumstances, strict=True)]
     return b"".join(above)
 
 
 def render(above: bytes, digest: str) -> bytes:
-    """The block as it stands in the file, of what `head` gave."""
+    """Return the complete block, with `above` from `head`."""
     last = _line(_DIGEST, digest)
     return b"".join([above, _line(_SEAL, f"{FORMAT}:{_seal(FORMAT, [above, last])}"), last])
 
 
 def read_block(file: BinaryIO, named: str = "") -> Block:
-    """The block at the beginning of `file`; only this first one is believed, whatever the message begins with.
+    """Read the block at the beginning of `file`; only this one counts, whatever the message begins with.
 
-    A block with damaged lines is read as far as that can be done; `named` is the id that the file's name says, for
-    one that has lost its own.  Raises ValueError, saying what is wrong, when there is no block.
+    A block with damaged lines is read as far as possible; `named` is the id in the file's name, for a block that has
+    lost its own.  Raises ValueError, which tells what is wrong, if there is no block.
     """
     file.seek(0)
     lines = list(_lines(file))
     values, recipients, damage = _sorted(lines)
     if len(values) < _FEWEST:
         missing = next(name for name in _ORDER if name not in values and name != _TO)
-        raise ValueError(f"no {missing} line where it belongs: this is no held message")
+        raise ValueError(f"no {missing} line where it belongs: this is not a held message")
     seal = _SEALED.fullmatch(values.get(_SEAL, ""))
-    format = int(seal[1] or 1) if seal else 1  # read as the old format, which knows what a parameter looks like
+    format = int(seal[1] or 1) if seal else 1  # read as the old format, which recognises parameters by their form
     sealed = seal is not None and seal[2] == _seal(format, [line.raw for line in lines if line.name != _SEAL])
     id, time = unescape(values.get(_ID, "")) or named, _time(values.get(_TIME, ""))
     if time is None:
@@ -162,19 +163,19 @@ class _Line(NamedTuple):
 
     @property
     def intact(self) -> bool:
-        """True when it looks as we write it."""
+        """True if it has the form in which we write it."""
         return self.raw == f"{self.name}: {self.value}\r\n".encode(errors="surrogateescape")
 
 
 def _lines(file: BinaryIO) -> Iterator[_Line]:
-    """The lines of the block, up to the digest.  One that is none of ours is damage if the next one is ours again."""
+    """Yield the lines of the block, up to the digest.  A foreign line is damage if the next one is ours again."""
     strange: list[_Line] = []
     sealed = False
     for number in count(1):
         raw = file.readline(_MAX_LINE_BYTES)
         found = _OURS.fullmatch(raw.decode(errors="surrogateescape"))
         line = _Line(number, raw, *(found.groups() if found else ("", "")))
-        # What follows the seal and is not the digest is the message, whatever that begins with.
+        # After the seal, anything but the digest is the message, whatever it begins with.
         if not raw or (sealed and line.name != _DIGEST) or (not line.name and strange):
             return
         if not line.name:
@@ -188,7 +189,7 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
 
 
 def _sorted(lines: Sequence[_Line]) -> tuple[dict[str, str], list[str], list[str]]:
-    """The values by name, the recipients, and what is wrong with lines; one that comes too late counts for nothing."""
+    """Return the values by name, the recipients, and what is wrong with lines; a line out of order is ignored."""
     values: dict[str, str] = {}
     recipients, damage, at = [], [], 0
     for line in lines:
@@ -212,7 +213,7 @@ def _line(name: str, text: str) -> bytes:
 
 
 def _words(party: Addressed) -> str:
-    """Address and parameters, a blank between them and none within."""
+    """Return address and parameters, separated by blanks, with none within."""
     return " ".join(escape(word).replace(" ", _BLANK) for word in (party.text, *party.parameters))
 
 
@@ -229,10 +230,10 @@ def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
         return time if time.utcoffset() is not None and time.astimezone(UTC) else None
-    except (ValueError, OverflowError):  # a year 0, or no time at all
+    except (ValueError, OverflowError):  # a year 0, or not a time
         return None
 
 
 def _seal(format: int, lines: Sequence[bytes]) -> str:
-    """The digest covers the number of the format, which says how the lines are to be read."""
+    """Return the seal.  It covers the number of the format, which determines how the lines are read."""
     return hashlib.sha256(b"".join([f"{format}:".encode() if format > 1 else b"", *lines])).hexdigest()

@@ -1,0 +1,47 @@
+"""Which held messages are wanted, and how they are grouped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from turfmilter.core.held.message import State
+from turfmilter.core.table.interval import Interval
+from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Name
+
+Sender = Address | Glob | Domain | Local
+By = Literal["sender", "entry", "client"]
+
+NOT_DELETED = frozenset(State) - {State.DELETED}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Conditions on held messages; None, "" and 0 are none.
+
+    `entry` is the text of an entry or its place, `subject` any part of the subject in any case.
+    `since` and `before` bound the time at which the message was held, `larger` and `smaller` its size in bytes.
+    """
+
+    sender: Sender | None = None
+    author: Sender | None = None
+    recipient: Sender | None = None
+    client: Interval | Name | None = None
+    rule: str = ""
+    entry: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    before: datetime | None = None
+    larger: int = 0
+    smaller: int = 0
+    states: frozenset[State] = NOT_DELETED
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many messages have `value` in common, and when the last of them was held."""
+
+    value: str
+    count: int
+    last: datetime
