@@ -27,6 +27,7 @@ VARYING = {
     "time taken": r"(?: ms=\d+)?$",
     "descriptors": r"\d+(?= files may be open)",
     "counter": r"(?<==)\d+c\b",
+    "bytes": r"\d+(?= bytes$)",
     "size": r"(?<=size=)\d+",
 }
 _ANY = re.compile("|".join(f"(?P<{name.replace(' ', '_')}>{pattern})" for name, pattern in VARYING.items()))

@@ -170,7 +170,7 @@ def test_every_configuration_says_what_stands_below_it_and_nothing_else(block: B
     if table.get("socket_group") == "postfix":
         table["socket_group"] = "root"
     for name in re.findall(r'"(?:file|postfix|sendmail):([^"/]+)"', content):
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text("own.test\n" if name == "local-host-names" else "")
     _, sentences = said(tmp_path, table)
     assert sentences == list(block.quoted)
 
