@@ -182,6 +182,65 @@ def test_the_commands_of_the_page_about_the_quarantine_alone_pass_the_check() ->
     follow(page)
 
 
+OFFER = (
+    "From: News <news@turf.example>\r\nDate: Mon, 02 Mar 2026 12:30:00 +0000\r\nMessage-ID: <1@turf.example>\r\n"
+    "Subject: Our offer\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    "--b\r\nContent-Type: text/plain\r\n\r\nIt pays to read this to its end.\r\n"
+    '--b\r\nContent-Type: image/png\r\nContent-Disposition: attachment; filename="offer.png"\r\n\r\n'
+    + "0123456789\r\n" * 400
+    + "\r\n--b--\r\n"
+)
+
+
+def hold(here: PostfixMachine, sender: str, message: str) -> None:
+    """Hold a message for Anna that a client in the documentation's network has sent."""
+    with here.client() as session:
+        session.xclient(ADDR="192.0.2.7", NAME="mail.turf.example", HELO="mail.turf.example")
+        session.ehlo("mail.turf.example")
+        replies = session.transaction(f"<{sender}> SIZE=5000", "<anna@example.org>", message=message)
+        assert [reply.code for reply in replies] == [250, 250, 250], replies
+
+
+def test_the_commands_of_the_page_about_the_quarantine_review_and_release(here: PostfixMachine) -> None:
+    page = HOWTO / "review-the-quarantine.md"
+    set_up(CONFIG + TURF, "<>\n" + "# Senders whose mail is held.\n" * 10 + "@turf.example\n")
+    attached(here)
+    hold(here, "", "From: MAILER-DAEMON@turf.example\r\nSubject: Undelivered Mail\r\n\r\nx\r\n")
+    run("turfctl", "show", "--mark", *unreviewed())
+    hold(here, "news@turf.example", OFFER)
+
+    def another(block: str) -> str:
+        """The block about one of two messages that were not released yet, in place of the page's."""
+        before = unreviewed()
+        for _ in range(2):
+            hold(here, "news@turf.example", OFFER)
+        return block.replace("2q06cc", min(set(unreviewed()) - set(before)))
+
+    def reviewed(block: str) -> str:
+        """The block, for a reviewed message that the page does not show elsewhere."""
+        before = unreviewed()
+        hold(here, "old@turf.example", OFFER)
+        run("turfctl", "show", "--mark", *(set(unreviewed()) - set(before)))
+        return block
+
+    follow(
+        page,
+        {
+            first_line(page, "--state reviewed --dry-run"): reviewed,
+            first_line(page, "release 2q06cc --to"): another,
+            first_line(page, "--and-allow"): another,
+            first_line(page, "mutt"): lambda _: "",  # tests/integration/test_mutt.py does this
+            first_line(page, "export"): lambda block: f"cd /var\n{block}",
+        },
+    )
+
+
+def unreviewed() -> list[str]:
+    """The ids of the messages that are new in quarantine."""
+    return sorted(path.name for path in Path("/var/lib/turfmilter/quarantine/new").iterdir())
+
+
 def test_the_command_that_writes_domains_from_a_database_keeps_the_old_ones_when_it_fails(place: Path) -> None:
     (script,) = [step.text for step in steps(HOWTO / "domains-from-a-database.md") if step.language == "bash"]
     domains = Path("/etc/turfmilter/domains.mysql")
