@@ -70,13 +70,23 @@ _MISTAKES_HEAD = """\
 
 A message begins with the key path of the value (items of a list are counted from 0), with the file and line of an
 entry in a file, or, for a syntax error in the TOML, with the file, line and column.
+
+Text is written in quotation marks, and so are addresses, paths, sizes, spans of time, percentages and modes:
+`deny = ["192.0.2.0/24"]`, `keep = "30d"`, `socket_mode = "0660"`. If the marks are missing, the message says what to
+write. It also does so for parameters, values and entries of Postfix, Sendmail and other programs:
+[As other programs write it](tables.md#as-other-programs-write-it).
 """
 
 _MISTAKES = (
     'domian = ["example.org"]',
+    'mynetworks = ["192.168.1.0/24"]',
+    'domains = "example.org example.net"',
+    'domains = ["/etc/postfix/relay_domains"]',
+    'domains = ["mysql:/etc/postfix/domains.cf"]',
     '[log]\ndomains = ["example.org"]',
     "[realy]",
     'mode = "enforced"',
+    'mode = "dry-run"',
     'socket = "inet:127.0.0.1:8895"',
     'socket = "inet:99999"',
     'socket = "run/turfmilter.sock"',
@@ -89,11 +99,18 @@ _MISTAKES = (
     '[relay]\nrouting = "yes"',
     '[relay]\nallow = "192.168.1.0/24"',
     '[relay]\nallow = ["192.168.1.17/24"]',
+    '[relay]\nallow = ["$mynetworks"]',
     '[relay]\ninterfaces = ["mx.example.org"]',
     '[relay]\nreply = "550 4.7.1 no relaying"',
+    '[relay]\nreply = "550 no relaying"',
     '[limits]\nmessage_size = "10 meg"',
+    '[limits]\nmessage_size = "unlimited"',
+    "[quarantine]\nkeep = 30",
+    "[quarantine]\nfloor = 5",
+    '[release]\nhost = "[127.0.0.1]:10026"',
     "[cap]\nrecipients_per_message = 5000",
     "[listener]\nport = 587",
+    '[listener.submission]\nport = "submission"',
     "[listener.submission]\nport = 587\nrecipients_per_message = 500",
     '[turf]\ntables = ["spam.example"]\ndirectory = "/var/lib/turfmilter/quarantine"',
     '[turf]\ntables = ["hash:/etc/postfix/spammers"]',

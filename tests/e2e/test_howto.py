@@ -206,7 +206,7 @@ def test_the_commands_of_the_page_about_the_quarantine_review_and_release(here: 
     page = HOWTO / "review-the-quarantine.md"
     set_up(CONFIG + TURF, "<>\n" + "# Senders whose mail is held.\n" * 10 + "@turf.example\n")
     attached(here)
-    hold(here, "", "From: MAILER-DAEMON@turf.example\r\nSubject: Undelivered Mail\r\n\r\nx\r\n")
+    hold(here, "", "From: MAILER-DAEMON@mx.turf.example\r\nSubject: Undelivered Mail\r\n\r\nx\r\n")
     run("turfctl", "show", "--mark", *unreviewed())
     hold(here, "news@turf.example", OFFER)
 
@@ -218,16 +218,19 @@ def test_the_commands_of_the_page_about_the_quarantine_review_and_release(here: 
         return block.replace("2q06cc", min(set(unreviewed()) - set(before)))
 
     def reviewed(block: str) -> str:
-        """The block, for a reviewed message that the page does not show elsewhere."""
+        """The block, for two reviewed messages that the page does not show elsewhere."""
         before = unreviewed()
-        hold(here, "old@turf.example", OFFER)
-        run("turfctl", "show", "--mark", *(set(unreviewed()) - set(before)))
+        for _ in range(2):
+            hold(here, "old@turf.example", OFFER)
+        for new in set(unreviewed()) - set(before):
+            run("turfctl", "show", "--mark", new)
         return block
 
     follow(
         page,
         {
             first_line(page, "--state reviewed --dry-run"): reviewed,
+            first_line(page, "| turfctl delete -"): lambda block: f"{block}turfctl undelete 2q06cc\n",
             first_line(page, "release 2q06cc --to"): another,
             first_line(page, "--and-allow"): another,
             first_line(page, "mutt"): lambda _: "",  # tests/integration/test_mutt.py does this

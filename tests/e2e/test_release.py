@@ -111,7 +111,7 @@ def test_what_is_allowed_is_not_held_again_and_can_be_undone(host: PostfixHost, 
     (line,) = [line for line in table.read_text().splitlines() if line.startswith("!")]
     assert line.startswith("!anna@turf.test expires=")
     assert f'why="released {held["X-Quarantine-ID"]}"' in line
-    assert 'undo it with: turfctl turf remove "!anna@turf.test"' in done.stdout
+    assert "undo it with: turfctl turf remove '!anna@turf.test'" in done.stdout
     assert "not listed" in in_turf(config, "check", "anna@turf.test")
     in_turf(config, "remove", "--yes", "!anna@turf.test")
     assert table.read_text() == "@turf.test\n"

@@ -15,6 +15,7 @@ import pytest
 import turfmilter
 from rig.maildir import MESSAGE, SLIP, held, made, message
 from turfmilter.core.ports import QuarantineError
+from turfmilter.stores.draft import MEMORY
 from turfmilter.stores.maildir import Maildir
 
 
@@ -34,12 +35,17 @@ def path(tmp_path: Path) -> Path:
     return made(tmp_path / "quarantine")
 
 
-@pytest.mark.parametrize("size", [1_000_000, 70_000], ids=["while it is written", "at the end"])
-def test_no_bytes_left_is_want_of_room(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize(("early", "late"), [(MEMORY + 1, 0), (MEMORY, 0), (70_000, 0), (10_000, MEMORY)])
+def test_no_bytes_left_is_want_of_room_and_known_early_if_the_message_is_large(
+    tmp_path: Path, early: int, late: int
+) -> None:
     with tiny(tmp_path / "disk", "size=64k") as path:
         draft = Maildir(path, floor=0).open(SLIP)
         with pytest.raises(QuarantineError, match="No space left") as refused:
-            draft.write(b"x" * size)
+            draft.write(b"x" * early)
+            assert early <= MEMORY, "written before the rest arrives"
+            draft.write(b"x" * late)
+            assert early + late <= MEMORY, "written before the end"
             draft.commit()
         assert refused.value.full
         assert held(path) == held(path, "tmp") == []

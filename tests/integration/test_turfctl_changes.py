@@ -227,6 +227,18 @@ def test_a_release_adds_exceptions_for_originators_if_the_rule_compares_them(
     assert [line.split()[0] for line in table.read_text().splitlines()[1:]] == added
 
 
+def test_a_release_without_an_exception_names_everything_that_was_compared(
+    config: Path, quarantine: Path, table: Path
+) -> None:
+    table.write_text("@other.example\n")
+    id = hold(quarantine)
+    with ScriptedNextHop() as hop:
+        written = config.read_text().replace("tables =", 'match = ["sender", "author", "originator"]\ntables =')
+        config.write_text(f"{written}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    assert "no exception was added: neither sender, authors nor originators are listed now" in done.stderr
+
+
 @pytest.mark.parametrize("local", ["news\x1b[2J-4711815", "news-\u202e-4711815", "news\x07-anna=example.org"])
 def test_controls_in_a_sender_that_gets_no_exception_do_not_reach_the_terminal(
     config: Path, quarantine: Path, local: str

@@ -118,7 +118,8 @@ def test_without_standard_output_nothing_is_done_and_it_is_said(config: Path, wo
 
 
 def test_who_is_to_be_asked_without_standard_input_is_told_of_yes(config: Path) -> None:
-    line = ["sh", "-c", 'exec "$@" <&-', "sh", *command(config, ["quarantine", "delete", "{id}"])]
+    hold(config.parent / "quarantine")
+    line = ["sh", "-c", 'exec "$@" <&-', "sh", *command(config, ["delete", "--rule", "turf"])]
     done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=False)
     assert done.returncode == 2
     assert "--yes" in done.stderr

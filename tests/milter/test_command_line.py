@@ -13,7 +13,7 @@ import turfmilter
 from rig import wait
 from rig.filter import USER, make_quarantine
 from rig.golden import Golden
-from rig.program import configured, run, running
+from rig.program import ENVIRONMENT, configured, program, run, running
 
 
 def turf(quarantine: Path) -> str:
@@ -33,6 +33,35 @@ def test_a_check_without_errors_prints_the_line_for_the_installed_mta(place: Pat
     assert (done.returncode, done.stderr) == (0, "")
     golden("check", done.stdout, {str(place): "DIR"})
     assert not (place / "s").exists()
+
+
+# The program with another /etc, in which only the MTA named by $2 is installed, and without Postfix's programs.
+ONLY = """
+mount --make-rprivate / && cp -a /etc "$1" && rm -rf "$1/postfix" "$1/mail" && mkdir "$1/postfix" "$1/mail" || exit 1
+case $2 in
+    Postfix) touch "$1/postfix/main.cf" ;;
+    Sendmail) touch "$1/mail/sendmail.mc" ;;
+esac
+mount --bind "$1" /etc && mount -t tmpfs none /usr/sbin || exit 1
+shift 2
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("mta", ["Postfix", "Sendmail", "neither"])
+def test_the_line_for_an_mta_that_is_not_installed_is_not_printed(place: Path, golden: Golden, mta: str) -> None:
+    path = configured(place, turf(make_quarantine(place / "quarantine")))
+    inside = ["unshare", "--mount", "sh", "-c", ONLY, "sh", place / "etc", mta]
+    done = subprocess.run(
+        [*inside, *program("-t", "-c", path)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=wait.AMPLE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    golden("check", done.stdout, {str(place): "DIR"})
 
 
 def test_a_check_warns_about_files_that_only_root_can_read(place: Path, golden: Golden) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from rig import wire
 from rig.filesystem import tmpfs
 from rig.filter import Filter, Filters
 from rig.milterclient import MilterClient
@@ -103,6 +105,30 @@ def test_a_full_quarantine_is_answered_452_until_there_is_room_again(
         for path in mounted.glob("filling*"):
             path.unlink()
         assert spam(client) == "discard"
+
+
+def test_messages_that_arrive_at_the_same_time_share_what_room_there_is(own_filter: Filters, mounted: Path) -> None:
+    turf = own_filter(HELD)
+    with ExitStack() as ending:
+        clients = [ending.enter_context(turf.session()) for _ in range(12)]
+        for client in clients:  # each finds enough room, because none has been written yet
+            client.mail("<spam@turf.test>")
+            client.rcpt("<b@rig.test>")
+            client.data()
+            client.eoh()
+            assert str(client.body(b"x" * 200_000)) == "continue"
+        assert turf.unfinished() == []
+        for client in clients:
+            client.send_frame(b"E")
+        ends = [str(client.read_answer(wire.ALL_ACTIONS)) for client in clients]
+        held = turf.held()
+        assert Counter(ends) == {"discard": len(held), FULL: len(clients) - len(held)}
+        assert held
+        assert {len(one.message) for one in held} == {200_002}
+        assert turf.unfinished() == []
+        for path in (mounted / "new").iterdir():
+            path.unlink()
+        assert {spam(client) for client in clients} == {"discard"}
 
 
 def test_the_floor_is_that_of_the_configuration(own_filter: Filters, mounted: Path) -> None:

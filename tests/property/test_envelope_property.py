@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turfmilter.core.address.addressed import addressed, parted
-from turfmilter.core.held.block import head, read_block, render
+from turfmilter.core.held.block import read_block, render
 from turfmilter.core.report import Slip
 
 # Parts of addresses, chosen so that odd addresses are frequent.
@@ -25,7 +25,7 @@ def through_a_file(*recipients: tuple[str, tuple[str, ...]]) -> Slip:
     """The recipients that are read back after a client sent these."""
     parties = tuple(addressed(text, params) for text, params in recipients)
     slip = Slip(addressed("<>"), parties, *[""] * 6, datetime(2026, 3, 1, tzinfo=UTC), "turf", "")
-    return read_block(io.BytesIO(render(head("0" * 13, slip), "0" * 64))).slip
+    return read_block(io.BytesIO(render("0" * 13, slip, "0" * 64))).slip
 
 
 @given(recipients=st.lists(st.tuples(arguments, parameters), min_size=1, max_size=3))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape, unescape
-from turfmilter.core.held.block import head, read_block, render
+from turfmilter.core.held.block import read_block, render
 from turfmilter.core.report import Slip
 from turfmilter.stores.maildir import Maildir
 
@@ -48,7 +48,7 @@ def test_bytes_in_are_bytes_out_however_they_are_cut(path: Path, pieces: list[by
 
 @given(slip=slips)
 def test_no_text_adds_a_line_to_the_block_or_is_lost(slip: Slip) -> None:
-    held = render(head("000000-000000", slip), "0" * 64)
+    held = render("000000-000000", slip, "0" * 64)
     lines = held.decode("utf-8").splitlines()  # splits at U+0085 and U+2028 as well
     assert len(lines) == 13 + len(slip.recipients)
     assert all(line.isprintable() for line in lines)
@@ -57,7 +57,7 @@ def test_no_text_adds_a_line_to_the_block_or_is_lost(slip: Slip) -> None:
 
 @given(slip=slips, id=st.text("0123456789abcdefghjkmnpqrstvwxyz-", min_size=13, max_size=13))
 def test_the_length_of_the_block_does_not_depend_on_id_and_digest(slip: Slip, id: str) -> None:
-    assert len(render(head(id, slip), "f" * 64)) == len(render(head("0" * 13, slip), "0" * 64))
+    assert len(render(id, slip, "f" * 64)) == len(render("0" * 13, slip, "0" * 64))
 
 
 @given(text=texts)
@@ -66,9 +66,7 @@ def test_escaped_text_is_one_visible_line_and_comes_back(text: str) -> None:
     assert unescape(escape(text)) == text
 
 
-@given(
-    held=st.binary() | st.builds(lambda slip, cut: render(head("0" * 13, slip), "")[:cut], slips, st.integers(0, 800))
-)
+@given(held=st.binary() | st.builds(lambda slip, cut: render("0" * 13, slip, "")[:cut], slips, st.integers(0, 800)))
 def test_a_broken_block_is_never_more_than_a_value_error(held: bytes) -> None:
     try:
         read_block(io.BytesIO(held))

@@ -16,7 +16,7 @@ from rig import wait
 from rig.filter import USER, give, make_quarantine, make_state
 from rig.program import ENVIRONMENT, as_user
 from turfmilter.core.address.addressed import Addressed, parted
-from turfmilter.core.held.block import head, render
+from turfmilter.core.held.block import render
 from turfmilter.core.report import Slip
 from turfmilter.stores.name import new_id
 
@@ -56,7 +56,7 @@ def hold(quarantine: Path, message: bytes = MESSAGE, *, file: str = "new/{id}", 
     said = slip(**given)
     id = new_id(said.time)
     path = quarantine / file.format(id=id)
-    path.write_bytes(render(head(id, said), hashlib.sha256(message).hexdigest()) + message)
+    path.write_bytes(render(id, said, hashlib.sha256(message).hexdigest()) + message)
     path.chmod(0o640)
     give(path)
     return id

@@ -11,7 +11,7 @@ from typing import Any
 from rig.desk import SLIP, Desk
 from rig.hostclock import HostClock
 from turfmilter.config.sections.quarantine import QuarantineConfig
-from turfmilter.core.held.block import head, render
+from turfmilter.core.held.block import render
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation, Watch
 from turfmilter.stores.name import new_id
@@ -40,7 +40,7 @@ class Shelf:
         said = replace(SLIP, **{"time": self.clock.now(), **slip})
         ids = {new_id(said.time) for _ in range(number)}
         for id in ids:
-            text = render(head(id, said), hashlib.sha256(b"").hexdigest())
+            text = render(id, said, hashlib.sha256(b"").hexdigest())
             (self.desk.path / "new" / id).write_bytes(text)
         return ids
 

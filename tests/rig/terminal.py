@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rig import wait
 
-_SIZE = struct.pack("4H", 24, 100, 0, 0)
+_SIZE = struct.pack("4H", 24, 80, 0, 0)
 _QUESTIONS = (b"[y/N]: ", b"[y/N] ")
 
 
 def typed(commands: str, cwd: Path, host: str, answers: Iterable[str] = ()) -> tuple[int, list[str]]:
-    """Run shell commands at a terminal of 24 lines and 100 columns, up to the first that fails.  Needs root.
+    """Run shell commands at a terminal of 24 lines and 80 columns, up to the first that fails.  Needs root.
 
     The commands see the host name `host`.  Their questions are answered with `answers`, further ones with "y".
 

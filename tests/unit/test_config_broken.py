@@ -74,6 +74,20 @@ NOT_TOML = [
 VALUES = {
     "quarantine.floor": [5, 0.05, 5_000_000_000, "5", "5 percent", "1 GiB", True, "500%"],
     "quarantine.keep": [30, 0, "30", "30 days", "2 Weeks", "6 months", "1 year", "1y", "90 min", "forever"],
+    "dns.nameservers": [
+        ["/etc/resolv.conf"],
+        ["localhost"],
+        ["udp://192.0.2.53"],
+        ["192.0.2.53#5353"],
+        "192.0.2.53, 192.0.2.54",
+    ],
+    "dns.timeout": ["4", "2.5 s", "4 seconds", "soon"],
+    "turf.tables": ["turf.table", "/etc/postfix/spammers turf.table"],
+    "turf.directory": ["none", "maildir:/var/mail/held"],
+    "workers": ["auto", "4"],
+    "limits.recipients_per_message": ["1,000", "no", "ten"],
+    "turf.spare_local": ["encrypt", "may", "maybe"],
+    "log.to": ["/var/log/mail.log", "console"],
     "socket": [8895, "8895", "8895@localhost", "tcp:8895", "tcp:192.0.2.1:8895", "tcp6:[::1]:8895", "milter.sock"],
     "relay.reply": [
         550,
@@ -88,6 +102,7 @@ VALUES = {
         "550 5.7.1 kein Anschluß",
         "550 5.7.1 a\ttab",
         "REJECT not welcome",
+        "REJECT 5.7.1 not welcome",
         "DEFER_IF_PERMIT not now",
         'ERROR:"550 not welcome"',
         "250 2.0.0 welcome",

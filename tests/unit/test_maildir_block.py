@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from turfmilter.core.address.addressed import Addressed, parted
-from turfmilter.core.held.block import head, read_block, render
+from turfmilter.core.held.block import read_block, render
 from turfmilter.core.report import Slip
 from turfmilter.stores.name import new_id
 
@@ -29,7 +29,7 @@ SLIP = Slip(
     entry="@turf.example turf.table:12",
 )
 MESSAGE = b"Subject: hello\r\n\r\nworld\r\n"
-HELD = render(head("1m4x8q-7kz0ha", SLIP), hashlib.sha256(MESSAGE).hexdigest()) + MESSAGE
+HELD = render("1m4x8q-7kz0ha", SLIP, hashlib.sha256(MESSAGE).hexdigest()) + MESSAGE
 
 
 class Dribble(io.BytesIO):
@@ -72,14 +72,14 @@ def test_what_was_written_is_read_back(file: io.BytesIO) -> None:
 
 def test_a_time_of_another_zone_is_the_same_instant_in_utc() -> None:
     time = datetime(2026, 3, 1, 23, 0, 0, 250, tzinfo=timezone(timedelta(hours=-5)))
-    held = render(head("1m4x8q-7kz0ha", replace(SLIP, time=time)), "0" * 64)
+    held = render("1m4x8q-7kz0ha", replace(SLIP, time=time), "0" * 64)
     assert b"X-Quarantine-Time: 2026-03-02T04:00:00.000250Z\r\n" in held
     assert read_block(io.BytesIO(held)).slip.time == time
 
 
 def test_only_the_first_block_is_believed() -> None:
-    forged = render(head("000000-000000", replace(SLIP, sender=Addressed("friend@example.org"))), "0" * 64) + MESSAGE
-    held = render(head("1m4x8q-7kz0ha", SLIP), hashlib.sha256(forged).hexdigest()) + forged
+    forged = render("000000-000000", replace(SLIP, sender=Addressed("friend@example.org")), "0" * 64) + MESSAGE
+    held = render("1m4x8q-7kz0ha", SLIP, hashlib.sha256(forged).hexdigest()) + forged
     block = read_block(io.BytesIO(held))
     assert (block.id, block.slip) == ("1m4x8q-7kz0ha", SLIP)
     assert held[block.offset :] == forged
@@ -89,7 +89,7 @@ def test_only_the_first_block_is_believed() -> None:
 def test_no_value_can_add_a_header(field: str) -> None:
     values: dict[str, Any] = {field: "x\r\nX-Quarantine-Rule: none\nX-A: \x85\u2028\0\udcff"}
     hostile = replace(SLIP, **values)
-    held = render(head("1m4x8q-7kz0ha", hostile), "0" * 64)
+    held = render("1m4x8q-7kz0ha", hostile, "0" * 64)
     assert len(held.splitlines()) == len(held.decode().splitlines()) == 15
     assert read_block(io.BytesIO(held)).slip == hostile
 
@@ -124,7 +124,7 @@ def test_what_is_no_block_is_refused_with_the_line_that_is_missing(held: bytes, 
         read_block(io.BytesIO(held))
 
 
-FORGED = render(head("000000-000000", replace(SLIP, recipients=(Addressed("all@rig.test"),))), "0" * 64)
+FORGED = render("000000-000000", replace(SLIP, recipients=(Addressed("all@rig.test"),)), "0" * 64)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_block_that_has_lost_its_end_takes_nothing_from_the_message(lost: byte
 
 def test_a_time_that_is_lost_is_that_of_the_id() -> None:
     time = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
-    held = render(head(new_id(time), SLIP), "0" * 64).replace(b"Time: 2026-03-01", b"Time: 2026-99-01")
+    held = render(new_id(time), SLIP, "0" * 64).replace(b"Time: 2026-03-01", b"Time: 2026-99-01")
     block = read_block(io.BytesIO(held))
     assert block.slip.time == time
     assert block.damage == ("X-Quarantine-Time has no time",)

@@ -84,6 +84,7 @@ HOSTS = [
     '"192.0.2.1",',
     "\u201cisp.example\u201d",
     "192.0.2.0/24,",
+    "regex:isp",
 ]
 
 SENDERS = [
@@ -155,6 +156,9 @@ SENDERS = [
     "'joe@isp.example'",
     '"joe@isp.example",',
     "joe@isp.example;",
+    "*casino*",
+    "null",
+    "re:.*@isp",
 ]
 
 
@@ -176,7 +180,13 @@ def test_doubtful_entries_are_reported(golden: Golden) -> None:
     golden(
         "table", report(["@com", "*@isp.example", ".*@isp.example"], lambda text: doubt(text, parse_sender(text)) or ())
     )
-    golden("table", report(["com"], lambda text: doubt(text, parse_host(text)) or ()))
+    golden(
+        "table",
+        report(
+            ["com", "all", "unknown", "mynetworks", "permit_mynetworks", "=all"],
+            lambda text: doubt(text, parse_host(text)) or (),
+        ),
+    )
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,9 @@ WITH_AN_ERROR = [
     "joe@isp.example; ben@isp.example",
     "192.0.2.0 255.255.255.0",
     "192.0.2.1 - 192.0.2.9",
+    "127.0.0.0/8 [::1]/128",
+    "- @isp.example",
+    "@isp.example 5.0",
 ]
 
 

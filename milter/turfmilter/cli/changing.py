@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from turfmilter.cli.choosing import Request, choosing, decide
 from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
-from turfmilter.cli.options import Request, choosing, confirmed, counted, decide, dry_run_option, yes_option
+from turfmilter.cli.options import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
@@ -29,7 +30,9 @@ def delete(started: Started, request: Request) -> None:
     Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
     writing = recorders(started)
-    decide(started, request, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}))
+    decide(
+        started, request, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}), undo="undelete"
+    )
 
 
 @click.command("undelete")
@@ -38,7 +41,13 @@ def delete(started: Started, request: Request) -> None:
 def undelete(started: Started, request: Request) -> None:
     """Restore deleted messages."""
     writing = recorders(started)
-    decide(started, request, "restored", lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}))
+    decide(
+        started,
+        request,
+        "restored",
+        lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}),
+        undo="delete",
+    )
 
 
 def _mark(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -13,25 +14,26 @@ from typing import Any, get_args
 import click
 
 from turfmilter.cli.opened import Started, directory_option, opened
-from turfmilter.cli.options import ago, selecting
-from turfmilter.cli.output import document, json_option, table
+from turfmilter.cli.options import ago, counted, selecting
+from turfmilter.cli.output import document, json_option, screen
 from turfmilter.config.sections.quarantine import ReleaseConfig
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError, Line
 from turfmilter.core.held.message import State
-from turfmilter.core.held.selection import By, Selection
+from turfmilter.core.held.selection import OPEN, By, Group, Selection
+from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
+from turfmilter.review.layout import Row, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 
-_COLUMNS = ("id", "held", "state", "sender", "subject")
-
 
 @click.command("list")
-@selecting()
+@selecting(states=OPEN)
+@click.option("--all", "everything", is_flag=True, help="Also list released and deleted messages.")
 @click.option(
     "--group-by", "by", type=click.Choice(get_args(By)), help="Count the messages by what they have in common."
 )
@@ -42,36 +44,66 @@ _COLUMNS = ("id", "held", "state", "sender", "subject")
 @directory_option
 @click.pass_obj
 def list_held(
-    started: Started, selection: Selection, by: By | None, limit: int, as_json: bool, directory: Path | None
+    started: Started,
+    selection: Selection,
+    everything: bool,
+    by: By | None,
+    limit: int,
+    as_json: bool,
+    directory: Path | None,
 ) -> None:
-    """List held messages, the newest first.
+    """List held messages that are still to be decided about, the newest first.
 
-    Deleted messages are listed only with --state deleted.  A message must meet all conditions.
+    Those are the messages that were neither released nor deleted.  A message must meet all conditions.
     """
+    if everything and selection.states != OPEN:
+        raise click.UsageError("--all and --state exclude each other")
+    if everything:
+        selection = replace(selection, states=frozenset(State))
     with opened(started.configuration(), directory) as quarantines:
-        rows, total = _groups(quarantines, selection, by, limit) if by else _messages(quarantines, selection, limit)
+        if by:
+            total = _list_groups(started.clock, quarantines, selection, by, limit, as_json=as_json)
+        else:
+            total = _list_messages(started.clock, quarantines, selection, limit, as_json=as_json)
+        others = 0 if total else quarantines.count(replace(selection, states=frozenset(State)))
     if not total:
-        click.echo("turfctl: no message matches" if not as_json else "[]", err=not as_json)
+        hint = f"; --all lists {counted(others)} in other states" if others else ""
+        click.echo(f"turfctl: no message matches{hint}" if not as_json else "[]", err=not as_json)
         raise click.exceptions.Exit(1)
-    if as_json:
-        table(rows, (), as_json=True)
-        return
-    columns = (by, "count", "last") if by else _COLUMNS
-    table(rows if by else list(map(_shown, rows)), columns, as_json=False)
-    if any(row.get("doubt") for row in rows):
-        click.echo("!  not what was held; to see why: turfctl show ID", err=True)
-    if len(rows) < total:
-        click.echo(f"{len(rows)} of {total}; --limit 0 shows all", err=True)
+    if total > limit > 0 and not as_json:
+        click.echo(f"{limit} of {total}; --limit 0 shows all", err=True)
+
+
+def _list_messages(clock: Clock, quarantines: Quarantines, selection: Selection, limit: int, *, as_json: bool) -> int:
+    found = quarantines.newest(selection, limit)
+    lines = ledger_lines(one.place for one in found)
+    if as_json and found:
+        document([facts(one, lines(one.place)) for one in found])
+    elif found:
+        list_rows(clock, [row(one, lines(one.place)) for one in found])
+    return quarantines.count(selection)
+
+
+def _list_groups(
+    clock: Clock, quarantines: Quarantines, selection: Selection, by: By, limit: int, *, as_json: bool
+) -> int:
+    groups = quarantines.groups(selection, by)
+    shown = groups[: limit or None]
+    if as_json and shown:
+        document([{by: group.value, "count": group.count, "last": group.last} for group in shown])
+    elif shown:
+        groups_table(clock, by, shown)
+    return len(groups)
 
 
 def facts(found: Found, lines: Iterable[Line]) -> dict[str, Any]:
-    """Return a message as a row of a table, and for JSON; `lines` are those of the ledger about it."""
+    """Return a message as JSON has it; `lines` are those of the ledger about it."""
     summary, message = found.summary, found.place.message
     return {
         "id": message.id,
         "directory": message.quarantine,
         "held": summary.time,
-        "state": state(message, summary.recipients, fates(lines)),
+        "state": state(message, summary.recipients, fates(lines)).value,
         "size": summary.size,
         "sender": summary.sender,
         "authors": summary.authors,
@@ -85,6 +117,40 @@ def facts(found: Found, lines: Iterable[Line]) -> dict[str, Any]:
     }
 
 
+def row(found: Found, lines: Iterable[Line]) -> Row:
+    """Return a message as lists show it; `lines` are those of the ledger about it."""
+    summary, message = found.summary, found.place.message
+    return Row(
+        id=message.id,
+        held=summary.time,
+        size=summary.size,
+        state=state(message, summary.recipients, fates(lines)).value,
+        sender=summary.sender,
+        authors=summary.authors,
+        recipients=summary.recipients,
+        subject=summary.subject,
+        doubt=bool(summary.doubt),
+    )
+
+
+def list_rows(clock: Clock, rows: Sequence[Row], *, err: bool = False) -> None:
+    """Print messages as `list` does, with an explanation of their flags on standard error."""
+    on = screen(clock, err=err)
+    for line in [*heading(on), *(line for one in rows for line in lines(one, on))]:
+        click.echo(line, err=err)
+    if explained := legend(rows):
+        click.echo(explained, err=True)
+
+
+def groups_table(clock: Clock, by: str, groups: Iterable[Group]) -> None:
+    """Print one line for each group: how many, when the last was held, and what they have in common."""
+    on = screen(clock)
+    click.echo(f"{'COUNT':>{_COUNT}}  {f'LAST ({on.zone})':{_LAST}}  {by.upper()}")
+    for group in groups:
+        line = f"{group.count:>{_COUNT}}  {on.moment(group.last):{_LAST}}  {on.text(group.value)}"
+        click.echo(on.fit(line.rstrip(), on.columns))
+
+
 def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
     """Return a function for the lines about each message; without lines, after a warning, if a ledger is unreadable."""
     try:
@@ -94,24 +160,7 @@ def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
         return lambda _: ()
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the row as it is shown to people."""
-    mark = "!" if row["doubt"] else ""
-    return row | {"state": row["state"] + mark, "sender": "<>" if row["sender"] == "" else row["sender"]}
-
-
-def _messages(quarantines: Quarantines, selection: Selection, limit: int) -> tuple[list[dict[str, Any]], int]:
-    found = quarantines.newest(selection, limit)
-    lines = ledger_lines(one.place for one in found)
-    return [facts(one, lines(one.place)) for one in found], quarantines.count(selection)
-
-
-def _groups(quarantines: Quarantines, selection: Selection, by: By, limit: int) -> tuple[list[dict[str, Any]], int]:
-    groups = quarantines.groups(selection, by)
-    shown = groups[: limit or None]
-    return [{by: group.value, "count": group.count, "last": group.last} for group in shown], len(groups)
-
-
+_COUNT, _LAST = 6, 12  # columns of a number of messages, and of a time
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BUSIEST = 10
 
@@ -140,7 +189,7 @@ def stats(started: Started, selection: Selection, days: int, as_json: bool, dire
         return
     _plot(counts)
     click.echo()
-    table(rows[:_BUSIEST], ("entry", "count", "last"), as_json=False)
+    groups_table(started.clock, "entry", groups[:_BUSIEST])
     click.echo(f"\n{total} held in all")
 
 

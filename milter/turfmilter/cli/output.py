@@ -1,24 +1,35 @@
-"""Tables for people on a terminal, JSON for programs: the one place for both."""
+"""What commands print: tables for people on a terminal, JSON for programs."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import click
 
 from turfmilter.core.escape import escape
+from turfmilter.core.ports import Clock
+from turfmilter.review.layout import Screen, cut, ellipsis_in, width
 
 _GAP = "  "
-_NARROWEST = 12  # a column that is cut keeps as much
+_NARROWEST = 12  # columns that a column keeps when it is cut
+_FEWEST_COLUMNS = 20  # of a screen; on a narrower one, lines are wrapped by the terminal
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 Row = Mapping[str, object]
+
+
+def screen(clock: Clock, *, err: bool = False) -> Screen:
+    """Return the screen on which standard output or standard error is shown: as wide as COLUMNS, or the terminal.
+
+    If there is neither, it has 80 columns.
+    """
+    stream = sys.stderr if err else sys.stdout
+    return Screen(max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS), stream.encoding, clock.now())
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
@@ -40,21 +51,7 @@ def document(value: object) -> None:
     click.echo(json.dumps(value, indent=2, default=_plain))
 
 
-def moment(time: datetime) -> str:
-    """A time as people read it, UTC."""
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def width(text: str) -> int:
-    """Return how many columns of a terminal `text` occupies."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
-
-
 def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return moment(value)
     return escape("" if value is None else str(value))
 
 
@@ -71,8 +68,5 @@ def _narrow(widths: list[int], room: int) -> None:
 
 
 def _fit(cell: str, size: int) -> str:
-    if width(cell) <= size:
-        return cell + " " * (size - width(cell))
-    while width(cell) > size - 1:
-        cell = cell[: min(len(cell) - 1, size - 1)]
-    return cell + "…" + " " * (size - 1 - width(cell))
+    shown = cut(cell, size, ellipsis_in(sys.stdout.encoding))
+    return shown + " " * (size - width(shown))

@@ -8,8 +8,8 @@ from datetime import date
 import click
 
 from turfmilter.cli.allowing import Allowing
+from turfmilter.cli.choosing import Request, agreed, choosing, chosen
 from turfmilter.cli.opened import Started, opened, recorders, watched
-from turfmilter.cli.options import Request, agreed, choosing, chosen
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
@@ -67,7 +67,8 @@ def release(
             allowing = stack.enter_context(Allowing(adder))
         quarantines = stack.enter_context(opened(config, request.directory))
         places = chosen(quarantines, request.ids, request.selection)
-        if agreed(places, "released", request, as_json=as_json):
+        ask = request.selection is not None or len(places) > 1
+        if agreed(started.clock, places, "released", request, ask=ask, as_json=as_json):
             releasing = _Releasing(config, started, only, force=force)
             done = releasing.all(places, allowing)
             _say(done, as_json=as_json)
@@ -114,7 +115,8 @@ class _Releasing:
         for doubt in doubts:
             self._fail(place, f"released, but no exception was added: {escape(doubt)}")
         if not entries and not doubts:
-            self._fail(place, "released, but no exception was added: neither sender nor authors are listed now")
+            compared = "sender, authors nor originators" if originators else "sender nor authors"
+            self._fail(place, f"released, but no exception was added: neither {compared} are listed now")
 
     def _fail(self, place: Place, why: str) -> None:
         self.failed = True

@@ -11,19 +11,23 @@ from typing import Any
 
 import click
 
+from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.listing import facts, ledger_lines
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
-from turfmilter.cli.options import chosen, each, ids_argument, selecting
-from turfmilter.cli.output import document, json_option, moment, table
+from turfmilter.cli.options import selecting
+from turfmilter.cli.output import document, json_option, table
+from turfmilter.cli.pager import paged
 from turfmilter.core.address.addressed import Addressed
+from turfmilter.core.address.header import decode
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import Line
-from turfmilter.core.held.message import NewerFormat
+from turfmilter.core.held.message import NewerFormat, shown_id
 from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
-from turfmilter.review.contents import Contents
+from turfmilter.review.contents import Contents, OpenPart, read_part
 from turfmilter.review.fate import Fate, fates, state
-from turfmilter.review.look import Look, header, look, mark_reviewed, message
+from turfmilter.review.layout import full_time, human_size
+from turfmilter.review.look import Look, header, look, mark_reviewed, message, neighbours
 from turfmilter.review.mbox import mbox
 from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
@@ -40,30 +44,51 @@ _MAX_LINE_BYTES = 65_536  # bytes escaped at once
     is_flag=True,
     help="Show the message as received, byte for byte; on a terminal, control characters are escaped.",
 )
+@click.option(
+    "--part",
+    "number",
+    type=click.IntRange(min=1),
+    help="Show only this part, decoded; parts that are not text are written to a file or a pipe only.",
+)
 @click.option("--mark", is_flag=True, help="Mark it reviewed: it is then kept for keep_reviewed instead of keep.")
 @json_option
 @directory_option
 @click.pass_obj
 def show(
-    started: Started, id: str, headers: bool, raw: bool, mark: bool, as_json: bool, directory: Path | None
+    started: Started,
+    id: str,
+    headers: bool,
+    raw: bool,
+    number: int | None,
+    mark: bool,
+    as_json: bool,
+    directory: Path | None,
 ) -> None:
     """Show a held message.  The beginning of its ID is sufficient.  Nothing is changed unless --mark is given.
 
-    HTML is not rendered, and characters that would reverse, hide or control text are shown as \\x1b, \\u202e.
+    HTML is shown as text, with the targets of its links.  On a terminal, the output goes through $PAGER, or less.
+    Characters that would reverse, hide or control text are shown as \\x1b, \\u202e.
     """
-    if headers + raw + as_json > 1:
-        raise click.UsageError("--headers, --raw and --json exclude each other")
+    if headers + raw + as_json + (number is not None) > 1:
+        raise click.UsageError("--headers, --raw, --part and --json exclude each other")
     config = started.configuration()
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
         if raw:
             _raw(place)
+        elif number is not None:
+            _part(place, number)
         elif headers:
-            _headers(place)
-        elif as_json:
-            document(_facts(place, look(place, config, started.clock.today()), ledger_lines([place])(place)))
+            with paged():
+                _headers(place)
         else:
-            _print(place, look(place, config, started.clock.today()), ledger_lines([place])(place))
+            seen, lines = look(place, config, started.clock.today()), ledger_lines([place])(place)
+            beside = dict(zip(("previous", "next"), neighbours(place, seen.summary.time, quarantines), strict=True))
+            if as_json:
+                document(_facts(place, seen, lines) | beside)
+            else:
+                with paged():
+                    _print(place, seen, lines, beside)
         if mark:
             try:
                 mark_reviewed(place, recorders(started).of(place.quarantine))
@@ -71,9 +96,12 @@ def show(
                 click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
 
 
-def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
+def _print(place: Place, seen: Look, lines: Sequence[Line], beside: Mapping[str, str]) -> None:
     for name, value in _circumstances(place, seen, lines):
         click.echo(f"{name:<10} {escape(value)}")
+    for name, id in beside.items():
+        if id:
+            click.echo(f"{name:<10} {shown_id(id)}")
     click.echo()
     for field in seen.contents.header.fields:
         if field.name.lower() in _HEADERS:
@@ -86,8 +114,10 @@ def _print(place: Place, seen: Look, lines: Sequence[Line]) -> None:
 def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     summary, known = seen.summary, fates(lines)
     yield "id", place.message.id
-    yield "state", state(place.message, summary.recipients, known)
-    yield "held", f"{moment(summary.time)} UTC"
+    yield "state", state(place.message, summary.recipients, known).value
+    yield "held", full_time(summary.time)
+    if seen.until:
+        yield "kept until", full_time(seen.until)
     yield "in", place.message.quarantine
     yield "size", f"{summary.size} bytes"
     if summary.doubt:
@@ -120,8 +150,11 @@ def _party(party: Addressed) -> str:
 
 def _print_text(contents: Contents) -> None:
     if contents.text is None:
-        click.echo("(no part is plain text; HTML is not shown; --raw shows the message as received)")
+        click.echo("(no part is text; --part shows one of the parts, --raw the message as received)")
         return
+    if contents.from_html:
+        click.echo("(HTML as text; --part shows its source)")
+        click.echo()
     for line in contents.text.replace("\r\n", "\n").split("\n"):
         click.echo(escape(line.expandtabs()))
     if not contents.text_complete:
@@ -132,8 +165,11 @@ def _print_parts(contents: Contents) -> None:
     if contents.count < 2 and contents.text is not None:
         return
     click.echo()
-    rows = [{"type": part.type, "size": part.size, "name": part.name or " "} for part in contents.parts]
-    table(rows, ("type", "size", "name"), as_json=False)
+    rows = [
+        {"part": number, "type": part.type, "size": human_size(part.size), "name": part.name or " "}
+        for number, part in enumerate(contents.parts, 1)
+    ]
+    table(rows, ("part", "type", "size", "name"), as_json=False)
     if contents.count > len(rows):
         click.echo(f"({contents.count - len(rows)} more parts)")
     if not contents.understood:
@@ -156,8 +192,37 @@ def _raw(place: Place) -> None:
         if not sys.stdout.isatty():
             shutil.copyfileobj(file, sys.stdout.buffer)
             return
-        while line := file.readline(_MAX_LINE_BYTES):
-            click.echo(escape(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")))
+        with paged():
+            while line := file.readline(_MAX_LINE_BYTES):
+                click.echo(escape(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")))
+
+
+def _part(place: Place, number: int) -> None:
+    with message(place) as (opened, _):
+        part = read_part(opened.file, number)
+        if not sys.stdout.isatty():
+            for piece in part.pieces:
+                sys.stdout.buffer.write(piece)
+            return
+        if not part.type.startswith(("text/", "message/")):
+            wrong = escape(f"part {number} is {part.type}")
+            raise click.UsageError(f"{wrong}, not text; write it to a file: turfctl show --part {number} … > FILE")
+        with paged():
+            for line in _decoded_lines(part):
+                click.echo(escape(line.rstrip("\r\n").expandtabs()))
+
+
+def _decoded_lines(part: OpenPart) -> Iterator[str]:
+    """Yield the text of a part in lines; what is too long for one is cut into several."""
+    rest = b""
+    for piece in part.pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (decode(line, part.charset) for line in lines)
+        if len(rest) > _MAX_LINE_BYTES:
+            yield decode(rest, part.charset)
+            rest = b""
+    if rest:
+        yield decode(rest, part.charset)
 
 
 def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
@@ -170,8 +235,10 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
         "releases": {recipient: fate.value for recipient, fate in fates(lines).items()},
         "ledger": [asdict(line) for line in lines],
         "standing": seen.standing,
+        "kept_until": seen.until,
         "headers": [[field.name, field.text] for field in contents.header.fields],
         "text": contents.text,
+        "from_html": contents.from_html,
         "parts": [{"type": part.type, "size": part.size, "name": part.name} for part in contents.parts],
         "part_count": contents.count,
         "parts_understood": contents.understood,

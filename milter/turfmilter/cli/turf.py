@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -149,7 +150,7 @@ def exception_adder(started: Started, expires: date | None, *, as_json: bool) ->
             click.echo(f"turfctl: {error}", err=True)
             return False
         else:
-            said = f'{escape(str(added))}: added; undo it with: turfctl turf remove "{escape(added.text)}"'
+            said = f"{escape(str(added))}: added; undo it with: turfctl turf remove {shlex.quote(escape(added.text))}"
             click.echo(said, err=as_json)
         return True
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import click
 
@@ -16,6 +15,7 @@ from turfmilter.cli.opened import EX_CONFIG, Started, config_option, leave
 from turfmilter.cli.releasing import release
 from turfmilter.cli.showing import export, show
 from turfmilter.cli.status import status
+from turfmilter.cli.streams import prepare_output
 from turfmilter.cli.turf import turf
 from turfmilter.compose import SystemClock
 from turfmilter.config.loader import ConfigError
@@ -25,6 +25,7 @@ from turfmilter.core.held.message import NewerFormat, NotAMessage, Unopenable
 from turfmilter.daemon.background import occupy_standard_descriptors
 from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
+from turfmilter.review.contents import NoSuchPart
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
@@ -34,15 +35,38 @@ _EX_NOT_DONE = 1
 class _Program(click.Group):
     """Lists its commands in the order in which they were added, and reports in one line what cannot be done."""
 
+    def main(self, *given: Any, **options: Any) -> Any:
+        # Otherwise a file of the quarantine could get the number of a standard stream, and with it Python's errors.
+        occupy_standard_descriptors()
+        if sys.stdout is None:
+            leave("turfctl", "standard output is closed, so that nothing can be shown; nothing was done", _EX_NOT_DONE)
+        prepare_output()
+        try:
+            return super().main(*given, **options)
+        except OSError as error:
+            leave("turfctl", escape(f"{error.filename}: {error.strerror}"), _EX_NOT_DONE)
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            done = super().invoke(ctx)
+            sys.stdout.flush()  # at the end of the program, an error could not be reported
+            return done
         except (ConfigError, NoOwner, Unopenable) as error:
             leave("turfctl", error, EX_CONFIG)
-        except (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat, NotSent, Unknown) as error:
+        except (
+            NotFound,
+            Ambiguous,
+            NotAMessage,
+            NotEdited,
+            LedgerError,
+            NewerFormat,
+            NoSuchPart,
+            NotSent,
+            Unknown,
+        ) as error:
             leave("turfctl", error, _EX_NOT_DONE)
         except FileNotFoundError:
             leave("turfctl", "the message is gone: it was removed just now", _EX_NOT_DONE)
@@ -63,12 +87,6 @@ def main(context: click.Context, path: Path) -> None:
 
     Exit status: 0 done, 1 nothing found or not everything done, 2 usage error, 78 configuration or quarantine unusable.
     """
-    # Otherwise a file of the quarantine could get the number of a standard stream, and Python's error output with it.
-    occupy_standard_descriptors()
-    if sys.stdout is None:
-        leave("turfctl", "standard output is closed, so that nothing can be shown; nothing was done", _EX_NOT_DONE)
-    # What a sender wrote must not end the program if the locale cannot encode it.
-    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     context.obj = Started(path, administrator(), SystemClock())
 
 

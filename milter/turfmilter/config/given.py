@@ -9,6 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
+from turfmilter.config.hints import looks_like_a_path, source_of
 from turfmilter.config.received import Postfix
 from turfmilter.config.textfile import Texts
 from turfmilter.core.escape import escape, shortened
@@ -109,6 +110,8 @@ def _as_list(text: str) -> str:
 
 
 def _as_item(text: str) -> str:
+    if looks_like_a_path(text):
+        return quoted(source_of(text))
     return f"'{text}'" if '"' in text and "'" not in text else quoted(text)
 
 

@@ -46,7 +46,7 @@ _FILE_NAME = re.compile(r"[\w.-]+\.(?:access|allow|csv|dat|db|deny|list|lst|tabl
 
 # The words of /etc/services that name a port for mail.
 SERVICES = {"smtp": "25", "mail": "25", "smtps": "465", "submissions": "465", "ssmtp": "465", "submission": "587"}
-UNLIMITED = frozenset({"forever", "inf", "infinite", "infinity", "never", "no", "none", "off", "unlimited"})
+UNLIMITED = frozenset({"auto", "forever", "inf", "infinite", "infinity", "never", "no", "none", "off", "unlimited"})
 # Texts that are not percentages.
 SHARES: Hints = (
     (r"(?P<number>\d{1,2}(?:\.\d+)?)(?: ?percent)?", "is not a percentage", 'write "{number}%"'),
@@ -69,6 +69,7 @@ REPLIES: Hints = (
     ),
     (r"[45]\d\d(?: +[45]\.\d+\.\d+)? *", "the text is missing", 'write it as "550 5.7.1 text"'),
     (r'ERROR:"?(?P<reply>[45]\d\d [^"]+)"?', "a word of Sendmail's access map", 'write "{reply}"'),
+    (r"REJECT +(?P<codes>5\.\d+\.\d+ .+)", "an action of Postfix", 'write "550 {codes}"'),
     (r"REJECT +(?P<text>\D.*)", "an action of Postfix", 'write "550 5.7.1 {text}"'),
     (r"DEFER\w* +(?P<text>\D.*)", "an action of Postfix", 'write "451 4.7.1 {text}"'),
     (r"(?P<text>[a-z].*)", "the codes are missing", 'write "550 5.7.1 {text}"'),
@@ -82,7 +83,16 @@ SOCKETS: Hints = (
     (r"tcp[46]?:(?P<host>[^:]+):(?P<port>\d+)", "not a socket", 'write "inet:{port}@{host}"'),
     (r"(?P<port>\d+)", "not a socket", 'write "inet:{port}@127.0.0.1"'),
 )
-PATHS: Hints = ((r"(?:dir|file|maildir|mbox|unix):(?P<path>/.*)", "is not an absolute path", 'write "{path}"'),)
+PATHS: Hints = (
+    (r"(?:dir|file|maildir|mbox|unix):(?P<path>/.*)", "is not an absolute path", 'write "{path}"'),
+    (r"no|none|off|false", "is not an absolute path", 'write "" for none'),
+)
+NAME_SERVERS: Hints = (
+    (r"/.*|auto|default|system", "is not an address", "remove the key for the name servers of this host"),
+    (r"localhost", "is not an address", 'write "127.0.0.1"'),
+    (r"(?:dns|tcp|udp)://(?P<address>[^/]+)/?", "is not an address", 'write "{address}"'),
+    (r"(?P<address>[0-9.]+)[#@](?P<port>\d{1,5})", "is not an address", 'write "{address}:{port}"'),
+)
 USERS: Hints = (
     (r"(?P<user>[\w-]+)[:.][\w-]*", "a user with a group", 'write "{user}"; the groups are those of the user'),
     (r"\d+", "a number", "write the name of the user"),
@@ -101,12 +111,11 @@ SYNONYMS = {
     "sender": "envelope envelope-from envelope_from mail mail-from mailfrom return-path smtp_from",
     "author": "from from: header header-from header_from headerfrom mime_from",
     "originator": "resent resent-from resent_from sender: sender-header",
-    "syslog": "/dev/log mail maillog rsyslog syslogd",
+    "syslog": "/dev/log /var/log/mail.log /var/log/maillog file mail maillog rsyslog syslogd",
     "stderr": "- console journal journald stdout systemd",
     "text": "key=value keyvalue kv logfmt plain",
     "stamp": "add annotate header mark",
     "require": "enforce fcrdns ptr reject",
-    "connect": "immediately",
     "rcpt": "delay delayed recipient",
 }
 # Parameters of other programs, in lower case and without "_", by our key.

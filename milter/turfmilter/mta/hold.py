@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, wait
+from concurrent.futures import Executor, Future
 
 from turfmilter.core.ports import Draft, Quarantine, QuarantineError
 from turfmilter.core.report import Slip
@@ -52,7 +52,7 @@ class Hold:
             raise QuarantineError(f"{self._written} bytes were written of a message of {size} bytes", full=False)
         future = executor.submit(self._draft.commit)
         self._draft = None  # from here on a commit that fails cleans up by itself
-        while not wait([future], timeout=_PATIENCE).done:
+        while not _ended(future):
             # An MTA that has disconnected received no answer, so its client sends the message again.
             with contextlib.suppress(Exception):
                 progress()
@@ -70,6 +70,15 @@ class Hold:
             yield
         except QuarantineError as error:
             self._failure = error
+
+
+def _ended(future: Future[str]) -> bool:
+    """Wait for a while, and return whether it has ended.  (futures.wait would take another lock and an event.)"""
+    try:
+        future.exception(_PATIENCE)
+    except TimeoutError:
+        return False
+    return True
 
 
 def transcript(fields: Iterable[tuple[str, bytes]], *, leading_space: bool) -> bytes:

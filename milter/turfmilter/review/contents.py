@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import binascii
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import BinaryIO
+from itertools import chain, takewhile
+from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.header import Header, decode, decode_words, read_header
 from turfmilter.core.held.summary import HEADER_MOST
+from turfmilter.review.markup import text_of
+from turfmilter.review.transfer import decoded, decoded_pieces
 
 _MAX_LINE_BYTES = 65_536  # bytes read at once: what calls itself a line may be the whole message
 _MAX_TEXT_BYTES = 65_536  # bytes of text that are shown, before they are decoded
@@ -32,7 +35,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a message contains.  `text` is None if no part is plain text; HTML does not count as text.
+    """What a message contains.  `text` is that of the first part that is plain text and not blank; without one, it is
+    made from the first part that is HTML (`from_html`), and None if there is none either.
 
     `text_complete` and the header's `complete` are False if something was left out;
     `count` is the number of all parts, of which the first ones are listed.  `understood` is False if the headers of
@@ -45,27 +49,64 @@ class Contents:
     parts: tuple[Part, ...]
     count: int
     understood: bool = True
+    from_html: bool = False
+
+
+class NoSuchPart(Exception):
+    """The message has no part with this number, or so many that it was not listed."""
+
+
+class OpenPart(NamedTuple):
+    """One part: its type, the character set of its text, and its content in pieces, without transfer encoding."""
+
+    type: str
+    charset: str
+    pieces: Iterator[bytes]
 
 
 def read_contents(file: BinaryIO) -> Contents:
-    """The contents of the message that begins where `file` stands."""
-    lines = _Lines(file)
-    header = read_header(lines.readline, HEADER_MOST)
+    """Return the contents of the message that begins at the position of `file`."""
     parts = _Parts()
-    part = parts.begin(header, lines)
+    for part, line in _pieces(file, parts):
+        part.take(line)
+    listed = tuple(Part(part.type, part.name, part.size) for part in parts.listed)
+    text, complete, from_html = None, True, False
+    if parts.text is not None:
+        text, complete = parts.text.text(), parts.text.complete
+    if parts.html is not None and not (text or "").strip():
+        text, complete, from_html = text_of(parts.html.text()), parts.html.complete, True
+    return Contents(parts.header, text, complete, listed, parts.count, parts.understood, from_html)
+
+
+def read_part(file: BinaryIO, number: int) -> OpenPart:
+    """Return the part `number`, 1 being the first, of the message that begins at the position of `file`.
+
+    Parts have the numbers of Contents.parts.  Raises NoSuchPart.
+    """
+    parts = _Parts()
+    pieces = _pieces(file, parts)
+    # A part is listed before its first line is read; an empty one has none.
+    first = next((piece for piece in pieces if len(parts.listed) >= number), None)
+    if not 0 < number <= len(parts.listed):
+        raise NoSuchPart(f"there is no part {number}: the message has {len(parts.listed)} parts")
+    wanted = parts.listed[number - 1]
+    own = takewhile(lambda piece: piece[0] is wanted, chain(filter(None, [first]), pieces))
+    return OpenPart(wanted.type, wanted.charset, decoded_pieces((line for _, line in own), wanted.encoding))
+
+
+def _pieces(file: BinaryIO, parts: _Parts) -> Iterator[tuple[_Part, bytes]]:
+    """Yield each line, at most 64 KiB of it at once, with its part, and collect the header and all parts in `parts`."""
+    lines = _Lines(file)
+    parts.header = read_header(lines.readline, HEADER_MOST)
+    part = parts.begin(parts.header, lines)
     while True:
         while line := lines.readline(_MAX_LINE_BYTES):
-            part.take(line)
+            yield part, line
         if lines.delimiter is None:
             break
         inner, closing = lines.delimiter
         lines.go_on(inner if closing else inner + 1)
         part = _Part() if closing else parts.next(lines)
-    listed = tuple(Part(part.type, part.name, part.size) for part in parts.listed)
-    text = parts.text
-    if text is None:
-        return Contents(header, None, True, listed, parts.count, parts.understood)
-    return Contents(header, text.text(), len(text.kept) == text.size, listed, parts.count, parts.understood)
 
 
 class _Lines:
@@ -119,15 +160,22 @@ class _Part:
         if self.is_text and len(self.kept) < _MAX_TEXT_BYTES:
             self.kept += line[: _MAX_TEXT_BYTES - len(self.kept)]
 
+    @property
+    def complete(self) -> bool:
+        """True if all of it was kept."""
+        return len(self.kept) == self.size
+
     def text(self) -> str:
         """What was kept, decoded as far as that can be done."""
-        return decode(_decoded(bytes(self.kept), self.encoding), self.charset)
+        return decode(decoded(bytes(self.kept), self.encoding), self.charset)
 
 
 class _Parts:
-    """The parts found so far, and the first of them that is plain text."""
+    """The header, the parts found so far, and the first of them that are plain text and HTML."""
 
     def __init__(self) -> None:
+        self.header = Header((), True)
+        self.html: _Part | None = None
         self.listed: list[_Part] = []
         self.count = 0
         self.text: _Part | None = None
@@ -162,6 +210,8 @@ class _Parts:
         attached = disposition.is_attachment()
         if self.text is None and part.type == "text/plain" and not attached:
             part.is_text, self.text = True, part
+        if self.html is None and part.type == "text/html" and not attached:
+            part.is_text, self.html = True, part
         self.count += 1
         if len(self.listed) < _MAX_LISTED_PARTS:
             self.listed.append(part)
@@ -205,16 +255,3 @@ class _Parameters:
             return decode_words(text.encode("utf-8", "surrogateescape"))[:_MAX_NAME_CHARACTERS]
         except (TypeError, ValueError, LookupError):
             return ""
-
-
-def _decoded(raw: bytes, encoding: str) -> bytes:
-    """Without the transfer encoding; as it is where that cannot be undone."""
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(raw)
-    if encoding == "base64":
-        digits = b"".join(raw.split())
-        try:
-            return binascii.a2b_base64(digits[: len(digits) // 4 * 4])  # what was cut off may have cut the last one
-        except binascii.Error:
-            return raw
-    return raw

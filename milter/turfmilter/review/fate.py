@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
 from turfmilter.core.held.ledger import Line
@@ -65,14 +66,22 @@ def complete(recipients: Iterable[str], known: Mapping[str, Fate]) -> bool:
     return all(known.get(recipient) is Fate.RELEASED for recipient in recipients)
 
 
-def state(message: Message, recipients: Collection[str], known: Mapping[str, Fate]) -> str:
-    """Return the state of a message in a word or two: that of its flags, unless the ledger tells more."""
-    flagged: str = message.state.value
-    if message.state is State.DELETED:
+def state(message: Message, recipients: Collection[str], known: Mapping[str, Fate]) -> State:
+    """Return the state of a message: that of its flags, unless the ledger tells more."""
+    flagged = message.state
+    if flagged is State.DELETED:
         return flagged
     about = [known.get(recipient) for recipient in recipients]
     if Fate.UNKNOWN in about:
-        return "unknown"
-    if message.state is State.RELEASED or Fate.RELEASED not in about:
+        return State.UNKNOWN
+    if flagged is State.RELEASED or Fate.RELEASED not in about:
         return flagged
-    return "released" if complete(recipients, known) else "partly released"
+    return State.RELEASED if complete(recipients, known) else State.PARTLY_RELEASED
+
+
+def by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:
+    """Return `lines` grouped by message, in their order."""
+    found: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        found[line.id].append(line)
+    return found

@@ -65,14 +65,12 @@ class Screen:
 
     def fit(self, text: str, columns: int) -> str:
         """Return `text`, which must be escaped, cut to `columns` (1 or more); an ellipsis shows that it was cut."""
-        if width(text) <= columns and len(text) <= columns * _MARKS_PER_COLUMN:
-            return text
-        return _beginning(text, columns - 1) + self.ellipsis
+        return cut(text, columns, self.ellipsis)
 
     @property
     def ellipsis(self) -> str:
         """The character that shows where a text was cut."""
-        return "…" if self.displayable("…") == "…" else "~"
+        return ellipsis_in(self.encoding)
 
     def moment(self, time: datetime) -> str:
         """Return `time` as ls shows it, in 12 columns: "Nov 21 22:24", or with the year if it is far from now."""
@@ -131,6 +129,11 @@ def legend(rows: Iterable[Row]) -> str:
     return ", ".join(meanings)
 
 
+def full_time(time: datetime) -> str:
+    """Return `time` with its year and zone, in the zone of this host: "2026-11-21 22:24 CET"."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M %Z}"
+
+
 def human_size(size: int) -> str:
     """Return a number of bytes as `ls -h` does, rounded up: "999", "5.0K", "12M"; at most 5 characters."""
     unit = next(unit for unit in _UNITS if size <= 1023 * _UNITS[unit])
@@ -141,6 +144,22 @@ def human_size(size: int) -> str:
 
 
 _UNITS: Mapping[str, int] = {unit: 1 << 10 * power for power, unit in enumerate(("", *"KMGTPE"))}
+
+
+def cut(text: str, columns: int, ellipsis: str) -> str:
+    """Return `text` cut to `columns` (1 or more), the last of which then shows `ellipsis`."""
+    if width(text) <= columns and len(text) <= columns * _MARKS_PER_COLUMN:
+        return text
+    return _beginning(text, columns - 1) + ellipsis
+
+
+def ellipsis_in(encoding: str) -> str:
+    """Return the character that shows where a text was cut; one that `encoding` has."""
+    try:
+        "…".encode(encoding)
+    except UnicodeEncodeError:
+        return "~"
+    return "…"
 
 
 def width(text: str) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
 from turfmilter.core.escape import escape
-from turfmilter.core.held.message import Message
-from turfmilter.core.held.selection import By, Group, Selection
+from turfmilter.core.held.message import Message, State, fold_id, shown_id
+from turfmilter.core.held.selection import OPEN, By, Group, Selection
 from turfmilter.core.held.summary import Summary
 from turfmilter.core.ports import HeldMessages, OpenMessage
+from turfmilter.review.fate import RELEASE, by_id, fates, state
 
 
 class NotFound(Exception):
@@ -54,7 +56,7 @@ class Quarantines:
         found = [
             Found(Place(quarantine, held.message), held.summary)
             for quarantine in self.each
-            for held in quarantine.newest(selection, limit)
+            for held in quarantine.newest(resolved(quarantine, selection), limit)
         ]
         if len(self.each) > 1:  # each quarantine has sorted its own
             found.sort(key=lambda one: (one.summary.time, one.place.message.id, one.place.message.key), reverse=True)
@@ -62,12 +64,12 @@ class Quarantines:
 
     def count(self, selection: Selection) -> int:
         """Return the number of selected messages."""
-        return sum(quarantine.count(selection) for quarantine in self.each)
+        return sum(quarantine.count(resolved(quarantine, selection)) for quarantine in self.each)
 
     def groups(self, selection: Selection, by: By) -> list[Group]:
         """Return the selected messages counted by what they have in common; the largest group first."""
         groups: dict[str, Group] = {}
-        for group in (group for quarantine in self.each for group in quarantine.groups(selection, by)):
+        for group in (one for each in self.each for one in each.groups(resolved(each, selection), by)):
             other = groups.get(group.value, Group(group.value, 0, group.last))
             groups[group.value] = Group(group.value, group.count + other.count, max(group.last, other.last))
         return sorted(groups.values(), key=lambda group: (-group.count, group.value))
@@ -76,7 +78,7 @@ class Quarantines:
         """Return how many of the selected messages were held on each day, UTC."""
         days: Counter[date] = Counter()
         for quarantine in self.each:
-            days.update(quarantine.days(selection))
+            days.update(quarantine.days(resolved(quarantine, selection)))
         return days
 
     def find(self, beginning: str) -> Place:
@@ -101,9 +103,29 @@ class Quarantines:
         return places
 
 
+def resolved(quarantine: HeldMessages, selection: Selection) -> Selection:
+    """Return `selection` with the messages in the states that follow from the ledger.  Raises LedgerError.
+
+    If all open messages are selected, those are among them, and the ledger need not be read.
+    """
+    wanted = selection.states & {State.PARTLY_RELEASED, State.UNKNOWN}
+    if not wanted or selection.states >= OPEN:
+        return selection
+    lines = by_id(line for line in quarantine.ledger.lines() if line.act == RELEASE)
+    attempted = quarantine.newest(Selection(states=frozenset(), also=frozenset(lines)))
+    also = (
+        message.id
+        for message, summary in attempted
+        if state(message, summary.recipients, fates(lines[message.id])) in wanted
+    )
+    return replace(selection, also=frozenset(also))
+
+
 def _only(beginning: str, candidates: Sequence[Place]) -> Place:
     """Return the candidate that has exactly this id, or the only one.  Raises NotFound and Ambiguous."""
-    exact = [place for place in candidates if escape(place.message.id) == beginning] or candidates
+    exact = [place for place in candidates if shown_id(place.message.id) == beginning]
+    exact = exact or [place for place in candidates if fold_id(shown_id(place.message.id)) == fold_id(beginning)]
+    exact = exact or list(candidates)
     if not exact:
         raise NotFound(f'no message has the id "{escape(beginning)}"')
     if len(exact) > 1:
@@ -115,5 +137,5 @@ def _named(places: Sequence[Place], most: int = 10) -> str:
     """Return their ids; if two have the same id, what their stores call them."""
     ids = {place.message.id for place in places}
     names = ids if len(ids) == len(places) else {place.message.key for place in places}
-    shown = ", ".join(map(escape, sorted(names)[:most]))
+    shown = ", ".join(map(shown_id, sorted(names)[:most]))
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError, Line
 from turfmilter.core.ports import HeldMessages, Ledger
 from turfmilter.review.administrator import Administrator
-from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME
+from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME, by_id
 from turfmilter.review.quarantines import Place
 from turfmilter.telemetry.line import text_notice
 from turfmilter.telemetry.sink import Sink
@@ -144,11 +144,3 @@ class Histories:
     def of(self, place: Place) -> Sequence[Line]:
         """Return the lines about the message at `place`, in their order."""
         return self._of[place.quarantine].get(place.message.id, ())
-
-
-def by_id(lines: Iterable[Line]) -> Mapping[str, Sequence[Line]]:
-    """Return `lines` grouped by message, in their order."""
-    found: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        found[line.id].append(line)
-    return found

@@ -9,8 +9,7 @@ from turfmilter.core.held.ledger import Line
 from turfmilter.core.held.message import Flag, Message, NotAMessage
 from turfmilter.core.held.summary import checked
 from turfmilter.core.ports import HeldMessages, Progress
-from turfmilter.review.fate import Fate, complete, expired, fates
-from turfmilter.review.recorder import by_id
+from turfmilter.review.fate import Fate, by_id, complete, expired, fates
 
 Discord = tuple[str, str]  # an id, or "ledger", and what is wrong with it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Literal
 
@@ -22,7 +23,12 @@ def where(selection: Selection) -> Condition:
 
 def _conditions(selection: Selection) -> Iterator[Condition]:
     states = sorted(state.value for state in selection.states)
-    yield f"state IN ({', '.join('?' * len(states))})", tuple(states)
+    condition = f"state IN ({', '.join('?' * len(states))})"
+    if selection.also:  # one parameter for all ids: SQLite limits the number of parameters
+        also = json.dumps(sorted(map(escape, selection.also)))
+        yield f"({condition} OR id IN (SELECT value FROM json_each(?)))", (*states, also)
+    else:
+        yield condition, tuple(states)
     roles: tuple[tuple[Role, Sender | None], ...] = (
         ("sender", selection.sender),
         ("author", selection.author),

@@ -15,7 +15,7 @@ from typing import Any
 
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.held.selection import By, Group, Selection
-from turfmilter.stores.conditions import where
+from turfmilter.stores.conditions import Role, where
 from turfmilter.stores.follower import Follower, Watch
 from turfmilter.stores.opened import OpenMaildir
 from turfmilter.stores.rows import STORED, Stored, marks, stored
@@ -23,7 +23,11 @@ from turfmilter.stores.rows import STORED, Stored, marks, stored
 _NAME = ".index"
 _PATIENCE = 60.0  # seconds to wait for another turfctl that builds it; then this one uses an index in memory
 _TRIES = 5
+# Each message has one value of these, and one row of the same role in `address` for each author and recipient.
 _COLUMNS = {"sender": "sender", "entry": "matched", "client": "client"}
+_ADDRESSES: dict[By, Role] = {"author": "author", "recipient": "recipient", "domain": "sender"}
+_MAILBOX = "CASE WHEN domain = '' THEN local ELSE local || '@' || domain END"
+_DOMAIN = "CASE WHEN domain = '' AND local = '' THEN '<>' ELSE domain END"
 # No room, no permission, a read-only file system, or another turfctl that does not finish.
 _NOT_TO_BE_KEPT = frozenset(
     {
@@ -75,10 +79,15 @@ class Index:
         return int(number)
 
     def groups(self, selection: Selection, by: By) -> list[Group]:
-        """Return the selected messages, counted by what they have in common."""
+        """Return the selected messages, counted by what they have in common; one of two recipients is counted twice."""
         condition, values = where(selection)
-        column = _COLUMNS[by]
-        rows = self._ask(f"SELECT {column}, count(*), max(time) FROM held WHERE {condition} GROUP BY 1", values)
+        value, source = _COLUMNS.get(by), "held"
+        if value is None:
+            value = f"ifnull({_DOMAIN if by == 'domain' else _MAILBOX}, '')"
+            source = "held LEFT JOIN address ON held = key AND role = ?"
+            values = (_ADDRESSES[by], *values)
+        query = f"SELECT {value}, count(DISTINCT key), max(time) FROM {source} WHERE {condition} GROUP BY 1"
+        rows = self._ask(query, values)
         return [Group(value, number, datetime.fromtimestamp(last, UTC)) for value, number, last in rows]
 
     def days(self, selection: Selection) -> dict[date, int]:

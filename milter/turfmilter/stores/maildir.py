@@ -6,8 +6,7 @@ import grp
 import os
 import pwd
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from turfmilter.core.held.message import is_id
 from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.stores.draft import MaildirDraft, refused_by_os
+from turfmilter.stores.draft import MaildirDraft, open_directory, refused_by_os
 from turfmilter.stores.format import mark, newer
 from turfmilter.stores.name import host_name
 from turfmilter.stores.room import FULL, spaces
@@ -30,13 +29,14 @@ class Maildir:
 
     def __init__(self, path: Path, *, floor: float = 0.05) -> None:
         self._path = path
+        self._full = path / FULL
         self._floor = floor
 
     def check(self, now: datetime) -> None:
         """Check at start that a message can be held, and mark the format.  Raises UnusableQuarantine."""
         try:
             self._require_directories()
-            with self._opened() as directory:
+            with open_directory(self._path) as directory:
                 if reason := newer(directory):
                     raise UnusableQuarantine(
                         f"quarantine {self._path}: {reason}; install that version, or name another directory"
@@ -68,21 +68,13 @@ class Maildir:
     def require_room(self) -> None:
         """Raise QuarantineError if max_size is reached, or less is free than the floor."""
         with refused_by_os():
-            full = os.path.lexists(self._path / FULL)
+            full = os.path.lexists(self._full)
             disk = os.statvfs(self._path)
         if full:
             raise QuarantineError(f"{self._path}: max_size is reached", full=True)
         for what, space in zip(("bytes", "inodes"), spaces(disk), strict=True):
             if space.below(self._floor):
                 raise QuarantineError(f"{self._path}: less than {self._floor:.0%} of the {what} is free", full=True)
-
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        directory = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            yield directory
-        finally:
-            os.close(directory)
 
     def _require_directories(self) -> None:
         self._require_directory(self._path)

@@ -12,8 +12,7 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import BinaryIO
 
-from turfmilter.core.escape import escape
-from turfmilter.core.held.message import Flag, Message, Status
+from turfmilter.core.held.message import Flag, Message, Status, fold_id, shown_id
 from turfmilter.core.held.selection import By, Group, Selection
 from turfmilter.core.held.summary import Held
 from turfmilter.core.ports import Progress
@@ -140,13 +139,16 @@ class _Listing:
     """Files in the order of their ids, so that those whose ids begin alike are next to each other."""
 
     def __init__(self, files: Iterable[HeldFile]) -> None:
-        self._files = sorted(((escape(file.id), file) for file in files), key=itemgetter(0))
+        self._files = sorted(
+            ((fold_id(shown_id(file.id)), file) for file in files), key=lambda one: (one[0], one[1].id)
+        )
 
     def beginning(self, text: str) -> list[HeldFile]:
-        """Return the files whose escaped id begins with `text`; none if that is ""."""
-        rest = range(bisect_left(self._files, text, key=itemgetter(0)), len(self._files))
-        some = takewhile(lambda found: found[0].startswith(text), map(self._files.__getitem__, rest))
-        return [file for _, file in some] if text else []
+        """Return the files whose folded id begins as `text` does; none if that is ""."""
+        folded = fold_id(text)
+        rest = range(bisect_left(self._files, folded, key=itemgetter(0)), len(self._files))
+        some = takewhile(lambda found: found[0].startswith(folded), map(self._files.__getitem__, rest))
+        return [file for found, file in some if folded or (text and not found)]
 
 
 def _file(message: Message) -> HeldFile:

@@ -7,12 +7,12 @@ import re
 import secrets
 from datetime import datetime
 
-from turfmilter.core.held.message import ID_RANGE, make_id
+from turfmilter.core.held.message import ID_BITS, make_id
 
 
 def new_id(time: datetime) -> str:
     """Return a new id for a message held at `time`; its second half is 30 random bits."""
-    return make_id(time, secrets.randbelow(ID_RANGE))
+    return make_id(time, secrets.randbits(ID_BITS))
 
 
 def host_name() -> str:

@@ -17,11 +17,12 @@ from turfmilter.core.held.summary import Summary
 from turfmilter.stores.conditions import Role, network_key
 from turfmilter.stores.opened import HeldFile
 
-VERSION = 2  # of the layout and of the summaries; an index with another version is built again
+VERSION = 3  # of the layout and of the summaries; an index with another version is built again
 
 SCHEMA = """
 CREATE TABLE held (
-    key INTEGER PRIMARY KEY, part TEXT, file BLOB, inode INTEGER, bytes INTEGER, written INTEGER, changed INTEGER,
+    key INTEGER PRIMARY KEY, id TEXT, part TEXT, file BLOB,
+    inode INTEGER, bytes INTEGER, written INTEGER, changed INTEGER,
     state TEXT, time REAL, size INTEGER, sender TEXT, client TEXT, network BLOB, host TEXT,
     rule TEXT, entry TEXT, matched TEXT, subject TEXT, summary TEXT
 );
@@ -33,7 +34,7 @@ CREATE INDEX address_held ON address (held);
 CREATE TABLE listing (new INTEGER, cur INTEGER, files INTEGER);
 """
 STORED = "key, part, file, inode, bytes, written, changed, summary"
-INSERT = f"INSERT INTO held VALUES ({', '.join('?' * 19)})"
+INSERT = f"INSERT INTO held VALUES ({', '.join('?' * 20)})"
 
 _FIELDS = tuple(field.name for field in fields(Summary))
 _values = attrgetter(*_FIELDS)
@@ -69,6 +70,7 @@ def row(file: HeldFile, status: os.stat_result, summary: Summary) -> tuple[objec
     address = parse_address(summary.client)
     return (
         None,
+        escape(file.id),
         file.part,
         os.fsencode(file.name),
         *marks(status),

@@ -9,8 +9,7 @@ import pytest
 
 from rig.quarantine import TIME, party
 from rig.store import Store
-from turfmilter.core.escape import escape
-from turfmilter.core.held.message import Flag, State
+from turfmilter.core.held.message import Flag, State, shown_id
 from turfmilter.core.held.selection import By, Selection
 from turfmilter.core.held.summary import BY_HAND
 from turfmilter.core.ports import HeldMessages
@@ -107,6 +106,9 @@ def test_deleted_messages_are_only_selected_when_asked_for(store: Store, held_me
         ("sender", {"a@x.example": 2, "<>": 1}),
         ("entry", {"@x.example": 2, "*-bounces@y.example": 1}),
         ("client", {"192.0.2.7": 3}),
+        ("domain", {"x.example": 2, "<>": 1}),
+        ("author", {"ann@a.example": 2, "bob@a.example": 2, "": 1}),
+        ("recipient", {"anna@example.org": 2, "root": 1}),
     ],
 )
 def test_groups_count_what_messages_have_in_common(
@@ -114,8 +116,9 @@ def test_groups_count_what_messages_have_in_common(
 ) -> None:
     for minutes in (1, 3):
         time = TIME + timedelta(minutes=minutes)
-        store.hold(sender="a@x.example", entry=f"@x.example turf.table:{minutes}", time=time)
-    store.hold(sender=party(""), entry="*-bounces@y.example turf.table:9", time=TIME)
+        text = b"From: ann@a.example, Bob <bob@A.EXAMPLE>, bob@a.example\r\n\r\n"
+        store.hold(text, sender="a@x.example", entry=f"@x.example turf.table:{minutes}", time=time)
+    store.hold(b"", sender=party(""), recipients=("root",), entry="*-bounces@y.example turf.table:9", time=TIME)
     found = held_messages.groups(ALL, by)
     assert {group.value: group.count for group in found} == groups
     assert max(group.last for group in found) == TIME + timedelta(minutes=3)
@@ -162,7 +165,7 @@ HOSTILE = [
 def test_an_id_that_anybody_chose_is_only_a_name(store: Store, held_messages: HeldMessages, id: str) -> None:
     others = [store.hold() for _ in range(2)]
     store.put_by_hand(id)
-    [[message]] = held_messages.named([escape(id)])
+    [[message]] = held_messages.named([shown_id(id)])
     assert message.id == id
     assert {one.message.id: one.summary.doubt for one in held_messages.newest(ALL)} == {
         **dict.fromkeys(others, ""),
@@ -172,6 +175,27 @@ def test_an_id_that_anybody_chose_is_only_a_name(store: Store, held_messages: He
     assert (marked.id, marked.state) == (id, State.REVIEWED)
     held_messages.remove(marked)
     assert sorted(one.id for one in held_messages.every()) == sorted(others)
+
+
+def test_ids_select_messages_whatever_their_state(store: Store, held_messages: HeldMessages) -> None:
+    mine, odd = store.hold(), "caf\udce9 %"
+    store.put_by_hand(odd)
+    store.hold()
+    assert set(ids(held_messages, Selection(states=frozenset(), also=frozenset({mine, odd, "nothing"})))) == {mine, odd}
+    assert held_messages.count(Selection(also=frozenset({mine}))) == 3
+    assert held_messages.count(Selection(states=frozenset(), also=frozenset({mine}), rule="relay")) == 0
+
+
+@pytest.mark.parametrize("spelled", ["{}", "{:.6}", "{:.9}", "{:.7}"])
+def test_an_id_is_found_however_it_is_typed(store: Store, held_messages: HeldMessages, spelled: str) -> None:
+    id = store.hold()
+    for typed in (spelled.format(id), spelled.format(id).upper(), spelled.format(id).replace("-", "")):
+        assert [message.id for message in held_messages.named([typed])[0]] == [id]
+
+
+def test_an_id_of_nothing_but_dashes_has_a_name(store: Store, held_messages: HeldMessages) -> None:
+    store.put_by_hand("--")
+    assert [[message.id for message in some] for some in held_messages.named(["-", "", "a"])] == [["--"], [], []]
 
 
 @pytest.mark.parametrize(

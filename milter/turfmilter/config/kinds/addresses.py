@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from turfmilter.config.given import Given, Wrong, described, quoted
-from turfmilter.config.hints import SERVICES
+from turfmilter.config.hints import NAME_SERVERS, SERVICES, recognised
 from turfmilter.config.kinds.words import Each
 from turfmilter.config.setting import Kind
 from turfmilter.core.address.mailbox import IPAddress, parse_address
 
 _DNS = 53  # the port of DNS
+_ALL = "0.0.0.0"  # all addresses of this host
 _WITH_PORT = re.compile(
     r"\[(?P<bracketed>[^]]*)\](?::(?P<port6>\d{1,9}))?|(?P<address>[^:]*):(?P<port>\d{1,9})", re.ASCII
 )
@@ -54,7 +55,7 @@ class LocalAddress(Kind[IPAddress]):
     words = "an address of this host"
 
     def read(self, given: Given) -> IPAddress:
-        address = parse_address(given.text)
+        address = parse_address(_ALL if given.text.lower() in ("*", "all", "any") else given.text)
         if address is None:
             port = _HOST_WITH_PORT.fullmatch(given.text)
             meant = "write the port in the key port" if port else "write one to which clients connect"
@@ -76,6 +77,8 @@ class NameServer(Kind[tuple[str, int]]):
             text, port = parts["bracketed"] or parts["address"] or "", int(parts["port6"] or parts["port"] or _DNS)
         address = parse_address(text)
         if address is None:
+            if known := recognised(given.text.strip(), NAME_SERVERS):
+                raise Wrong(f"{quoted(given.text)} {known}")
             raise Wrong(
                 f'{quoted(given.text)} is not an address; write it as "192.0.2.53", "127.0.0.1:5353" or "[::1]:5353"'
             )
@@ -100,7 +103,7 @@ class NameServers(Each[tuple[str, int]]):
 def _port_meant(value: object) -> str:
     """Return what to write for a value that is not a port number."""
     words = re.split(r"[\s,]+", value.strip().lower()) if isinstance(value, str) else []
-    ports = [SERVICES.get(word, word) for word in words]
+    ports = [SERVICES.get(word, word).removesuffix("/tcp") for word in words]
     if not ports or not all(re.fullmatch(r"\d{1,5}", port, re.ASCII) for port in ports):
         return "it without quotes, such as 587"
     return ports[0] if len(ports) == 1 else f"[{', '.join(ports)}]"

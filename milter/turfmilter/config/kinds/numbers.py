@@ -11,6 +11,8 @@ from turfmilter.config.setting import Kind
 from turfmilter.core.measure import MAX_NUMBER_BITS, MeasureError, parse_size, parse_span
 
 _SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})?) ?%", re.ASCII)
+_GROUPED = re.compile(r"[0-9]{1,3}(?:[,.' _][0-9]{3})+")  # as people write thousands
+_SECONDS_IN_WORDS = re.compile(r"(?P<number>\d{1,4}(?:\.\d{1,3})?) ?(?:s|secs?|seconds?)?", re.IGNORECASE | re.ASCII)
 _SPAN_IN_WORDS = re.compile(
     r"(?P<number>\d{1,4})\s*(?P<unit>min(?:ute)?s?|h(?:ou)?rs?|days?|weeks?|mo(?:n|nth)?s?|y(?:ea)?rs?|y)",
     re.IGNORECASE | re.ASCII,
@@ -71,9 +73,9 @@ class Seconds(Kind[float]):
     def read(self, given: Given) -> float:
         value = given.value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Wrong(
-                f"{described(value)} is not a number of seconds; write it without quotes and units, such as 2.5"
-            )
+            found = _SECONDS_IN_WORDS.fullmatch(value) if isinstance(value, str) else None
+            such_as = found["number"] if found else "it without quotes and units, such as 2.5"
+            raise Wrong(f"{described(value)} is not a number of seconds; write {such_as}")
         if not 0 < value <= self._most:  # also true for nan, with which every comparison is false
             raise Wrong(f"{described(value)} is out of range; write more than 0 and at most {self._most:g} seconds")
         return float(value)
@@ -142,6 +144,8 @@ def _whole(given: Given, zero: str = "no limit") -> int:
     value = given.value
     if isinstance(value, str) and value.isdecimal():
         raise Wrong(f"{quoted(value)} is text; write numbers without quotes")
+    if isinstance(value, str) and _GROUPED.fullmatch(value):
+        raise Wrong(f"{quoted(value)} is text; write {re.sub('[^0-9]', '', value)}")
     if isinstance(value, str) and _unlimited(value):
         raise Wrong(f"{quoted(value)} is not a number; 0 means {zero}")
     if isinstance(value, bool) or not isinstance(value, int):

@@ -24,8 +24,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")  # RFC 2045 §5.1
 _MAKE_A_USER = '"systemd-sysusers contrib/systemd/sysusers.conf" creates the user turfmilter'
 _SOURCE = re.compile(r"(?:file|postfix|sendmail|hash|lmdb|regexp|pcre):|[/.]{1,2}/?\w+/")
 _SPELLINGS = {
-    **dict.fromkeys(("yes", "on", "true", "1", "all", "any", "*", "enable", "enabled", "everyone"), "true"),
-    **dict.fromkeys(("no", "off", "false", "0", "none", "disable", "disabled"), "false"),
+    **dict.fromkeys(("yes", "on", "true", "1", "all", "any", "*", "enable", "enabled", "encrypt", "everyone"), "true"),
+    **dict.fromkeys(("no", "off", "false", "0", "none", "disable", "disabled", "may"), "false"),
 }
 
 

@@ -75,8 +75,8 @@ class Block:
         return digest.hexdigest() == self.digest
 
 
-def head(id: str, slip: Slip) -> bytes:
-    """Return the lines of the block except the last two.  Their length depends only on `slip`."""
+def render(id: str, slip: Slip, digest: str) -> bytes:
+    """Return the block of a message with the SHA-256 `digest`.  Its length depends only on `slip`."""
     circumstances = (
         slip.client,
         slip.name,
@@ -92,13 +92,8 @@ def head(id: str, slip: Slip) -> bytes:
     above += [_line(_TO, _words(recipient)) for recipient in slip.recipients]
     # An empty value keeps its line, so that a missing line is always damage.
     above += [_line(name, escape(text)) for name, text in zip(_CIRCUMSTANCES, circumstances, strict=True)]
-    return b"".join(above)
-
-
-def render(above: bytes, digest: str) -> bytes:
-    """Return the complete block, with `above` from `head`."""
     last = _line(_DIGEST, digest)
-    return b"".join([above, _line(_SEAL, f"{FORMAT}:{_seal(FORMAT, [above, last])}"), last])
+    return b"".join([*above, _line(_SEAL, f"{FORMAT}:{_seal(FORMAT, [*above, last])}"), last])
 
 
 def read_block(file: BinaryIO, named: str = "") -> Block:

@@ -21,12 +21,17 @@ class Flag(Enum):
 
 
 class State(Enum):
-    """What has been done with a held message; of several flags, the one that must not be overlooked."""
+    """What has been done with a held message; of several flags, the one that must not be overlooked.
+
+    The last two follow from the ledger, never from flags: see review/fate.py.
+    """
 
     UNREVIEWED = "unreviewed"
     REVIEWED = "reviewed"
     RELEASED = "released"
     DELETED = "deleted"
+    PARTLY_RELEASED = "partly released"  # delivered to some of the recipients
+    UNKNOWN = "unknown"  # a release ended without an answer
 
 
 def state_of(flags: Collection[Flag]) -> State:
@@ -92,13 +97,13 @@ _DIGITS = 6
 _BEGIN = datetime(2024, 1, 1, tzinfo=UTC)  # six digits count the seconds of 34 years: ids sort by time until 2058
 _ID = re.compile(f"[{_ALPHABET}]{{{_DIGITS}}}-[{_ALPHABET}]{{{_DIGITS}}}")
 
-ID_RANGE = len(_ALPHABET) ** _DIGITS  # 2**30: the numbers from which one is drawn for each id
+ID_BITS = 5 * _DIGITS  # of the number that is drawn for each id; a digit of base 32 has 5
 
 
 def make_id(time: datetime, drawn: int) -> str:
-    """Return an id such as "1m4x8q-7kz0ha": `time` in seconds, then a random number below ID_RANGE; 13 characters."""
+    """Return an id such as "1m4x8q-7kz0ha": `time` in seconds, then a random number of ID_BITS bits; 13 characters."""
     seconds = int((time - _BEGIN).total_seconds())
-    return f"{_base32(seconds % ID_RANGE)}-{_base32(drawn)}"
+    return f"{_base32(seconds % 2**ID_BITS)}-{_base32(drawn)}"
 
 
 def is_id(text: str) -> bool:

@@ -11,9 +11,10 @@ from turfmilter.core.table.interval import Interval
 from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Name
 
 Sender = Address | Glob | Domain | Local
-By = Literal["sender", "entry", "client"]
+By = Literal["sender", "author", "domain", "recipient", "client", "entry"]  # the domain is that of the sender
 
 NOT_DELETED = frozenset(State) - {State.DELETED}
+OPEN = NOT_DELETED - {State.RELEASED}  # what someone must still decide about
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Selection:
 
     `entry` is the text of an entry or its place, `subject` any part of the subject in any case.
     `since` and `before` bound the time at which the message was held, `larger` and `smaller` its size in bytes.
+    `states` are those of the flags; `also` are the ids of messages that are selected whatever their flags, because
+    the ledger tells more: no store knows the states that follow from it.
     """
 
     sender: Sender | None = None
@@ -36,6 +39,7 @@ class Selection:
     larger: int = 0
     smaller: int = 0
     states: frozenset[State] = NOT_DELETED
+    also: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

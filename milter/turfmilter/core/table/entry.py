@@ -158,9 +158,9 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     if not body:
         wrong = 'nothing follows the "!"' if text else "the entry is empty"
         return None, [Problem(where, text, wrong, f"probably meant !{words[1]}" if len(words) > 1 else "")]
-    address = _after_a_name(words)
-    if address:
-        return None, [Problem(where, text, "a name in front of an address", f"probably meant {address}")]
+    meant = _in_another_format(words)
+    if meant:
+        return None, [Problem(where, text, *meant)]
     try:
         pattern = parse(body)
         notes = _read_notes(words[1:])
@@ -172,10 +172,14 @@ def _read(words: Sequence[str], where: Where, parse: Parse) -> tuple[Entry | Non
     return Entry(text, pattern, where, body != text, expires, notes.get("why", ""), notes.get("by", "")), warnings
 
 
-def _after_a_name(words: Sequence[str]) -> str:
-    """Return the address in a line that is written as in a mail header (`Joe <joe@isp.example>`), otherwise ""."""
+def _in_another_format(words: Sequence[str]) -> tuple[str, str] | None:
+    """Return what is wrong with a line of a mail header (`Joe <joe@isp.example>`) or of a list in YAML or Markdown."""
+    if len(words) < 2:
+        return None
     last = words[-1]
-    return last[1:-1] if len(words) > 1 and last.startswith("<") and last.endswith(">") and "@" in last else ""
+    if last.startswith("<") and last.endswith(">") and "@" in last:
+        return "a name in front of an address", f"probably meant {last[1:-1]}"
+    return ("a dash in front of the entry", f"probably meant {words[1]}") if words[0] == "-" else None
 
 
 def _read_notes(words: Iterable[str]) -> dict[str, str]:

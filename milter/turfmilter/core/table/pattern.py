@@ -8,7 +8,7 @@ from typing import Any
 
 from turfmilter.core.address.hostname import PatternError, looks_numeric, parse_name
 from turfmilter.core.address.mailbox import Mailbox, fold_domain, literal_address, parse_address
-from turfmilter.core.table.foreign import HOST_HINTS, SENDER_HINTS, foreign
+from turfmilter.core.table.foreign import HOST_DOUBTS, HOST_HINTS, SENDER_HINTS, foreign
 from turfmilter.core.table.interval import Interval, IntervalKind, parse_interval
 
 __all__ = [
@@ -144,6 +144,9 @@ def doubt(text: str, pattern: Pattern) -> tuple[str, str] | None:
         return None
     at, domain = "@" if isinstance(pattern, Domain) else "", pattern.domain
     if not pattern.exact and "." not in domain:
+        meant_otherwise = foreign(domain, HOST_DOUBTS) if isinstance(pattern, Name) else None
+        if meant_otherwise:
+            return meant_otherwise.wrong, meant_otherwise.meant
         return f'a single label: everything below ".{domain}" matches', f"={at}{domain} matches that name alone"
     if text.startswith("*"):
         return f"this means =@{domain}", f"@{domain} matches the subdomains too"
