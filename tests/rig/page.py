@@ -57,7 +57,7 @@ def steps(page: Path) -> Iterator[Step]:
         if block is None or block is output:
             continue
         between = text[block.end() : after.start()] if after else ""
-        output = after if after and after[1] in _OUTPUT and "\n#" not in between else None
+        output = after if after and after[1] in _OUTPUT and "\n#" not in f"\n{between}" else None
         section = _HEADING.findall(_FENCE.sub("", text[: block.start()]))[-1]
         yield Step(section, block[1], block[2], output[2].splitlines() if output else None)
 
