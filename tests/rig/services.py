@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import socketserver
 import sys
@@ -37,8 +36,7 @@ class Services(Server):
     """
 
     def __init__(self, place: Path, ready: Callable[[], bool], others: dict[str, Callable[[str], None]]) -> None:
-        self.output = place / "services.log"
-        self.asked: list[str] = []
+        self._output = place / "services.log"
         self.ready = ready
         self._others = others
         self._running: dict[str, Program] = {}
@@ -70,7 +68,6 @@ class Services(Server):
             process.stop()
 
     def _answer(self, arguments: list[str]) -> tuple[int, str]:
-        self.asked.append(shlex.join(arguments))
         verb, *names = [word for word in arguments if not word.startswith("--")]
         try:
             for name in names:
@@ -100,12 +97,12 @@ class Services(Server):
         assert verb != "status" or name in self._running, f"{name} is not running"
 
     def _program(self, name: str) -> Program:
-        program = Unit(UNITS / f"{name}.service").program(self.output, self.ready)
+        program = Unit(UNITS / f"{name}.service").program(self._output, self.ready)
         if name not in self._sockets:
             return program
         listening = Unit(UNITS / f"{name}.socket")["ListenStream"]
         command = ["systemd-socket-activate", "-l", listening, "--", *program.process.command]
-        return Program(command, self.output, self.ready)
+        return Program(command, self._output, self.ready)
 
     def _stop(self, name: str) -> None:
         if name in self._running:
