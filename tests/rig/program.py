@@ -15,8 +15,8 @@ from rig import wait
 from rig.filter import USER, give, make_state
 from rig.milterclient import MilterClient
 
-# Wherever and on whatever terminal tests run, programs show the same times and widths.
-_AS_EVERYWHERE = {"TZ": "UTC", "PYTHONPATH": str(Path(turfmilter.__file__).parents[1])}
+# Wherever and on whatever terminal tests run, programs show the same times and widths, and no pager waits.
+_AS_EVERYWHERE = {"TZ": "UTC", "PAGER": "cat", "PYTHONPATH": str(Path(turfmilter.__file__).parents[1])}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | _AS_EVERYWHERE
 _OURS = 'domains = ["rig.test"]\n'
 

@@ -16,6 +16,7 @@ import click
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.options import ago, counted, selecting
 from turfmilter.cli.output import document, json_option, screen
+from turfmilter.cli.streams import displayed_encoding
 from turfmilter.config.sections.quarantine import ReleaseConfig
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
@@ -26,7 +27,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.layout import Row, heading, legend, lines
+from turfmilter.review.layout import Row, ellipsis_in, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 
@@ -135,7 +136,7 @@ def row(found: Found, lines: Iterable[Line]) -> Row:
 
 def list_rows(clock: Clock, rows: Sequence[Row], *, err: bool = False) -> None:
     """Print messages as `list` does, with an explanation of their flags on standard error."""
-    on = screen(clock, err=err)
+    on = screen(clock)
     for line in [*heading(on), *(line for one in rows for line in lines(one, on))]:
         click.echo(line, err=err)
     if explained := legend(rows):
@@ -147,7 +148,7 @@ def groups_table(clock: Clock, by: str, groups: Iterable[Group]) -> None:
     on = screen(clock)
     click.echo(f"{'COUNT':>{_COUNT}}  {f'LAST ({on.zone})':{_LAST}}  {by.upper()}")
     for group in groups:
-        line = f"{group.count:>{_COUNT}}  {on.moment(group.last):{_LAST}}  {on.text(group.value)}"
+        line = f"{group.count:>{_COUNT}}  {on.moment(group.last):{_LAST}}  {on.displayable(group.value)}"
         click.echo(on.fit(line.rstrip(), on.columns))
 
 
@@ -197,10 +198,11 @@ def _plot(counts: dict[date, int]) -> None:
     """Print one line for each day; the longest bar fills the terminal."""
     most = max(counts.values())
     digits = len(str(most))
+    blocks = ellipsis_in(displayed_encoding()) != "~"  # an encoding that has neither has no blocks either
     room = max(shutil.get_terminal_size().columns - len("2026-03-01  ") - digits - 2, 10)
     for day, count in counts.items():
         eighths = round(8 * room * count / most) if most else 0
-        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8]
+        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8] if blocks else "#" * (eighths // 8)
         click.echo(f"{day}  {count:>{digits}}  {bar}".rstrip())
 
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,15 @@ def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[
         yield from _envelope(seen.slip, known)
         yield from _reasons(seen.slip, seen.standing)
     for line in lines:
-        yield "ledger", f"{line.time} {said(line)}"
+        yield "ledger", f"{_local(line.time)} {said(line)}"
+
+
+def _local(time: str) -> str:
+    """Return a time of the ledger in the zone of this host; unchanged if it is not one."""
+    try:
+        return full_time(datetime.fromisoformat(time))
+    except (ValueError, OverflowError):
+        return time
 
 
 def _envelope(slip: Slip, known: Mapping[str, Fate]) -> Iterator[tuple[str, str]]:
