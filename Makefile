@@ -3,10 +3,13 @@ PYTHON = .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MINUTES = 1
 QUICK = tests/unit tests/property
-PYTEST = $(ROOT) env CI="$(CI)" PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
+# Everything runs with libmilter's engine; these with the other one as well.
+WITH_LOOP = tests/milter tests/e2e/test_cases.py
+ENGINE = libmilter
+PYTEST = $(ROOT) env CI="$(CI)" TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help check fast test half-daemon half-others fuzz demo bench docs clean install static
+.PHONY: help check fast test half-daemon half-others with-loop fuzz demo bench docs clean install static
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +19,7 @@ check: ## format, lint, types, architecture, unit and property tests: under a mi
 
 test: static ## all tests, end-to-end ones included; as root or through sudo
 	@$(PYTHON) -m compileall -q milter # or every process that a test starts would compile it again
-	@$(MAKE) --no-print-directory -j2 --output-sync=target half-daemon half-others
+	@$(MAKE) --no-print-directory -j2 --output-sync=target half-daemon half-others with-loop
 
 # The two halves take about as long, and each waits half of the time: side by side they are done much sooner.
 half-daemon:
@@ -25,6 +28,11 @@ half-daemon:
 half-others:
 	$(PYTEST) tests --ignore=tests/milter --ignore=tests/integration
 
+with-loop:
+	$(PYTEST) $(WITH_LOOP)
+
+with-loop: ENGINE = loop
+
 fuzz: install ## random input against real MTAs, MINUTES=1 for each target; TARGETS="postfix", SEED= plays one again
 	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m fuzz --minutes $(MINUTES) \
 		$(if $(SEED),--seed $(SEED)) $(TARGETS)
@@ -32,8 +40,8 @@ fuzz: install ## random input against real MTAs, MINUTES=1 for each target; TARG
 demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
 
-bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some
-	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
+bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some, ENGINE=loop
+	$(ROOT) env TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
 
 docs: install ## write the pages that are made from the code: sample configuration, reference, replies, man pages
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate

@@ -11,13 +11,19 @@ from statistics import median
 from bench.contestants import Contestant, empty, noop, turfmilter
 from bench.load import Run, load
 from bench.report import Figure, at_least
-from bench.settings import has_workers, settings
+from bench.settings import settings
 from bench.turns import RUNS, in_turns, ratio, spread
 from rig.filter import Filter
+from turfmilter.config.schema import ProtocolEngine
 
 _SECONDS = "1"
 _MATCH = {"envelope": '"sender"', "author": '"sender", "author"'}
-_TARGETS = {"envelope": {1: 0.50, 2: 0.65}, "author": {1: 0.32, 2: 0.42}}
+_Ours = tuple[ProtocolEngine, int]  # with which engine, and how many workers
+_LIBMILTER, _LOOP = ProtocolEngine.LIBMILTER, ProtocolEngine.LOOP
+_TARGETS: dict[str, dict[_Ours, float]] = {
+    "envelope": {(_LIBMILTER, 1): 0.50, (_LIBMILTER, 2): 0.65, (_LOOP, 1): 0.70, (_LOOP, 2): 0.90},
+    "author": {(_LIBMILTER, 1): 0.32, (_LIBMILTER, 2): 0.42, (_LOOP, 1): 0.50, (_LOOP, 2): 0.70},
+}
 
 
 def envelope(place: Path) -> Iterator[Figure]:
@@ -34,28 +40,31 @@ def _rates(place: Path, kind: str) -> Iterator[Figure]:
     with ExitStack() as ending:
         reference = ending.enter_context(noop(place))
         bare = ending.enter_context(empty(place, kind))
-        counts = [count for count in _TARGETS[kind] if has_workers(count)]
-        ours = {count: ending.enter_context(_ours(place, kind, count)) for count in counts}
+        ours = {which: ending.enter_context(_ours(place, kind, which)) for which in _TARGETS[kind]}
         contestants = {one.name: one for one in (reference, bare, *(one for one, _ in ours.values()))}
         runs = in_turns(RUNS, {name: partial(load, one, "-t", _SECONDS) for name, one in contestants.items()})
-        for count, (one, _) in ours.items():
-            yield _figure(kind, count, runs[one.name], runs[reference.name], runs[bare.name])
+        for which, (one, _) in ours.items():
+            yield _figure(kind, which, runs[one.name], runs[reference.name], runs[bare.name])
 
 
-def _ours(place: Path, kind: str, count: int) -> AbstractContextManager[tuple[Contestant, Filter]]:
-    own = place / f"{count}"
-    return turfmilter(own, settings(own, match=_MATCH[kind], workers=count), f"{count} workers")
+def _ours(place: Path, kind: str, which: _Ours) -> AbstractContextManager[tuple[Contestant, Filter]]:
+    engine, workers = which
+    name = f"{engine.value} {workers}"
+    own = place / name.replace(" ", "-")
+    above = f'protocol_engine = "{engine.value}"\n'
+    return turfmilter(own, above + settings(own, match=_MATCH[kind], workers=workers), name)
 
 
-def _figure(kind: str, workers: int, ours: Sequence[Run], reference: Sequence[Run], bare: Sequence[Run]) -> Figure:
+def _figure(kind: str, which: _Ours, ours: Sequence[Run], reference: Sequence[Run], bare: Sequence[Run]) -> Figure:
+    engine, workers = which
     rates, others, limits = _rates_of(ours), _rates_of(reference), _rates_of(bare)
     lost = sum(run.lost for run in ours)
     return Figure(
-        name=f"sessions/s, {kind} rules, {workers} worker{'s' if workers > 1 else ''}",
+        name=f"sessions/s, {kind}, {engine.value}, {workers} worker{'s' if workers > 1 else ''}",
         measured=f"{median(rates):.0f}/s",
         reference=f"{median(others):.0f}/s",
         judged=0.0 if lost else ratio(rates, others),
-        target=at_least(_TARGETS[kind][workers]),
+        target=at_least(_TARGETS[kind][which]),
         details=(
             f"rates {spread(rates)} against {spread(others)}; {lost} sessions lost",
             f"CPU a session {_cpu(ours)} µs against {_cpu(reference)} µs",

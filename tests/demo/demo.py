@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -28,8 +29,8 @@ CONFIG = """\
 socket = "unix:{place}/turfmilter.sock"
 socket_group = "postfix"
 user = "{user}"
-status = ""
-state = ""
+status = "{place}/own/status.json"
+state = "{place}/own"
 domains = ["rig.test"]
 
 [log]
@@ -49,6 +50,9 @@ message_size = "10 KiB"
 tables = ["@spam.test"]
 directory = "{place}/quarantine"
 
+[release]
+port = {release}
+
 [listener.submission]
 daemon = "submission"
 require_auth = true
@@ -58,13 +62,14 @@ require_tls = true
 
 @dataclass(frozen=True)
 class Case:
-    """One message of the demonstration.  Who has an account logs in to it, over STARTTLS."""
+    """One message of the demonstration.  With `tls` the client starts TLS; then it logs in to `account`, if any."""
 
     what: str
     sender: str
     recipients: tuple[str, ...]
     client: str = "203.0.113.9"
     listener: str = "inbound"
+    tls: bool = False
     account: str = ""
     lines: int = 1
 
@@ -90,8 +95,9 @@ CASES = (
     Case("3 recipients", "anna@out.test", (BOB, "carol@rig.test", "dave@rig.test")),
     Case("denied client", "anna@out.test", (BOB,), client="192.0.2.7"),
     Case("too big", "anna@out.test", (BOB,), lines=2000),
-    Case("without AUTH", BOB, (THERE,), listener="submission"),
-    Case("AUTH over TLS", BOB, (THERE,), listener="submission", account="bob"),
+    Case("without TLS", BOB, (THERE,), listener="submission"),
+    Case("without AUTH", BOB, (THERE,), listener="submission", tls=True),
+    Case("AUTH over TLS", BOB, (THERE,), listener="submission", tls=True, account="bob"),
 )
 
 
@@ -112,21 +118,21 @@ class MailHost:
 @contextmanager
 def mail_host(place: Path) -> Iterator[MailHost]:
     """All of it, running, below `place`."""
+    (place / "own").mkdir(mode=0o750)
+    shutil.chown(place / "own", USER)
     make_quarantine(place / "quarantine")
     config = place / "turfmilter.toml"
-    config.write_text(CONFIG.format(place=place, user=USER))
     socket = f"unix:{place}/turfmilter.sock"
-    with (
-        Sink() as sink,
-        Daemon(config, socket) as daemon,
-        Postfix(
-            place / "postfix",
-            sink=sink.port,
-            milter=socket,
-            listeners={"submission": {"milter_macro_daemon_name": "submission"}},
-            accounts={"bob": PASSWORD},
-        ) as postfix,
-    ):
+    sink = Sink()
+    postfix = Postfix(
+        place / "postfix",
+        sink=sink.port,
+        milter=socket,
+        listeners={"submission": {"milter_macro_daemon_name": "submission"}},
+        accounts={"bob": PASSWORD},
+    )
+    config.write_text(CONFIG.format(place=place, user=USER, release=postfix.ports["unfiltered"]))
+    with sink, Daemon(config, socket) as daemon, postfix:
         yield MailHost(place, sink, daemon, postfix)
 
 
@@ -136,9 +142,10 @@ def send(host: MailHost, case: Case) -> SmtpReply:
         client.ehlo()
         client.xclient(ADDR=case.client, NAME="mail.out.test")
         client.ehlo("mail.out.test")
-        if case.account:
+        if case.tls:
             client.starttls(host.postfix.certificate)
             client.ehlo("mail.out.test")
+        if case.account:
             client.auth(case.account, PASSWORD)
         recipients = (f"<{recipient}>" for recipient in case.recipients)
         replies = client.transaction(f"<{case.sender}>", *recipients, message=case.message)
@@ -181,6 +188,8 @@ def invite(host: MailHost) -> None:
     """Say what to try by hand, and wait for Enter or a signal."""
     port, submission, place = host.postfix.port, host.postfix.ports["submission"], host.place
     login = base64.b64encode(f"\0bob\0{PASSWORD}".encode()).decode()
+    turfctl = f"{Path(sys.executable).with_name('turfctl')} -c {place}/turfmilter.toml"
+    held = host.held()[0].name
     print(f"""Everything stays up.  In another terminal:
 
   smtp-source -c -f news@spam.test -t bob@rig.test 127.0.0.1:{port}           # held
@@ -188,8 +197,13 @@ def invite(host: MailHost) -> None:
   smtp-source -c -f anna@out.test -t bob@rig.test -l 20000 127.0.0.1:{port}   # too big
   bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'              # speak SMTP yourself
   openssl s_client -quiet -crlf -starttls smtp -connect 127.0.0.1:{submission}   # AUTH PLAIN {login}
-  ls {place}/quarantine/new
   tail -f {host.filter.log_file} {host.postfix.log_file}
+
+  {turfctl} status                     # what the filter is doing
+  {turfctl} list            # what is held
+  {turfctl} show {held}
+  {turfctl} release {held}   # to bob
+  {turfctl} turf check news@spam.test  # which entry decides
 
 Press Enter or Ctrl-C here to end.""")
     sys.stdout.flush()

@@ -10,6 +10,7 @@ from typing import Self
 
 from rig.daemon import Daemon
 from rig.dnsserver import DnsServer
+from rig.engine import ENGINE
 from rig.filter import USER, give, make_quarantine
 from rig.server import Server
 
@@ -19,6 +20,7 @@ socket_group = "postfix"
 user = "$user"
 status = ""
 state = ""
+protocol_engine = "$engine"
 $config
 [dns]
 nameservers = ["$dns"]
@@ -74,9 +76,8 @@ class AttachedFilter(Server):
         self.socket = f"unix:{directory}/turfmilter.sock"
         path = directory / "turfmilter.toml"
         host, port = dns.address
-        whole = Template(_CONFIG).substitute(
-            socket=self.socket, user=USER, config=config, dns=f"{host}:{port}", dns_timeout=dns_timeout
-        )
+        own = {"socket": self.socket, "user": USER, "engine": ENGINE.value}
+        whole = Template(_CONFIG).substitute(own, config=config, dns=f"{host}:{port}", dns_timeout=dns_timeout)
         path.write_text(Template(whole).safe_substitute(quarantine=self.quarantine))
         self.daemon = Daemon(path, self.socket)
 

@@ -14,15 +14,15 @@ from rig.postfix import Postfix
 _STOCK = Path("/usr/share/postfix")
 _MAIN = """
 myhostname = {host}
-mydestination = rig.test
+mydestination = {domain}
 mynetworks = 127.0.0.1
 local_recipient_maps =
 alias_maps =
-virtual_alias_maps = inline:{{{{ info@rig.test = anna@rig.test }}}}
+virtual_alias_maps = inline:{{{{ info@{domain} = anna@{domain} }}}}
 local_transport = smtp:[127.0.0.1]:{sink}
 default_transport = smtp:[127.0.0.1]:{sink}
 smtp_dns_support_level = disabled
-smtpd_peername_lookup = no
+smtpd_peername_lookup = {names}
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {certificate}
 maillog_file = {log}
@@ -34,15 +34,27 @@ _SASL = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: /etc/sasl
 class StockPostfix(Postfix):
     """At /etc/postfix, inside a machine of the test's own: see rig.machine.
 
-    For rig.test, delivering to the SMTP server at loopback port `sink`; `accounts` may log in where a service asks.
+    For `domain`, delivering to the SMTP server at loopback port `sink`; `accounts` may log in where a service asks.
+    `names` is whether it looks up the names of clients, which it finds in /etc/hosts.
     """
 
-    def __init__(self, directory: Path, *, sink: int, accounts: dict[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        sink: int,
+        accounts: dict[str, str],
+        host: str = HOST,
+        domain: str = "rig.test",
+        names: bool = False,
+    ) -> None:
         super().__init__(directory, sink=sink, config=Path("/etc/postfix"))
         self.ports = {"inbound": 25, "unfiltered": 25, "submission": 587, "submissions": 465, "release": 10026}
         self.spool = Path("/var/spool/postfix")
         self._sink = sink
         self._users = accounts
+        self._host = host
+        self._own = {"host": host, "domain": domain, "names": "yes" if names else "no"}
 
     def write(self, name: str, text: str) -> None:
         """Replace a file below /etc/postfix; it is used after a reload."""
@@ -58,16 +70,20 @@ class StockPostfix(Postfix):
             Path(directory).mkdir(parents=True, exist_ok=True)
         shutil.chown("/var/lib/postfix", "postfix")
         self.log_file.touch()
-        make_certificate(self.certificate, HOST)
+        make_certificate(self.certificate, self._host)
         own = _MAIN.format(
-            host=HOST, sink=self._sink, certificate=self.certificate, log=self.log_file, prefix=self.directory
+            sink=self._sink,
+            certificate=self.certificate,
+            log=self.log_file,
+            prefix=self.directory,
+            **self._own,
         )
         self._file("main.cf", (_STOCK / "main.cf.debian").read_text() + own)
         self._file("master.cf", (_STOCK / "master.cf.dist").read_text())
         self._file("sasl/smtpd.conf", _SASL)
         # smtpd opens it when it is in the chroot already.
         database = Path("/var/spool/postfix/etc/sasldb2")
-        write_accounts(database, self._users)
+        write_accounts(database, self._users, self._host)
         shutil.chown(database, "postfix")
         # What Debian's unit does before every start: the files that a chroot needs.
         subprocess.run(["/usr/lib/postfix/configure-instance.sh", "-"], check=True)

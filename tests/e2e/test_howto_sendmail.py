@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from e2e.attached import AttachedFilter
+from e2e.freshhost import sendmail_machine, set_up
+from e2e.reader import SENDMAIL_MC, follow, insert
 from rig.dnsserver import DnsServer
 from rig.enclosure import enclosed
 from rig.filter import USER
@@ -25,6 +27,7 @@ from rig.smtp import SmtpClient
 from turfmilter.config.socketspec import SocketSpec
 
 ROOT = Path(__file__).parents[2]
+SOCKET = "unix:/run/turfmilter/turfmilter.sock"
 PAGE = (ROOT / "docs/howto/attach-to-sendmail.md").read_text()
 MESSAGE = b"From: Anna <anna@out.test>\r\nSubject: x\r\n\r\nhello\r\n"
 CONFIG = """\
@@ -85,9 +88,7 @@ class Machine:
 
     def insert(self, lines: str) -> None:
         """Write lines above the mailers."""
-        above, mailers, below = self.mc.read_text().partition("MAILER_DEFINITIONS\n")
-        assert mailers
-        self.mc.write_text(above + lines + mailers + below)
+        insert(self.mc, lines)
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_the_steps_attach_it_to_debians_sendmail_and_the_last_ones_undo_it(machi
 
 
 def test_the_program_tells_the_administrator_the_same(machine: Machine) -> None:
-    told = SocketSpec.parse("unix:/run/turfmilter/turfmilter.sock").sendmail()
+    told = SocketSpec.parse(SOCKET).sendmail()
     assert told is not None
     machine.insert(told + "\n")
     machine.run(MAKE.splitlines()[0])
@@ -172,6 +173,18 @@ def test_what_is_released_passes_all_filters_but_ours_wherever_they_are_defined(
     machine.run(MAKE)
     (listener,) = [line for line in _listeners(machine) if "Name=release" in line]
     assert listener.endswith(f" Addr=127.0.0.1, Port=10026, M=E, InputMailFilters={filters}")
+
+
+def test_the_commands_of_the_page_attach_it_to_debians_sendmail_and_remove_everything_again(place: Path) -> None:
+    def inserted(block: str) -> str:
+        insert(SENDMAIL_MC, LINES)
+        return block
+
+    with sendmail_machine(place) as here:
+        set_up(f'socket = "{SOCKET}"\nuser = "turfmilter"\ndomains = ["example.org"]\n')
+        follow(ROOT / "docs/howto/attach-to-sendmail.md", {MAKE.splitlines()[0]: inserted})
+        assert "turfmilter" not in SENDMAIL_MC.read_text()
+        assert "rcpt=anna@example.org verdict=accept" in here.log()
 
 
 @pytest.fixture

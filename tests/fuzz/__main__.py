@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from fuzz import engines as protocol
 from fuzz.recipients import HOSTS, Comparison, generate
 from rig.workplace import workplace
 
@@ -30,6 +31,23 @@ def recipients(name: str, seed: int, deadline: float) -> int:
             wrong, played = wrong + len(found), played + _MESSAGES
         comparison.close()
     click.echo(f"{name}: {played} messages, {wrong} wrong")
+    return wrong
+
+
+def engines(seed: int, deadline: float) -> int:
+    """Play random frames to both protocol engines until `deadline`; how many plays differed."""
+    wrong, played = 0, 0
+    share = (deadline - time.monotonic()) / len(protocol.SETTINGS)
+    with workplace() as place:
+        for name, settings in protocol.SETTINGS.items():
+            end = time.monotonic() + share
+            with protocol.Comparison(place / name.replace(" ", "-"), settings) as comparison:
+                while played == 0 or time.monotonic() < end:
+                    difference = comparison.difference(protocol.generate(random.Random(seed + played)))
+                    if difference:
+                        click.echo(f"seed {seed + played}, {name}: {difference}")
+                    wrong, played = wrong + bool(difference), played + 1
+    click.echo(f"engines: {played} plays, {wrong} differ")
     return wrong
 
 
@@ -53,7 +71,7 @@ def properties(seed: int, deadline: float) -> int:
 @click.argument("names", nargs=-1)
 def main(minutes: float, seed: int | None, names: tuple[str, ...]) -> None:
     """Fuzz the targets NAMES, or all of them."""
-    targets: dict[str, Callable[[int, float], int]] = {"properties": properties}
+    targets: dict[str, Callable[[int, float], int]] = {"properties": properties, "engines": engines}
     targets |= {name: partial(recipients, name) for name in HOSTS}
     unknown = set(names) - targets.keys()
     if unknown:

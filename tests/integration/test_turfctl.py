@@ -263,6 +263,7 @@ def test_a_message_is_shown_with_all_that_is_known(place: Path) -> None:
         f"id         {id}",
         "state      unreviewed",
         "held       2026-03-01 12:30 UTC",
+        "kept until 2026-03-31 12:30 UTC",
         f"in         {quarantine}",
         f"size       {len(MESSAGE)} bytes",
         "sender     spam@turf.example SIZE=2000",
@@ -462,9 +463,9 @@ def test_a_message_is_shown_with_what_became_of_it_for_each_recipient(quarantine
         "state      partly released",
         "recipient  anna@example.org NOTIFY=NEVER (released)",
         "recipient  ben@example.org (refused)",
-        f"ledger     2026-03-02T09:00:00Z release {id} (intent) by ada (uid 1000) from pts/1;"
+        f"ledger     2026-03-02 09:00 UTC release {id} (intent) by ada (uid 1000) from pts/1;"
         " <anna@example.org>; <ben@example.org>",
-        f"ledger     2026-03-02T09:00:00Z release {id} (outcome) by ada (uid 1000) from pts/1;"
+        f"ledger     2026-03-02 09:00 UTC release {id} (outcome) by ada (uid 1000) from pts/1;"
         " <anna@example.org> 250 ok; <ben@example.org> 550 no",
     ]
     known = json.loads(turfctl(config, "show", id, "--json").stdout)

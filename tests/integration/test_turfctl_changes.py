@@ -109,7 +109,7 @@ def test_what_agrees_is_said_and_what_does_not_is_named(quarantine: Path, config
 
 
 def test_the_letter_is_printed_unless_it_is_to_be_mailed(quarantine: Path, config: Path) -> None:
-    assert turfctl(config, "digest").stdout == "nothing was held\n"
+    assert turfctl(config, "digest").stdout == "no open messages\n"
     id = hold(quarantine)
     assert f"turfctl release {id}" in turfctl(config, "digest", "--newer", "9999w").stdout
     config.write_text(f"{config.read_text()}[release]\nport = 1\n")

@@ -11,9 +11,12 @@ import pytest
 
 import turfmilter
 from rig import wait
+from rig.engine import ENGINE
 from rig.filter import USER, make_quarantine
 from rig.golden import Golden
 from rig.program import ENVIRONMENT, configured, program, run, running
+from turfmilter.config.schema import ProtocolEngine
+from turfmilter.mta.engines import choose
 
 
 def turf(quarantine: Path) -> str:
@@ -23,7 +26,9 @@ def turf(quarantine: Path) -> str:
 
 def test_it_prints_its_version() -> None:
     done = run("-V")
-    assert (done.returncode, done.stdout) == (0, f"turfmilter, version {turfmilter.__version__}\n")
+    version, engine = done.stdout.splitlines()
+    assert (done.returncode, version) == (0, f"turfmilter, version {turfmilter.__version__}")
+    assert engine == f"protocol engine: {choose(ProtocolEngine.AUTO)}"
 
 
 def test_a_check_without_errors_prints_the_line_for_the_installed_mta(place: Path, golden: Golden) -> None:
@@ -82,7 +87,8 @@ def test_the_log_begins_with_the_mode_and_the_line_for_the_mta(place: Path, mode
     with running(place, "-c", path):
         wait.until(lambda: "main.cf: " in (place / "log").read_text(), "its greeting")
     lines = (place / "log").read_text().splitlines()
-    started, postfix, *_ = (line for line in lines if line.startswith("info: "))
+    started, engine, postfix, *_ = (line for line in lines if line.startswith("info: "))
+    assert engine == f"info: protocol engine: {choose(ENGINE)}"
     golden(
         "log",
         f"{re.sub('[0-9]+ files', 'N files', started)}\n{postfix}",

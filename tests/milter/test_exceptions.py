@@ -145,8 +145,8 @@ def transaction(client: MilterClient) -> list[tuple[str, str]]:
         (rule(Stage.END), "eom", "eom: ZeroDivisionError: the rule is broken"),
         (clock, "eoh", "eoh: OverflowError: the clock ran away"),
         (executor, "eom", "eom: RuntimeError: can't start new thread"),
-        (draft("open"), "eoh", "eoh: KeyError: 'quarantine'"),
-        (draft("write"), "eoh", "eoh: MemoryError: no room for it"),
+        (draft("open"), "body", "body: KeyError: 'quarantine'"),
+        (draft("write"), "body", "body: MemoryError: no room for it"),
         (draft("commit"), "eom", "eom: RecursionError: too deep"),
     ],
 )

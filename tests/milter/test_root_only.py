@@ -201,7 +201,10 @@ class TestTurfctl:
             commands = [
                 ["quarantine", "list"],
                 *looks,
-                *(["quarantine", "list", "--group-by", by] for by in ("sender", "entry", "client")),
+                *(["list", "--group-by", by] for by in ("sender", "recipient", "domain", "entry", "client")),
+                ["list", "--all", "--state", "unknown"],
+                ["list", "--state", "unknown"],
+                ["show", "--part", "1", ids[0]],
                 ["quarantine", "list", "--newer", "3000d", "--json"],
                 ["quarantine", "list", "--newer", "nonsense"],
                 ["quarantine", "list", "--help"],
@@ -271,11 +274,14 @@ def run(line: Sequence[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
+_PAGER = {"TERM": "xterm", "PAGER": "head -n 5"}  # it leaves early, and waits for nobody
+
+
 def on_terminal(line: Sequence[str]) -> str:
     """What was shown; every question is answered with yes."""
     ours, its = pty.openpty()
     os.write(ours, b"y\n" * 5)
-    with subprocess.Popen(line, stdin=its, stdout=its, stderr=its):
+    with subprocess.Popen(line, env={**os.environ, **_PAGER}, stdin=its, stdout=its, stderr=its):
         os.close(its)
         seen = b""
         try:

@@ -32,6 +32,7 @@ from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.desk import SystemClock
+from turfmilter.mta.libmilter import Libmilter
 from turfmilter.mta.server import Door
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.sink import Stream
@@ -328,7 +329,7 @@ def test_a_worker_in_which_libmilter_does_not_start_reports_it_and_exits(place: 
 
     def serve() -> None:
         log = LogWriter(Stream(log_file.open("a")))
-        worker.run(999, theirs, lambda log: service(log, lambda: Generation(Policy(()))), log, 0.0)
+        worker.run(999, theirs, lambda log: service(log, lambda: Generation(Policy(()))), log, 0.0, Libmilter)
 
     with forked(serve) as pid, ours, theirs:
         assert status(pid) == worker.FAILED

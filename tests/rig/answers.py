@@ -8,6 +8,7 @@ import pty
 import secrets
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +35,22 @@ class Answer:
     status: int
 
 
-def answers(config: Path, commands: Sequence[Sequence[str]], *, terminal: bool) -> Mapping[tuple[str, ...], Answer]:
-    """What each of the `commands` prints.  Raises CalledProcessError if one ends the process."""
+def answers(
+    config: Path,
+    commands: Sequence[Sequence[str]],
+    *,
+    terminal: bool,
+    columns: int = 80,
+    environment: Mapping[str, str] | None = None,
+) -> Mapping[tuple[str, ...], Answer]:
+    """What each of the `commands` prints.  Raises CalledProcessError if one ends the process.
+
+    A terminal has so many `columns`; nobody answers there.  The `environment` is in addition to that of all programs.
+    """
+    around = {**ENVIRONMENT, **(environment or {})}
     mark = secrets.token_hex(16)
     line = [sys.executable, "-c", _LOOP, str(config), json.dumps(commands), mark]
-    said = _on_terminal(line) if terminal else _in_pipe(line)
+    said = _on_terminal(line, around, columns) if terminal else _in_pipe(line, around)
     *pieces, rest = said.split(mark.encode())
     if rest or len(pieces) != 2 * len(commands):
         raise AssertionError(f"it ended early: {said[-5000:]!r}")
@@ -46,13 +58,14 @@ def answers(config: Path, commands: Sequence[Sequence[str]], *, terminal: bool) 
     return {tuple(command): Answer(text, int(code)) for command, text, code in given}
 
 
-def _in_pipe(line: Sequence[str]) -> bytes:
-    return subprocess.run(line, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+def _in_pipe(line: Sequence[str], environment: Mapping[str, str]) -> bytes:
+    return subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
 
 
-def _on_terminal(line: Sequence[str]) -> bytes:
+def _on_terminal(line: Sequence[str], environment: Mapping[str, str], columns: int) -> bytes:
     ours, its = pty.openpty()
-    with subprocess.Popen(line, env=ENVIRONMENT, stdin=its, stdout=its, stderr=its):
+    termios.tcsetwinsize(its, (24, columns))
+    with subprocess.Popen(line, env=environment, stdin=its, stdout=its, stderr=its):
         os.close(its)
         seen = bytearray()
         try:

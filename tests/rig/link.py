@@ -32,6 +32,10 @@ class Link:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def fileno(self) -> int:
+        """The connection's file descriptor, for select."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Break the connection, at whatever stage."""
         self._input.close()

@@ -22,7 +22,7 @@ PYTHONPATH={source} exec {python} -c 'from turfmilter.cli.{name} import main; ma
 
 @contextmanager
 def own_machine(place: Path) -> Iterator[None]:
-    """In here this thread and its children have a loopback, /etc, /run, /var and /usr/local/sbin of their own.
+    """In here this thread and its children have a loopback, /etc, /run, /var, /opt and /usr/local of their own.
 
     /etc begins as a copy, the others empty; what is written there is below `place`, and removed with it.
     `turfmilter` and `turfctl` are in /usr/local/sbin.  Needs root.
@@ -45,7 +45,7 @@ def own_machine(place: Path) -> Iterator[None]:
 def _furnish(place: Path) -> None:
     _run("mount", "--make-rprivate", "/")
     _run("ip", "link", "set", "lo", "up")
-    for directory in ("etc", "run", "var", "usr/local/sbin"):
+    for directory in ("etc", "run", "var", "opt", "usr/local/sbin", "usr/local/share"):
         own = place / "machine" / directory
         own.mkdir(parents=True)
         if directory == "etc":

@@ -68,8 +68,8 @@ def require_root(program: str) -> None:
         raise RuntimeError(f"{program} needs root: run the tests as root or through sudo")
 
 
-def write_accounts(database: Path, accounts: Mapping[str, str]) -> None:
-    """Add `accounts` (name and password) to the sasldb(8) `database`; a name without a realm belongs to HOST."""
+def write_accounts(database: Path, accounts: Mapping[str, str], host: str = HOST) -> None:
+    """Add `accounts` (name and password) to the sasldb(8) `database`; a name without a realm belongs to `host`."""
     for name, password in accounts.items():
-        command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", HOST, name]
+        command = ["saslpasswd2", "-p", "-c", "-f", str(database), "-u", host, name]
         subprocess.run(command, input=password.encode(), check=True)

@@ -11,13 +11,16 @@ from typing import Self
 
 from rig import wait
 from rig.child import forked, status
+from rig.engine import ENGINE
 from rig.milterclient import MilterClient
+from turfmilter.config.schema import ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
-from turfmilter.core.ports import Clock, Log
+from turfmilter.core.ports import Clock, Log, Names
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.desk import SystemClock
+from turfmilter.mta.engines import choose
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames
 from turfmilter.telemetry.sink import Stream
@@ -30,11 +33,12 @@ def service(
     *,
     clock: Clock | None = None,
     executor: Executor | None = None,
+    names: Names | None = None,
 ) -> Service:
     """A Service with the given parts; the others are the real ones, and no name server is asked but this host."""
     return Service(
         generation=generation,
-        names=DnsNames([("127.0.0.1", 53)], timeout=5.0),
+        names=names or DnsNames([("127.0.0.1", 53)], timeout=5.0),
         log=log,
         clock=clock or SystemClock(),
         executor=executor or ThreadPoolExecutor(4),
@@ -50,18 +54,26 @@ class OwnWorker:
     Connections that the test holds open are inherited: open none before the worker is started.
     """
 
-    def __init__(self, place: Path, service: Callable[[LogWriter], Service], *, drain_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        place: Path,
+        service: Callable[[LogWriter], Service],
+        *,
+        drain_seconds: float = 10.0,
+        engine: ProtocolEngine = ENGINE,
+    ) -> None:
         self.socket = place / "worker.sock"
         self._log_file = place / "worker.log"
         self._service = service
         self._drain_seconds = drain_seconds
-        self._pid = 0
+        self._engine = engine
+        self.pid = 0
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
         listener = MilterSocket(SocketSpec.parse(f"unix:{self.socket}"))
         self._control, theirs = socket.socketpair()
-        self._pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
+        self.pid = self._ending.enter_context(forked(lambda: self._serve(listener, theirs)))
         listener.socket.close()
         theirs.close()
         return self
@@ -73,7 +85,9 @@ class OwnWorker:
     def _serve(self, listener: MilterSocket, control: socket.socket) -> None:
         self._control.close()
         log = LogWriter(Stream(self._log_file.open("a")))
-        worker.run(listener.socket.fileno(), control, self._service, log, self._drain_seconds)
+        worker.run(
+            listener.socket.fileno(), control, self._service, log, self._drain_seconds, choose(self._engine).start
+        )
 
     def client(self) -> MilterClient:
         """A connection after its HELO."""
@@ -96,4 +110,4 @@ class OwnWorker:
     def stop(self) -> int:
         """Its exit status (negative for a signal), once it has ended."""
         self.order_to_stop()
-        return status(self._pid)
+        return status(self.pid)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import turfmilter
 from rig import wait
+from rig.engine import ENGINE
 from rig.filter import USER, give, make_state
 from rig.milterclient import MilterClient
 
-# Wherever and on whatever terminal tests run, programs show the same times and widths.
-_AS_EVERYWHERE = {"TZ": "UTC", "PYTHONPATH": str(Path(turfmilter.__file__).parents[1])}
+# Wherever and on whatever terminal tests run, programs show the same times and widths, and no pager waits.
+_AS_EVERYWHERE = {"TZ": "UTC", "PAGER": "cat", "PYTHONPATH": str(Path(turfmilter.__file__).parents[1])}
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | _AS_EVERYWHERE
 _OURS = 'domains = ["rig.test"]\n'
 
@@ -51,7 +52,8 @@ def configured(
     path = place / "turfmilter.toml"
     spec = socket or f"unix:{place}/s"
     state = make_state(place / "state")
-    own = f'socket = "{spec}"\nuser = "{user}"\nstatus = "{place}/status.json"\nstate = "{state}"\n'
+    engine = "" if "protocol_engine = " in settings else f'protocol_engine = "{ENGINE.value}"\n'
+    own = f'{engine}socket = "{spec}"\nuser = "{user}"\nstatus = "{place}/status.json"\nstate = "{state}"\n'
     path.write_text(f'{own}{_OURS}{settings}\n[log]\nto = "{log}"\n')
     return path
 

@@ -41,6 +41,11 @@ class StoppedClock:
 class Unasked:
     """A look-up that must not be needed."""
 
+    @property
+    def pending(self) -> bool:
+        """Nothing has begun."""
+        return True
+
     def begin(self) -> None:
         """Fails the test."""
         raise AssertionError("DNS was asked where no name could change the result")

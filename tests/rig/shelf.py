@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rig import wait
 from rig.desk import SLIP, Desk
 from rig.hostclock import HostClock
 from turfmilter.config.sections.quarantine import QuarantineConfig
@@ -27,13 +29,23 @@ class Shelf:
         self.desk = desk
         self.clock = HostClock()
         self.state = state
+        self._touched = 0  # nanoseconds: when the last message was put there
         state.mkdir()
         (desk.path / "new" / desk.file.name).unlink()
 
     def put(self, flags: str = "", *, size: int = 1000, **slip: Any) -> str:
-        """A message that is held now, according to its block."""
+        """A message that is held now, according to its block, and touched later than all that were put before."""
         file = self.desk.hold(replace(SLIP, **{"time": self.clock.now(), **slip}), message=b"x" * size)
-        return (self.desk.maildir.change(file, add=flags) if flags else file).id
+        file = self.desk.maildir.change(file, add=flags) if flags else file
+        # The clock of a file system may tick only 250 times a second.
+        self._touched = wait.until(partial(self._later, self.desk.path / file.part / file.name), "the next tick")
+        return file.id
+
+    def _later(self, path: Path) -> int:
+        """Touch a file; 0 if that was not later than the last message was put there."""
+        path.chmod(0o640)
+        touched = path.stat().st_ctime_ns
+        return touched if touched > self._touched else 0
 
     def fill(self, number: int, **slip: Any) -> set[str]:
         """Many messages that are held now, according to their blocks; nothing is flushed to disk."""

@@ -19,7 +19,7 @@ from turfmilter.config.given import Notes, written
 from turfmilter.config.hints import PARAMETERS, SYNONYMS
 from turfmilter.config.kinds.words import Default, OnError
 from turfmilter.config.loader import ConfigError, every_turf_file, load, turf_files
-from turfmilter.config.schema import Config, LogFormat, LogTo
+from turfmilter.config.schema import Config, LogFormat, LogTo, ProtocolEngine
 from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.relay import RelayConfig
 from turfmilter.config.sections.reverse_name import NameCheck
@@ -146,6 +146,7 @@ VALUES: dict[str, tuple[object, object]] = {
     "socket_mode": ("0600", 0o600),
     "socket_group": (GROUP, GROUP),
     "user": (USER, USER),
+    "protocol_engine": ("loop", ProtocolEngine.LOOP),
     "workers": (3, 3),
     "worker_sessions": (5000, 5000),
     "worker_memory": ("64 MiB", 64 << 20),

@@ -9,6 +9,7 @@ import tomllib
 from configparser import ConfigParser
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatch
 from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
@@ -42,7 +43,7 @@ from turfmilter.policies import build_policy
 from turfmilter.telemetry.line import text
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")])
 TODAY = date(2027, 1, 1)
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```\n+((?:>[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
@@ -162,14 +163,15 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 @pytest.mark.parametrize("block", in_language("toml"), ids=str)
 def test_every_configuration_says_what_stands_below_it_and_nothing_else(block: Block, tmp_path: Path) -> None:
     """A page shows only the lines that it is about: domains and files are added, users are those of any machine."""
-    table = tomllib.loads(block.content)
+    content = block.content.replace("sendmail:/etc/mail/", "sendmail:")  # this machine has no Sendmail
+    table = tomllib.loads(content)
     table.setdefault("domains", ["example.org"])
     if table.get("user") == "turfmilter":
         table["user"] = "nobody"
     if table.get("socket_group") == "postfix":
         table["socket_group"] = "root"
-    for name in re.findall(r'"(?:file|postfix|sendmail):([^"/]+)"', block.content):
-        (tmp_path / name).write_text("")
+    for name in re.findall(r'"(?:file|postfix|sendmail):([^"/]+)"', content):
+        (tmp_path / name).write_text("own.test\n" if name == "local-host-names" else "")
     _, sentences = said(tmp_path, table)
     assert sentences == list(block.quoted)
 
@@ -397,6 +399,27 @@ def test_what_is_installed_is_all_that_the_program_needs(page: str) -> None:
         re.MULTILINE,
     )
     assert packages and {f"python3-{name.removeprefix('py')}" for name in needed} <= set(packages[1].split())
+
+
+def test_undo_removes_every_file_that_a_page_installs() -> None:
+    pages = (ROOT / "docs/tutorial/postfix.md", ROOT / "docs/howto/attach-to-sendmail.md")
+    undo = "".join(page.read_text().partition("\n## Undo")[2] for page in pages)
+    removed = {path for line in re.findall(r"(?m)^rm (?:-r?f )?(.*)$", undo) for path in line.split()}
+    commands = "".join(block.content for block in in_language("sh", "bash"))
+    installed = {path for line in re.findall(r"(?m)^install .*", commands) for path in _destinations(line.split())}
+    installed |= set(re.findall(r"`(/[^` ]*turf[^` ]*)`", prose(ROOT / "docs/howto/domains-from-a-database.md")))
+    assert len(installed) > 15
+    gone = {path for path in installed for one in removed if fnmatch(path, one) or path.startswith(f"{one}/")}
+    assert installed - gone == set()
+
+
+def _destinations(words: list[str]) -> list[str]:
+    """The files and directories that an install command makes: the last word, or files below a directory."""
+    folder = words[words.index("-t") + 1] if "-t" in words else words[-1].rstrip("/")
+    if "-t" in words or words[-1].endswith("/"):
+        sources = [path for word in words if word.startswith(("contrib/", "docs/")) for path in ROOT.glob(word)]
+        return [f"{folder}/{path.name}" for path in sources]
+    return [word for word in words[1:] if word.startswith("/") and "turf" in word]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[2]
 GENERATED = ["what-each-mta-tells.md"]
 TEXTS = sorted(
     path
-    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "contrib").rglob("*")]
+    for path in [
+        ROOT / "README.md",
+        ROOT / "SECURITY.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "contrib").rglob("*"),
+    ]
     if path.is_file() and path.name not in GENERATED
 )
 # The packages and modules below milter/turfmilter whose comments and strings are checked.

@@ -32,8 +32,7 @@ def quarantine(tmp_path: Path) -> Path:
 
 def begun(quarantine: Path) -> Hold:
     """A message of which all has been written that there is."""
-    hold = Hold(Maildir(quarantine), SLIP)
-    hold.write(HEADER + END_OF_HEADER)
+    hold = Hold(Maildir(quarantine), SLIP, HEADER + END_OF_HEADER)
     hold.write(BODY)
     return hold
 

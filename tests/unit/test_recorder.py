@@ -11,7 +11,7 @@ import pytest
 
 from rig.desk import Desk
 from turfmilter.core.held.ledger import LedgerError
-from turfmilter.review.look import mark_reviewed
+from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.verify import verify
 
 

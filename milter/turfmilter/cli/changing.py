@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -12,12 +12,11 @@ from turfmilter.cli.opened import Started, directory_option, opened, recorders, 
 from turfmilter.cli.options import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.core.escape import escape
-from turfmilter.core.held.message import Flag, State
+from turfmilter.core.held.message import State
 from turfmilter.desk import build_observation
+from turfmilter.review import marks
 from turfmilter.review.expiry import Due, Expiry
 from turfmilter.review.observation import Dates
-from turfmilter.review.quarantines import Place
-from turfmilter.review.recorder import Recorders
 from turfmilter.review.verify import verify
 
 
@@ -31,7 +30,11 @@ def delete(started: Started, request: Request) -> None:
     """
     writing = recorders(started)
     decide(
-        started, request, "deleted", lambda place: _mark(writing, place, "delete", add={Flag.DELETED}), undo="undelete"
+        started,
+        request,
+        "deleted",
+        lambda place: marks.delete(place, writing.of(place.quarantine)),
+        undo="undelete",
     )
 
 
@@ -45,16 +48,9 @@ def undelete(started: Started, request: Request) -> None:
         started,
         request,
         "restored",
-        lambda place: _mark(writing, place, "undelete", remove={Flag.DELETED}),
+        lambda place: marks.restore(place, writing.of(place.quarantine)),
         undo="delete",
     )
-
-
-def _mark(
-    writing: Recorders, place: Place, act: str, *, add: Collection[Flag] = (), remove: Collection[Flag] = ()
-) -> None:
-    with writing.of(place.quarantine).acting(act, place.message.id):
-        place.quarantine.mark(place.message, add=add, remove=remove)
 
 
 @click.command("expire")

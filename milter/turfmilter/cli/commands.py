@@ -16,6 +16,7 @@ from turfmilter.cli.listing import digest_held, list_held, stats
 from turfmilter.cli.opened import Started
 from turfmilter.cli.program import EX_CONFIG, EX_NOT_DONE, leave
 from turfmilter.cli.releasing import release
+from turfmilter.cli.reviewing import review
 from turfmilter.cli.showing import export, show
 from turfmilter.cli.status import status
 from turfmilter.cli.turf import turf
@@ -39,7 +40,7 @@ def quarantine() -> None:
     """Review held messages, and release or delete them."""
 
 
-_REVIEWING = (list_held, show, release, delete, undelete, expire, verify_held, digest_held, stats, export)
+_REVIEWING = (list_held, show, review, release, delete, undelete, expire, verify_held, digest_held, stats, export)
 for command in _REVIEWING:
     quarantine.add_command(command)
 COMMANDS: dict[str, click.Command] = {str(command.name): command for command in (quarantine, *_REVIEWING, turf, status)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ import click
 from turfmilter.cli.opened import Started, directory_option, opened
 from turfmilter.cli.options import ago, counted, selecting
 from turfmilter.cli.output import document, json_option, screen
+from turfmilter.cli.streams import displayed_encoding
 from turfmilter.config.sections.quarantine import ReleaseConfig
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
@@ -26,7 +28,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.layout import Row, heading, legend, lines
+from turfmilter.review.layout import Row, Screen, ellipsis_in, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 
@@ -135,7 +137,7 @@ def row(found: Found, lines: Iterable[Line]) -> Row:
 
 def list_rows(clock: Clock, rows: Sequence[Row], *, err: bool = False) -> None:
     """Print messages as `list` does, with an explanation of their flags on standard error."""
-    on = screen(clock, err=err)
+    on = screen(clock)
     for line in [*heading(on), *(line for one in rows for line in lines(one, on))]:
         click.echo(line, err=err)
     if explained := legend(rows):
@@ -147,7 +149,7 @@ def groups_table(clock: Clock, by: str, groups: Iterable[Group]) -> None:
     on = screen(clock)
     click.echo(f"{'COUNT':>{_COUNT}}  {f'LAST ({on.zone})':{_LAST}}  {by.upper()}")
     for group in groups:
-        line = f"{group.count:>{_COUNT}}  {on.moment(group.last):{_LAST}}  {on.text(group.value)}"
+        line = f"{group.count:>{_COUNT}}  {on.moment(group.last):{_LAST}}  {on.displayable(group.value)}"
         click.echo(on.fit(line.rstrip(), on.columns))
 
 
@@ -197,11 +199,15 @@ def _plot(counts: dict[date, int]) -> None:
     """Print one line for each day; the longest bar fills the terminal."""
     most = max(counts.values())
     digits = len(str(most))
+    blocks = ellipsis_in(displayed_encoding()) != "~"  # an encoding that has neither has no blocks either
     room = max(shutil.get_terminal_size().columns - len("2026-03-01  ") - digits - 2, 10)
     for day, count in counts.items():
         eighths = round(8 * room * count / most) if most else 0
-        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8]
+        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8] if blocks else "#" * (eighths // 8)
         click.echo(f"{day}  {count:>{digits}}  {bar}".rstrip())
+
+
+_LETTER_COLUMNS = 76  # RFC 5322 §2.1.1 recommends 78, and a reply puts "> " in front
 
 
 @click.command("digest")
@@ -212,15 +218,22 @@ def _plot(counts: dict[date, int]) -> None:
 def digest_held(started: Started, since: datetime, to: str | None, directory: Path | None) -> None:
     """Report what was held recently, for a daily mail.
 
-    New senders come first, by entry, with the command that releases each message.  No mail is sent if nothing was held.
+    Only open messages are listed: new senders first, by entry, each entry with the command that releases its messages.
+    No mail is sent if there are none.
     """
     config = started.configuration(tables=False)
+    on = Screen(_LETTER_COLUMNS, "utf-8" if to else displayed_encoding(), started.clock.now())
     with opened(config, directory) as quarantines:
-        text = digest(quarantines, since)
+        text = digest(quarantines, since, platform.node(), _rows, on)
     if to is None:
-        click.echo(text or "nothing was held")
+        click.echo(text or "no open messages")
     elif text:
         mail(config.release, to, text, started.clock.now())
+
+
+def _rows(found: Sequence[Found]) -> list[Row]:
+    lines = ledger_lines(one.place for one in found)
+    return [row(one, lines(one.place)) for one in found]
 
 
 def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
@@ -228,7 +241,7 @@ def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
     letter = EmailMessage()
     letter["From"] = f"turfmilter <{to}>"
     letter["To"] = to
-    letter["Subject"] = f"turfmilter: {text.partition('.')[0]}"
+    letter["Subject"] = text.partition("\n")[0]
     letter["Date"] = format_datetime(now)
     letter["Message-ID"] = make_msgid(domain=release.helo)
     letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: vacation programs do not answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,9 +101,16 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         yield from bar
 
 
-def recorders(started: Started) -> Recorders:
-    """Return what records the acts of the user who started the program; a syslog that fails is reported once."""
-    return build_recorders(started.by, lambda said: click.echo(f"turfctl: warning: {said}", err=True))
+def recorders(started: Started, warn: Callable[[str], None] | None = None) -> Recorders:
+    """Return what records the acts of the user who started the program.
+
+    A syslog that fails is reported once: to `warn`, by default on standard error.
+    """
+    return build_recorders(started.by, warn or _warn)
+
+
+def _warn(said: str) -> None:
+    click.echo(f"turfctl: warning: {said}", err=True)
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from turfmilter.cli.streams import displayed_encoding
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Clock
 from turfmilter.review.layout import Screen, cut, ellipsis_in, width
@@ -23,13 +24,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 Row = Mapping[str, object]
 
 
-def screen(clock: Clock, *, err: bool = False) -> Screen:
-    """Return the screen on which standard output or standard error is shown: as wide as COLUMNS, or the terminal.
-
-    If there is neither, it has 80 columns.
-    """
-    stream = sys.stderr if err else sys.stdout
-    return Screen(max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS), stream.encoding, clock.now())
+def screen(clock: Clock) -> Screen:
+    """Return the screen that output is shown on: as wide as COLUMNS or the terminal, or of 80 columns."""
+    return Screen(max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS), displayed_encoding(), clock.now())
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
@@ -68,5 +65,5 @@ def _narrow(widths: list[int], room: int) -> None:
 
 
 def _fit(cell: str, size: int) -> str:
-    shown = cut(cell, size, ellipsis_in(sys.stdout.encoding))
+    shown = cut(cell, size, ellipsis_in(displayed_encoding()))
     return shown + " " * (size - width(shown))

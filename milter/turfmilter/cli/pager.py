@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import signal
@@ -10,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from turfmilter.cli.streams import text_on
 
 _DEFAULT = "less"
 _OPTIONS = {"LESS": "FRX"}  # as git: print what fits on the screen, and leave it there
@@ -32,7 +33,7 @@ def paged() -> Iterator[None]:
     pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env={**_OPTIONS, **os.environ})
     assert pager.stdin
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the pager, which stays on the terminal
-    sys.stdout = io.TextIOWrapper(pager.stdin, terminal.encoding, errors="backslashreplace")
+    sys.stdout = text_on(pager.stdin)
     try:
         with suppress(BrokenPipeError):
             yield

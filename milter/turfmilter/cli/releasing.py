@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
+from typing import NamedTuple
 
 import click
 
-from turfmilter.cli.allowing import Allowing
+from turfmilter.cli.allowing import Allowing, Answer
 from turfmilter.cli.choosing import Request, agreed, choosing, chosen
 from turfmilter.cli.opened import Started, opened, recorders, watched
 from turfmilter.cli.output import json_option, table
@@ -15,18 +17,19 @@ from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.schema import Config
 from turfmilter.config.sections.turf import Origin
 from turfmilter.core.escape import escape
-from turfmilter.core.held.message import NotAMessage, State
+from turfmilter.core.held.message import NotAMessage
+from turfmilter.core.held.selection import OPEN
+from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop
 from turfmilter.review.look import listener_of, message
 from turfmilter.review.quarantines import Place
+from turfmilter.review.recorder import Recorders
 from turfmilter.review.release import NotReleased, Released, Releaser, Uncertain
 from turfmilter.review.turftable import NotEdited, exceptions_for
 
-_OPEN = frozenset({State.UNREVIEWED, State.REVIEWED})
-
 
 @click.command("release")
-@choosing(_OPEN)
+@choosing(OPEN)
 @click.option(
     "--to", "only", multiple=True, metavar="RECIPIENT", help="Only to this recipient; may be given more than once."
 )
@@ -61,45 +64,53 @@ def release(
         raise click.UsageError("--for requires --and-allow")
     config = started.configuration(tables=and_allow)
     with ExitStack() as stack:
-        allowing = None
-        if and_allow:
-            adder = exception_adder(started, expires, as_json=as_json)
-            allowing = stack.enter_context(Allowing(adder))
+        allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
         quarantines = stack.enter_context(opened(config, request.directory))
         places = chosen(quarantines, request.ids, request.selection)
         ask = request.selection is not None or len(places) > 1
         if agreed(started.clock, places, "released", request, ask=ask, as_json=as_json):
-            releasing = _Releasing(config, started, only, force=force)
-            done = releasing.all(places, allowing)
+            releasing = Releasing(config, recorders(started), started.clock, allowing)
+            done, failed = _all(releasing, places, only, force=force)
             _say(done, as_json=as_json)
-            if releasing.failed or not all(released.clean for _, released in done):
+            answers = [answer for one in done for answer in one.answers]
+            _say_answers(answers, as_json=as_json)
+            if failed or not all(one.released.clean for one in done) or not all(answer.done for answer in answers):
                 raise click.exceptions.Exit(1)
 
 
-class _Releasing:
-    def __init__(self, config: Config, started: Started, only: tuple[str, ...], *, force: bool) -> None:
+class Done(NamedTuple):
+    """A message that was given to the next hop, its replies, and what came of the exceptions."""
+
+    place: Place
+    released: Released
+    answers: tuple[Answer, ...]
+
+
+class Releasing:
+    """Releases messages one by one; with `allowing`, it adds exceptions for those that the next hop accepted."""
+
+    def __init__(self, config: Config, recorders: Recorders, clock: Clock, allowing: Allowing | None) -> None:
         self._config = config
-        self._recorders = recorders(started)
-        self._clock = started.clock
-        self._only = only
-        self._force = force
-        self.failed = False
+        self._recorders = recorders
+        self._clock = clock
+        self._allowing = allowing
 
-    def all(self, places: list[Place], allowing: Allowing | None) -> list[tuple[Place, Released]]:
-        done = []
+    def expect(self, places: Sequence[Place]) -> None:
+        """Announce the messages, so that the ledger is read once for all of them."""
         self._recorders.expect(places)
-        for place in watched(places, "Releasing"):
-            try:
-                released = self._one(place)
-            except (NotReleased, Uncertain, FileNotFoundError) as error:
-                self._fail(place, escape(str(error)))
-                continue
-            done.append((place, released))
-            if allowing and released.taken:
-                self._allow(place._replace(message=released.message), allowing)
-        return done
 
-    def _allow(self, place: Place, allowing: Allowing) -> None:
+    def release(self, place: Place, only: Sequence[str] = (), *, force: bool = False) -> Done:
+        """Release one message.  Raises NotReleased, Uncertain and FileNotFoundError."""
+        release = self._config.release
+        hop = NextHop(release.host, release.port, release.helo)
+        releaser = Releaser(place.quarantine, self._recorders.of(place.quarantine), hop, xclient=release.xclient)
+        released = releaser.release(place.message, only, force=force)
+        now = place._replace(message=released.message)
+        return Done(now, released, tuple(self._allow(now)) if self._allowing and released.taken else ())
+
+    def _allow(self, place: Place) -> Iterator[Answer]:
+        """Add exceptions for the sender and the authors; yield what came of each."""
+        assert self._allowing
         try:
             with message(place) as (_, slip):
                 listener = listener_of(slip, self._config) if slip else ""
@@ -107,35 +118,47 @@ class _Releasing:
             originators = Origin.ORIGINATOR in turf.match
             entries, doubts = exceptions_for(place, turf.tables, self._clock.today(), originators=originators)
         except (NotEdited, NotAMessage, FileNotFoundError) as error:
-            why = str(error) if isinstance(error, NotEdited) else escape(str(error))
-            self._fail(place, f"released, but no exception was added: {why}")
+            yield _not_added(place, str(error) if isinstance(error, NotEdited) else escape(str(error)))
             return
         for entry in entries:
-            allowing.allow(listener, entry, f"released {place.message.id}")
+            yield self._allowing.allow(listener, entry, f"released {place.message.id}")
         for doubt in doubts:
-            self._fail(place, f"released, but no exception was added: {escape(doubt)}")
+            yield _not_added(place, escape(doubt))
         if not entries and not doubts:
             compared = "sender, authors nor originators" if originators else "sender nor authors"
-            self._fail(place, f"released, but no exception was added: neither {compared} are listed now")
-
-    def _fail(self, place: Place, why: str) -> None:
-        self.failed = True
-        click.echo(f"turfctl: {escape(place.message.id)}: {why}", err=True)
-
-    def _one(self, place: Place) -> Released:
-        release = self._config.release
-        hop = NextHop(release.host, release.port, release.helo)
-        releaser = Releaser(place.quarantine, self._recorders.of(place.quarantine), hop, xclient=release.xclient)
-        return releaser.release(place.message, self._only, force=self._force)
+            yield _not_added(place, f"neither {compared} are listed now")
 
 
-def _say(done: list[tuple[Place, Released]], *, as_json: bool) -> None:
+def _not_added(place: Place, why: str) -> Answer:
+    return Answer(False, f"{escape(place.message.id)}: released, but no exception was added: {why}")
+
+
+def _all(releasing: Releasing, places: Sequence[Place], only: Sequence[str], *, force: bool) -> tuple[list[Done], bool]:
+    """Release all messages; return what was done, and whether any of them failed, after saying so."""
+    done, failed = [], False
+    releasing.expect(places)
+    for place in watched(places, "Releasing"):
+        try:
+            done.append(releasing.release(place, only, force=force))
+        except (NotReleased, Uncertain, FileNotFoundError) as error:
+            failed = True
+            click.echo(f"turfctl: {escape(place.message.id)}: {escape(str(error))}", err=True)
+    return done, failed
+
+
+def _say(done: Sequence[Done], *, as_json: bool) -> None:
     rows = [
-        {"id": place.message.id, "recipient": recipient, "reply": reply}
-        for place, released in done
-        for recipient, reply in released.replies.items()
+        {"id": one.place.message.id, "recipient": recipient, "reply": reply}
+        for one in done
+        for recipient, reply in one.released.replies.items()
     ]
     table(rows, ("id", "recipient", "reply"), as_json=as_json)
-    for place, released in done:
-        for parameter in released.lost:
-            click.echo(f"turfctl: {escape(f'{place.message.id}: the MTA does not accept {parameter}')}", err=True)
+    for one in done:
+        for parameter in one.released.lost:
+            click.echo(f"turfctl: {escape(f'{one.place.message.id}: the MTA does not accept {parameter}')}", err=True)
+
+
+def _say_answers(answers: Iterable[Answer], *, as_json: bool) -> None:
+    """Print what came of the exceptions; on standard error if standard output is for JSON alone."""
+    for answer in dict.fromkeys(answers):
+        click.echo(answer.text if answer.done else f"turfctl: {answer.text}", err=as_json or not answer.done)

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, OpenPart, read_part
 from turfmilter.review.fate import Fate, fates, state
 from turfmilter.review.layout import full_time, human_size
-from turfmilter.review.look import Look, header, look, mark_reviewed, message, neighbours
+from turfmilter.review.look import Look, header, look, message, neighbours
+from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.mbox import mbox
 from turfmilter.review.quarantines import Found, Place
 from turfmilter.review.recorder import said
@@ -108,7 +110,8 @@ def _print(place: Place, seen: Look, lines: Sequence[Line], beside: Mapping[str,
         if field.name.lower() in _HEADERS:
             click.echo(f"{field.name}: {escape(field.text)}")
     click.echo()
-    _print_text(seen.contents)
+    for line in text_lines(seen.contents):
+        click.echo(line)
     _print_parts(seen.contents)
 
 
@@ -127,7 +130,15 @@ def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[
         yield from _envelope(seen.slip, known)
         yield from _reasons(seen.slip, seen.standing)
     for line in lines:
-        yield "ledger", f"{line.time} {said(line)}"
+        yield "ledger", f"{_local(line.time)} {said(line)}"
+
+
+def _local(time: str) -> str:
+    """Return a time of the ledger in the zone of this host; unchanged if it is not one."""
+    try:
+        return full_time(datetime.fromisoformat(time))
+    except (ValueError, OverflowError):
+        return time
 
 
 def _envelope(slip: Slip, known: Mapping[str, Fate]) -> Iterator[tuple[str, str]]:
@@ -149,17 +160,18 @@ def _party(party: Addressed) -> str:
     return " ".join((party.text or "<>", *party.parameters))
 
 
-def _print_text(contents: Contents) -> None:
+def text_lines(contents: Contents) -> Iterator[str]:
+    """Yield the text of a message in lines, escaped, with a remark if it is not all of it."""
     if contents.text is None:
-        click.echo("(no part is text; --part shows one of the parts, --raw the message as received)")
+        yield "(no part is text; --part shows one of the parts, --raw the message as received)"
         return
     if contents.from_html:
-        click.echo("(HTML as text; --part shows its source)")
-        click.echo()
+        yield "(HTML as text; --part shows its source)"
+        yield ""
     for line in contents.text.replace("\r\n", "\n").split("\n"):
-        click.echo(escape(line.expandtabs()))
+        yield escape(line.expandtabs())
     if not contents.text_complete:
-        click.echo("(cut here; --raw shows the message to its end)")
+        yield "(cut here; --raw shows the message to its end)"
 
 
 def _print_parts(contents: Contents) -> None:

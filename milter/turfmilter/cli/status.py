@@ -122,6 +122,7 @@ def _summary(said: dict[str, Any]) -> Iterator[str]:
     yield f"turfmilter {said['version']}, process {said['pid']}, started {said['started']}"
     yield f"mode         {said['mode']}"
     yield f"socket       {said['socket']}"
+    yield f"engine       {said.get('protocol_engine', 'libmilter')}"
     yield f"generation   {said['generation']}, since {said['generation_since']}"
     open_, served, minute = (said[f"sessions_{what}"] for what in ("open", "served", "last_minute"))
     yield f"connections  {open_} open, {served} in all, {minute} in the last minute"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import locale
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 _STDOUT = 1
 _NAME = "standard output"
+_ASCII = "ascii"  # as codecs calls it
 _EXPLICIT = ("PYTHONIOENCODING", "PYTHONUTF8")  # with these, people have chosen the encoding themselves
 
 
@@ -31,11 +33,30 @@ class Output(io.FileIO):
 
 
 def prepare_output() -> None:
-    """Replace sys.stdout, so that its errors can be reported and nothing in it fails to be encoded."""
-    # What a sender wrote must not end the program if the locale cannot encode it.
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(Output()), _encoding(), errors="backslashreplace", line_buffering=os.isatty(_STDOUT)
-    )
+    """Replace sys.stdout, so that its errors can be reported and nothing in it fails to be encoded.
+
+    A caller in the same process that has replaced it already keeps its own.
+    """
+    if sys.stdout is not sys.__stdout__:
+        return
+    sys.stdout = text_on(io.BufferedWriter(Output()), line_buffering=os.isatty(_STDOUT))
+    if displayed_encoding() == _ASCII and sys.stderr and not isinstance(sys.stderr, _Ascii):
+        sys.stderr = text_on(cast(io.TextIOWrapper, sys.stderr).detach(), line_buffering=True)
+
+
+def text_on(binary: Any, *, line_buffering: bool = False) -> io.TextIOWrapper:
+    """Return a text stream that writes to `binary`.  What cannot be encoded is escaped, and is never an error."""
+    kind = _Ascii if displayed_encoding() == _ASCII else io.TextIOWrapper
+    encoding = "utf-8" if kind is _Ascii else displayed_encoding()
+    return kind(binary, encoding, errors="backslashreplace", line_buffering=line_buffering)
+
+
+class _Ascii(io.TextIOWrapper):
+    """A stream of ASCII that claims to be one of UTF-8: click takes any other for a mistake, and writes UTF-8 to it."""
+
+    def write(self, text: str, /) -> int:
+        """Write `text` with all other characters escaped."""
+        return super().write(text.encode(_ASCII, "backslashreplace").decode(_ASCII))
 
 
 def discard_output() -> None:
@@ -45,11 +66,13 @@ def discard_output() -> None:
     os.close(null)
 
 
-def _encoding() -> str:
-    """Return the encoding of standard output.
+def displayed_encoding() -> str:
+    """Return the encoding of what standard output is shown on.
 
-    In the locale C, Python writes UTF-8 (PEP 540), but who sets LC_ALL=C has a terminal that shows only ASCII.
+    In the locale C, Python writes UTF-8 (PEP 540), but users who set LC_ALL=C have a terminal that shows only ASCII.
     """
     if sys.flags.utf8_mode and not any(map(os.environ.get, _EXPLICIT)):
-        return locale.getencoding()
-    return sys.stdout.encoding
+        encoding = locale.getencoding()
+    else:
+        encoding = sys.__stdout__.encoding if sys.__stdout__ else _ASCII
+    return codecs.lookup(encoding).name

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from turfmilter.cli.allowing import Add
+from turfmilter.cli.allowing import Add, Answer
 from turfmilter.cli.opened import Started
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.program import leave
-from turfmilter.config.loader import every_turf_file, turf_files
+from turfmilter.config.loader import ConfigError, every_turf_file, turf_files
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.readings import read_senders
@@ -128,10 +128,10 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, expires: date | None, *, as_json: bool) -> Add:
+def exception_adder(started: Started, expires: date | None) -> Add:
     """Return a function that adds an exception to the first turf table of a listener ("": the general one).
 
-    It reports what it did; on standard error if standard output is for JSON alone.
+    Raises ConfigError if there is no table to edit, and NotEdited if this user cannot write to one.
     """
     config = _editable(started)
     files = {name: turf_files(config, name) for name in ("", *config.listener)}
@@ -139,21 +139,18 @@ def exception_adder(started: Started, expires: date | None, *, as_json: bool) ->
     for editable in tables.values():
         editable.require_writable()
 
-    def add(listener: str, entry: str, why: str) -> bool:
+    def add(listener: str, entry: str, why: str) -> Answer:
+        if listener not in tables:
+            where = f"[listener.{listener}.turf]" if listener else "[turf]"
+            return Answer(False, f"{escape(entry)} was not added: tables of {where} names no file to edit")
         try:
-            if listener not in tables:
-                where = f"[listener.{listener}.turf]" if listener else "[turf]"
-                raise NotEdited(f"{escape(entry)} was not added: tables of {where} names no file to edit")
             added, _ = tables[listener].add(entry, started.clock.today(), expires=expires, why=why)
         except AlreadyThere as there:
-            click.echo(there, err=as_json)
+            return Answer(True, str(there))
         except NotEdited as error:
-            click.echo(f"turfctl: {error}", err=True)
-            return False
-        else:
-            said = f"{escape(str(added))}: added; undo it with: turfctl turf remove {shlex.quote(escape(added.text))}"
-            click.echo(said, err=as_json)
-        return True
+            return Answer(False, str(error))
+        undo = f"turfctl turf remove {shlex.quote(escape(added.text))}"
+        return Answer(True, f"{escape(str(added))}: added; undo it with: {undo}")
 
     return add
 
@@ -184,10 +181,10 @@ def _row(entry: Entry, today: date) -> dict[str, object]:
 
 
 def _editable(started: Started) -> Config:
-    """The configuration, in which a turf table is a file."""
+    """Return the configuration, in which a turf table is a file.  Raises ConfigError."""
     config = started.sound()
     if not every_turf_file(config):
-        leave("turfctl", f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]', 78)
+        raise ConfigError((f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]',))
     return config
 
 

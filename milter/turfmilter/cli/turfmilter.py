@@ -15,7 +15,7 @@ from turfmilter.cli.program import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
 from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
-from turfmilter.config.schema import Config, LogTo
+from turfmilter.config.schema import Config, LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import Level
@@ -26,6 +26,7 @@ from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.desk import SystemClock
+from turfmilter.mta.engines import choose
 from turfmilter.mta.server import doubts, require_pymilter
 from turfmilter.telemetry.sink import SYSLOG
 
@@ -43,7 +44,13 @@ EX_SOFTWARE = 70
 @click.option(
     "--strict", is_flag=True, help="If files are broken, fail instead of starting from the last good configuration."
 )
-@click.version_option(__version__, "-V", "--version", prog_name="turfmilter")
+@click.version_option(
+    __version__,
+    "-V",
+    "--version",
+    prog_name="turfmilter",
+    message=f"%(prog)s, version %(version)s\nprotocol engine: {choose(ProtocolEngine.AUTO)}",
+)
 def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
     """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and which mail is held in quarantine.
 
@@ -174,8 +181,11 @@ def _greeting(config: Config) -> Iterator[tuple[Level, str]]:
     """The first lines of the log; they name the mode, because a filter left in trial mode looks like any other."""
     files = f"{descriptors.limit()} files may be open"
     yield "info", f"turfmilter {__version__} started: mode {config.mode.value}, socket {config.socket}, {files}"
+    chosen = choose(config.protocol_engine)
+    yield "info", f"protocol engine: {chosen}"
     yield from (("info", line) for line in _how_to_attach(config.socket))
-    yield from (("warning", doubt) for doubt in doubts(sys.version_info[:2]))
+    if chosen.engine is ProtocolEngine.LIBMILTER:
+        yield from (("warning", doubt) for doubt in doubts(sys.version_info[:2]))
 
 
 def _how_to_attach(socket: SocketSpec) -> list[str]:

@@ -68,6 +68,14 @@ class DnsConfig:
     )
 
 
+class ProtocolEngine(Enum):
+    """What speaks the milter protocol with the MTA."""
+
+    AUTO = "auto"
+    LIBMILTER = "libmilter"
+    LOOP = "loop"
+
+
 class LogTo(Enum):
     """Where the log goes."""
 
@@ -123,6 +131,13 @@ class Config:
     )
     user: str = setting(
         UserName(), "", "User to switch to when started as root. Must not be root.", example="turfmilter"
+    )
+    protocol_engine: ProtocolEngine = setting(
+        Choice(ProtocolEngine),
+        "auto",
+        "What speaks the milter protocol: libmilter, through pymilter, or loop, an implementation of this program. Auto"
+        " is libmilter on Python 3.11 and loop on later versions, on which pymilter touches freed memory.",
+        example="loop",
     )
     workers: int = setting(
         Processes(), 0, "How many worker processes serve the MTA. They share the tables in memory.", example=2

@@ -175,6 +175,11 @@ class Generation:
         return any(policy.needs_names for policy in self.policies)
 
     @cached_property
+    def needs_names_at_once(self) -> bool:
+        """True if a client may be answered at connect, and its name can change that."""
+        return self.needs_names and self.asks(Stage.CONNECT)
+
+    @cached_property
     def facts(self) -> frozenset[Fact]:
         """The optional values that can change a result; the others are not requested from the MTA."""
         # The macro for `daemon` is always requested, because it names the listener in the log.

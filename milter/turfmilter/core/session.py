@@ -49,6 +49,10 @@ class ClientNames(NamedTuple):
 class UnderWay(Protocol):
     """A lookup that has been started, or will be when its result is needed."""
 
+    @property
+    def pending(self) -> bool:
+        """True while `result` may have to wait."""
+
     def result(self) -> ClientNames:
         """Return the names; waits until the connection's deadline at most, then returns what is known."""
 
@@ -64,6 +68,11 @@ class Known(NamedTuple):
     """A lookup whose result is known."""
 
     names: ClientNames = ClientNames()
+
+    @property
+    def pending(self) -> bool:
+        """Nothing is waited for."""
+        return False
 
     def begin(self) -> None:
         """Do nothing: there is nothing to start."""

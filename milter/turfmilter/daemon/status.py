@@ -19,6 +19,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
+from turfmilter.mta.engines import choose
 
 _MAX_PROBLEMS = 10  # the most recent problems are kept
 _MAX_PROBLEM_CHARACTERS = 2000  # characters of one sentence
@@ -89,6 +90,7 @@ class Status:
             "written": self._now(),
             "mode": loaded.config.mode.value,
             "socket": str(loaded.config.socket),
+            "protocol_engine": choose(loaded.config.protocol_engine).engine.value,
             "generation": loaded.generation.number,
             "generation_since": self._generation,
             "reloads_failed": self.failures,

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import NoReturn
@@ -26,6 +27,7 @@ from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
 from turfmilter.daemon.status import remove_status, write_status
+from turfmilter.mta.engines import choose
 
 _BEAT = 2.0  # seconds between two probes of the workers, checks of the files in use, and writes of the status
 _STOP_SECONDS = 30.0  # seconds for open connections to finish when the daemon stops
@@ -239,7 +241,9 @@ class Supervisor:
         _keep_to(processor)
         log = self._program.log(loaded.config)
         listening = self._listener.socket.fileno()
-        worker.run(listening, theirs, lambda log: self._program.service(loaded, log), log, _STOP_SECONDS)
+        service = partial(self._program.service, loaded)
+        start = choose(loaded.config.protocol_engine).start
+        worker.run(listening, theirs, service, log, _STOP_SECONDS, start)
 
     def _errands_due(self) -> tuple[float, float]:
         """When the upkeep of the quarantines and the copy of the configuration are due."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import time
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from turfmilter.daemon import descriptors
-from turfmilter.mta import server
-from turfmilter.mta.server import Door
+from turfmilter.mta.engine import Engine
+from turfmilter.mta.engines import Start
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.writer import LogWriter
 
@@ -35,8 +34,9 @@ def run(
     make_service: Callable[[LogWriter], Service],
     log: LogWriter,
     drain_seconds: float,
+    start: Start,
 ) -> NoReturn:
-    """Serve until told to drain, then finish the open connections and exit.
+    """Serve with the engine that `start` makes until told to drain, then finish the open connections and exit.
 
     If `control` is closed, the worker drains within `drain_seconds`, so that it does not outlive its supervisor.
     """
@@ -49,36 +49,35 @@ def run(
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     log.start()
     try:
-        door = Door(listening)
         service = make_service(log)
-        server.start(listening, service, lambda reason: _fail(control, log, reason))
+        engine = start(listening, service, lambda reason: _fail(control, log, reason))
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor must be told
         _fail(control, log, f"{type(error).__name__}: {error}")
-    Worker(door, control, service, log, drain_seconds).run()
+    Worker(engine, control, service, log, drain_seconds).run()
 
 
 class Worker:
     """The main thread of a worker while libmilter serves: answers probes, drains, and watches the descriptors."""
 
     def __init__(
-        self, door: Door, control: socket.socket, service: Service, log: LogWriter, drain_seconds: float
+        self, engine: Engine, control: socket.socket, service: Service, log: LogWriter, drain_seconds: float
     ) -> None:
-        self._door = door
+        self._engine = engine
         self._control = control
         self._service = service
         self._log = log
         self._drain_seconds = drain_seconds
         self._deadline = inf
+        self._alone = False  # the supervisor has gone
         self._input = b""
 
     def run(self) -> NoReturn:
         """Follow the supervisor's orders until the last connection has ended, then exit the process."""
         self._answer()
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
         while self._deadline == inf or self._busy():
-            if poll.poll(None if self._deadline == inf else _LOOK * 1000) and not self._obey():
-                poll.unregister(self._control)
+            seconds = None if self._deadline == inf else _LOOK
+            if self._engine.wait(None if self._alone else self._control, seconds):
+                self._alone = not self._obey()
         _leave(self._log, 0)
 
     def _obey(self) -> bool:
@@ -97,10 +96,7 @@ class Worker:
 
     def _drain(self, seconds: float) -> None:
         if self._deadline == inf:
-            self._door.close()
-            # Between accept() in libmilter and the first sign of a connection there is a moment in which neither
-            # count shows it; it has passed by the first check.
-            time.sleep(_LOOK)
+            self._engine.close()
         if time.monotonic() + seconds < self._deadline:
             self._deadline, self._drain_seconds = time.monotonic() + seconds, seconds
 
@@ -108,21 +104,21 @@ class Worker:
         """Stop accepting while descriptors are scarce: without a free one, libmilter would loop without any message."""
         if self._deadline < inf:
             return
-        scarce = descriptors.scarce(again=not self._door.open)
-        if scarce and self._door.open:
-            self._door.shut()
+        scarce = descriptors.scarce(again=not self._engine.open)
+        if scarce and self._engine.open:
+            self._engine.shut()
             self._log.say(
                 "warning",
                 f"{self._service.sessions.open} connections are open and the limit of {descriptors.limit()} open files"
                 " is near: not accepting connections until some close; raise LimitNOFILE of the service",
             )
-        elif not scarce and not self._door.open:
-            self._door.reopen()
+        elif not scarce and not self._engine.open:
+            self._engine.reopen()
             self._log.say("info", "accepting connections again")
 
     def _busy(self) -> bool:
         """True while connections are open and the deadline has not passed; logs a warning when it has."""
-        if not self._service.sessions.open and not self._door.occupied():
+        if not self._service.sessions.open and not self._engine.occupied():
             return False
         late = time.monotonic() >= self._deadline
         if late:
@@ -137,7 +133,7 @@ class Worker:
         return {
             "open": sessions.open,
             "served": sessions.served,
-            "full": not self._door.open,
+            "full": not self._engine.open,
             "cpu_seconds": round(time.process_time(), 3),
             **_memory(),
             "log_lines_dropped": self._log.dropped,

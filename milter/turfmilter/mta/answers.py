@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import milter
 
 from turfmilter.core.finding import CONTINUE, Action, Change, Verdict
 from turfmilter.core.reply import Reply
 from turfmilter.core.session import Recipient
+from turfmilter.mta.engine import Context
 
 _CONTINUE = int(milter.CONTINUE)
 
 
-def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> int:
+def answer(context: Context, verdict: Verdict, *, leading_space: bool = False) -> int:
     """Apply `verdict` to the message and return libmilter's code for the callback.
 
     With `leading_space` (SMFIP_HDR_LEADSPC) the MTA inserts no blank after the colon of a field that is added, so
@@ -47,7 +47,7 @@ def answer(context: Any, verdict: Verdict, *, leading_space: bool = False) -> in
             return int(milter.TEMPFAIL)
 
 
-def _apply(context: Any, change: Change, blank: str) -> None:
+def _apply(context: Context, change: Change, blank: str) -> None:
     if change.value:
         # Index 0 is the top: RFC 8601 §4 makes this a trace field, and those are listed in order, newest first.
         context.addheader(change.name, f"{blank}{change.value}", 0)
@@ -55,7 +55,7 @@ def _apply(context: Any, change: Change, blank: str) -> None:
         context.chgheader(change.name, change.index, "")  # an empty value removes the field
 
 
-def refuse(context: Any, reply: Reply) -> int:
+def refuse(context: Context, reply: Reply) -> int:
     """Set `reply` as the answer and return REJECT (5xx) or TEMPFAIL (4xx).
 
     The return code must be of the same class as the reply; otherwise libmilter sends a text of its own.

@@ -20,6 +20,7 @@ from turfmilter.core.report import broken_off, record, slip
 from turfmilter.core.rule import Fact
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, mailbox, refuse, removable
+from turfmilter.mta.engine import Context, text
 from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate, undelivered
@@ -62,7 +63,7 @@ class Callbacks:
     header…, eoh, body…, eom; abort ends a message early.  `context` is pymilter's object and stays in this package.
     """
 
-    def __init__(self, context: Any, service: Service) -> None:
+    def __init__(self, context: Context, service: Service) -> None:
         self._ctx = context
         self._macros = Macros(context)
         self._service = service
@@ -70,6 +71,7 @@ class Callbacks:
         self._by_text = False
         self._terms = _NOTHING_AGREED
         self._broken = False
+        self._shown = False  # the client, with whatever became of it
         self._under_way = False  # from MAIL to our final answer for the message
         self._in_header = False  # from DATA to the end of the header
         self._seconds = 0.0
@@ -77,6 +79,13 @@ class Callbacks:
         self._fields: list[tuple[str, bytes]] = []
         self._hold: Hold | None = None
         service.sessions.opened()
+
+    @property
+    def may_wait(self) -> bool:
+        """True if the next event may have to wait for DNS, or for the disk on which the message is held."""
+        if not self._shown:
+            return self._judge.generation.needs_names_at_once
+        return self._hold is not None or self._judge.session.connection.names.pending
 
     def negotiate(self, opts: list[int]) -> int:
         """Request what the policy needs.  On an exception the connection ends and the MTA takes its default action."""
@@ -90,6 +99,7 @@ class Callbacks:
     @_guarded(milter.P_NR_CONN)
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:  # noqa: ARG002
         """Decide about the client; `hostname` is ignored, because the macros say more."""
+        self._shown = True
         generation = self._judge.generation
         names = self._service.names if generation.needs_names else None
         client = connection(family, hostaddr, self._macros, names, generation.facts)
@@ -116,13 +126,13 @@ class Callbacks:
         anonymous = self._macros["{auth_type}"].upper() in ("", "ANONYMOUS")
         account = "" if anonymous else self._macros["{auth_authen}"]
         tls = Fact.TLS in self._judge.generation.facts and bool(self._macros["{tls_version}"])
-        self._judge.mail(_text(sender), tuple(map(_text, params)), account=account, tls=tls)
+        self._judge.mail(text(sender), tuple(map(text, params)), account=account, tls=tls)
         return _CONTINUE
 
     @_guarded()
     def envrcpt(self, to: bytes, *params: bytes) -> int:
         """Decide about one recipient."""
-        recipient = self._recipient(_text(to), tuple(map(_text, params)))
+        recipient = self._recipient(text(to), tuple(map(text, params)))
         verdict = self._judge.rcpt(recipient)
         if verdict is not CONTINUE:
             self._log(verdict, (recipient,))
@@ -160,10 +170,9 @@ class Callbacks:
         wanted = self._judge.seen(len(chunk))
         if self._hold is None:
             wanted = wanted and self._judge.generation.measures
-        elif wanted and not self._hold.failed:
+        elif wanted:
             self._hold.write(chunk)
-        else:
-            wanted = False
+            wanted = not self._hold.failed
         return _CONTINUE if wanted or not self._terms.can_skip else int(milter.SKIP)  # eom still follows a SKIP
 
     @_guarded()
@@ -203,8 +212,8 @@ class Callbacks:
         wanted = self._judge.seen(len(header))
         if held and wanted:
             now = self._service.clock.now()
-            self._hold = Hold(held, slip(self._judge.session, outcome, self._macros["i"], now))
-            self._hold.write(header + END_OF_HEADER)
+            about = slip(self._judge.session, outcome, self._macros["i"], now)
+            self._hold = Hold(held, about, header + END_OF_HEADER)
 
     def _recipient(self, text: str, params: tuple[str, ...]) -> Recipient:
         """The recipient, with the MTA's own reading ({rcpt_addr}) where that is needed; each request costs a call.
@@ -286,12 +295,6 @@ class Callbacks:
         self._broken = True
         self._clear()
         *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # extract_tb would read source files from disk
-        self._service.log.say(
-            "error",
-            f"{stage}: {type(error).__name__}: {error} at {frame.f_code.co_name}:{line} in {self._judge.session}",
-        )
+        place = f"{frame.f_code.co_name}:{line}"
+        self._service.log.say("error", f"{stage}: {type(error).__name__}: {error} at {place} in {self._judge.session}")
         return refuse(self._ctx, REPLIES["error"])
-
-
-def _text(argument: bytes) -> str:
-    return argument.decode("utf-8", "surrogateescape")

@@ -17,12 +17,14 @@ _PATIENCE = 2.0  # seconds between calls of progress(); Sendmail waits 10 s for 
 class Hold:
     """A message that is being held: written as it arrives; `commit` raises the first failure."""
 
-    def __init__(self, quarantine: Quarantine, slip: Slip) -> None:
+    def __init__(self, quarantine: Quarantine, slip: Slip, header: bytes) -> None:
+        """The disk is first used for the body or at the end: the engine expects that to take time, and not this."""
+        self._quarantine = quarantine
+        self._slip = slip
+        self._header = header
         self._draft: Draft | None = None
         self._failure: QuarantineError | None = None
         self._written = 0  # bytes of the message
-        with self._noting():
-            self._draft = quarantine.open(slip)
 
     @property
     def failed(self) -> bool:
@@ -31,9 +33,9 @@ class Hold:
 
     def write(self, data: bytes) -> None:
         """Append bytes of the message."""
-        if self._draft and not self.failed:
+        if not self.failed:
             with self._noting():
-                self._draft.write(data)
+                self._begun().write(data)
                 self._written += len(data)
 
     def commit(self, shown: int, executor: Executor, progress: Callable[[], object]) -> str:
@@ -43,6 +45,9 @@ class Hold:
         written: the sender must not receive 250 for a message of which a part was lost, whatever the reason.
         fsync can take longer than the MTA waits, so `progress` is called every few seconds meanwhile.
         """
+        if not self.failed:
+            with self._noting():
+                self._begun()
         if self._failure or self._draft is None:
             self.abandon()
             raise self._failure or QuarantineError("no message was opened", full=False)
@@ -63,6 +68,14 @@ class Hold:
         if self._draft:
             self._draft.abandon()
             self._draft = None
+
+    def _begun(self) -> Draft:
+        """The file, in which the header is already.  Raises QuarantineError."""
+        if self._draft is None:
+            self._draft = self._quarantine.open(self._slip)
+            self._draft.write(self._header)
+            self._written, self._header = len(self._header), b""
+        return self._draft
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:

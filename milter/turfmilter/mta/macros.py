@@ -6,9 +6,10 @@ Both MTAs honour the filter's own request, so no milter_*_macros or confMILTER_M
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import milter
+
+from turfmilter.mta.engine import Context
 
 # The stages at which macros are requested, in the order of SMTP.  libmilter keeps the values of earlier stages, so
 # HELO and the end of the message need no request of their own.
@@ -137,7 +138,7 @@ _REQUESTS = tuple((stage, " ".join(names)) for stage, names in WANTED.items())
 class Macros:
     """The values of macros that the MTA has sent so far in this session, by name."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
 
     def ask(self) -> None:

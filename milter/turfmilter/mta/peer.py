@@ -49,6 +49,11 @@ class Later:
         self._client = client
         self._under_way: UnderWay | None = None
 
+    @property
+    def pending(self) -> bool:
+        """True until all is known; a lookup that has not begun would do so in `result`."""
+        return self._under_way is None or self._under_way.pending
+
     def begin(self) -> None:
         """Start the lookup, unless it has been started."""
         self._started()

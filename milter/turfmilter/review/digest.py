@@ -1,64 +1,78 @@
-"""The digest: a report for the administrator about what was held recently."""
+"""The digest: a report for the administrator about the open messages that were held recently."""
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from turfmilter.core.escape import escape
-from turfmilter.core.held.selection import Selection
+from turfmilter.core.held.message import State, shown_id
+from turfmilter.core.held.selection import OPEN, Selection
+from turfmilter.review.layout import Row, Screen, full_time, heading, lines
 from turfmilter.review.quarantines import Found, Quarantines
 
 _MAX_LISTED_MESSAGES = 200  # messages that are listed one by one; no one reads a longer report
+_IDS_PER_LINE = 4  # of a command: mail programs wrap lines of more than 78 columns, and a shell then reads two commands
+
+RowsOf = Callable[[Sequence[Found]], Sequence[Row]]
 
 
-def digest(quarantines: Quarantines, since: datetime) -> str:
-    """Return the report as text: new senders first, then the others, grouped by entry; "" if nothing was held."""
-    held = quarantines.newest(Selection(since=since))
+def digest(quarantines: Quarantines, since: datetime, host: str, rows_of: RowsOf, on: Screen) -> str:
+    """Return the report as text: new senders first, then the others, by entry; "" if no open message was held `since`.
+
+    The first line names the `host` and fits into a Subject field.  `rows_of` returns messages as lists show them.
+    """
+    held = quarantines.newest(Selection(since=since, states=OPEN))
     if not held:
         return ""
-    earlier = {one.summary.sender for one in quarantines.newest(Selection(before=since))}
+    earlier = {one.summary.sender for one in quarantines.newest(Selection(before=since, states=frozenset(State)))}
     new = [one for one in held if one.summary.sender not in earlier]
     known = [one for one in held if one.summary.sender in earlier]
+    messages = "1 message" if len(held) == 1 else f"{len(held)} messages"
     return "\n".join(
         [
-            f"{_counted(held)} held since {since:%Y-%m-%d %H:%M} UTC, {len(new)} from new senders.",
+            f"turfmilter {host}: {messages} held since {full_time(since)} ({_number(new, held)} from new senders)",
             "",
-            *_section("NEW SENDERS", new),
-            *_section("OTHERS", known),
-            "Show one:         turfctl show ID",
-            "All of a sender:  turfctl release --sender ADDRESS",
+            *heading(on),
+            "",
+            *_section("NEW SENDERS", new, rows_of, on),
+            *_section("OTHERS", known, rows_of, on),
+            "Show one:                 turfctl show ID",
+            "Decide one by one:        turfctl review",
+            "Release all of a sender:  turfctl release --sender ADDRESS",
             "",
         ]
     )
 
 
-def _counted(held: list[Found]) -> str:
-    return "1 message" if len(held) == 1 else f"{len(held)} messages"
+def _number(new: Sequence[Found], held: Sequence[Found]) -> str:
+    return "all" if len(new) == len(held) > 1 else str(len(new))
 
 
-def _section(title: str, held: list[Found]) -> Iterator[str]:
+def _section(title: str, held: Sequence[Found], rows_of: RowsOf, on: Screen) -> Iterator[str]:
     if not held:
         return
     yield title
-    groups: dict[str, list[Found]] = defaultdict(list)
-    for one in held[:_MAX_LISTED_MESSAGES]:
-        groups[one.summary.entry].append(one)
-    for entry, some in sorted(groups.items(), key=lambda group: -len(group[1])):
+    listed = held[:_MAX_LISTED_MESSAGES]
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for found, row in zip(listed, rows_of(listed), strict=True):
+        groups[found.summary.entry].append(row)
+    for entry, rows in sorted(groups.items(), key=lambda group: -len(group[1])):
         yield ""
-        yield f"  {escape(entry) or 'no entry'} ({len(some)})"
-        yield from _lines(some)
-    if len(held) > _MAX_LISTED_MESSAGES:
-        yield f"  … and {len(held) - _MAX_LISTED_MESSAGES} more: turfctl list"
+        yield f"{on.text(entry) or 'no entry'} ({len(rows)})"
+        for row in rows:
+            yield from lines(row, on)
+        yield from _command(rows)
+    if len(held) > len(listed):
+        yield f"… and {len(held) - len(listed)} more: turfctl list"
     yield ""
 
 
-def _lines(held: Iterable[Found]) -> Iterator[str]:
-    for one in held:
-        summary = one.summary
-        yield ""
-        yield f"    {summary.time:%Y-%m-%d %H:%M}  from <{escape(summary.sender or '')}>"
-        yield f"      to       {escape(', '.join(summary.recipients))}"
-        yield f"      subject  {escape(summary.subject)}"
-        yield f"      turfctl release {one.place.message.id}"
+def _command(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the command that releases these messages and no others, as one that can be pasted into a shell."""
+    ids = [shlex.quote(shown_id(row.id)) for row in rows]
+    parts = [" ".join(ids[at : at + _IDS_PER_LINE]) for at in range(0, len(ids), _IDS_PER_LINE)]
+    for number, part in enumerate(parts):
+        begin = "    " if number else "  turfctl release "
+        yield begin + part + (" \\" if number < len(parts) - 1 else "")

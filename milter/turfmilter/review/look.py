@@ -18,7 +18,6 @@ from turfmilter.core.ports import OpenMessage
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, read_contents
 from turfmilter.review.quarantines import Found, Place, Quarantines
-from turfmilter.review.recorder import Recorder
 from turfmilter.review.turftable import standing
 
 _MAX_NEWER = 1000  # messages
@@ -113,15 +112,6 @@ def header(place: Place) -> Header:
 def listener_of(slip: Slip, config: Config) -> str:
     """Return the listener whose rules held the message; "" if it was the general rules, or if it no longer exists."""
     return slip.listener if slip.listener in config.listener else ""
-
-
-def mark_reviewed(place: Place, recorder: Recorder) -> Place:
-    """Mark the message as reviewed.  Raises FileNotFoundError and FileExistsError, LedgerError and NewerFormat."""
-    place.quarantine.require_changeable()
-    if Flag.REVIEWED in place.message.flags:
-        return place
-    with recorder.acting("review", place.message.id):
-        return place._replace(message=place.quarantine.mark(place.message, add={Flag.REVIEWED}))
 
 
 def _standing(slip: Slip | None, config: Config, today: date) -> str:

@@ -107,6 +107,10 @@ class _Known:
     names: ClientNames
     seconds: float
 
+    @property
+    def pending(self) -> bool:
+        return False
+
     def result(self) -> ClientNames:
         return self.names
 
@@ -125,6 +129,10 @@ class _Awaited:
 
     under_way: _UnderWay
     deadline: float
+
+    @property
+    def pending(self) -> bool:
+        return not self.under_way.names.done()
 
     def result(self) -> ClientNames:
         try:

@@ -44,7 +44,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """How many messages have `value` in common, and when the last of them was held."""
+    """How many messages have `value` in common, which is escaped, and when the last of them was held."""
 
     value: str
     count: int

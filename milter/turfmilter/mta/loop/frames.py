@@ -1,0 +1,128 @@
+"""The milter protocol as bytes: frames in both directions, and the arguments in those of the MTA.  No socket here.
+
+A frame is a length of 4 bytes (big endian, the command counts), a command of 1 byte and what belongs to it.  Arguments
+end with NUL.  Where the protocol says nothing about broken frames, they mean what they mean to libmilter (comm.c,
+engine.c), so that no MTA sees a difference.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+MOST = 65_535  # bytes after the command (MILTER_MAX_DATA_SIZE); a longer frame ends the session
+_HEAD = struct.Struct("!IB")
+_SIGN = 0x8000_0000
+_LONGEST_PATH = 108  # bytes of sun_path with its NUL
+
+
+class Broken(Exception):
+    """What the MTA sent cannot be a frame, or not this one: the session ends."""
+
+
+Frame = tuple[int, bytes]  # one command of the MTA, and its arguments as they came
+
+
+class Frames:
+    """Bytes as they arrive, in pieces of any size, become frames.  What it keeps is shorter than one frame and one
+    piece."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._read = 0  # bytes of it that have become frames
+
+    def feed(self, data: bytes) -> None:
+        """More bytes have arrived."""
+        self._data = self._data[self._read :] + data if self._read < len(self._data) else data
+        self._read = 0
+
+    def next(self) -> Frame | None:
+        """The next frame, None until all of it is there.  Raises Broken if it is too long."""
+        begin = self._read + _HEAD.size
+        if begin > len(self._data):
+            return None
+        length, command = _HEAD.unpack_from(self._data, self._read)
+        # libmilter takes 1 off and reads the rest as a number with a sign: what is then negative has no arguments.
+        size = (length - 1) & 0xFFFF_FFFF
+        size = 0 if size >= _SIGN else size
+        if size > MOST:
+            raise Broken(f"a frame of {size} bytes")
+        if begin + size > len(self._data):
+            return None
+        self._read = begin + size
+        return command, self._data[begin : self._read]
+
+
+def frame(command: bytes, payload: bytes = b"") -> bytes:
+    """One frame as it is sent to the MTA."""
+    return struct.pack("!I", len(payload) + 1) + command + payload
+
+
+def strings(*texts: bytes) -> bytes:
+    """Arguments as they are sent."""
+    return b"".join(text + b"\0" for text in texts)
+
+
+def arguments(payload: bytes) -> list[bytes]:
+    """The arguments of MAIL and RCPT: all that end with NUL.  Raises Broken if there are none."""
+    found = payload.split(b"\0")[:-1]
+    if not found:
+        raise Broken("arguments without an end")
+    return found
+
+
+def macros(payload: bytes) -> dict[bytes, bytes]:
+    """The macros of one stage; of two with the same name the first counts."""
+    found = payload.split(b"\0")[:-1]
+    return dict(reversed([*zip(found[::2], found[1::2], strict=False)]))
+
+
+def header(payload: bytes) -> tuple[bytes, bytes]:
+    """Name and value of a header field.  Raises Broken."""
+    end = payload.find(b"\0", 1)
+    if not payload.endswith(b"\0") or not 0 < end < len(payload) - 1:
+        raise Broken("a header field without an end")
+    return payload[:end].partition(b"\0")[0], payload[end + 1 :].partition(b"\0")[0]
+
+
+# (address, port) for IPv4, (address, port, 0, 0) for IPv6, the path of a unix socket, None for one that is not known
+Address = tuple[str, int] | tuple[str, int, int, int] | bytes | None
+
+
+def client(payload: bytes) -> tuple[bytes, int, Address]:
+    """Name, family and address from connect: name, NUL, SMFIA_*, and but for SMFIA_UNKNOWN port and address.
+
+    Raises Broken.
+    """
+    end = payload.find(b"\0")
+    if not 0 <= end < len(payload) - 1:
+        raise Broken("a client without a family")
+    name, family, rest = payload[:end], payload[end + 1 : end + 2], payload[end + 2 :]
+    if family == b"U":
+        return name, int(socket.AF_UNSPEC), None
+    if len(rest) < 3 or not rest.endswith(b"\0"):
+        raise Broken("a client without an address")
+    address, (port,) = rest[2:].partition(b"\0")[0], struct.unpack("!H", rest[:2])
+    match family:
+        case b"4":
+            return name, int(socket.AF_INET), (_ipv4(address), port)
+        case b"6":
+            return name, int(socket.AF_INET6), (_ipv6(address), port, 0, 0)
+        case b"L" if len(address) < _LONGEST_PATH:
+            return name, int(socket.AF_UNIX), address
+    raise Broken("a family that is not known, or a path that is too long")
+
+
+def _ipv4(address: bytes) -> str:
+    try:  # libmilter accepts what inet_aton does, such as 127.1
+        return socket.inet_ntoa(socket.inet_aton(address.decode("latin-1")))
+    except OSError:
+        raise Broken("not an IPv4 address") from None
+
+
+def _ipv6(address: bytes) -> str:
+    plain = address[5:] if address[:5].lower() == b"ipv6:" else address
+    try:
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, plain.decode("latin-1")))
+    except OSError:
+        raise Broken("not an IPv6 address") from None
