@@ -117,7 +117,8 @@ def test_the_version_is_printed_without_importing_what_commands_need() -> None:
     )
 
 
-def test_a_list_imports_neither_what_the_daemon_needs_nor_what_a_release_needs(config: Path) -> None:
+def test_a_list_imports_neither_rules_nor_dns_nor_the_interface_to_the_mta(config: Path) -> None:
+    hold(config.parent / "quarantine")
     loaded = imported("-c", str(config), "list", "--json")
     assert "turfmilter.cli.listing" in loaded
     assert (
