@@ -63,4 +63,4 @@ DELETED = frozenset({Flag.REVIEWED, Flag.DELETED})
 )
 def test_the_state_of_a_message(flags: frozenset[Flag], bob: Fate | None, carol: Fate | None, expected: str) -> None:
     known = {name: fate for name, fate in (("bob", bob), ("carol", carol), ("mallory", Fate.RELEASED)) if fate}
-    assert state(Message("2q06cc-pnctn5", flags, "", ""), ("bob", "carol"), known) == expected
+    assert state(Message("2q06cc-pnctn5", flags, "", ""), ("bob", "carol"), known).value == expected
