@@ -51,7 +51,7 @@ def _commands(name: str, program: click.Group) -> Iterator[str]:
     """The commands of the program itself, and those of each of its groups."""
     yield ".SH COMMANDS"
     yield from _group([name], program)
-    for group in program.commands.values():
+    for group in _children(program):
         if isinstance(group, click.Group) and not group.hidden:
             yield f".SH {_text(f'{name} {group.name}').upper()}"
             yield from _joined(_paragraphs(group))
@@ -68,8 +68,15 @@ def _group(names: list[str], group: click.Group) -> Iterator[str]:
         yield from (line for option in shared.values() for line in _explained(option))
 
 
+def _children(group: click.Group) -> list[click.Command]:
+    """The commands of a group in their order; those of turfctl are imported only now."""
+    context = click.Context(group)
+    found = (group.get_command(context, name) for name in group.list_commands(context))
+    return [command for command in found if command]
+
+
 def _plain(group: click.Group) -> list[click.Command]:
-    return [command for command in group.commands.values() if not isinstance(command, click.Group)]
+    return [command for command in _children(group) if not isinstance(command, click.Group)]
 
 
 def _command(names: list[str], command: click.Command, shared: Mapping[str, click.Option]) -> Iterator[str]:

@@ -1,12 +1,10 @@
-"""The composition root: builds all objects, and is the only module that knows every concrete class."""
+"""The composition root of the daemon: with desk.py, the only module that knows every concrete class."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
 
@@ -17,45 +15,27 @@ from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import NewerFormat, Unopenable
 from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation, Policy
-from turfmilter.core.ports import Clock, Log, Progress, QuarantineError
+from turfmilter.core.ports import Clock, Log, QuarantineError
 from turfmilter.core.session import Connection, Known
 from turfmilter.core.table.entry import listed
 from turfmilter.daemon import mtas
 from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.desk import SystemClock, build_observation, open_quarantines
 from turfmilter.mta.nat import NatAlarm
 from turfmilter.mta.postconf import Postconf
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
-from turfmilter.review.observation import Observation
-from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
-from turfmilter.review.turftable import TurfTable
 from turfmilter.stores.dns import DnsNames
-from turfmilter.stores.files import rewrite
-from turfmilter.stores.lastgood import Copy, LastGood, NoCopy, NotKept
+from turfmilter.stores.lastgood import Copy, LastGood
 from turfmilter.stores.maildir import Maildir
-from turfmilter.stores.messages import MaildirMessages
-from turfmilter.stores.opened import OpenMaildir
-from turfmilter.stores.retention import RetentionState, read_clocks
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
 from turfmilter.telemetry.writer import LogWriter
 
 _DISK_THREADS = 32  # messages that are written to disk at the same time, per worker
-
-
-class SystemClock:
-    """Implements ports.Clock with the system's clock, in UTC."""
-
-    def today(self) -> date:
-        """The current date in UTC."""
-        return datetime.now(UTC).date()
-
-    def now(self) -> datetime:
-        """The current time in UTC, with its time zone."""
-        return datetime.now(UTC)
 
 
 def build_generation(config: Config, number: int = 1) -> Generation:
@@ -111,24 +91,6 @@ def keep_copy(config: Config) -> list[str]:
     except OSError as error:
         return [f"state: {config.state}: cannot save a copy, so a start with broken files would fail: {error.strerror}"]
     return []
-
-
-def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
-    """Return the configuration `path`, which is `broken`, from its copy in `state`, and since when it was in force.
-
-    Raises ConfigError: `broken` if there is no copy, with one more problem if the copy cannot be used.  Root must not
-    call this: the copy belongs to the filter's user, who could make root read other users' files.
-    """
-    try:
-        copy = LastGood(state).read(path.absolute())
-        return load(path, kept=copy.texts, today=SystemClock().today()), copy.since.isoformat(timespec="seconds")
-    except NotKept:
-        raise broken from None
-    except NoCopy as error:
-        unusable = str(error)
-    except ConfigError as error:
-        unusable = f"the copy in {state} cannot be used: {error.problems[0]}"
-    raise ConfigError((*broken.problems, unusable), broken.files, broken.rest)
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:
@@ -190,37 +152,6 @@ def look_after_quarantines(config: Config) -> list[str]:
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
     return [*sentences, *watch.problems]
-
-
-@contextmanager
-def open_quarantines(directories: Iterable[Path], progress: Progress, *, owner: str = "") -> Iterator[Quarantines]:
-    """Open quarantines for review; `progress` is shown the messages that must be read first.
-
-    Raises Unopenable, also if one of the directories does not belong to this process's user, the `owner`: it was
-    replaced, or it is misconfigured.  Without `owner` that is not checked.
-    """
-    with ExitStack() as stack:
-        maildirs = [stack.enter_context(OpenMaildir(path)) for path in directories]
-        for maildir in maildirs:
-            if owner and maildir.owner != os.geteuid():
-                wrong = f"belongs to the uid {maildir.owner}, and not to the filter's user {owner}"
-                raise Unopenable(f"quarantine {maildir.path}: {wrong}; see user in the configuration")
-        yield Quarantines([stack.enter_context(MaildirMessages(maildir, progress)) for maildir in maildirs])
-
-
-def build_recorders(who: Administrator, warn: Callable[[str], None]) -> Recorders:
-    """Return what writes down the acts of `who`, and sends them to syslog; `warn` is told once if syslog fails."""
-    return Recorders(GivingUp(Syslog(), warn), who, SystemClock().now)
-
-
-def build_observation(config: Config) -> Observation:
-    """Read the clocks once more, and return what this host knows about the age of messages."""
-    return Observation(RetentionState(config.state), read_clocks)
-
-
-def build_turf_table(path: Path, by: str) -> TurfTable:
-    """Return the table in the file `path` for editing; `by` is who edits it."""
-    return TurfTable(path, by, rewrite)
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:

@@ -17,10 +17,10 @@ import pytest
 from rig.child import forked, status
 from rig.desk import Desk
 from rig.nexthop import ScriptedNextHop
-from turfmilter.compose import open_quarantines
 from turfmilter.config.sections.quarantine import QuarantineConfig
 from turfmilter.core.held.message import State
 from turfmilter.core.held.selection import Selection
+from turfmilter.desk import open_quarantines
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.observation import Observation
 from turfmilter.review.release import NotReleased

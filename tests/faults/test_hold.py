@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from rig.tracer import Fault, traced
-from turfmilter.compose import SystemClock
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.held.block import read_block
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
+from turfmilter.desk import SystemClock
 from turfmilter.stores.maildir import Maildir
 
 LINE = b"a line of a message that is held\r\n"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.compose import SystemClock
 from turfmilter.core.held.room import UnusableQuarantine
+from turfmilter.desk import SystemClock
 from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.name import host_name
 

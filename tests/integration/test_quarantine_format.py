@@ -12,11 +12,12 @@ import pytest
 from rig.nexthop import ScriptedNextHop
 from rig.program import configured, run
 from rig.quarantine import MESSAGE, hold, reviewed, turfctl
-from turfmilter.compose import SystemClock, look_after_quarantines
+from turfmilter.compose import look_after_quarantines
 from turfmilter.config.loader import load
 from turfmilter.core.held.block import FORMAT
 from turfmilter.core.held.ledger import LedgerError, Line
 from turfmilter.core.held.room import UnusableQuarantine
+from turfmilter.desk import SystemClock
 from turfmilter.stores.ledger import Ledger
 from turfmilter.stores.maildir import Maildir
 from turfmilter.stores.opened import OpenMaildir

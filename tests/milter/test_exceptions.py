@@ -14,7 +14,6 @@ from rig.filter import make_quarantine
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
 from rig.rules import RuleAt
-from turfmilter.compose import SystemClock
 from turfmilter.core.finding import Action, Finding
 from turfmilter.core.policy import Clause, Generation, Mode, Policy
 from turfmilter.core.ports import Clock, Draft, Quarantine
@@ -22,6 +21,7 @@ from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import Record, Slip
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Session
+from turfmilter.desk import SystemClock
 from turfmilter.mta.service import Service
 from turfmilter.stores.maildir import Maildir
 from turfmilter.telemetry.writer import LogWriter

@@ -18,7 +18,6 @@ from rig.child import forked, status
 from rig.filter import USER, Filter, Filters, rewrite
 from rig.milterclient import MilterClient
 from rig.ownworker import service
-from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -27,6 +26,7 @@ from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.desk import SystemClock
 from turfmilter.mta.service import Service
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter

@@ -21,7 +21,6 @@ from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.ownworker import service
 from rig.ports import free_port
-from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -32,6 +31,7 @@ from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.desk import SystemClock
 from turfmilter.mta.libmilter import Libmilter
 from turfmilter.mta.server import Door
 from turfmilter.mta.service import Service

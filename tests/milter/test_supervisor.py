@@ -14,7 +14,6 @@ import pytest
 from rig import wait
 from rig.child import forked, status
 from rig.ownworker import service
-from turfmilter.compose import SystemClock
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation, Policy
@@ -24,6 +23,7 @@ from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.desk import SystemClock
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
 

@@ -13,13 +13,13 @@ from rig import wait
 from rig.child import forked, status
 from rig.engine import ENGINE
 from rig.milterclient import MilterClient
-from turfmilter.compose import SystemClock
 from turfmilter.config.schema import ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Clock, Log, Names
 from turfmilter.daemon import worker
 from turfmilter.daemon.listener import MilterSocket
+from turfmilter.desk import SystemClock
 from turfmilter.mta.engines import choose
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from rig.filter import give, make_quarantine
 from rig.quarantine import MESSAGE, hold, slip
-from turfmilter.compose import open_quarantines
 from turfmilter.core.held.ledger import Line
 from turfmilter.core.ports import HeldMessages
+from turfmilter.desk import open_quarantines
 from turfmilter.stores.maildir import Maildir
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rig.rules import Unasked
-from turfmilter.compose import SystemClock, build_generation, build_quarantines, build_service
+from turfmilter.compose import build_generation, build_quarantines, build_service
 from turfmilter.config.loader import configure
 from turfmilter.config.schema import Config
 from turfmilter.core.address.readings import read_sender
@@ -24,6 +24,7 @@ from turfmilter.core.report import Record
 from turfmilter.core.rule import Stage
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 from turfmilter.daemon.reload import Loaded
+from turfmilter.desk import SystemClock
 from turfmilter.mta.callbacks import Service
 from turfmilter.rules.limits import Limits, RecipientsPerMessage
 

@@ -24,7 +24,7 @@ from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.relay import RelayConfig
 from turfmilter.config.sections.reverse_name import NameCheck
 from turfmilter.config.sections.turf import Answer, Origin
-from turfmilter.config.setting import header, keys, sections
+from turfmilter.config.setting import UnreadError, header, keys, sections
 from turfmilter.config.socketspec import SocketSpec
 from turfmilter.config.walker import Walker
 from turfmilter.core.address.mailbox import Mailbox
@@ -702,3 +702,60 @@ def test_a_listener_overrides_whose_mail_is_spared_key_by_key(configured: Callab
     assert [turf.match for turf in (here, a, b)] == [(Origin.ORIGINATOR,)] * 2 + [(Origin.SENDER,)]
     assert [decides(turf.spare_clients, "192.0.2.1") for turf in (here, a, b)] == ["192.0.2.1", None, "192.0.2.1"]
     assert [decides(turf.spare_clients, "192.0.2.2") for turf in (here, a, b)] == [None, "192.0.2.2", None]
+
+
+WITHOUT_TABLES = """
+domains = ["file:gone"]
+[connect]
+allow = ["no entry at all/"]
+default = "deny"
+[turf]
+tables = ["file:gone"]
+directory = "/var/lib/turfmilter/quarantine"
+[listener.submission]
+port = 587
+[listener.submission.turf]
+directory = "/srv/other"
+[[cap]]
+client = ["file:gone"]
+message_size = "1 MiB"
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda c: c.domains.files,
+        lambda c: len(c.domains),
+        lambda c: bool(c.turf.tables),
+        lambda c: list(c.turf.tables),
+        lambda c: "x" in c.turf.tables,
+        lambda c: c.connect.allow[0],
+        lambda c: c.connect.clients.names,
+        lambda c: c.at("submission").turf.tables.match,
+        lambda c: c.at("submission").connect.clients.find,
+        lambda c: c.cap[0].client.names,
+        every_turf_file,
+    ],
+)
+def test_without_tables_their_files_need_not_exist_and_any_use_of_them_fails(
+    tmp_path: Path, use: Callable[[Config], object]
+) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(WITHOUT_TABLES)
+    config = load(path, tables=False)
+    assert config.directories == (Path("/var/lib/turfmilter/quarantine"), Path("/srv/other"))
+    assert config.files == (path,)
+    with pytest.raises(UnreadError, match="used, but the configuration was loaded without tables"):
+        use(config)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nonsense = 1\n", "user = 1\n", '[turf]\ntables = ["file:gone"]\ndirectory = "relative"\n']
+)
+def test_without_tables_a_wrong_key_is_still_an_error(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text(wrong)
+    with pytest.raises(ConfigError) as error:
+        load(path, tables=False)
+    assert len(error.value.problems) == 1

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.compose import SystemClock, keep_copy, load_copy
+from turfmilter.compose import keep_copy
 from turfmilter.config.changes import difference
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.textfile import TextFileError, Texts
+from turfmilter.desk import SystemClock, load_copy
 from turfmilter.stores.lastgood import Copy, LastGood
 
 BROKEN = ConfigError(("the files are broken",))

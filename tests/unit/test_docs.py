@@ -21,6 +21,7 @@ import pytest
 from generate.configuration import every_reply
 from rig.rules import StoppedClock
 from turfmilter import rules
+from turfmilter.cli.commands import COMMANDS
 from turfmilter.cli.turfctl import main as turfctl
 from turfmilter.cli.turfmilter import main
 from turfmilter.config.loader import ConfigError, configure
@@ -375,9 +376,9 @@ def test_the_page_of_the_program_has_every_flag() -> None:
 
 def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
     page = ROOT / "docs/reference/turfctl.md"
-    plain = {name: command for name, command in turfctl.commands.items() if not isinstance(command, click.Group)}
+    plain = {name: command for name, command in COMMANDS.items() if not isinstance(command, click.Group)}
     status = plain.pop("status")
-    groups = [plain, cast(click.Group, turfctl.commands["turf"]).commands]
+    groups = [plain, cast(click.Group, COMMANDS["turf"]).commands]
     assert [spans(name)[0] for name, _ in rows(page, "command", "")] == [name for group in groups for name in group]
     shown = {span.split()[0] for span in spans(prose(page)) if span.startswith("-")} - {"-h", "--help"}
     options = [

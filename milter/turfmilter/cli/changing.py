@@ -11,9 +11,9 @@ from turfmilter.cli.choosing import Request, choosing, decide
 from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
 from turfmilter.cli.options import confirmed, counted, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
-from turfmilter.compose import build_observation
 from turfmilter.core.escape import escape
 from turfmilter.core.held.message import State
+from turfmilter.desk import build_observation
 from turfmilter.review import marks
 from turfmilter.review.expiry import Due, Expiry
 from turfmilter.review.observation import Dates
@@ -70,7 +70,7 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
     only if this host itself has seen it for that long and its clock has run evenly for a day; the number that is
     removed in an hour is limited.
     """
-    config = started.configuration()
+    config = started.configuration(tables=False)
     with opened(config, directory) as quarantines:
         for held in quarantines.each:
             held.require_changeable()
@@ -123,7 +123,7 @@ def verify_held(started: Started, as_json: bool, directory: Path | None) -> None
     Compares every message with its digest, and its state with the ledger.  Reads every message completely.  Exits 1 if
     anything does not agree.
     """
-    with opened(started.configuration(), directory) as quarantines:
+    with opened(started.configuration(tables=False), directory) as quarantines:
         rows = [
             {"directory": held.name, "id": id, "wrong": wrong}
             for held in quarantines.each

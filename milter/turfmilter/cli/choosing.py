@@ -99,7 +99,7 @@ def decide(started: Started, request: Request, what: str, act: Callable[[Place],
 
     `undo` is the command by which the act can be undone.
     """
-    with opened(started.configuration(), request.directory) as quarantines:
+    with opened(started.configuration(tables=False), request.directory) as quarantines:
         places = chosen(quarantines, request.ids, request.selection)
         if agreed(started.clock, places, what, request, ask=len(places) > 1):
             each(places, what, act, undo=undo)

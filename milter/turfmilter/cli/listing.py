@@ -62,7 +62,7 @@ def list_held(
         raise click.UsageError("--all and --state exclude each other")
     if everything:
         selection = replace(selection, states=frozenset(State))
-    with opened(started.configuration(), directory) as quarantines:
+    with opened(started.configuration(tables=False), directory) as quarantines:
         if by:
             total = _list_groups(started.clock, quarantines, selection, by, limit, as_json=as_json)
         else:
@@ -180,7 +180,7 @@ def stats(started: Started, selection: Selection, days: int, as_json: bool, dire
 
     All messages that still exist are counted, including deleted ones.
     """
-    with opened(started.configuration(), directory) as quarantines:
+    with opened(started.configuration(tables=False), directory) as quarantines:
         total, held = quarantines.count(selection), quarantines.days(selection)
         groups = quarantines.groups(selection, "entry")
     today = started.clock.today()
@@ -221,7 +221,7 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
     Only open messages are listed: new senders first, by entry, each entry with the command that releases its messages.
     No mail is sent if there are none.
     """
-    config = started.configuration()
+    config = started.configuration(tables=False)
     on = Screen(_LETTER_COLUMNS, "utf-8" if to else displayed_encoding(), started.clock.now())
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since, platform.node(), _rows, on)

@@ -8,40 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import click
 
-from turfmilter.cli.starting import last_good
-from turfmilter.compose import build_recorders, open_quarantines
+from turfmilter.cli.fallback import last_good
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.core.held.message import Unopenable
 from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
+from turfmilter.desk import build_recorders, open_quarantines
 from turfmilter.review.administrator import Administrator, quarantine_user
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
-
-EX_CONFIG = 78
-
-config_option = click.option(
-    "-c",
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("/etc/turfmilter/turfmilter.toml"),
-    show_default=True,
-    help="The configuration file.",
-)
-
-
-def leave(program: str, problems: object, code: int) -> NoReturn:
-    """Print each line of `problems`, and end the program with exit status `code`."""
-    for line in str(problems).splitlines():
-        click.echo(f"{program}: {line}", err=True)
-    sys.exit(code)
-
 
 _FEW = 500  # fewer need no progress bar
 
@@ -62,13 +42,14 @@ class Started:
     by: Administrator
     clock: Clock
 
-    def configuration(self) -> Config:
+    def configuration(self, *, tables: bool = True) -> Config:
         """Return the configuration; if its files are broken, the copy of the last good one, after a warning.
 
-        To read the copy, root switches to the filter's user.  Raises ConfigError if there is no copy.
+        With `tables` False, tables are not read, see `load`; then a broken table does not matter, and a large one costs
+        nothing.  To read the copy, root switches to the filter's user.  Raises ConfigError if there is no copy.
         """
         try:
-            return load(self.path)
+            return load(self.path, tables=tables)
         except ConfigError as broken:
             config, since = last_good(self.path, broken)
             for sentence in (
@@ -76,6 +57,18 @@ class Started:
                 *broken.problems,
             ):
                 click.echo(f"turfctl: warning: {sentence}", err=True)
+            return config
+
+    def readable(self) -> Config:
+        """Return the configuration; if only tables are broken, without them, after a warning.  Raises ConfigError."""
+        try:
+            return load(self.path)
+        except ConfigError as broken:
+            try:
+                config = load(self.path, tables=False)
+            except ConfigError:
+                return self.configuration()
+            click.echo(f"turfctl: warning: tables are not read, because one is broken: {broken.problems[0]}", err=True)
             return config
 
     def sound(self) -> Config:

@@ -62,7 +62,7 @@ def release(
     """
     if expires and not and_allow:
         raise click.UsageError("--for requires --and-allow")
-    config = started.configuration()
+    config = started.configuration(tables=and_allow)
     with ExitStack() as stack:
         allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
         quarantines = stack.enter_context(opened(config, request.directory))

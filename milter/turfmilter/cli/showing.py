@@ -73,7 +73,8 @@ def show(
     """
     if headers + raw + as_json + (number is not None) > 1:
         raise click.UsageError("--headers, --raw, --part and --json exclude each other")
-    config = started.configuration()
+    # Whether the entry that held the message is still there is shown only beside the circumstances.
+    config = started.configuration(tables=False) if headers or raw or number else started.readable()
     with opened(config, directory) as quarantines:
         place = quarantines.find(id)
         if raw:
@@ -270,7 +271,7 @@ def export(started: Started, ids: tuple[str, ...], selection: Selection | None, 
     """
     if sys.stdout.isatty():
         raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl export … > FILE")
-    with opened(started.configuration(), directory) as quarantines:
+    with opened(started.configuration(tables=False), directory) as quarantines:
         each(chosen(quarantines, ids, selection), "exported", _write)
 
 

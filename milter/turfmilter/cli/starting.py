@@ -6,13 +6,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from turfmilter.compose import build_generation, load_config, load_copy
-from turfmilter.config.loader import ConfigError, glimpsed
+from turfmilter.cli.fallback import state_directory
+from turfmilter.compose import build_generation, load_config
+from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
-from turfmilter.daemon import identity
 from turfmilter.daemon.reload import Loaded
-from turfmilter.review.administrator import NoOwner, quarantine_user
+from turfmilter.desk import load_copy
 
 # The keys that root uses before it becomes the filter's user, which owns the copy: never taken from the copy.
 _OF_ROOT = ("socket", "socket_mode", "socket_group", "user", "status")
@@ -63,30 +63,3 @@ class Start:
             raise broken
         config, self._since = load_copy(self._path, state, broken)
         return replace(config, socket=self._socket or config.socket)
-
-
-def state_directory(path: Path, broken: ConfigError) -> Path | None:
-    """The directory for the copy of the broken configuration `path`; None if it cannot be determined."""
-    readable = broken.readable(("state",))
-    if readable:
-        return readable.state
-    named = glimpsed(path).get("state", str(Config().state))
-    return Path(named) if isinstance(named, str) and named.startswith("/") else None
-
-
-def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
-    """The copy of the configuration `path`, which is `broken`, and since when it was in force (ISO 8601).
-
-    Root first becomes the filter's user, which owns the copy.  Raises ConfigError if there is no usable copy.
-    """
-    state = state_directory(path, broken)
-    if state is None:
-        raise broken
-    if os.geteuid() == 0:
-        named = broken.readable(("user",))
-        user = named.user if named else str(glimpsed(path).get("user", ""))
-        try:
-            identity.become(quarantine_user(user))
-        except (NoOwner, OSError):
-            raise broken from None
-    return load_copy(path.absolute(), state, broken)

@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from turfmilter.cli.health import Files, Severity, Trouble, broken, findings, line, look_at_files, worst
-from turfmilter.cli.opened import Started, leave
+from turfmilter.cli.opened import Started
 from turfmilter.cli.output import Row, document, json_option, table
+from turfmilter.cli.program import leave
 from turfmilter.config.textfile import TextFileError, read_text
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1

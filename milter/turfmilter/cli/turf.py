@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.allowing import Add, Answer
-from turfmilter.cli.opened import Started, leave
+from turfmilter.cli.opened import Started
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
-from turfmilter.compose import build_turf_table
+from turfmilter.cli.program import leave
 from turfmilter.config.loader import ConfigError, every_turf_file, turf_files
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
@@ -21,6 +21,7 @@ from turfmilter.core.escape import escape
 from turfmilter.core.measure import MeasureError, parse_span
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.wrapped import match_sender
+from turfmilter.desk import build_turf_table
 from turfmilter.review.turftable import AlreadyThere, NotEdited, doubts, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from turfmilter import __version__
-from turfmilter.cli.opened import EX_CONFIG, config_option, leave
+from turfmilter.cli.program import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
-from turfmilter.compose import SystemClock, build_program, check_mtas, check_quarantines, every_problem
+from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config, LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
@@ -25,6 +25,7 @@ from turfmilter.daemon.listener import MilterSocket, SocketError
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.supervisor import Supervisor
+from turfmilter.desk import SystemClock
 from turfmilter.mta.engines import choose
 from turfmilter.mta.server import doubts, require_pymilter
 from turfmilter.telemetry.sink import SYSLOG

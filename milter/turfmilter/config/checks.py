@@ -14,7 +14,7 @@ from turfmilter.config.sections.connect import OnNameError, ReplyAt
 from turfmilter.config.sections.limits import CapConfig
 from turfmilter.config.sections.listener import ListenerConfig
 from turfmilter.config.sections.turf import Answer
-from turfmilter.config.setting import sections
+from turfmilter.config.setting import keys, sections
 from turfmilter.core.policy import Listener, Mode
 from turfmilter.rules.limits import Limits
 
@@ -35,6 +35,7 @@ class Check(Generic[S]):
 _STEPS = {f"relay.{step}" for step in ("deny", "allow", "interfaces", "authenticated", "default", "always")}
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
+_TABLES = {path for path, setting in keys(Config) if setting.kind.table}  # not checked if no tables are read
 _NUMBERS = tuple(field.name for field in fields(Limits))
 _UNLISTED = "has no effect, because turf.tables has no entries"
 
@@ -232,7 +233,8 @@ NO_LISTENER = "there is no [listener.{name}]"
 def check(config: Config, notes: Notes) -> None:
     """Report every check that applies, except those that read a key whose own value is wrong."""
     _say(CHECKS, config, notes)
-    notes.entries("connect", config.connect.clients.warnings)
+    if notes.tables:
+        notes.entries("connect", config.connect.clients.warnings)
     for name, listener in config.listener.items():
         _check_listener(name, listener, config, notes)
     for number, cap in enumerate(config.cap):
@@ -245,7 +247,8 @@ def _check_listener(name: str, listener: ListenerConfig, config: Config, notes: 
     overriding = sections(ListenerConfig)
     _say(LISTENER_CHECKS, listener, notes, lambda key: f"{above}.{key}" if key else above)
     _say_of_own(config.at(name), notes, lambda key: f"{above}.{key}" if key.partition(".")[0] in overriding else key)
-    notes.entries(f"{above}.connect", listener.connect.clients.warnings)
+    if notes.tables:
+        notes.entries(f"{above}.connect", listener.connect.clients.warnings)
 
 
 def _check_cap(above: str, cap: CapConfig, config: Config, notes: Notes) -> None:
@@ -290,7 +293,8 @@ def _say_of_own(view: Config, notes: Notes, path: Callable[[str], str]) -> None:
 
 def _say(checks: Iterable[Check[S]], subject: S, notes: Notes, path: Callable[[str], str] = str) -> None:
     """Report the checks that apply to `subject`; `path` returns the path of a key in the configuration."""
-    applying = [c for c in checks if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
+    readable = (c for c in checks if notes.tables or _TABLES.isdisjoint(c.keys))
+    applying = [c for c in readable if not any(notes.unusable(path(key)) for key in c.keys) and c.applies(subject)]
     for one in applying:
         key = path(one.keys[0])
         notes.warning(f"{key}: {one.sentence}") if one.warning else notes.problem(key, one.sentence)

@@ -28,13 +28,15 @@ class Notes:
 
     Paths are relative to `folder`; `texts` returns the contents of files.  `postfix` is queried for main.cf; without
     it, the domains in main.cf are unknown.  Entries that have expired on `today` are reported; without it, none are.
-    `broken` are the keys whose values cannot be used, `written` all keys in the file.
+    `broken` are the keys whose values cannot be used, `written` all keys in the file.  Unless `tables`, the values of
+    keys that hold tables are not read.
     """
 
     folder: Path
     postfix: Postfix | None = None
     texts: Texts = field(default_factory=Texts)
     today: date | None = None
+    tables: bool = True
     problems: list[object] = field(default_factory=list)
     warnings: list[object] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)

@@ -57,6 +57,7 @@ def load(
     socket: SocketSpec | None = None,
     today: date | None = None,
     kept: Mapping[str, str] | None = None,
+    tables: bool = True,
 ) -> Config:
     """Return the configuration in the file `path`.  Raises ConfigError with everything that is wrong in it.
 
@@ -64,10 +65,15 @@ def load(
     other keys need not wait for Postfix.  `socket` replaces the socket in the file.  Entries that have expired on
     `today` cause warnings; without it, they cause none.  `kept` are the `texts` of a configuration that was loaded
     earlier: then no file is read, and Postfix is not queried.
+
+    With `tables` False, only the file `path` is read: each key in it that holds a table has the value Unread, whose use
+    raises UnreadError, and neither its entries nor their combination with other keys are checked.
     """
     path, texts = path.absolute(), Texts(kept)
     asked = Remembered(postfix, texts) if postfix or kept else None
-    config = configure(parsed(path, texts), path.parent, postfix=asked, socket=socket, today=today, texts=texts)
+    config = configure(
+        parsed(path, texts), path.parent, postfix=asked, socket=socket, today=today, texts=texts, tables=tables
+    )
     return replace(config, files=(path, *config.files), texts=texts.used)
 
 
@@ -79,9 +85,10 @@ def configure(
     socket: SocketSpec | None = None,
     today: date | None = None,
     texts: Texts | None = None,
+    tables: bool = True,
 ) -> Config:
     """Return the configuration in a TOML table; paths are relative to `folder`.  Raises ConfigError."""
-    notes = Notes(folder, postfix, texts or Texts(), today)
+    notes = Notes(folder, postfix, texts or Texts(), today, tables)
     config = Walker(Config, notes).read(Config(), table)
     config = replace(config, written=frozenset(notes.written), socket=socket or config.socket)
     check(config, notes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from turfmilter.config.given import Given, Notes
 
@@ -18,14 +18,40 @@ class Kind(ABC, Generic[T]):
     """Converts a TOML value to the value of a field.
 
     `words` describe how it is written, in Markdown.  If the kind is `closed`, they list all possible values.
+    If it is a `table`, values may name files, and are not read if the configuration is loaded without tables.
     """
 
     words: str
     closed: bool = False
+    table: bool = False
 
     @abstractmethod
     def read(self, given: Given) -> T:
         """Return the value of the field.  Raises Wrong, or reports a problem for each wrong item of a list."""
+
+
+class UnreadError(RuntimeError):
+    """A table was used, but the configuration was loaded without tables: an error in the program."""
+
+
+class Unread:
+    """The value of a key that holds a table, in a configuration loaded without tables; any use raises UnreadError.
+
+    It is neither empty nor missing: what asks it whether a client or a sender is listed must not be told "no".
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise UnreadError(f"{self._key}: used, but the configuration was loaded without tables")
+
+    __getattr__ = __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _raise
+
+
+def unread(*values: object) -> bool:
+    """Return True if any of the values is Unread."""
+    return any(isinstance(value, Unread) for value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from turfmilter.config.given import Given, Notes, Wrong, described, fold, nearest, quoted
 from turfmilter.config.hints import key_of
-from turfmilter.config.setting import Section, Times, header, keys, sections, settings
+from turfmilter.config.setting import Kind, Section, Times, Unread, header, keys, sections, settings
 
 T = TypeVar("T")
 Places = dict[str, list[str]]
@@ -37,7 +37,7 @@ class Walker:
             self._notes.written.add(path)
             try:
                 if name in settings(cls):
-                    values[name] = settings(cls)[name].kind.read(Given(value, path, self._notes))
+                    values[name] = self._value(settings(cls)[name].kind, value, path)
                 elif name in sections(cls):
                     values[name] = self._section(sections(cls)[name], _replaced(start, values), value, path)
                 else:
@@ -45,6 +45,11 @@ class Walker:
             except Wrong as wrong:
                 self._notes.problem(path, wrong)
         return _replaced(start, values)
+
+    def _value(self, kind: Kind[Any], value: object, path: str) -> object:
+        if kind.table and not self._notes.tables:
+            return Unread(path)
+        return kind.read(Given(value, path, self._notes))
 
     def _section(self, section: Section, around: object, value: object, path: str) -> object:
         """Return the value of `path`, which is a section of `around`."""

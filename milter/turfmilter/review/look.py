@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from turfmilter.config.schema import Config
 from turfmilter.config.sections.quarantine import QuarantineConfig
+from turfmilter.config.setting import unread
 from turfmilter.core.address.header import Header, read_header
 from turfmilter.core.held.message import Flag, NotAMessage, State, time_of
 from turfmilter.core.held.selection import OPEN, Selection
@@ -37,7 +38,10 @@ class Look:
 
 
 def look(place: Place, config: Config, today: date) -> Look:
-    """Read a message and check it against its digest.  Raises NotAMessage, FileNotFoundError and OSError."""
+    """Read a message and check it against its digest.  Without tables in `config`, its `standing` is "".
+
+    Raises NotAMessage, FileNotFoundError and OSError.
+    """
     with place.open() as opened:
         summary = summarise(opened.file, place.message.id, opened.size, opened.written)
         block, doubt = checked(opened.file, place.message.id)
@@ -114,4 +118,6 @@ def _standing(slip: Slip | None, config: Config, today: date) -> str:
     if slip is None or slip.rule != "turf":
         return ""
     tables = config.at(listener_of(slip, config)).turf.tables
+    if unread(tables):
+        return ""
     return standing(slip.entry, tables, today)

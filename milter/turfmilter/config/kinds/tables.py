@@ -35,6 +35,8 @@ class Hosts(Kind[HostTable]):
     may be one of the sources.
     """
 
+    table = True
+
     def __init__(
         self,
         what: str,
@@ -61,6 +63,7 @@ class Hosts(Kind[HostTable]):
 class ClientEntries(Kind[tuple[Source, ...]]):
     """Entries about clients, for a table that is built from several keys."""
 
+    table = True
     words = f"a list of addresses, networks, ranges and names, and of {_SOURCES}"
 
     def read(self, given: Given) -> tuple[Source, ...]:
@@ -73,6 +76,7 @@ class Clients(Kind[ClientTable]):
     `vast` is the effect of a trusted entry that matches a large part of the Internet, for a warning; "" for none.
     """
 
+    table = True
     words = ClientEntries.words
 
     def __init__(self, *, refused: bool, vast: str = "") -> None:
@@ -91,6 +95,7 @@ class Clients(Kind[ClientTable]):
 class Senders(Kind[SenderTable]):
     """A table of mail addresses."""
 
+    table = True
     words = f"a list of mail addresses and domains, as in a turf table, and of {_SOURCES}"
 
     def read(self, given: Given) -> SenderTable:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from turfmilter.config.kinds.tables import ClientEntries
 from turfmilter.config.kinds.words import Choice, Default, Flag, ReplyLine
-from turfmilter.config.setting import setting
+from turfmilter.config.setting import Unread, setting, unread
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.policy import Mode
 from turfmilter.core.reply import REPLIES, Reply
@@ -92,6 +92,9 @@ class ConnectConfig:
 
         `replace`, with which a listener overrides other keys of this section, keeps the table.
         """
+        if unread(self.allow, self.deny):
+            object.__setattr__(self, "clients", Unread("connect"))
+            return
         sources = (*self.allow, *(replace(source, negated=True) for source in self.deny))
         if not self.clients.made_of(sources):
             object.__setattr__(self, "clients", ClientTable(sources, exception_refuses=True))
