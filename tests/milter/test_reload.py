@@ -122,7 +122,7 @@ def no_quarantine(turf: Filter) -> None:
         (lambda turf: rewrite(turf.socket.parent / "turf.table", BROKEN_TABLE), "turf.table:2: "),
         (lambda turf: (turf.socket.parent / "turf.table").unlink(), "turf.table: cannot be read: No such file"),
         (lambda turf: turf.configure(TURF + "directori = 1"), "turf.directori: unknown key"),
-        (lambda turf: turf.configure("domains ="), "not a value"),
+        (lambda turf: turf.configure("domains ="), "the value is missing"),
         (no_quarantine, "does not exist"),
     ],
 )
