@@ -42,8 +42,9 @@ Instead = Mapping[str, Callable[[str], str]]
 def follow(page: Path, instead: Instead | None = None, *, edits: bool = False, section: str = "") -> None:
     """Type every block of commands, or those of a section, and compare what is printed with what the page shows.
 
-    For a block whose first line is in `instead`, what the function makes of the block is typed.  With `edits`, a block
-    of TOML is written into the configuration, as an administrator edits it, and a table is written to turf.table.
+    For a block whose first line is in `instead`, what the function makes of the block is typed, if anything.  With
+    `edits`, a block of TOML is written into the configuration, as an administrator edits it, and a table is written to
+    turf.table.
     """
     comparison, left = Comparison(), dict(instead or {})
     for step in steps(page):
@@ -57,7 +58,8 @@ def follow(page: Path, instead: Instead | None = None, *, edits: bool = False, s
             insert(SENDMAIL_MC, step.text)
         elif step.language == "sh":
             typed = left.pop(step.text.partition("\n")[0], str)
-            _type(page, replace(step, text=typed(step.text)), comparison)
+            if commands := typed(step.text):
+                _type(page, replace(step, text=commands), comparison)
     assert not left, f"{page.name} has no such blocks any more: {left}"
 
 

@@ -47,7 +47,7 @@ class Terminal:
             stdout=its,
             stderr=its,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_at_a_login,
         )
         os.close(its)
 
@@ -116,3 +116,9 @@ class Terminal:
     def ends(self) -> int:
         """The exit status, once the program has ended; a full terminal must not keep it from that."""
         return wait.until(lambda: (self.text, self.process.poll())[1] is not None, "its end") and self.process.wait()
+
+
+def _as_at_a_login() -> None:
+    """The terminal controls the program, and ^C ends it, also if our caller, a job in the background, ignores it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
