@@ -9,13 +9,14 @@ import click
 
 from turfmilter.cli.choosing import Request, choosing, decide
 from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
-from turfmilter.cli.options import confirmed, counted, dry_run_option, yes_option
+from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.core.escape import escape
 from turfmilter.core.held.message import State
 from turfmilter.desk import build_observation
 from turfmilter.review import marks
 from turfmilter.review.expiry import Due, Expiry
+from turfmilter.review.layout import counted
 from turfmilter.review.observation import Dates
 from turfmilter.review.verify import verify
 
@@ -28,14 +29,7 @@ def delete(started: Started, request: Request) -> None:
 
     Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
     """
-    writing = recorders(started)
-    decide(
-        started,
-        request,
-        "deleted",
-        lambda place: marks.delete(place, writing.of(place.quarantine)),
-        undo="undelete",
-    )
+    decide(started, request, "deleted", marks.delete, undo="undelete")
 
 
 @click.command("undelete")
@@ -43,14 +37,7 @@ def delete(started: Started, request: Request) -> None:
 @click.pass_obj
 def undelete(started: Started, request: Request) -> None:
     """Restore deleted messages."""
-    writing = recorders(started)
-    decide(
-        started,
-        request,
-        "restored",
-        lambda place: marks.restore(place, writing.of(place.quarantine)),
-        undo="delete",
-    )
+    decide(started, request, "restored", marks.restore, undo="delete")
 
 
 @click.command("expire")

@@ -14,17 +14,18 @@ from typing import Any
 import click
 
 from turfmilter.cli.listing import ledger_lines, list_rows, row
-from turfmilter.cli.opened import Started, directory_option, opened, watched
-from turfmilter.cli.options import confirmed, counted, dry_run_option, selecting, yes_option
+from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
+from turfmilter.cli.options import confirmed, dry_run_option, selecting, yes_option
 from turfmilter.cli.output import document
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import NotAMessage, State, shown_id
 from turfmilter.core.held.selection import NOT_DELETED, Selection
 from turfmilter.core.ports import Clock
-from turfmilter.review.layout import Row
+from turfmilter.review.layout import Row, counted
 from turfmilter.review.look import glance
 from turfmilter.review.quarantines import NotFound, Place, Quarantines
+from turfmilter.review.recorder import Recorder
 
 _MOST_SHOWN = 20  # messages that are shown with a question: what is asked must not leave the screen
 _MOST_UNDONE = 5  # ids in the command that undoes an act: more do not fit on a line
@@ -94,15 +95,18 @@ def choosing(states: frozenset[State] = NOT_DELETED) -> Callable[[Callable[..., 
     return decorate
 
 
-def decide(started: Started, request: Request, what: str, act: Callable[[Place], object], *, undo: str = "") -> None:
+def decide(
+    started: Started, request: Request, what: str, act: Callable[[Place, Recorder], object], *, undo: str
+) -> None:
     """Call `act` for each of the chosen messages, after confirmation if there are several.
 
     `undo` is the command by which the act can be undone.
     """
+    writing = recorders(started)
     with opened(started.configuration(tables=False), request.directory) as quarantines:
         places = chosen(quarantines, request.ids, request.selection)
         if agreed(started.clock, places, what, request, ask=len(places) > 1):
-            each(places, what, act, undo=undo)
+            each(places, what, lambda place: act(place, writing.of(place.quarantine)), undo=undo)
 
 
 def chosen(quarantines: Quarantines, ids: Sequence[str], selection: Selection | None) -> list[Place]:

@@ -13,12 +13,12 @@ from itertools import islice
 import click
 
 from turfmilter.cli.keyboard import Ended
+from turfmilter.cli.output import FEWEST_COLUMNS
 from turfmilter.cli.streams import displayed_encoding
 from turfmilter.core.ports import Clock
 from turfmilter.review.layout import Screen, width
 
 _USUAL = os.terminal_size((80, 24))  # for a terminal that does not know its size, such as a serial console
-_FEWEST_COLUMNS = 20  # on a narrower one, the terminal wraps lines
 _CLEAR = "\x1b[H\x1b[2J"  # ECMA-48: CUP and ED, which all terminals have except those in _PLAIN
 _PLAIN = ("", "dumb", "unknown")  # values of TERM
 
@@ -43,7 +43,7 @@ class Display:
         except OSError:
             columns, rows = 0, 0
         # The last column stays empty: after it, some terminals begin a new line, and some do not.
-        columns = max(columns or _USUAL.columns, _FEWEST_COLUMNS) - 1
+        columns = max(columns or _USUAL.columns, FEWEST_COLUMNS) - 1
         return Screen(columns, displayed_encoding(), self._clock.now()), rows or _USUAL.lines
 
     def draw(self, lines: Sequence[str]) -> None:

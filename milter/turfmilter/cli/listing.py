@@ -15,7 +15,7 @@ from typing import Any, get_args
 import click
 
 from turfmilter.cli.opened import Started, directory_option, opened
-from turfmilter.cli.options import ago, counted, selecting
+from turfmilter.cli.options import ago, selecting
 from turfmilter.cli.output import document, json_option, screen
 from turfmilter.cli.streams import displayed_encoding
 from turfmilter.config.sections.quarantine import ReleaseConfig
@@ -28,7 +28,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.layout import Row, Screen, ellipsis_in, heading, legend, lines
+from turfmilter.review.layout import Row, Screen, counted, ellipsis_in, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 

@@ -31,11 +31,6 @@ def confirmed(what: str, *, yes: bool) -> None:
     click.confirm(f"{what}. Go on?", abort=True, err=True)
 
 
-def counted(number: int) -> str:
-    """Return the number of messages in words."""
-    return "1 message" if number == 1 else f"{number} messages"
-
-
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
 

@@ -17,7 +17,7 @@ from turfmilter.review.layout import Screen, cut, ellipsis_in, width
 
 _GAP = "  "
 _NARROWEST = 12  # columns that a column keeps when it is cut
-_FEWEST_COLUMNS = 20  # of a screen; on a narrower one, lines are wrapped by the terminal
+FEWEST_COLUMNS = 20  # of a screen; on a narrower one, lines are wrapped by the terminal
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -26,7 +26,7 @@ Row = Mapping[str, object]
 
 def screen(clock: Clock) -> Screen:
     """Return the screen that output is shown on: as wide as COLUMNS or the terminal, or of 80 columns."""
-    return Screen(max(shutil.get_terminal_size().columns, _FEWEST_COLUMNS), displayed_encoding(), clock.now())
+    return Screen(max(shutil.get_terminal_size().columns, FEWEST_COLUMNS), displayed_encoding(), clock.now())
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from turfmilter.cli.deciding import TROUBLE, Acts
 from turfmilter.cli.display import Display, Fact, Page
 from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
-from turfmilter.cli.options import counted, selecting
+from turfmilter.cli.options import selecting
 from turfmilter.cli.releasing import Releasing
 from turfmilter.cli.reviewed import HELP, facts, keys_line
 from turfmilter.cli.showing import show, text_lines
@@ -28,6 +28,7 @@ from turfmilter.core.held.message import NotAMessage, shown_id
 from turfmilter.core.held.selection import OPEN, Selection
 from turfmilter.core.ports import Clock
 from turfmilter.review.agenda import Agenda
+from turfmilter.review.layout import counted
 from turfmilter.review.look import look
 from turfmilter.review.quarantines import NotFound, Place
 from turfmilter.review.turftable import NotEdited

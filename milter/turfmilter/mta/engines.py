@@ -10,13 +10,13 @@ from turfmilter.config.schema import ProtocolEngine
 from turfmilter.mta.engine import Engine
 from turfmilter.mta.libmilter import Libmilter
 from turfmilter.mta.loop.loop import Loop
+from turfmilter.mta.server import TOUCHES_FREED_MEMORY
 from turfmilter.mta.service import Service
 
 # Makes an engine of the listening socket's descriptor, what its connections share, and who is told why it stops.
 Start = Callable[[int, Service, Callable[[str], None]], Engine]
 
 _STARTS: dict[ProtocolEngine, Start] = {ProtocolEngine.LIBMILTER: Libmilter, ProtocolEngine.LOOP: Loop}
-_CLEAN_BEFORE = (3, 12)  # from then on valgrind reports that pymilter touches freed memory
 
 
 class Chosen(NamedTuple):
@@ -39,6 +39,6 @@ def choose(wanted: ProtocolEngine, python: tuple[int, int] = sys.version_info[:2
     if wanted is not ProtocolEngine.AUTO:
         return Chosen(wanted, "configured")
     version = ".".join(map(str, python))
-    if python < _CLEAN_BEFORE:
+    if python < TOUCHES_FREED_MEMORY:
         return Chosen(ProtocolEngine.LIBMILTER, f"auto: pymilter is sound on Python {version}")
     return Chosen(ProtocolEngine.LOOP, f"auto: pymilter touches freed memory on Python {version}")

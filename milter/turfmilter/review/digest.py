@@ -9,7 +9,7 @@ from datetime import datetime
 
 from turfmilter.core.held.message import State, shown_id
 from turfmilter.core.held.selection import OPEN, Selection
-from turfmilter.review.layout import Row, Screen, full_time, heading, lines
+from turfmilter.review.layout import Row, Screen, counted, full_time, heading, lines
 from turfmilter.review.quarantines import Found, Quarantines
 
 _MAX_LISTED_MESSAGES = 200  # messages that are listed one by one; no one reads a longer report
@@ -29,10 +29,10 @@ def digest(quarantines: Quarantines, since: datetime, host: str, rows_of: RowsOf
     earlier = {one.summary.sender for one in quarantines.newest(Selection(before=since, states=frozenset(State)))}
     new = [one for one in held if one.summary.sender not in earlier]
     known = [one for one in held if one.summary.sender in earlier]
-    messages = "1 message" if len(held) == 1 else f"{len(held)} messages"
     return "\n".join(
         [
-            f"turfmilter {host}: {messages} held since {full_time(since)} ({_number(new, held)} from new senders)",
+            f"turfmilter {host}: {counted(len(held))} held since {full_time(since)}"
+            f" ({_number(new, held)} from new senders)",
             "",
             *heading(on),
             "",

@@ -134,6 +134,11 @@ def full_time(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
+def counted(number: int) -> str:
+    """Return the number of messages in words."""
+    return "1 message" if number == 1 else f"{number} messages"
+
+
 def human_size(size: int) -> str:
     """Return a number of bytes as `ls -h` does, rounded up: "999", "5.0K", "12M"; at most 5 characters."""
     unit = next(unit for unit in _UNITS if size <= 1023 * _UNITS[unit])

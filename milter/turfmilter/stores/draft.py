@@ -49,7 +49,7 @@ class MaildirDraft:
         """Make the message durable and visible, and return its id.  Raises QuarantineError."""
         # `new` is opened first: the fewer steps can fail once the message is visible, the better.  What is linked
         # and what is flushed is then the same directory, whatever is renamed meanwhile.
-        with self._abandoned_on_failure(), open_directory(self._new) as new:
+        with self._abandoned_on_failure(), opened_directory(self._new) as new:
             self._link(new)
         self.abandon()
         return self._id
@@ -171,7 +171,7 @@ def _refusal(error: OSError) -> QuarantineError:
 
 
 @contextmanager
-def open_directory(path: str | Path) -> Iterator[int]:
+def opened_directory(path: str | Path) -> Iterator[int]:
     """Open a directory, and yield its descriptor.  Raises OSError."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -15,7 +15,7 @@ from turfmilter.core.held.message import is_id
 from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import QuarantineError
 from turfmilter.core.report import Slip
-from turfmilter.stores.draft import MaildirDraft, open_directory, refused_by_os
+from turfmilter.stores.draft import MaildirDraft, opened_directory, refused_by_os
 from turfmilter.stores.format import mark, newer
 from turfmilter.stores.name import host_name
 from turfmilter.stores.room import FULL, spaces
@@ -36,7 +36,7 @@ class Maildir:
         """Check at start that a message can be held, and mark the format.  Raises UnusableQuarantine."""
         try:
             self._require_directories()
-            with open_directory(self._path) as directory:
+            with opened_directory(self._path) as directory:
                 if reason := newer(directory):
                     raise UnusableQuarantine(
                         f"quarantine {self._path}: {reason}; install that version, or name another directory"
