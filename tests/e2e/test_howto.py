@@ -236,6 +236,7 @@ def test_the_commands_of_the_page_about_the_quarantine_review_and_release(here: 
             first_line(page, "turfctl review"): lambda _: "",  # tests/integration/test_turfctl_review.py does this
             first_line(page, "mutt"): lambda _: "",  # tests/integration/test_mutt.py does this
             first_line(page, "export"): lambda block: f"cd /var\n{block}",
+            first_line(page, "--part 2"): lambda block: f"cd /var\n{block}",
         },
     )
 

@@ -13,9 +13,7 @@ import pytest
 
 from e2e.postfixhost import PostfixHost, without_received
 from e2e.releasing import SPELLINGS, check_spelling, released, write_config
-from rig import wait
-from rig.program import ENVIRONMENT
-from rig.quarantine import command, turfctl
+from rig.quarantine import turfctl
 
 TURF = """\
 domains = ["rig.test"]
@@ -118,8 +116,9 @@ def test_what_is_allowed_is_not_held_again_and_can_be_undone(host: PostfixHost, 
 
 
 def in_turf(config: Path, *arguments: str) -> str:
-    line = command(config, "turf", *arguments)
-    return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=wait.AMPLE, check=True).stdout
+    done = turfctl(config, "turf", *arguments)
+    done.check_returncode()
+    return done.stdout
 
 
 def test_a_next_hop_that_is_down_is_reported_and_loses_nothing(host: PostfixHost, config: Path) -> None:

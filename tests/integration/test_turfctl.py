@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import mailbox
 import os
-import pty
 import pwd
 import subprocess
 from collections.abc import Sequence
@@ -15,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from rig import wait
 from rig.child import in_child
 from rig.filter import USER, give, make_quarantine
 from rig.program import ENVIRONMENT
 from rig.quarantine import MESSAGE, TIME, command, hold, reviewed, turfctl
+from rig.terminal import printed
 from turfmilter.cli.turfctl import main
 from turfmilter.core.held.ledger import Line
 
@@ -45,21 +44,8 @@ def names(quarantine: Path) -> list[str]:
 
 def on_terminal(config: Path, *arguments: str, answer: str = "") -> tuple[str, int]:
     """What a person sees and answers, and the exit status."""
-    ours, its = pty.openpty()
-    process = subprocess.Popen(command(config, *arguments), env=ENVIRONMENT, stdin=its, stdout=its, stderr=its)
-    os.close(its)
-    os.write(ours, answer.encode())
-    seen = bytearray()
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:  # EIO: the program has ended
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(ours)
-    return seen.decode(), process.wait(wait.AMPLE)
+    seen, status = printed(command(config, *arguments), ENVIRONMENT, keys=answer)
+    return seen.decode(), status
 
 
 def test_the_list_shows_what_is_held(quarantine: Path, config: Path) -> None:

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rig import wait
 from rig.filter import USER
 from rig.hostclock import DAY, has_watched
 from rig.nexthop import ScriptedNextHop
-from rig.program import ENVIRONMENT
-from rig.quarantine import command, hold, reviewed, turfctl
+from rig.quarantine import hold, reviewed, turfctl
 
 TABLE = "# ours\n@spam.example\n"
 
@@ -39,15 +37,7 @@ def table(config: Path) -> Path:
 
 def in_turf(config: Path, *arguments: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
     """What turfctl turf says, and how it leaves."""
-    return subprocess.run(
-        command(config, "turf", *arguments, user=user),
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=wait.AMPLE,
-        check=False,
-    )
+    return turfctl(config, "turf", *arguments, user=user)
 
 
 def test_what_is_due_goes_when_that_is_agreed(quarantine: Path, config: Path) -> None:

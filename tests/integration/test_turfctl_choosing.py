@@ -12,6 +12,7 @@ import pytest
 from rig import wait
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
+from rig.terminal import until_closed
 
 
 @pytest.fixture
@@ -100,14 +101,8 @@ def test_whoever_pipes_ids_is_asked_on_the_terminal(quarantine: Path, config: Pa
         os.dup2(os.open(given, os.O_RDONLY), 0)
         line = command(config, "delete", "-")
         os.execvpe(line[0], line, ENVIRONMENT)
-    seen = b""
     os.write(ours, answer)
-    try:
-        while piece := os.read(ours, 4096):
-            seen += piece
-    except OSError:  # EIO: the program has ended
-        pass
-    os.close(ours)
+    seen = until_closed(ours)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status, seen
     assert all(id.encode() in seen for id in ids), "the question shows the messages"
     assert b"2 messages will be deleted. Go on? [y/N]" in seen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import pwd
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from rig import wait
 from rig.filter import USER, give
 from rig.program import ENVIRONMENT
 from rig.quarantine import hold, reviewed
+from rig.terminal import printed
 
 COMMANDS = [
     ["quarantine", "list"],
@@ -59,19 +59,8 @@ def ledger(config: Path) -> list[dict[str, object]]:
 
 def on_terminal(line: list[str], **environment: str) -> tuple[int, str]:
     """The exit status, and what was shown."""
-    ours, its = pty.openpty()
-    try:
-        with subprocess.Popen(line, env=environment or ENVIRONMENT, stdin=its, stdout=its, stderr=its) as process:
-            os.close(its)
-            seen = b""
-            try:
-                while piece := os.read(ours, 4096):
-                    seen += piece
-            except OSError:  # EIO: the program has ended
-                pass
-            return process.wait(60), seen.decode()
-    finally:
-        os.close(ours)
+    seen, status = printed(line, environment or ENVIRONMENT)
+    return status, seen.decode()
 
 
 @every_command

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
-import pty
 import subprocess
-import termios
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from rig.hostile import HOSTILE
 from rig.morning import PICTURE, multipart
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
+from rig.terminal import printed
 from turfmilter.review.layout import width
 
 LONG = b"Subject: long\r\n\r\n" + b"".join(b"line %d\r\n" % number for number in range(9_999))
@@ -32,21 +30,9 @@ def quarantine(config: Path) -> Path:
 
 def on_terminal(config: Path, *arguments: str, columns: int = 80, **environment: str) -> tuple[str, int]:
     """What a terminal shows, and the exit status."""
-    ours, its = pty.openpty()
-    termios.tcsetwinsize(its, (24, columns))
     around = {name: value for name, value in ENVIRONMENT.items() if name not in ("TERM", "PAGER", "LESS", "LC_ALL")}
-    with subprocess.Popen(
-        command(config, *arguments), env=around | environment, stdin=its, stdout=its, stderr=its
-    ) as process:
-        os.close(its)
-        seen = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                seen += piece
-        except OSError:  # EIO: the program has ended
-            pass
-        os.close(ours)
-        return seen.decode().replace("\r\n", "\n"), process.wait()
+    seen, status = printed(command(config, *arguments), around | environment, columns=columns)
+    return seen.decode().replace("\r\n", "\n"), status
 
 
 @pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}, {"TERM": "no-such-terminal", "PAGER": "cat"}])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import encodings
 import os
 import pkgutil
-import pty
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from rig.hostile import HOSTILE
 from rig.nexthop import ScriptedNextHop
 from rig.quarantine import hold, in_turn, reviewed
 from rig.rootonly import RootOnly
+from rig.terminal import printed
 from rig.zone import claimed, named
 
 SETTINGS = """\
@@ -279,16 +279,4 @@ _PAGER = {"TERM": "xterm", "PAGER": "head -n 5"}  # it leaves early, and waits f
 
 def on_terminal(line: Sequence[str]) -> str:
     """What was shown; every question is answered with yes."""
-    ours, its = pty.openpty()
-    os.write(ours, b"y\n" * 5)
-    with subprocess.Popen(line, env={**os.environ, **_PAGER}, stdin=its, stdout=its, stderr=its):
-        os.close(its)
-        seen = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                seen += piece
-        except OSError:  # EIO: the program has ended
-            pass
-        finally:
-            os.close(ours)
-    return seen.decode(errors="replace")
+    return printed(line, {**os.environ, **_PAGER}, keys="y\n" * 5)[0].decode(errors="replace")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import secrets
 import subprocess
 import sys
-import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rig.program import ENVIRONMENT
+from rig.terminal import printed
 
 _LOOP = """
 import json, sys
@@ -50,7 +48,7 @@ def answers(
     around = {**ENVIRONMENT, **(environment or {})}
     mark = secrets.token_hex(16)
     line = [sys.executable, "-c", _LOOP, str(config), json.dumps(commands), mark]
-    said = _on_terminal(line, around, columns) if terminal else _in_pipe(line, around)
+    said = printed(line, around, columns=columns)[0] if terminal else _in_pipe(line, around)
     *pieces, rest = said.split(mark.encode())
     if rest or len(pieces) != 2 * len(commands):
         raise AssertionError(f"it ended early: {said[-5000:]!r}")
@@ -60,19 +58,3 @@ def answers(
 
 def _in_pipe(line: Sequence[str], environment: Mapping[str, str]) -> bytes:
     return subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
-
-
-def _on_terminal(line: Sequence[str], environment: Mapping[str, str], columns: int) -> bytes:
-    ours, its = pty.openpty()
-    termios.tcsetwinsize(its, (24, columns))
-    with subprocess.Popen(line, env=environment, stdin=its, stdout=its, stderr=its):
-        os.close(its)
-        seen = bytearray()
-        try:
-            while piece := os.read(ours, 65_536):
-                seen += piece
-        except OSError:  # EIO: the program has ended
-            pass
-        finally:
-            os.close(ours)
-    return bytes(seen)

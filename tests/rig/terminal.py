@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -116,6 +117,36 @@ class Terminal:
     def ends(self) -> int:
         """The exit status, once the program has ended; a full terminal must not keep it from that."""
         return wait.until(lambda: (self.text, self.process.poll())[1] is not None, "its end") and self.process.wait()
+
+
+def printed(
+    line: Sequence[str | Path], environment: Mapping[str, str], *, columns: int = 0, keys: str = ""
+) -> tuple[bytes, int]:
+    """What a program prints on a terminal, and its exit status; `keys` are typed before it starts.
+
+    The terminal has 24 rows and so many `columns`; if 0, it does not know its size.
+    """
+    ours, its = pty.openpty()
+    if columns:
+        termios.tcsetwinsize(its, (24, columns))
+    os.write(ours, keys.encode())
+    with subprocess.Popen(line, env=environment, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        seen = until_closed(ours)
+        return seen, process.wait(wait.AMPLE)
+
+
+def until_closed(terminal: int) -> bytes:
+    """All that is printed on a terminal until no program has it open; then `terminal`, our end of it, is closed."""
+    seen = bytearray()
+    try:
+        while piece := os.read(terminal, 65_536):
+            seen += piece
+    except OSError:  # EIO: the last program has ended
+        pass
+    finally:
+        os.close(terminal)
+    return bytes(seen)
 
 
 def _as_at_a_login() -> None:
