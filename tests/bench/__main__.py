@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.catalogue import GROUPS, measure
-from bench.report import Figure
+from bench.report import Results
 from bench.table import markdown, progress, write_json
 from bench.turns import Effort
 
@@ -15,7 +15,7 @@ _RESULT = Path(__file__).parents[2] / "build" / "bench" / "figures.json"
 
 
 def main(arguments: list[str]) -> int:
-    """Measure what the arguments select, or all figures; 1 if a target was missed, except with --smoke."""
+    """Measure what the arguments select, or all figures; 1 if any target was missed, except with --smoke."""
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--rounds", type=int, default=Effort().rounds, help="of all contestants (default: %(default)s)")
     parser.add_argument("--smoke", action="store_true", help="one round with sizes divided by 100: only to see it run")
@@ -25,14 +25,13 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"no group {' '.join(unknown)}; there are: {' '.join(GROUPS)}")
     effort = Effort(1, 100) if chosen.smoke else Effort(chosen.rounds)
-    figures: list[Figure] = []
-    seconds: dict[str, float] = {}
-    for figure in measure(chosen.groups or list(GROUPS), effort, seconds):
-        figures.append(figure)
-        print(progress(figure), flush=True)
-    print("\n" + markdown(figures, seconds))
-    write_json(figures, seconds, _RESULT)
-    return 1 if any(figure.missed for figure in figures) and not chosen.smoke else 0
+    results = Results()
+    for name in chosen.groups or GROUPS:
+        for figure in measure(name, effort, results):
+            print(progress(figure), flush=True)
+    print("\n" + markdown(results))
+    write_json(results, _RESULT)
+    return 0 if results.reached or chosen.smoke else 1
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import SubprocessError
 
 from bench import bigtables, endurance, full, growth, holds, mail, rates, sessions
-from bench.report import Figure
+from bench.report import Figure, Results
 from bench.turns import Effort
 from rig.workplace import workplace
 
@@ -31,10 +33,18 @@ GROUPS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
 }
 
 
-def measure(names: Sequence[str], effort: Effort, seconds: dict[str, float]) -> Iterator[Figure]:
-    """Measure the groups called `names`; how long each took is added to `seconds`."""
-    for name in names:
-        begin = time.monotonic()
+def measure(name: str, effort: Effort, results: Results) -> Iterator[Figure]:
+    """Measure one group, and add its figures and its time to `results`.
+
+    A program that fails breaks its group only: what follows would otherwise be lost.
+    """
+    begin = time.monotonic()
+    try:
         with workplace() as place:
-            yield from GROUPS[name](place, effort)
-        seconds[name] = time.monotonic() - begin
+            for figure in GROUPS[name](place, effort):
+                results.figures.append(figure)
+                yield figure
+    except (OSError, RuntimeError, SubprocessError) as error:
+        traceback.print_exc()
+        results.broken[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
+    results.seconds[name] = time.monotonic() - begin

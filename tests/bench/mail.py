@@ -16,7 +16,7 @@ from bench.turns import Effort, in_turns
 from rig.postfix import Postfix
 from turfmilter.config.schema import ProtocolEngine
 
-_MESSAGES = 1000
+_MESSAGES = 2_000
 _NEW, _REUSED = "a new connection for each", "reused connections"
 # Of the CPU time of the C no-op.
 _TARGETS = {

@@ -14,7 +14,7 @@ from bench.report import Figure, Samples, at_least
 from bench.turns import Effort, in_turns
 from turfmilter.config.schema import ProtocolEngine
 
-_SECONDS = "1"
+_SECONDS = "2"
 _MATCH = {"envelope": '"sender"', "author": '"sender", "author"'}
 _Ours = tuple[ProtocolEngine, int]  # with which engine, and how many workers
 _LIBMILTER, _LOOP = ProtocolEngine.LIBMILTER, ProtocolEngine.LOOP

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 
@@ -43,8 +44,9 @@ class Samples:
         return median(self.values)
 
     def against(self, reference: Samples) -> Samples:
-        """The ratios turn by turn."""
-        return Samples(self.who, [one / other for one, other in zip(self.values, reference.values, strict=True)])
+        """The ratios turn by turn; NaN, which reaches no target, where the reference measured nothing."""
+        pairs = zip(self.values, reference.values, strict=True)
+        return Samples(self.who, [one / other if other else math.nan for one, other in pairs])
 
     def __str__(self) -> str:
         """The median, and from where to where."""
@@ -102,6 +104,20 @@ class Figure:
         if self.target is None:
             return ""
         return f"{'at least' if self.target.least else 'at most'} {number(self.target.bound)}{self.judged.unit}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run of the bench has found so far: by group its `seconds`, and why it is `broken`."""
+
+    figures: list[Figure] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> bool:
+        """True if everything could be measured and no target was missed."""
+        return not (self.broken or any(figure.missed for figure in self.figures))
 
 
 def number(value: float) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from bench.report import Figure, Samples
+from bench.report import Figure, Results, Samples
 
 _HEAD = ("figure", "filter", "measured", "reference", "ratio", "target", "result")
 
 
-def markdown(figures: Sequence[Figure], seconds: Mapping[str, float]) -> str:
+def markdown(results: Results) -> str:
     """The table of all figures, why targets were missed, and how long each group of figures took."""
-    parts = [_table(_HEAD, map(_row, figures))]
-    reasons = [f"- {_full_name(figure)}: {figure.limit}." for figure in figures if figure.missed and figure.limit]
-    if reasons:
-        parts.append("What bounds the figures that were missed:\n\n" + "\n".join(reasons))
-    parts.append(_table(("group", "seconds"), _times(seconds)))
-    return "\n\n".join(parts) + "\n"
+    missed = [figure for figure in results.figures if figure.missed and figure.limit]
+    parts = [
+        _table(_HEAD, map(_row, results.figures)),
+        _list("What bounds the figures that were missed", {_full_name(figure): figure.limit for figure in missed}),
+        _list("What could not be measured", results.broken),
+        _table(("group", "seconds"), _times(results.seconds)),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def progress(figure: Figure) -> str:
@@ -29,10 +32,10 @@ def progress(figure: Figure) -> str:
     return "\n    ".join(lines)
 
 
-def write_json(figures: Iterable[Figure], seconds: Mapping[str, float], path: Path) -> None:
+def write_json(results: Results, path: Path) -> None:
     """Everything that was measured, run by run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"figures": [_facts(figure) for figure in figures], "seconds": dict(seconds)}
+    content = {**asdict(results), "figures": [_facts(figure) for figure in results.figures]}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -48,6 +51,11 @@ def _named(reference: Samples) -> str:
 
 def _full_name(figure: Figure) -> str:
     return ", ".join(filter(None, (figure.name, figure.measured.who)))
+
+
+def _list(title: str, reasons: Mapping[str, str]) -> str:
+    lines = [f"- {name}: {reason}." for name, reason in reasons.items()]
+    return f"{title}:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _times(seconds: Mapping[str, float]) -> Iterator[tuple[str, str]]:
