@@ -43,8 +43,10 @@ fuzz: install ## random input, also against real MTAs, MINUTES=1 for each target
 demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
 
-bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some, ENGINE=loop
-	$(ROOT) env TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
+bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail", ROUNDS=3, SMOKE=1
+	@$(PYTHON) -m compileall -q milter # as it is installed: otherwise every start of turfctl would compile it
+	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SMOKE),--smoke) $(FIGURES)
 
 docs: install ## write the pages that are made from the code, and the manual as a site in build/manual
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate
