@@ -62,9 +62,9 @@ def release(
     """
     if expires and not and_allow:
         raise click.UsageError("--for requires --and-allow")
-    config = started.configuration(tables=and_allow)
+    config = started.sound() if and_allow else started.configuration(tables=False)
     with ExitStack() as stack:
-        allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
+        allowing = stack.enter_context(Allowing(exception_adder(started, config, expires))) if and_allow else None
         quarantines = stack.enter_context(opened(config, request.directory))
         places = chosen(quarantines, request.ids, request.selection)
         ask = request.selection is not None or len(places) > 1

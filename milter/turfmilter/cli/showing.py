@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import selecting
 from turfmilter.cli.output import document, json_option, table
 from turfmilter.cli.pager import paged
+from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.address.header import decode
 from turfmilter.core.escape import escape
@@ -31,7 +32,7 @@ from turfmilter.review.layout import full_time, human_size
 from turfmilter.review.look import Look, header, look, message, neighbours
 from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.mbox import mbox
-from turfmilter.review.quarantines import Found, Place
+from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import said
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
@@ -85,18 +86,29 @@ def show(
             with paged():
                 _headers(place)
         else:
-            seen, lines = look(place, config, started.clock.today()), ledger_lines([place])(place)
-            beside = dict(zip(("previous", "next"), neighbours(place, seen.summary.time, quarantines), strict=True))
-            if as_json:
-                document(_facts(place, seen, lines) | beside)
-            else:
-                with paged():
-                    _print(place, seen, lines, beside)
+            print_message(place, config, started.clock.today(), quarantines, as_json=as_json)
         if mark:
             try:
                 mark_reviewed(place, recorders(started).of(place.quarantine))
             except NewerFormat as error:
                 click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
+
+
+def print_message(
+    place: Place, config: Config, today: date, quarantines: Quarantines, *, as_json: bool = False
+) -> None:
+    """Print all about one of the messages in `quarantines`, through the pager on a terminal.
+
+    Without tables in `config`, it is left out whether the entry that held the message is still there.
+    Raises NotAMessage, LedgerError, FileNotFoundError and OSError.
+    """
+    seen, lines = look(place, config, today), ledger_lines([place])(place)
+    beside = dict(zip(("previous", "next"), neighbours(place, seen.summary.time, quarantines), strict=True))
+    if as_json:
+        document(_facts(place, seen, lines) | beside)
+        return
+    with paged():
+        _print(place, seen, lines, beside)
 
 
 def _print(place: Place, seen: Look, lines: Sequence[Line], beside: Mapping[str, str]) -> None:

@@ -128,12 +128,13 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, expires: date | None) -> Add:
+def exception_adder(started: Started, config: Config, expires: date | None) -> Add:
     """Return a function that adds an exception to the first turf table of a listener ("": the general one).
 
-    Raises ConfigError if there is no table to edit, and NotEdited if this user cannot write to one.
+    `config` is that of started.sound().  Raises ConfigError if there is no table to edit, and NotEdited if this user
+    cannot write to one.
     """
-    config = _editable(started)
+    _require_editable(started, config)
     files = {name: turf_files(config, name) for name in ("", *config.listener)}
     tables = {name: build_turf_table(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
@@ -180,16 +181,16 @@ def _row(entry: Entry, today: date) -> dict[str, object]:
     }
 
 
-def _editable(started: Started) -> Config:
-    """Return the configuration, in which a turf table is a file.  Raises ConfigError."""
-    config = started.sound()
+def _require_editable(started: Started, config: Config) -> None:
+    """Raise ConfigError if no turf table is a file."""
     if not every_turf_file(config):
         raise ConfigError((f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]',))
-    return config
 
 
 def _file(started: Started, chosen: Path | None) -> Path:
-    files = every_turf_file(_editable(started))
+    config = started.sound()
+    _require_editable(started, config)
+    files = every_turf_file(config)
     if chosen is None:
         return files[0]
     for file in files:
