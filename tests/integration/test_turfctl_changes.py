@@ -13,7 +13,7 @@ import pytest
 
 from rig.filter import USER
 from rig.hostclock import DAY, has_watched
-from rig.nexthop import ScriptedNextHop
+from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.quarantine import hold, reviewed, turfctl
 
 TABLE = "# ours\n@spam.example\n"
@@ -303,6 +303,59 @@ def test_a_release_that_prints_json_prints_nothing_else_there(
     rows = json.loads(done.stdout)
     assert {row["id"] for row in rows} == (set() if "--to" in options else ids)
     assert said in done.stderr
+
+
+def unreadable(quarantine: Path) -> None:
+    """From now on, no message can be looked at."""
+    (quarantine / "new").chmod(0)
+    (quarantine / "cur").chmod(0)
+
+
+def no_ledger(quarantine: Path) -> None:
+    """From now on, nothing can be recorded."""
+    (quarantine / "ledger").unlink()
+    (quarantine / "ledger").symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize(
+    ("harm", "at", "reply", "said"),
+    [
+        (unreadable, ".", None, "released, but no exception was added: "),
+        (no_ledger, ".", None, "it was sent (250 2.0.0 Ok: queued as 4711), but the ledger cannot be opened"),
+        (no_ledger, "DATA", CLOSE, "nothing was sent: "),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+def test_what_was_released_is_printed_whatever_fails_then(
+    quarantine: Path,
+    config: Path,
+    table: Path,
+    harm: Callable[[Path], None],
+    at: str,
+    reply: str | None,
+    said: str,
+    as_json: bool,
+) -> None:
+    table.write_text("@turf.example\n")
+    ids = [hold(quarantine), hold(quarantine), hold(quarantine)]
+
+    def meanwhile(command: str) -> str | None:
+        if command != at or len(hop.messages) != (2 if at == "." else 1):
+            return None
+        harm(quarantine)
+        return reply
+
+    with ScriptedNextHop(meanwhile=meanwhile) as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", *ids, *(["--json"] if as_json else []))
+    assert done.returncode == 1
+    assert ids[0] in done.stdout
+    assert "!spam@turf.example turf.table:2: added" in (done.stderr if as_json else done.stdout)
+    assert said in done.stderr
+    assert f"turfctl: {ids[2]}: nothing was sent: " in done.stderr
+    assert "Traceback" not in done.stderr
+    if as_json:
+        assert ids[0] in {row["id"] for row in json.loads(done.stdout)}
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_release_that_fails_is_shown_in_the_words_of_the_mta(
         assert "REJECTED" in screen
     screen = terminal.press("r", "Message 1 of 1", id, "Connection refused", KEYS)
     assert "nothing was sent" in screen
-    assert states(config) == {id: "reviewed"}
+    assert states(config) == {id: "unreviewed"}
 
 
 def test_a_message_released_to_some_stays(review: Open, config: Path, quarantine: Path, place: Path) -> None:
