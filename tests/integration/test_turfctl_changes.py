@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rig.filter import USER
+from rig.golden import Golden
 from rig.hostclock import DAY, has_watched
 from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.quarantine import hold, reviewed, turfctl
@@ -82,6 +83,21 @@ def test_expire_says_that_it_cannot_remember(quarantine: Path, config: Path, har
     assert f"turfctl: warning: state {config.parent}/state/retention: " in told.stderr
     assert "unreviewed messages do not expire" in told.stderr
     assert len(list((quarantine / "new").iterdir())) == 1
+
+
+def test_expire_counts_what_it_has_removed_and_tells_what_it_could_not(
+    quarantine: Path, config: Path, golden: Golden
+) -> None:
+    ids = [hold(quarantine) for _ in range(2)]
+    has_watched(config.parent / "state", quarantine, 31 * DAY)
+    (quarantine / "new").chmod(0o500)
+    done = turfctl(config, "expire", "--yes")
+    assert done.returncode == 1
+    (quarantine / "new").chmod(0o750)
+    no_ledger(quarantine)
+    failed = turfctl(config, "expire", "--yes")
+    assert failed.returncode == 1
+    golden("turfctl", done.stderr + failed.stderr, dict.fromkeys(ids, "ID"))
 
 
 def test_what_agrees_is_said_and_what_does_not_is_named(quarantine: Path, config: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import click
 
-from turfmilter.cli.opened import Started, directory_option, opened
+from turfmilter.cli.opened import Started, directory_option, opened, warn_on_stderr
 from turfmilter.cli.options import ago, selecting
 from turfmilter.cli.output import document, json_option, screen
 from turfmilter.cli.streams import displayed_encoding
@@ -158,7 +158,7 @@ def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
     try:
         return Histories(places).of
     except LedgerError as error:
-        click.echo(f"turfctl: warning: {escape(str(error))}; what was released is not known", err=True)
+        warn_on_stderr(f"{escape(str(error))}; what was released is not known")
         return lambda _: ()
 
 

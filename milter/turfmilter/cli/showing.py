@@ -14,7 +14,7 @@ import click
 
 from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.listing import facts, ledger_lines
-from turfmilter.cli.opened import Started, directory_option, opened, recorders
+from turfmilter.cli.opened import Started, directory_option, opened, recorders, warn_on_stderr
 from turfmilter.cli.options import selecting
 from turfmilter.cli.output import document, json_option, table
 from turfmilter.cli.pager import paged
@@ -91,7 +91,7 @@ def show(
             try:
                 mark_reviewed(place, recorders(started).of(place.quarantine))
             except NewerFormat as error:
-                click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
+                warn_on_stderr(f"not marked reviewed: {escape(str(error))}")
 
 
 def print_message(

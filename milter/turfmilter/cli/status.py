@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from turfmilter.cli.health import Files, Severity, Trouble, broken, findings, line, look_at_files, worst
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.cli.program import leave
 from turfmilter.config.textfile import TextFileError, read_text
@@ -68,7 +68,7 @@ def status(started: Started, as_json: bool, check: bool) -> None:
     if seen.said:
         document(seen.said) if as_json else _show(seen)
     if files.unread:
-        click.echo(f"turfctl: warning: {_printable(files.unread)}", err=True)
+        warn_on_stderr(_printable(files.unread))
     if seen.found:
         leave(_PROGRAM, "\n".join(_printable(one.sentence) for one in seen.found), _EX_TROUBLE)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.allowing import Add, Answer
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.program import leave
@@ -75,13 +75,13 @@ def add(
     try:
         edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
-            click.echo(f"turfctl: warning: {escape(doubt)}", err=True)
+            warn_on_stderr(escape(doubt))
         _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, started.clock.today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
         leave("turfctl", error, 1)
     for warning in warnings:
-        click.echo(f"turfctl: warning: {warning}", err=True)
+        warn_on_stderr(warning)
     means = meaning(added)
     click.echo(f"{escape(str(added))}: added; {_SOON}" + (f"\n{means}" if means else ""))
 
