@@ -441,6 +441,17 @@ def test_what_a_release_left_behind_is_seen_in_the_list(
     assert turfctl(config, "list", "--state", "released").returncode == 1
 
 
+def test_a_released_message_that_may_have_been_sent_again_is_open(quarantine: Path, config: Path) -> None:
+    """Marked by a mail program, or released again with --force; then the next hop did not answer."""
+    hold(quarantine, file="cur/{id}:2,PS")
+    id = hold(quarantine, recipients=TO_BOTH, file="cur/{id}:2,PS", sender="news@turf.example")
+    written(quarantine, id, INTENT)
+    for options in ([], ["--state", "unknown"], ["--sender", "@turf.example"]):
+        listed = json.loads(turfctl(config, "list", "--json", *options).stdout)
+        assert [(row["id"], row["state"]) for row in listed] == [(id, "unknown")]
+    assert turfctl(config, "list", "--sender", "@other.example").returncode == 1
+
+
 def test_a_message_is_shown_with_what_became_of_it_for_each_recipient(quarantine: Path, config: Path) -> None:
     id = hold(quarantine, recipients=TO_BOTH, file="cur/{id}:2,S")
     written(quarantine, id, INTENT, ("outcome", {"anna@example.org": "250 ok", "ben@example.org": "550 no"}))

@@ -90,6 +90,9 @@ class Ledger(Protocol):
     def lines(self, ids: Iterable[str] | None = None) -> Iterator[Line]:
         """Yield all lines in their order, or only those about the messages `ids`; damaged lines are left out."""
 
+    def unfinished(self, act: str) -> Collection[str]:
+        """Return the ids of messages for which an intent to `act` has no outcome."""
+
     def damaged(self) -> Iterator[int]:
         """Yield the numbers of the lines that cannot be read; the first line is 1."""
 

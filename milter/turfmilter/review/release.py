@@ -10,13 +10,13 @@ from typing import BinaryIO
 
 from turfmilter.core.address.addressed import Addressed, bare
 from turfmilter.core.held.block import FORMAT, Block
-from turfmilter.core.held.ledger import LedgerError
+from turfmilter.core.held.ledger import INTENT, OUTCOME, LedgerError
 from turfmilter.core.held.message import Flag, Message, NewerFormat, NotAMessage
 from turfmilter.core.held.summary import checked
 from turfmilter.core.ports import HeldMessages, OpenMessage
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.mta.xclient import OriginalClient
-from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, complete, fates
+from turfmilter.review.fate import RELEASE, Fate, complete, fates
 from turfmilter.review.recorder import Recorder
 
 
