@@ -579,6 +579,23 @@ def test_the_statistics_have_a_bar_for_each_day_and_the_busiest_entries(quaranti
     assert stats["total"] == 4
 
 
+def test_statistics_count_the_days_of_this_host_and_json_those_of_utc(quarantine: Path, config: Path) -> None:
+    noon = datetime.now(UTC).replace(hour=12, minute=0) - timedelta(days=2)
+    hold(quarantine, time=noon)
+    for zone, hours in (("East-14", 14), ("West+12", -12), ("Nepal-5:45", 5.75), ("Nowhere0", 0)):
+        day = (noon + timedelta(hours=hours)).date()
+        seen = subprocess.run(
+            command(config, "stats", "--days", "4"),
+            env=ENVIRONMENT | {"TZ": zone},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert [line.split()[0] for line in seen.stdout.splitlines() if "█" in line] == [f"{day}"], zone
+    days = json.loads(turfctl(config, "stats", "--json").stdout)["days"]
+    assert {day: number for day, number in days.items() if number} == {f"{noon.date()}": 1}
+
+
 def test_statistics_of_nothing_are_empty(config: Path) -> None:
     assert turfctl(config, "stats").stdout.endswith("0 held in all\n")
 

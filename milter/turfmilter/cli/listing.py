@@ -6,7 +6,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
@@ -169,21 +169,20 @@ _BUSIEST = 10
 
 @click.command("stats")
 @selecting(states=frozenset(State))
-@click.option(
-    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Number of days up to today, UTC."
-)
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Number of days up to today.")
 @json_option
 @directory_option
 @click.pass_obj
 def stats(started: Started, selection: Selection, days: int, as_json: bool, directory: Path | None) -> None:
     """Count held messages by day and by entry.
 
-    All messages that still exist are counted, including deleted ones.
+    All messages that still exist are counted, including deleted ones.  Days are those of this host, with --json of UTC.
     """
+    zone = UTC if as_json else None
     with opened(started.configuration(tables=False), directory) as quarantines:
-        total, held = quarantines.count(selection), quarantines.days(selection)
+        total, held = quarantines.count(selection), quarantines.days(selection, zone)
         groups = quarantines.groups(selection, "entry")
-    today = started.clock.today()
+    today = started.clock.now().astimezone(zone).date()
     counts = {day: held[day] for day in (today - timedelta(days=ago) for ago in reversed(range(days)))}
     rows = [{"entry": group.value, "count": group.count, "last": group.last} for group in groups]
     if as_json:

@@ -20,6 +20,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
 from turfmilter.desk import build_recorders, open_quarantines
 from turfmilter.review.administrator import Administrator, quarantine_user
+from turfmilter.review.layout import full_time
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
 
@@ -59,7 +60,7 @@ class Started:
             return load(self.path, tables=tables)
         except ConfigError as broken:
             config, since = last_good(self.path, broken)
-            for sentence in (f"the files are broken; using the copy of {since}", *broken.problems):
+            for sentence in (f"the files are broken; using the copy of {full_time(since)}", *broken.problems):
                 warn(sentence)
             return config
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
 from turfmilter.review.contents import Contents, OpenPart, read_part
 from turfmilter.review.fate import Fate, fates, state
-from turfmilter.review.layout import full_time, human_size
+from turfmilter.review.layout import full_time, human_size, local_time
 from turfmilter.review.look import Look, header, look, message, neighbours
 from turfmilter.review.marks import mark_reviewed
 from turfmilter.review.mbox import mbox
@@ -148,7 +148,7 @@ def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[
 def _local(time: str) -> str:
     """Return a time of the ledger in the zone of this host; unchanged if it is not one."""
     try:
-        return full_time(datetime.fromisoformat(time))
+        return local_time(time)
     except (ValueError, OverflowError):
         return time
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, tzinfo
 from typing import NamedTuple
 
 from turfmilter.core.escape import escape
@@ -77,11 +77,12 @@ class Quarantines:
             groups[group.value] = Group(group.value, group.count + other.count, max(group.last, other.last))
         return sorted(groups.values(), key=lambda group: (-group.count, group.value))
 
-    def days(self, selection: Selection) -> Counter[date]:
-        """Return how many of the selected messages were held on each day, UTC."""
+    def days(self, selection: Selection, zone: tzinfo | None) -> Counter[date]:
+        """Return how many of the selected messages were held on each day in `zone`; None is the zone of this host."""
         days: Counter[date] = Counter()
         for quarantine in self.each:
-            days.update(quarantine.days(self._resolved(quarantine, selection)))
+            for begin, number in quarantine.quarters(self._resolved(quarantine, selection)).items():
+                days[begin.astimezone(zone).date()] += number
         return days
 
     def find(self, beginning: str) -> Place:
