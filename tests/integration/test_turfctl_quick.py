@@ -126,7 +126,7 @@ _OF_OTHERS = {
     "html",
     "smtplib",
     "ssl",
-    "turfmilter.cli.reviewing",
+    "turfmilter.cli.onebyone.command",
     "turfmilter.cli.showing",
     "turfmilter.compose",
     "turfmilter.mta",

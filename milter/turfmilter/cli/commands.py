@@ -84,7 +84,7 @@ def _reviewing(name: str) -> click.Command | None:
 
             return export
         case "review":
-            from turfmilter.cli.reviewing import review
+            from turfmilter.cli.onebyone.command import review
 
             return review
         case "release":

@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.allowing import Allowing
-from turfmilter.cli.deciding import TROUBLE, Acts
-from turfmilter.cli.display import Display, Fact, Page
-from turfmilter.cli.keyboard import REDRAW, Ended, Keyboard
+from turfmilter.cli.onebyone.acts import TROUBLE, Acts
+from turfmilter.cli.onebyone.display import Display, Fact, Page
+from turfmilter.cli.onebyone.facts import HELP, facts, keys_line
+from turfmilter.cli.onebyone.keyboard import REDRAW, Ended, Keyboard
 from turfmilter.cli.opened import Started, directory_option, opened, recorders
 from turfmilter.cli.options import selecting
 from turfmilter.cli.releasing import Releasing
-from turfmilter.cli.reviewed import HELP, facts, keys_line
 from turfmilter.cli.showing import print_message, text_lines
 from turfmilter.cli.turf import exception_adder, until
 from turfmilter.config.loader import ConfigError
