@@ -71,7 +71,7 @@ def build_turf_table(path: Path, by: str) -> TurfTable:
     return TurfTable(path, by, rewrite)
 
 
-def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str]:
+def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, datetime]:
     """Return the configuration `path`, which is `broken`, from its copy in `state`, and since when it was in force.
 
     Raises ConfigError: `broken` if there is no copy, with one more problem if the copy cannot be used.  Root must not
@@ -79,7 +79,7 @@ def load_copy(path: Path, state: Path, broken: ConfigError) -> tuple[Config, str
     """
     try:
         copy = LastGood(state).read(path.absolute())
-        return load(path, kept=copy.texts, today=SystemClock().today()), copy.since.isoformat(timespec="seconds")
+        return load(path, kept=copy.texts, today=SystemClock().today()), copy.since
     except NotKept:
         raise broken from None
     except NoCopy as error:

@@ -175,7 +175,7 @@ def test_what_went_wrong_before_the_message_can_simply_be_tried_again(desk: Desk
 def test_a_message_that_the_next_hop_refused_can_be_tried_again(desk: Desk) -> None:
     with ScriptedNextHop({".": "550 5.7.1 spam"}) as hop:
         assert set(desk.release(hop).replies.values()) == {"550 5.7.1 spam"}
-    assert desk.files() == [f"cur/{desk.file.id}:2,S"]
+    assert desk.files() == [f"new/{desk.file.id}"]
     with ScriptedNextHop() as hop:
         assert desk.release(hop).complete
 
@@ -188,6 +188,19 @@ def test_a_connection_lost_within_the_message_is_known_to_have_sent_nothing(desk
     assert {reply.partition(":")[0] for reply in outcome.replies} == {"not sent"}
     with ScriptedNextHop() as hop:
         assert desk.release(hop).complete
+
+
+def test_a_ledger_that_fails_after_nothing_was_sent_does_not_hide_that(desk: Desk) -> None:
+    def meanwhile(command: str) -> str | None:
+        if command != "DATA":
+            return None
+        (desk.path / "ledger").unlink()
+        (desk.path / "ledger").symlink_to("/dev/full")
+        return CLOSE
+
+    told = pytest.raises(NotReleased, match=r"nothing was sent: .*; the ledger cannot be opened")
+    with ScriptedNextHop(meanwhile=meanwhile) as hop, told:
+        desk.release(hop)
 
 
 def test_nothing_is_sent_when_the_ledger_cannot_be_written(desk: Desk) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -72,7 +73,7 @@ def shown(screens: Screens, screen: tuple[int, str], command: tuple[str, ...]) -
 @pytest.mark.parametrize(("columns", "locale"), SCREENS)
 def test_commands_look_as_agreed(golden: Golden, screens: Screens, columns: int, locale: str) -> None:
     text = "\n".join(shown(screens, (columns, locale), command) for command in COMMANDS)
-    hide = {str(screens.quarantine): "DIR", f"{datetime.now(UTC):%Y-%m-%d}": "TODAY"}
+    hide = {str(screens.quarantine): "DIR", datetime.now(ZoneInfo("Europe/Berlin")).date().isoformat(): "TODAY"}
     golden("screens", text, hide)
 
 

@@ -441,6 +441,17 @@ def test_what_a_release_left_behind_is_seen_in_the_list(
     assert turfctl(config, "list", "--state", "released").returncode == 1
 
 
+def test_a_released_message_that_may_have_been_sent_again_is_open(quarantine: Path, config: Path) -> None:
+    """Marked by a mail program, or released again with --force; then the next hop did not answer."""
+    hold(quarantine, file="cur/{id}:2,PS")
+    id = hold(quarantine, recipients=TO_BOTH, file="cur/{id}:2,PS", sender="news@turf.example")
+    written(quarantine, id, INTENT)
+    for options in ([], ["--state", "unknown"], ["--sender", "@turf.example"]):
+        listed = json.loads(turfctl(config, "list", "--json", *options).stdout)
+        assert [(row["id"], row["state"]) for row in listed] == [(id, "unknown")]
+    assert turfctl(config, "list", "--sender", "@other.example").returncode == 1
+
+
 def test_a_message_is_shown_with_what_became_of_it_for_each_recipient(quarantine: Path, config: Path) -> None:
     id = hold(quarantine, recipients=TO_BOTH, file="cur/{id}:2,S")
     written(quarantine, id, INTENT, ("outcome", {"anna@example.org": "250 ok", "ben@example.org": "550 no"}))
@@ -566,6 +577,23 @@ def test_the_statistics_have_a_bar_for_each_day_and_the_busiest_entries(quaranti
     stats = json.loads(turfctl(config, "stats", "--days", "3", "--json").stdout)
     assert stats["days"] == {before: 0, yesterday: 1, today: 2}
     assert stats["total"] == 4
+
+
+def test_statistics_count_the_days_of_this_host_and_json_those_of_utc(quarantine: Path, config: Path) -> None:
+    noon = datetime.now(UTC).replace(hour=12, minute=0) - timedelta(days=2)
+    hold(quarantine, time=noon)
+    for zone, hours in (("East-14", 14), ("West+12", -12), ("Nepal-5:45", 5.75), ("Nowhere0", 0)):
+        day = (noon + timedelta(hours=hours)).date()
+        seen = subprocess.run(
+            command(config, "stats", "--days", "4"),
+            env=ENVIRONMENT | {"TZ": zone},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert [line.split()[0] for line in seen.stdout.splitlines() if "█" in line] == [f"{day}"], zone
+    days = json.loads(turfctl(config, "stats", "--json").stdout)["days"]
+    assert {day: number for day, number in days.items() if number} == {f"{noon.date()}": 1}
 
 
 def test_statistics_of_nothing_are_empty(config: Path) -> None:

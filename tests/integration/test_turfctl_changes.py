@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from rig.filter import USER
+from rig.golden import Golden
 from rig.hostclock import DAY, has_watched
-from rig.nexthop import ScriptedNextHop
+from rig.nexthop import CLOSE, ScriptedNextHop
 from rig.quarantine import hold, reviewed, turfctl
 
 TABLE = "# ours\n@spam.example\n"
@@ -82,6 +83,21 @@ def test_expire_says_that_it_cannot_remember(quarantine: Path, config: Path, har
     assert f"turfctl: warning: state {config.parent}/state/retention: " in told.stderr
     assert "unreviewed messages do not expire" in told.stderr
     assert len(list((quarantine / "new").iterdir())) == 1
+
+
+def test_expire_counts_what_it_has_removed_and_tells_what_it_could_not(
+    quarantine: Path, config: Path, golden: Golden
+) -> None:
+    ids = [hold(quarantine) for _ in range(2)]
+    has_watched(config.parent / "state", quarantine, 31 * DAY)
+    (quarantine / "new").chmod(0o500)
+    done = turfctl(config, "expire", "--yes")
+    assert done.returncode == 1
+    (quarantine / "new").chmod(0o750)
+    no_ledger(quarantine)
+    failed = turfctl(config, "expire", "--yes")
+    assert failed.returncode == 1
+    golden("turfctl", done.stderr + failed.stderr, dict.fromkeys(ids, "ID"))
 
 
 def test_what_agrees_is_said_and_what_does_not_is_named(quarantine: Path, config: Path) -> None:
@@ -303,6 +319,59 @@ def test_a_release_that_prints_json_prints_nothing_else_there(
     rows = json.loads(done.stdout)
     assert {row["id"] for row in rows} == (set() if "--to" in options else ids)
     assert said in done.stderr
+
+
+def unreadable(quarantine: Path) -> None:
+    """From now on, no message can be looked at."""
+    (quarantine / "new").chmod(0)
+    (quarantine / "cur").chmod(0)
+
+
+def no_ledger(quarantine: Path) -> None:
+    """From now on, nothing can be recorded."""
+    (quarantine / "ledger").unlink()
+    (quarantine / "ledger").symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize(
+    ("harm", "at", "reply", "said"),
+    [
+        (unreadable, ".", None, "released, but no exception was added: "),
+        (no_ledger, ".", None, "it was sent (250 2.0.0 Ok: queued as 4711), but the ledger cannot be opened"),
+        (no_ledger, "DATA", CLOSE, "nothing was sent: "),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+def test_what_was_released_is_printed_whatever_fails_then(
+    quarantine: Path,
+    config: Path,
+    table: Path,
+    harm: Callable[[Path], None],
+    at: str,
+    reply: str | None,
+    said: str,
+    as_json: bool,
+) -> None:
+    table.write_text("@turf.example\n")
+    ids = [hold(quarantine), hold(quarantine), hold(quarantine)]
+
+    def meanwhile(command: str) -> str | None:
+        if command != at or len(hop.messages) != (2 if at == "." else 1):
+            return None
+        harm(quarantine)
+        return reply
+
+    with ScriptedNextHop(meanwhile=meanwhile) as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", *ids, *(["--json"] if as_json else []))
+    assert done.returncode == 1
+    assert ids[0] in done.stdout
+    assert "!spam@turf.example turf.table:2: added" in (done.stderr if as_json else done.stdout)
+    assert said in done.stderr
+    assert f"turfctl: {ids[2]}: nothing was sent: " in done.stderr
+    assert "Traceback" not in done.stderr
+    if as_json:
+        assert ids[0] in {row["id"] for row in json.loads(done.stdout)}
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rig import wait
+from rig import reviewer, wait
 from rig.filter import USER, make_state, rewrite
+from rig.nexthop import ScriptedNextHop
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
+from rig.reviewer import KEYS, letters
 from turfmilter.compose import keep_copy
 from turfmilter.config.loader import load
 
@@ -21,9 +23,15 @@ TABLE = "@spam.example\n"
 
 
 @pytest.fixture
-def config(place: Path) -> Path:
+def hop() -> Iterator[ScriptedNextHop]:
+    with ScriptedNextHop() as running:
+        yield running
+
+
+@pytest.fixture
+def config(place: Path, hop: ScriptedNextHop) -> Path:
     (place / "turf.table").write_text(TABLE)
-    path = reviewed(place, 'tables = ["file:turf.table"]')[1]
+    path = reviewed(place, 'tables = ["file:turf.table"]', more=f"[release]\nport = {hop.port}\n")[1]
     make_state(place / "state")
     if "state = " not in path.read_text():
         path.write_text(f'state = "{place}/state"\n{path.read_text()}')
@@ -73,9 +81,22 @@ def test_broken_tables_keep_nobody_from_reviewing_held_messages(
     spoil(config)
     if not copy:
         (config.parent / "state/last-good.json").unlink()
-    for arguments in (["list"], ["show", "--raw", id], ["stats"], ["verify"], ["delete", id], ["undelete", id]):
+    commands = (
+        ["list"],
+        ["show", "--raw", id],
+        ["stats"],
+        ["verify"],
+        ["digest", "--newer", "52w"],
+        ["expire", "--dry-run"],
+        ["export", id],
+        ["release", "--dry-run", id],
+        ["delete", id],
+        ["undelete", id],
+        ["release", id],
+    )
+    for arguments in commands:
         done = turfctl(config, *arguments, user=user)
-        assert (done.returncode, "warning" in done.stderr) == (0, False), arguments
+        assert (done.returncode, "table" in done.stderr) == (0, False), (arguments, done.stderr)
 
 
 @broken_tables
@@ -88,6 +109,26 @@ def test_a_message_is_shown_without_what_a_broken_table_would_tell(config: Path,
     assert done.stdout == before.replace("@spam.example turf.table:1 (still there)", "@spam.example turf.table:1")
     assert done.stderr.startswith("turfctl: warning: tables are not read, because one is broken: ")
     assert "turf.table" in done.stderr
+
+
+@every_fault
+def test_messages_are_reviewed_one_by_one_while_files_are_broken(
+    config: Path, spoil: Callable[[Path], None], hop: ScriptedNextHop
+) -> None:
+    first, second, third = letters(config.parent / "quarantine", 3)
+    spoil(config)
+    with reviewer.review(config) as terminal:
+        terminal.shows("Message 1 of 3", first, "warning: ", KEYS)
+        screen = terminal.press("a", first, "not released, as no exception can be added:", KEYS)
+        assert "no table is edited while files are broken" in screen
+        terminal.type("v")
+        terminal.shows("queue id", "Its text.", "(any key goes back)")
+        terminal.press(" ", first, KEYS)
+        terminal.press("r", second, f"{first}: released", KEYS)
+        terminal.press("d", third, f"{second}: deleted", KEYS)
+        terminal.type("q")
+        assert terminal.ends() == 0
+    assert len(hop.messages) == 1
 
 
 @broken_keys

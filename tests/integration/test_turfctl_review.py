@@ -181,7 +181,7 @@ def test_a_release_that_fails_is_shown_in_the_words_of_the_mta(
         assert "REJECTED" in screen
     screen = terminal.press("r", "Message 1 of 1", id, "Connection refused", KEYS)
     assert "nothing was sent" in screen
-    assert states(config) == {id: "reviewed"}
+    assert states(config) == {id: "unreviewed"}
 
 
 def test_a_message_released_to_some_stays(review: Open, config: Path, quarantine: Path, place: Path) -> None:
@@ -270,6 +270,30 @@ def test_a_file_that_is_no_message_is_said_and_stays(review: Open, quarantine: P
     terminal = review()
     terminal.shows("CAUTION", "put in by hand", KEYS)
     terminal.press("r", "; its recipients are\nunknown", id, KEYS)
+
+
+def test_trouble_with_a_message_is_shown_and_the_review_goes_on(review: Open, quarantine: Path) -> None:
+    first, second, third = letters(quarantine, 3)
+    terminal = review()
+    terminal.shows(first, KEYS)
+    (quarantine / "new").chmod(0)
+    for key in "dmrv":
+        terminal.press(key, "Message 1 of 3", "CAUTION", "Permission denied", KEYS)
+    terminal.press("d", "not done: the message cannot be read", KEYS)
+    terminal.press("n", "Message 2 of 3", "Permission denied", KEYS)
+    (quarantine / "new").chmod(0o750)
+    terminal.press("n", "Message 3 of 3", third, KEYS)
+    terminal.press("d", "Message 2 of 2", second, f"{third}: deleted", KEYS)
+
+
+def test_the_configuration_is_not_read_again_to_show_a_message(review: Open, config: Path, quarantine: Path) -> None:
+    (id,) = letters(quarantine, 1)
+    terminal = review()
+    terminal.shows(id, KEYS)
+    config.unlink()
+    terminal.type("v")
+    terminal.shows("queue id", "Its text.", "(any key goes back)")
+    terminal.press(" ", id, KEYS)
 
 
 def test_without_a_terminal_it_is_a_usage_error(config: Path, quarantine: Path) -> None:

@@ -145,7 +145,7 @@ def test_control_c_ends_it(config: Path, quarantine: Path) -> None:
 def test_an_exception_leaves_the_terminal_as_before(config: Path, quarantine: Path) -> None:
     letters(quarantine, 1)
     line = reviewer.reviewing(config)
-    broken = "import turfmilter.cli.reviewing as r; r.keys_line = lambda columns: 1 / 0; "
+    broken = "import turfmilter.cli.onebyone.command as r; r.keys_line = lambda columns: 1 / 0; "
     line[line.index("-c") + 1] = broken + line[line.index("-c") + 1]
     with Terminal(line) as terminal:
         assert terminal.ends() == 1

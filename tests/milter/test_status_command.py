@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def run(turf: Filter | Path, *arguments: str, to: int = subprocess.PIPE) -> subp
 
 # What differs in every run, and what other parts of the program word: the problems of the files.
 _VARYING = (
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
     (r"\b(process|worker) \d+", r"\1 PID"),
     (r"[\d.]+ [KMGT]iB", "SIZE"),
     (r"(?m)(the files are broken: ).*?( \(and \d+ more: turfmilter -t\))?(?=; generation| \||$)", r"\1PROBLEM\2"),
@@ -249,7 +250,7 @@ def test_text_in_the_status_cannot_control_a_terminal(place: Path, good: dict[st
         "mode": nasty,
         "alarms": [nasty],
         "quarantine_warnings": [nasty],
-        "problems": [{"time": nasty, "problem": nasty}],
+        "problems": [{"time": good["started"], "problem": nasty}],
     }
     (place / "status.json").write_text(json.dumps(good))
     for arguments in ((), ("--check",)):
@@ -380,6 +381,18 @@ def test_the_exit_status_is_1_if_the_daemon_is_not_running_or_unknown(
     done = run(turf)
     assert done.returncode == 1
     golden("status", steady(done.stderr), {str(place): "DIR"})
+
+
+def test_people_read_local_times_and_programs_those_of_utc(turf: Filter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a zone half an hour off, so that no time of UTC can be mistaken for one of it."""
+    monkeypatch.setitem(ENVIRONMENT, "TZ", "IST-5:30")
+    said = json.loads(run(turf, "--json").stdout)
+    began = datetime.fromisoformat(said["started"]) + timedelta(hours=5, minutes=30)
+    assert said["started"].endswith("+00:00")
+    assert f", started {began:%Y-%m-%d %H:%M} IST\n" in run(turf).stdout
+    forgotten(turf)
+    assert " has not reported since 2020-01-01 05:30 IST" in run(turf).stderr
+    assert " has not reported since 2020-01-01 05:30 IST" in run(turf, "--check").stdout
 
 
 def test_a_reader_that_closes_its_end_causes_no_message(turf: Filter) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,9 +30,17 @@ class ScriptedNextHop(Server):
     `replies` are by the longest beginning of the command that fits ("RCPT TO:<b@"), "" the greeting and "." the end
     of the message.  `commands` are what clients sent, `messages` what came between DATA and ".", unchanged.
     With a `certificate` STARTTLS is served, and "EHLO tls" among the `replies` is the one to EHLO from then on.
+    `meanwhile` is called with the command, or "." at the end of a message; what it returns is the reply, unless None.
     """
 
-    def __init__(self, replies: Mapping[str, str] | None = None, *, certificate: Path | None = None) -> None:
+    def __init__(
+        self,
+        replies: Mapping[str, str] | None = None,
+        *,
+        certificate: Path | None = None,
+        meanwhile: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        self._meanwhile = meanwhile
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
         if self._tls and certificate:
             self._tls.load_cert_chain(certificate)
@@ -92,6 +100,8 @@ class ScriptedNextHop(Server):
             self._serve(secured, lines, command)
 
     def _reply(self, command: str) -> str:
+        if (instead := self._meanwhile(command)) is not None:
+            return instead
         # smtplib sends "ehlo".
         said = command[:4].upper() + command[4:]
         fitting = [start for start in self._replies if said.startswith(start) and bool(start) is bool(said)]

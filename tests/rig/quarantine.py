@@ -94,8 +94,11 @@ def command(config: Path, *arguments: str, user: str | None = None) -> list[str]
 
 _LOOP = """
 import json, sys
+from turfmilter.cli.commands import command as look_up
 from turfmilter.cli.turfctl import main
 config, commands = sys.argv[1:]
+for command in json.loads(commands):  # as at the start of each, when the process is root
+    look_up(next((word for word in command if word != "quarantine"), ""))
 for command in json.loads(commands):
     try:
         main(["-c", config, *command], prog_name="turfctl")

@@ -64,7 +64,7 @@ CLOCKS = {
     "stores/follower.py": ["time.time_ns"],  # compared with the time of a directory, which has nanoseconds
     "stores/retention.py": ["time.time"],  # compared with CLOCK_BOOTTIME, which no Clock has
 }
-LONGEST_MODULE, LONGEST_FUNCTION = 300, 50
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,9 @@ def _of_the_clock(module: Module) -> set[str]:
 def test_a_module_fits_in_the_head(module: Module) -> None:
     assert len(module.text.splitlines()) <= LONGEST_MODULE
     functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    lengths = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions}
-    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+    # A list: two functions may have one name.
+    lengths = [(f.name, (f.end_lineno or 0) - f.lineno + 1) for f in functions]
+    assert [(name, length) for name, length in lengths if length > LONGEST_FUNCTION] == []
 
 
 @every_module

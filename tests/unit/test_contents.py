@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 from types import FrameType
 
 import pytest
 
-from turfmilter.review.contents import Contents, Part, read_contents
+from turfmilter.review.contents import Contents, Part, read_contents, read_part
 
 
 def read(message: bytes) -> Contents:
@@ -39,6 +40,9 @@ TEXT = lines("Content-Type: text/plain", "", "hello")
         (lines("Content-Transfer-Encoding: quoted-printable", "", "caf=C3=A9 =", "x"), "café x\r\n"),
         (lines("Content-Transfer-Encoding: BASE64", "", "4oKs", "IDU="), "€ 5"),
         (lines("Content-Transfer-Encoding: base64", "", "4oKsA"), "€"),
+        (lines("Content-Transfer-Encoding: base64", "", "4oKsNQ"), "€5"),
+        (lines("Content-Transfer-Encoding: base64", "", "4oKsNTY"), "€56"),
+        (lines("Content-Transfer-Encoding: base64", "", "4o-Ks*", "NQ==", "4oKs", "NQ"), "€5€5"),
         (lines("Content-Transfer-Encoding: base64", "", "====", "x"), ""),
         (lines("Content-Transfer-Encoding: x-uuencode", "", "begin"), "begin\r\n"),
         (lines("Content-Type: text/plain; charset=iso-8859-1", "") + b"\xe4", "ä"),
@@ -63,6 +67,25 @@ def test_the_text_is_the_first_part_that_is_plain(message: bytes, text: str | No
     contents = read(message)
     assert contents.text == text
     assert contents.text_complete
+
+
+def part(encoding: str, body: bytes) -> bytes:
+    """The only part of a message with this body, decoded."""
+    message = lines(f"Content-Transfer-Encoding: {encoding}", "") + body
+    return b"".join(read_part(io.BytesIO(message), 1).pieces)
+
+
+@pytest.mark.parametrize("before", range(7))
+def test_a_part_with_very_long_lines_is_decoded_as_a_whole(before: int) -> None:
+    """Whatever is read at once ends within an escape, a soft line break or a group of digits."""
+    text = b"x" * before + "é".encode() * 40_000
+    quoted = b"x" * before + b"=C3=\r\n=A9" * 40_000
+    for shift in range(0, 65_536, 21_845):
+        fill = b"y" * shift
+        assert part("quoted-printable", fill + quoted) == fill + text
+    assert part("quoted-printable", b"x" * before + b"=C3=A9" * 40_000) == text
+    assert part("base64", base64.b64encode(text)) == part("base64", base64.b64encode(text).rstrip(b"=")) == text
+    assert part("base64", base64.encodebytes(text).rstrip(b"=\n")) == text
 
 
 @pytest.mark.parametrize(

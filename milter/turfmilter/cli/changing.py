@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.choosing import Request, choosing, decide
-from turfmilter.cli.opened import Started, directory_option, opened, recorders, watched
+from turfmilter.cli.opened import Started, directory_option, opened, recorders, warn_on_stderr, watched
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.core.escape import escape
@@ -75,17 +75,29 @@ def expire(started: Started, trust_dates: bool, yes: bool, dry_run: bool, direct
         if number:
             confirmed(f"{counted(number)} will be removed permanently", yes=yes)
         granted = [(desk, one) for desk, some in due for one in desk.granted(some)]
-        removed = sum(_removed(desk, one) for desk, one in watched(granted, "Removing"))
-        _warn([watch.waiting, *watch.problems, *(said for desk in desks for said in desk.settle())])
-    click.echo(f"{counted(removed)} removed", err=True)
+        _warn([watch.waiting, *watch.problems])
+        stuck = _remove(granted)
+        _warn(said for desk in desks for said in desk.settle())
+    if stuck:
+        raise click.exceptions.Exit(1)
 
 
-def _removed(desk: Expiry, due: Due) -> bool:
+def _remove(granted: Sequence[tuple[Expiry, Due]]) -> int:
+    """Remove messages, print how many were removed, and return how many could not be, after a warning for each.
+
+    Raises LedgerError, after which no other message could be removed either.
+    """
+    removed = stuck = 0
     try:
-        return desk.remove(due)
-    except OSError as error:
-        _warn([f"{due.message.id} cannot be removed: {error.strerror}"])
-        return False
+        for desk, one in watched(granted, "Removing"):
+            try:
+                removed += desk.remove(one)
+            except OSError as error:
+                stuck += 1
+                warn_on_stderr(f"{escape(one.message.id)} cannot be removed: {error.strerror}")
+    finally:
+        click.echo(f"{counted(removed)} removed", err=True)
+    return stuck
 
 
 def _preview(due: Sequence[Due]) -> None:
@@ -97,7 +109,7 @@ def _preview(due: Sequence[Due]) -> None:
 
 def _warn(sentences: Iterable[str]) -> None:
     for sentence in filter(None, sentences):
-        click.echo(f"turfctl: warning: {escape(sentence)}", err=True)
+        warn_on_stderr(escape(sentence))
 
 
 @click.command("verify")

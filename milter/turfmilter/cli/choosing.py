@@ -19,7 +19,7 @@ from turfmilter.cli.options import confirmed, dry_run_option, selecting, yes_opt
 from turfmilter.cli.output import document
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError
-from turfmilter.core.held.message import NotAMessage, State, shown_id
+from turfmilter.core.held.message import NewerFormat, NotAMessage, State, shown_id
 from turfmilter.core.held.selection import NOT_DELETED, Selection
 from turfmilter.core.ports import Clock
 from turfmilter.review.layout import Row, counted
@@ -134,7 +134,7 @@ def each(places: Sequence[Place], what: str, act: Callable[[Place], object], *, 
             click.echo(f"turfctl: {shown_id(place.message.id)}: gone: it was removed just now", err=True)
         except BrokenPipeError:
             raise
-        except (NotAMessage, LedgerError, OSError) as error:
+        except (NotAMessage, NewerFormat, LedgerError, OSError) as error:
             click.echo(f"turfctl: {shown_id(place.message.id)}: {escape(str(error))}", err=True)
         else:
             done.append(shlex.quote(shown_id(place.message.id)))

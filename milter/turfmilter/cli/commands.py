@@ -1,7 +1,7 @@
 """All commands of turfctl, and how each failure of one is reported.
 
-This module is imported when a command is looked up, so that `turfctl --version` does not load all of them: in any case
-before the command begins, and thus before root changes its user.
+A command is imported when it is looked up, and with it all that it needs: before it begins, and thus before root
+changes its user.  So no command waits for what only others need.
 """
 
 from __future__ import annotations
@@ -11,39 +11,95 @@ from typing import NoReturn
 
 import click
 
-from turfmilter.cli.changing import delete, expire, undelete, verify_held
-from turfmilter.cli.listing import digest_held, list_held, stats
 from turfmilter.cli.opened import Started
 from turfmilter.cli.program import EX_CONFIG, EX_NOT_DONE, leave
-from turfmilter.cli.releasing import release
-from turfmilter.cli.reviewing import review
-from turfmilter.cli.showing import export, show
-from turfmilter.cli.status import status
-from turfmilter.cli.turf import turf
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import NewerFormat, NotAMessage, Unopenable
 from turfmilter.desk import SystemClock
-from turfmilter.mta.smtp import NotSent, Unknown
 from turfmilter.review.administrator import NoOwner, administrator
-from turfmilter.review.contents import NoSuchPart
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
 _UNUSABLE = (ConfigError, NoOwner, Unopenable)
-_NOT_DONE = (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat, NoSuchPart, NotSent, Unknown)
+_NOT_DONE = (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
+
+# In the order in which they are listed; those about held messages are also in the group "quarantine".
+_REVIEWING = (
+    "list",
+    "show",
+    "review",
+    "release",
+    "delete",
+    "undelete",
+    "expire",
+    "verify",
+    "digest",
+    "stats",
+    "export",
+)
+COMMANDS = ("quarantine", *_REVIEWING, "turf", "status")
 
 
-@click.group(hidden=True)  # earlier versions had no shorter form of these commands
-def quarantine() -> None:
-    """Review held messages, and release or delete them."""
+class _Quarantine(click.Group):
+    """Has the commands about held messages; earlier versions had no shorter form of them."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_REVIEWING)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        return _reviewing(name)
 
 
-_REVIEWING = (list_held, show, review, release, delete, undelete, expire, verify_held, digest_held, stats, export)
-for command in _REVIEWING:
-    quarantine.add_command(command)
-COMMANDS: dict[str, click.Command] = {str(command.name): command for command in (quarantine, *_REVIEWING, turf, status)}
+def command(name: str) -> click.Command | None:
+    """Import a command, and return it; None if there is none of this name."""
+    match name:
+        case "quarantine":
+            return _Quarantine(name, help="Review held messages, and release or delete them.", hidden=True)
+        case "turf":
+            from turfmilter.cli.turf import turf
+
+            return turf
+        case "status":
+            from turfmilter.cli.status import status
+
+            return status
+    return _reviewing(name)
+
+
+def _reviewing(name: str) -> click.Command | None:
+    """Import a command about held messages, and return it; None if there is none of this name."""
+    match name:
+        case "list" | "stats":
+            from turfmilter.cli.listing import list_held, stats
+
+            return list_held if name == "list" else stats
+        case "show":
+            from turfmilter.cli.showing import show
+
+            return show
+        case "export":
+            from turfmilter.cli.exporting import export
+
+            return export
+        case "review":
+            from turfmilter.cli.onebyone.command import review
+
+            return review
+        case "release":
+            from turfmilter.cli.releasing import release
+
+            return release
+        case "delete" | "undelete" | "expire" | "verify":
+            from turfmilter.cli.changing import delete, expire, undelete, verify_held
+
+            return {"delete": delete, "undelete": undelete, "expire": expire, "verify": verify_held}[name]
+        case "digest":
+            from turfmilter.cli.digesting import digest_held
+
+            return digest_held
+    return None
 
 
 def started(path: Path) -> Started:

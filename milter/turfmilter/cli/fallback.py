@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 from turfmilter.config.loader import ConfigError, glimpsed
@@ -21,8 +22,8 @@ def state_directory(path: Path, broken: ConfigError) -> Path | None:
     return Path(named) if isinstance(named, str) and named.startswith("/") else None
 
 
-def last_good(path: Path, broken: ConfigError) -> tuple[Config, str]:
-    """The copy of the configuration `path`, which is `broken`, and since when it was in force (ISO 8601).
+def last_good(path: Path, broken: ConfigError) -> tuple[Config, datetime]:
+    """The copy of the configuration `path`, which is `broken`, and since when it was in force.
 
     Root first becomes the filter's user, which owns the copy.  Raises ConfigError if there is no usable copy.
     """

@@ -13,6 +13,7 @@ from turfmilter.config.loader import ConfigError, glimpsed, load
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import shortened
 from turfmilter.daemon import identity
+from turfmilter.review.layout import full_time, local_time
 
 _STALE = timedelta(seconds=60)  # the status is written every two seconds
 _MAX_LINE_CHARACTERS = 1000  # characters of the line for monitoring
@@ -106,7 +107,7 @@ def _of_process(said: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
     except PermissionError:
         pass  # the process exists, but belongs to another user
     if now - written > _STALE:
-        yield Trouble(Severity.CRITICAL, f"process {pid} has not reported since {said['written']}")
+        yield Trouble(Severity.CRITICAL, f"process {pid} has not reported since {full_time(written)}")
 
 
 def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Trouble]:
@@ -115,7 +116,7 @@ def _of_files(said: Mapping[str, Any], files: Files) -> Iterator[Trouble]:
     problems = files.problems or by_daemon
     if since:
         reason = broken(problems) if problems else "the files are fixed and are being loaded"
-        yield Trouble(Severity.CRITICAL, f"running from the copy of the generation of {since}; {reason}")
+        yield Trouble(Severity.CRITICAL, f"running from the copy of the generation of {local_time(since)}; {reason}")
     elif problems:
         yield Trouble(Severity.WARNING, f"{broken(problems)}; generation {said['generation']} stays in force")
 

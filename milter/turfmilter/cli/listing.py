@@ -1,34 +1,27 @@
-"""turfctl list, stats and digest."""
+"""turfctl list and stats."""
 
 from __future__ import annotations
 
-import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from turfmilter.cli.opened import Started, directory_option, opened
-from turfmilter.cli.options import ago, selecting
+from turfmilter.cli.opened import Started, directory_option, opened, warn_on_stderr
+from turfmilter.cli.options import selecting
 from turfmilter.cli.output import document, json_option, screen
 from turfmilter.cli.streams import displayed_encoding
-from turfmilter.config.sections.quarantine import ReleaseConfig
-from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import LedgerError, Line
 from turfmilter.core.held.message import State
 from turfmilter.core.held.selection import OPEN, By, Group, Selection
 from turfmilter.core.ports import Clock
-from turfmilter.mta.smtp import NextHop, send
-from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.layout import Row, Screen, counted, ellipsis_in, heading, legend, lines
+from turfmilter.review.layout import Row, counted, ellipsis_in, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 
@@ -158,7 +151,7 @@ def ledger_lines(places: Iterable[Place]) -> Callable[[Place], Sequence[Line]]:
     try:
         return Histories(places).of
     except LedgerError as error:
-        click.echo(f"turfctl: warning: {escape(str(error))}; what was released is not known", err=True)
+        warn_on_stderr(f"{escape(str(error))}; what was released is not known")
         return lambda _: ()
 
 
@@ -169,21 +162,20 @@ _BUSIEST = 10
 
 @click.command("stats")
 @selecting(states=frozenset(State))
-@click.option(
-    "--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Number of days up to today, UTC."
-)
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="Number of days up to today.")
 @json_option
 @directory_option
 @click.pass_obj
 def stats(started: Started, selection: Selection, days: int, as_json: bool, directory: Path | None) -> None:
     """Count held messages by day and by entry.
 
-    All messages that still exist are counted, including deleted ones.
+    All messages that still exist are counted, including deleted ones.  Days are those of this host, with --json of UTC.
     """
+    zone = UTC if as_json else None
     with opened(started.configuration(tables=False), directory) as quarantines:
-        total, held = quarantines.count(selection), quarantines.days(selection)
+        total, held = quarantines.count(selection), quarantines.days(selection, zone)
         groups = quarantines.groups(selection, "entry")
-    today = started.clock.today()
+    today = started.clock.now().astimezone(zone).date()
     counts = {day: held[day] for day in (today - timedelta(days=ago) for ago in reversed(range(days)))}
     rows = [{"entry": group.value, "count": group.count, "last": group.last} for group in groups]
     if as_json:
@@ -205,50 +197,3 @@ def _plot(counts: dict[date, int]) -> None:
         eighths = round(8 * room * count / most) if most else 0
         bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8] if blocks else "#" * (eighths // 8)
         click.echo(f"{day}  {count:>{digits}}  {bar}".rstrip())
-
-
-_LETTER_COLUMNS = 76  # RFC 5322 §2.1.1 recommends 78, and a reply puts "> " in front
-
-
-@click.command("digest")
-@click.option("--newer", "since", callback=ago, metavar="AGE", default="1d", help="Held less than AGE ago: 12h, 7d.")
-@click.option("--mail", "to", metavar="ADDRESS", help="Mail the report to ADDRESS instead of printing it.")
-@directory_option
-@click.pass_obj
-def digest_held(started: Started, since: datetime, to: str | None, directory: Path | None) -> None:
-    """Report what was held recently, for a daily mail.
-
-    Only open messages are listed: new senders first, by entry, each entry with the command that releases its messages.
-    No mail is sent if there are none.
-    """
-    config = started.configuration(tables=False)
-    on = Screen(_LETTER_COLUMNS, "utf-8" if to else displayed_encoding(), started.clock.now())
-    with opened(config, directory) as quarantines:
-        text = digest(quarantines, since, platform.node(), _rows, on)
-    if to is None:
-        click.echo(text or "no open messages")
-    elif text:
-        mail(config.release, to, text, started.clock.now())
-
-
-def _rows(found: Sequence[Found]) -> list[Row]:
-    lines = ledger_lines(one.place for one in found)
-    return [row(one, lines(one.place)) for one in found]
-
-
-def mail(release: ReleaseConfig, to: str, text: str, now: datetime) -> None:
-    """Send the report `text` by mail.  Raises NotSent and Unknown."""
-    letter = EmailMessage()
-    letter["From"] = f"turfmilter <{to}>"
-    letter["To"] = to
-    letter["Subject"] = text.partition("\n")[0]
-    letter["Date"] = format_datetime(now)
-    letter["Message-ID"] = make_msgid(domain=release.helo)
-    letter["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: vacation programs do not answer
-    letter.set_content(text)
-    hop = NextHop(release.host, release.port, release.helo)
-    recipient = Addressed(to)
-    data = letter.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    reply = send(hop, Addressed(""), [recipient], data, lambda _: None).replies[recipient]
-    if not reply.startswith("2"):
-        raise click.ClickException(f"{to}: {reply}")

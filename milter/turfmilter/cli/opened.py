@@ -20,12 +20,20 @@ from turfmilter.core.ports import Clock
 from turfmilter.daemon import identity
 from turfmilter.desk import build_recorders, open_quarantines
 from turfmilter.review.administrator import Administrator, quarantine_user
+from turfmilter.review.layout import full_time
 from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
 
 _FEW = 500  # fewer need no progress bar
 
 T = TypeVar("T")
+Warn = Callable[[str], None]  # given a sentence, which is escaped
+
+
+def warn_on_stderr(sentence: str) -> None:
+    """Print a warning on standard error."""
+    click.echo(f"turfctl: warning: {sentence}", err=True)
+
 
 directory_option = click.option(
     "--directory",
@@ -42,7 +50,7 @@ class Started:
     by: Administrator
     clock: Clock
 
-    def configuration(self, *, tables: bool = True) -> Config:
+    def configuration(self, *, tables: bool = True, warn: Warn = warn_on_stderr) -> Config:
         """Return the configuration; if its files are broken, the copy of the last good one, after a warning.
 
         With `tables` False, tables are not read, see `load`; then a broken table does not matter, and a large one costs
@@ -52,23 +60,23 @@ class Started:
             return load(self.path, tables=tables)
         except ConfigError as broken:
             config, since = last_good(self.path, broken)
-            for sentence in (
-                f"the files are broken; using the copy of {since}",
-                *broken.problems,
-            ):
-                click.echo(f"turfctl: warning: {sentence}", err=True)
+            for sentence in (f"the files are broken; using the copy of {full_time(since)}", *broken.problems):
+                warn(sentence)
             return config
 
-    def readable(self) -> Config:
-        """Return the configuration; if only tables are broken, without them, after a warning.  Raises ConfigError."""
+    def readable(self, warn: Warn = warn_on_stderr) -> Config:
+        """Return the configuration; if only tables are broken, without them, after a warning.
+
+        If its keys are broken, see `configuration`.  Raises ConfigError.
+        """
         try:
             return load(self.path)
         except ConfigError as broken:
             try:
                 config = load(self.path, tables=False)
             except ConfigError:
-                return self.configuration()
-            click.echo(f"turfctl: warning: tables are not read, because one is broken: {broken.problems[0]}", err=True)
+                return self.configuration(warn=warn)
+            warn(f"tables are not read, because one is broken: {broken.problems[0]}")
             return config
 
     def sound(self) -> Config:
@@ -101,16 +109,12 @@ def watched(things: Sequence[T], label: str) -> Iterable[T]:
         yield from bar
 
 
-def recorders(started: Started, warn: Callable[[str], None] | None = None) -> Recorders:
+def recorders(started: Started, warn: Warn = warn_on_stderr) -> Recorders:
     """Return what records the acts of the user who started the program.
 
     A syslog that fails is reported once: to `warn`, by default on standard error.
     """
-    return build_recorders(started.by, warn or _warn)
-
-
-def _warn(said: str) -> None:
-    click.echo(f"turfctl: warning: {said}", err=True)
+    return build_recorders(started.by, warn)
 
 
 def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:

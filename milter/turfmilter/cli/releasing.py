@@ -62,19 +62,21 @@ def release(
     """
     if expires and not and_allow:
         raise click.UsageError("--for requires --and-allow")
-    config = started.configuration(tables=and_allow)
+    config = started.sound() if and_allow else started.configuration(tables=False)
     with ExitStack() as stack:
-        allowing = stack.enter_context(Allowing(exception_adder(started, expires))) if and_allow else None
+        allowing = stack.enter_context(Allowing(exception_adder(started, config, expires))) if and_allow else None
         quarantines = stack.enter_context(opened(config, request.directory))
         places = chosen(quarantines, request.ids, request.selection)
         ask = request.selection is not None or len(places) > 1
         if agreed(started.clock, places, "released", request, ask=ask, as_json=as_json):
             releasing = Releasing(config, recorders(started), started.clock, allowing)
-            done, failed = _all(releasing, places, only, force=force)
-            _say(done, as_json=as_json)
-            answers = [answer for one in done for answer in one.answers]
-            _say_answers(answers, as_json=as_json)
-            if failed or not all(one.released.clean for one in done) or not all(answer.done for answer in answers):
+            done = list[Done]()
+            try:
+                for one in _each(releasing, places, only, force=force):
+                    done.append(one)
+            finally:  # also after an interruption, what was done is told
+                _say(done, as_json=as_json)
+            if len(done) < len(places) or not all(one.clean for one in done):
                 raise click.exceptions.Exit(1)
 
 
@@ -84,6 +86,11 @@ class Done(NamedTuple):
     place: Place
     released: Released
     answers: tuple[Answer, ...]
+
+    @property
+    def clean(self) -> bool:
+        """True if every recipient was accepted and every exception added."""
+        return self.released.clean and all(answer.done for answer in self.answers)
 
 
 class Releasing:
@@ -100,7 +107,7 @@ class Releasing:
         self._recorders.expect(places)
 
     def release(self, place: Place, only: Sequence[str] = (), *, force: bool = False) -> Done:
-        """Release one message.  Raises NotReleased, Uncertain and FileNotFoundError."""
+        """Release one message.  Raises NotReleased and Uncertain."""
         release = self._config.release
         hop = NextHop(release.host, release.port, release.helo)
         releaser = Releaser(place.quarantine, self._recorders.of(place.quarantine), hop, xclient=release.xclient)
@@ -117,7 +124,7 @@ class Releasing:
             turf = self._config.at(listener).turf
             originators = Origin.ORIGINATOR in turf.match
             entries, doubts = exceptions_for(place, turf.tables, self._clock.today(), originators=originators)
-        except (NotEdited, NotAMessage, FileNotFoundError) as error:
+        except (NotEdited, NotAMessage, OSError) as error:
             yield _not_added(place, str(error) if isinstance(error, NotEdited) else escape(str(error)))
             return
         for entry in entries:
@@ -133,20 +140,18 @@ def _not_added(place: Place, why: str) -> Answer:
     return Answer(False, f"{escape(place.message.id)}: released, but no exception was added: {why}")
 
 
-def _all(releasing: Releasing, places: Sequence[Place], only: Sequence[str], *, force: bool) -> tuple[list[Done], bool]:
-    """Release all messages; return what was done, and whether any of them failed, after saying so."""
-    done, failed = [], False
+def _each(releasing: Releasing, places: Sequence[Place], only: Sequence[str], *, force: bool) -> Iterator[Done]:
+    """Release the messages one by one; yield what was done, and print why a message was not released."""
     releasing.expect(places)
     for place in watched(places, "Releasing"):
         try:
-            done.append(releasing.release(place, only, force=force))
-        except (NotReleased, Uncertain, FileNotFoundError) as error:
-            failed = True
+            yield releasing.release(place, only, force=force)
+        except (NotReleased, Uncertain) as error:
             click.echo(f"turfctl: {escape(place.message.id)}: {escape(str(error))}", err=True)
-    return done, failed
 
 
 def _say(done: Sequence[Done], *, as_json: bool) -> None:
+    """Print the replies, and what came of the exceptions."""
     rows = [
         {"id": one.place.message.id, "recipient": recipient, "reply": reply}
         for one in done
@@ -156,6 +161,7 @@ def _say(done: Sequence[Done], *, as_json: bool) -> None:
     for one in done:
         for parameter in one.released.lost:
             click.echo(f"turfctl: {escape(f'{one.place.message.id}: the MTA does not accept {parameter}')}", err=True)
+    _say_answers((answer for one in done for answer in one.answers), as_json=as_json)
 
 
 def _say_answers(answers: Iterable[Answer], *, as_json: bool) -> None:

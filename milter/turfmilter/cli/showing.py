@@ -1,4 +1,4 @@
-"""turfctl show and export."""
+"""turfctl show."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
-from turfmilter.cli.choosing import chosen, each, ids_argument
 from turfmilter.cli.listing import facts, ledger_lines
-from turfmilter.cli.opened import Started, directory_option, opened, recorders
-from turfmilter.cli.options import selecting
+from turfmilter.cli.opened import Started, directory_option, opened, recorders, warn_on_stderr
 from turfmilter.cli.output import document, json_option, table
 from turfmilter.cli.pager import paged
+from turfmilter.cli.program import EX_NOT_DONE, leave
+from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.core.address.header import decode
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import Line
 from turfmilter.core.held.message import NewerFormat, shown_id
-from turfmilter.core.held.selection import Selection
 from turfmilter.core.report import Slip
-from turfmilter.review.contents import Contents, OpenPart, read_part
+from turfmilter.review.contents import Contents, NoSuchPart, OpenPart, read_part
 from turfmilter.review.fate import Fate, fates, state
-from turfmilter.review.layout import full_time, human_size
+from turfmilter.review.layout import full_time, human_size, local_time
 from turfmilter.review.look import Look, header, look, message, neighbours
 from turfmilter.review.marks import mark_reviewed
-from turfmilter.review.mbox import mbox
-from turfmilter.review.quarantines import Found, Place
+from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import said
 
 _HEADERS = ("from", "sender", "reply-to", "to", "cc", "subject", "date", "message-id")
@@ -85,18 +83,29 @@ def show(
             with paged():
                 _headers(place)
         else:
-            seen, lines = look(place, config, started.clock.today()), ledger_lines([place])(place)
-            beside = dict(zip(("previous", "next"), neighbours(place, seen.summary.time, quarantines), strict=True))
-            if as_json:
-                document(_facts(place, seen, lines) | beside)
-            else:
-                with paged():
-                    _print(place, seen, lines, beside)
+            print_message(place, config, started.clock.today(), quarantines, as_json=as_json)
         if mark:
             try:
                 mark_reviewed(place, recorders(started).of(place.quarantine))
             except NewerFormat as error:
-                click.echo(f"turfctl: warning: not marked reviewed: {escape(str(error))}", err=True)
+                warn_on_stderr(f"not marked reviewed: {escape(str(error))}")
+
+
+def print_message(
+    place: Place, config: Config, today: date, quarantines: Quarantines, *, as_json: bool = False
+) -> None:
+    """Print all about one of the messages in `quarantines`, through the pager on a terminal.
+
+    Without tables in `config`, it is left out whether the entry that held the message is still there.
+    Raises NotAMessage, LedgerError, FileNotFoundError and OSError.
+    """
+    seen, lines = look(place, config, today), ledger_lines([place])(place)
+    beside = dict(zip(("previous", "next"), neighbours(place, seen.summary.time, quarantines), strict=True))
+    if as_json:
+        document(_facts(place, seen, lines) | beside)
+        return
+    with paged():
+        _print(place, seen, lines, beside)
 
 
 def _print(place: Place, seen: Look, lines: Sequence[Line], beside: Mapping[str, str]) -> None:
@@ -136,7 +145,7 @@ def _circumstances(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[
 def _local(time: str) -> str:
     """Return a time of the ledger in the zone of this host; unchanged if it is not one."""
     try:
-        return full_time(datetime.fromisoformat(time))
+        return local_time(time)
     except (ValueError, OverflowError):
         return time
 
@@ -212,7 +221,10 @@ def _raw(place: Place) -> None:
 
 def _part(place: Place, number: int) -> None:
     with message(place) as (opened, _):
-        part = read_part(opened.file, number)
+        try:
+            part = read_part(opened.file, number)
+        except NoSuchPart as error:
+            leave("turfctl", error, EX_NOT_DONE)
         if not sys.stdout.isatty():
             for piece in part.pieces:
                 sys.stdout.buffer.write(piece)
@@ -256,28 +268,3 @@ def _facts(place: Place, seen: Look, lines: Sequence[Line]) -> dict[str, Any]:
         "part_count": contents.count,
         "parts_understood": contents.understood,
     }
-
-
-@click.command("export")
-@ids_argument
-@selecting(optional=True)
-@directory_option
-@click.pass_obj
-def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
-    """Write held messages as an mbox.
-
-    Lines of turfmilter's own are left out.  Lines that begin with From are quoted with ">" (mboxrd).  No message is
-    marked reviewed.
-    """
-    if sys.stdout.isatty():
-        raise click.UsageError("an mbox could harm a terminal; write it to a file: turfctl export … > FILE")
-    with opened(started.configuration(tables=False), directory) as quarantines:
-        each(chosen(quarantines, ids, selection), "exported", _write)
-
-
-def _write(place: Place) -> None:
-    with message(place) as (opened, slip):
-        sender = slip.sender.address if slip else ""
-        time = slip.time if slip else opened.written
-        for piece in mbox(opened.file, sender, time):
-            sys.stdout.buffer.write(piece)

@@ -44,13 +44,18 @@ class Start:
         config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
-            copied, self._since = load_copy(self._path, config.state, broken)
+            copied = self._copy(config.state, broken)
             # This process has already used the files' values of these keys to bind the socket and change user.
             config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
         if broken:  # watch the broken files as well: fixing one of them must cause a reload
             config = replace(config, files=(*config.files, *broken.files))
         problems = broken.problems if broken else ()
         return Loaded(config, build_generation(config), copy_since=self._since, broken=problems)
+
+    def _copy(self, state: Path, broken: ConfigError) -> Config:
+        config, since = load_copy(self._path, state, broken)
+        self._since = since.isoformat(timespec="seconds")
+        return config
 
     def _without_files(self, broken: ConfigError) -> Config:
         readable = broken.readable((*_OF_ROOT, "state"))
@@ -61,5 +66,5 @@ class Start:
         state = state_directory(self._path, broken)
         if state is None:
             raise broken
-        config, self._since = load_copy(self._path, state, broken)
+        config = self._copy(state, broken)
         return replace(config, socket=self._socket or config.socket)

@@ -13,10 +13,11 @@ from typing import Any
 import click
 
 from turfmilter.cli.health import Files, Severity, Trouble, broken, findings, line, look_at_files, worst
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.cli.program import leave
 from turfmilter.config.textfile import TextFileError, read_text
+from turfmilter.review.layout import local_time
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
@@ -68,7 +69,7 @@ def status(started: Started, as_json: bool, check: bool) -> None:
     if seen.said:
         document(seen.said) if as_json else _show(seen)
     if files.unread:
-        click.echo(f"turfctl: warning: {_printable(files.unread)}", err=True)
+        warn_on_stderr(_printable(files.unread))
     if seen.found:
         leave(_PROGRAM, "\n".join(_printable(one.sentence) for one in seen.found), _EX_TROUBLE)
 
@@ -115,15 +116,15 @@ def _history(said: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield f"reloads that failed: {said['reloads_failed']}"
     for one in said["problems"]:
-        yield f"{one['time']} {one['problem']}"
+        yield f"{local_time(one['time'])} {one['problem']}"
 
 
 def _summary(said: dict[str, Any]) -> Iterator[str]:
-    yield f"turfmilter {said['version']}, process {said['pid']}, started {said['started']}"
+    yield f"turfmilter {said['version']}, process {said['pid']}, started {local_time(said['started'])}"
     yield f"mode         {said['mode']}"
     yield f"socket       {said['socket']}"
     yield f"engine       {said.get('protocol_engine', 'libmilter')}"
-    yield f"generation   {said['generation']}, since {said['generation_since']}"
+    yield f"generation   {said['generation']}, since {local_time(said['generation_since'])}"
     open_, served, minute = (said[f"sessions_{what}"] for what in ("open", "served", "last_minute"))
     yield f"connections  {open_} open, {served} in all, {minute} in the last minute"
     if asked := said["names_known"] + said["names_asked"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from turfmilter.cli.allowing import Add, Answer
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.program import leave
@@ -75,13 +75,13 @@ def add(
     try:
         edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
-            click.echo(f"turfctl: warning: {escape(doubt)}", err=True)
+            warn_on_stderr(escape(doubt))
         _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, started.clock.today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
         leave("turfctl", error, 1)
     for warning in warnings:
-        click.echo(f"turfctl: warning: {warning}", err=True)
+        warn_on_stderr(warning)
     means = meaning(added)
     click.echo(f"{escape(str(added))}: added; {_SOON}" + (f"\n{means}" if means else ""))
 
@@ -128,12 +128,13 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     table(rows, columns, as_json=as_json)
 
 
-def exception_adder(started: Started, expires: date | None) -> Add:
+def exception_adder(started: Started, config: Config, expires: date | None) -> Add:
     """Return a function that adds an exception to the first turf table of a listener ("": the general one).
 
-    Raises ConfigError if there is no table to edit, and NotEdited if this user cannot write to one.
+    `config` is that of started.sound().  Raises ConfigError if there is no table to edit, and NotEdited if this user
+    cannot write to one.
     """
-    config = _editable(started)
+    _require_editable(started, config)
     files = {name: turf_files(config, name) for name in ("", *config.listener)}
     tables = {name: build_turf_table(some[0], started.by.login) for name, some in files.items() if some}
     for editable in tables.values():
@@ -180,16 +181,16 @@ def _row(entry: Entry, today: date) -> dict[str, object]:
     }
 
 
-def _editable(started: Started) -> Config:
-    """Return the configuration, in which a turf table is a file.  Raises ConfigError."""
-    config = started.sound()
+def _require_editable(started: Started, config: Config) -> None:
+    """Raise ConfigError if no turf table is a file."""
     if not every_turf_file(config):
         raise ConfigError((f'{started.path}: no file to edit; set [turf] tables = ["file:turf.table"]',))
-    return config
 
 
 def _file(started: Started, chosen: Path | None) -> Path:
-    files = every_turf_file(_editable(started))
+    config = started.sound()
+    _require_editable(started, config)
+    files = every_turf_file(config)
     if chosen is None:
         return files[0]
     for file in files:

@@ -18,7 +18,7 @@ from turfmilter.daemon.background import occupy_standard_descriptors
 class _Program(click.Group):
     """Lists its commands in the order in which they were added, and reports in one line what cannot be done.
 
-    The commands are imported when one of them is looked up.
+    A command is imported when it is looked up.
     """
 
     def main(self, *given: Any, **options: Any) -> Any:
@@ -38,9 +38,9 @@ class _Program(click.Group):
         return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        from turfmilter.cli.commands import COMMANDS
+        from turfmilter.cli.commands import command
 
-        return COMMANDS.get(name)
+        return command(name)
 
     def invoke(self, ctx: click.Context) -> object:
         # Here, because after the command the process may be another user, who cannot read modules.

@@ -90,6 +90,9 @@ class Ledger(Protocol):
     def lines(self, ids: Iterable[str] | None = None) -> Iterator[Line]:
         """Yield all lines in their order, or only those about the messages `ids`; damaged lines are left out."""
 
+    def unfinished(self, act: str) -> Collection[str]:
+        """Return the ids of messages for which an intent to `act` has no outcome."""
+
     def damaged(self) -> Iterator[int]:
         """Yield the numbers of the lines that cannot be read; the first line is 1."""
 
@@ -141,7 +144,7 @@ class HeldMessages(Protocol):
 
     A Message is what the store listed at some moment.  If its flags have changed since, `open`, `status` and `remove`
     raise FileNotFoundError, as they do if it is gone: what is known about it must be looked at again first (`again`).
-    What `newest`, `count`, `groups` and `days` tell may lack messages that were held after the store was opened.
+    What `newest`, `count`, `groups` and `quarters` tell may lack messages that were held after the store was opened.
     If the store fails, every method raises OSError, whatever the store is; its `strerror` says why.
     """
 
@@ -169,8 +172,11 @@ class HeldMessages(Protocol):
     def groups(self, selection: Selection, by: By) -> list[Group]:
         """Return the selected messages counted by what they have in common, in any order."""
 
-    def days(self, selection: Selection) -> Mapping[date, int]:
-        """Return how many of the selected messages were held on each day, UTC; days without any are left out."""
+    def quarters(self, selection: Selection) -> Mapping[datetime, int]:
+        """Return how many of the selected messages were held in each quarter of an hour, by its beginning, UTC.
+
+        Quarters without any are left out.  The days of every time zone consist of whole quarters.
+        """
 
     def every(self) -> Iterator[Message]:
         """Yield all messages in any order.  One whose flags change meanwhile may come twice, or not at all."""

@@ -224,8 +224,8 @@ def _spared(config: Config, found: _Found, services: Iterable[MasterService], to
     """Warnings about keys of [turf] that, with this configuration of Postfix, spare no mail or all mail."""
     if sparing_local(config) and not found.sees_local():
         yield (
-            "turf.spare_local: does nothing, because turfmilter is not listed in non_smtpd_milters and does not receive"
-            " mail from programs on this host; add turfmilter there, or remove this key"
+            "turf.spare_local: has no effect, because turfmilter is not listed in non_smtpd_milters and does not"
+            " receive mail from programs on this host; add turfmilter there, or remove this key"
         )
     loopback = sparing_loopback(config, today)
     if loopback and found.sees_proxied(services):

@@ -20,6 +20,8 @@ _PACKAGES = (
     "click",  # help texts, error messages, progress bars and questions
     "dns",  # a module for each type of record, and those for asyncio
 )
+# Of these packages, what no program imports later: for tests, and for Windows.
+_NEVER_NEEDED = {"click.testing", "click._winconsole"}
 _MODULES = (
     "_strptime",  # datetime.strptime
     "linecache",  # the source lines in a traceback
@@ -43,7 +45,8 @@ def preload() -> None:
     for name in _MODULES:
         import_module(name)
     for name in sys.modules.keys() & set(_PACKAGES):
-        for module in walk_packages(import_module(name).__path__, f"{name}."):
+        modules = {module.name for module in walk_packages(import_module(name).__path__, f"{name}.")}
+        for module in sorted(modules - _NEVER_NEEDED):
             # Modules for Windows, and for libraries that are not installed.
             with suppress(ImportError, AssertionError):
-                import_module(module.name)
+                import_module(module)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +19,7 @@ from turfmilter.daemon.descriptors import limit
 from turfmilter.daemon.fleet import Fleet, Process
 from turfmilter.daemon.reload import Loaded
 from turfmilter.mta.engines import choose
+from turfmilter.stores.room import spaces
 
 _MAX_PROBLEMS = 10  # the most recent problems are kept
 _MAX_PROBLEM_CHARACTERS = 2000  # characters of one sentence
@@ -151,11 +151,12 @@ def _quarantines(config: Config) -> Iterator[dict[str, object]]:
     """The free space of each quarantine directory in bytes, or why it cannot be determined."""
     for directory in config.directories:
         try:
-            disk = shutil.disk_usage(directory)
+            space, _ = spaces(os.statvfs(directory))
         except OSError as error:
             yield {"directory": str(directory), "problem": error.strerror}
         else:
-            yield {"directory": str(directory), "free_bytes": disk.free, "total_bytes": disk.total}
+            free, total = space.free * space.unit, space.total * space.unit
+            yield {"directory": str(directory), "free_bytes": free, "total_bytes": total}
 
 
 def write_status(path: Path, status: Mapping[str, object]) -> None:

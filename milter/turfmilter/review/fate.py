@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
-from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.ledger import INTENT, OUTCOME, Line
 from turfmilter.core.held.message import Message, State
 
 RELEASE = "release"
-INTENT = "intent"
-OUTCOME = "outcome"
 DONE, NOT_DONE = "done", "not done"  # the notes of outcomes, except for releases, which have the replies of the MTA
 _EXPIRE = "expire"
 

@@ -134,6 +134,11 @@ def full_time(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
+def local_time(text: str) -> str:
+    """Return a time in ISO 8601 as `full_time` does.  Raises ValueError and OverflowError."""
+    return full_time(datetime.fromisoformat(text))
+
+
 def counted(number: int) -> str:
     """Return the number of messages in words."""
     return "1 message" if number == 1 else f"{number} messages"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, tzinfo
 from typing import NamedTuple
 
 from turfmilter.core.escape import escape
+from turfmilter.core.held.ledger import LedgerError, Line
 from turfmilter.core.held.message import Message, State, fold_id, shown_id
 from turfmilter.core.held.selection import OPEN, By, Group, Selection
 from turfmilter.core.held.summary import Summary
@@ -50,13 +52,14 @@ class Quarantines:
 
     def __init__(self, each: Sequence[HeldMessages]) -> None:
         self.each = each
+        self._resent: dict[HeldMessages, frozenset[str]] = {}
 
     def newest(self, selection: Selection, limit: int = 0) -> list[Found]:
         """Return the selected messages, the newest first; at most `limit`, 0 means all."""
         found = [
             Found(Place(quarantine, held.message), held.summary)
             for quarantine in self.each
-            for held in quarantine.newest(resolved(quarantine, selection), limit)
+            for held in quarantine.newest(self._resolved(quarantine, selection), limit)
         ]
         if len(self.each) > 1:  # each quarantine has sorted its own
             found.sort(key=lambda one: (one.summary.time, one.place.message.id, one.place.message.key), reverse=True)
@@ -64,21 +67,22 @@ class Quarantines:
 
     def count(self, selection: Selection) -> int:
         """Return the number of selected messages."""
-        return sum(quarantine.count(resolved(quarantine, selection)) for quarantine in self.each)
+        return sum(quarantine.count(self._resolved(quarantine, selection)) for quarantine in self.each)
 
     def groups(self, selection: Selection, by: By) -> list[Group]:
         """Return the selected messages counted by what they have in common; the largest group first."""
         groups: dict[str, Group] = {}
-        for group in (one for each in self.each for one in each.groups(resolved(each, selection), by)):
+        for group in (one for each in self.each for one in each.groups(self._resolved(each, selection), by)):
             other = groups.get(group.value, Group(group.value, 0, group.last))
             groups[group.value] = Group(group.value, group.count + other.count, max(group.last, other.last))
         return sorted(groups.values(), key=lambda group: (-group.count, group.value))
 
-    def days(self, selection: Selection) -> Counter[date]:
-        """Return how many of the selected messages were held on each day, UTC."""
+    def days(self, selection: Selection, zone: tzinfo | None) -> Counter[date]:
+        """Return how many of the selected messages were held on each day in `zone`; None is the zone of this host."""
         days: Counter[date] = Counter()
         for quarantine in self.each:
-            days.update(quarantine.days(resolved(quarantine, selection)))
+            for begin, number in quarantine.quarters(self._resolved(quarantine, selection)).items():
+                days[begin.astimezone(zone).date()] += number
         return days
 
     def find(self, beginning: str) -> Place:
@@ -102,23 +106,40 @@ class Quarantines:
             raise type(wrong[0])("\n".join(map(str, wrong)))
         return places
 
+    def _resolved(self, quarantine: HeldMessages, selection: Selection) -> Selection:
+        """Return `selection` with the messages in the states that follow from the ledger.
 
-def resolved(quarantine: HeldMessages, selection: Selection) -> Selection:
-    """Return `selection` with the messages in the states that follow from the ledger.  Raises LedgerError.
+        All open messages are selected by their flags, except one that is marked as released although a later release
+        has no outcome; to find those, the ledger is read once.  Raises LedgerError, except if all open messages are
+        selected: then they must be shown even if the ledger cannot be read.
+        """
+        wanted = selection.states & {State.PARTLY_RELEASED, State.UNKNOWN}
+        if not wanted or selection.states >= OPEN | {State.RELEASED}:
+            return selection
+        if not selection.states >= OPEN:
+            lines = (line for line in quarantine.ledger.lines() if line.act == RELEASE)
+            return replace(selection, also=_in_states(wanted, quarantine, lines))
+        if quarantine not in self._resent:
+            self._resent[quarantine] = _resent(quarantine)
+        return replace(selection, also=self._resent[quarantine])
 
-    If all open messages are selected, those are among them, and the ledger need not be read.
-    """
-    wanted = selection.states & {State.PARTLY_RELEASED, State.UNKNOWN}
-    if not wanted or selection.states >= OPEN:
-        return selection
-    lines = by_id(line for line in quarantine.ledger.lines() if line.act == RELEASE)
-    attempted = quarantine.newest(Selection(states=frozenset(), also=frozenset(lines)))
-    also = (
+
+def _resent(quarantine: HeldMessages) -> frozenset[str]:
+    with suppress(LedgerError):
+        if ids := quarantine.ledger.unfinished(RELEASE):
+            return _in_states({State.UNKNOWN}, quarantine, quarantine.ledger.lines(ids))
+    return frozenset()
+
+
+def _in_states(wanted: Collection[State], quarantine: HeldMessages, lines: Iterable[Line]) -> frozenset[str]:
+    """Return the ids of the messages that are in one of the `wanted` states according to `lines` of the ledger."""
+    known = by_id(lines)
+    attempted = quarantine.newest(Selection(states=frozenset(), also=frozenset(known)))
+    return frozenset(
         message.id
         for message, summary in attempted
-        if state(message, summary.recipients, fates(lines[message.id])) in wanted
+        if state(message, summary.recipients, fates(known[message.id])) in wanted
     )
-    return replace(selection, also=frozenset(also))
 
 
 def _only(beginning: str, candidates: Sequence[Place]) -> Place:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from turfmilter.core.escape import escape
-from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.held.ledger import INTENT, OUTCOME, LedgerError, Line
 from turfmilter.core.ports import HeldMessages, Ledger
 from turfmilter.review.administrator import Administrator
-from turfmilter.review.fate import DONE, INTENT, NOT_DONE, OUTCOME, by_id
+from turfmilter.review.fate import DONE, NOT_DONE, by_id
 from turfmilter.review.quarantines import Place
 from turfmilter.telemetry.line import text_notice
 from turfmilter.telemetry.sink import Sink

@@ -5,18 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from turfmilter.core.address.addressed import Addressed, bare
 from turfmilter.core.held.block import FORMAT, Block
-from turfmilter.core.held.ledger import LedgerError
-from turfmilter.core.held.message import Flag, Message, NotAMessage
+from turfmilter.core.held.ledger import INTENT, OUTCOME, LedgerError
+from turfmilter.core.held.message import Flag, Message, NewerFormat, NotAMessage
 from turfmilter.core.held.summary import checked
 from turfmilter.core.ports import HeldMessages, OpenMessage
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.mta.xclient import OriginalClient
-from turfmilter.review.fate import INTENT, OUTCOME, RELEASE, Fate, complete, fates
+from turfmilter.review.fate import RELEASE, Fate, complete, fates
 from turfmilter.review.recorder import Recorder
 
 
@@ -86,8 +86,9 @@ class Releaser:
             replies, lost = self._send(block, recipients, data)
             # No one else releases it while it is locked: what was known before, and these replies, are everything.
             known |= {address: Fate.RELEASED for address, reply in replies.items() if reply.startswith("2")}
-            released = complete((recipient.address for recipient in block.slip.recipients), known)
-            return Released(self._marked(message, released=released), replies, lost, released)
+            done = complete((recipient.address for recipient in block.slip.recipients), known)
+            released = Released(message, replies, lost, done)
+            return replace(released, message=self._marked(released)) if released.taken else released
 
     def _require_unreleased(self, message: Message) -> None:
         flags = self._held.again(message).flags
@@ -109,12 +110,15 @@ class Releaser:
         try:
             sent = send(self._hop, block.slip.sender, chosen, data, before_data, self._client(block))
         except NotSent as error:
+            why = f"nothing was sent: {error}"
             if begun:
                 # No reply of the next hop begins with "not": these recipients are known not to have the message.
-                self._note(
-                    OUTCOME, block.id, attempt, dict.fromkeys((to.address for to in chosen), f"not sent: {error}")
-                )
-            raise NotReleased(f"nothing was sent: {error}") from error
+                replies = dict.fromkeys((to.address for to in chosen), f"not sent: {error}")
+                try:
+                    self._note(OUTCOME, block.id, attempt, replies)
+                except LedgerError as unwritten:
+                    why = f"{why}; {unwritten}"
+            raise NotReleased(why) from error
         except Unknown as error:
             raise Uncertain(f"{error}: check in the MTA's log whether it arrived") from error
         replies = {to.address: reply for to, reply in sent.replies.items()}
@@ -128,11 +132,15 @@ class Releaser:
         slip = block.slip
         return OriginalClient(slip.client, slip.name, slip.helo) if self._xclient else None
 
-    def _marked(self, message: Message, *, released: bool) -> Message:
-        """Return the message with its flags.  If they cannot be set, the ledger still has the release."""
-        with suppress(OSError):
-            return self._held.mark(message, add={Flag.REVIEWED, Flag.RELEASED} if released else {Flag.REVIEWED})
-        return message
+    def _marked(self, released: Released) -> Message:
+        """Return the message with its flags.  If they cannot be set, the ledger still has the release.
+
+        A message that no recipient has is not marked: reviewed ones are removed earlier.
+        """
+        with suppress(OSError, NewerFormat):
+            add = {Flag.REVIEWED, Flag.RELEASED} if released.complete else {Flag.REVIEWED}
+            return self._held.mark(released.message, add=add)
+        return released.message
 
     def _note(self, stage: str, id: str, attempt: str, replies: dict[str, str]) -> None:
         said = replies.values() if any(replies.values()) else ()

@@ -10,7 +10,7 @@ import sqlite3
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from turfmilter.config.descent import CAREFULLY
@@ -39,7 +39,7 @@ _NOT_TO_BE_KEPT = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-_EPOCH = date(1970, 1, 1)
+_QUARTER = 900  # seconds
 
 
 class Index:
@@ -90,11 +90,11 @@ class Index:
         rows = self._ask(query, values)
         return [Group(value, number, datetime.fromtimestamp(last, UTC)) for value, number, last in rows]
 
-    def days(self, selection: Selection) -> dict[date, int]:
-        """Return how many of the selected messages were held on each day, UTC; days without any are left out."""
+    def quarters(self, selection: Selection) -> dict[datetime, int]:
+        """Return how many of the selected messages were held in each quarter of an hour, by its beginning, UTC."""
         condition, values = where(selection)
-        query = f"SELECT CAST(time / 86400 AS INTEGER), count(*) FROM held WHERE {condition} GROUP BY 1"
-        return {_EPOCH + timedelta(days=day): number for day, number in self._ask(query, values)}
+        query = f"SELECT CAST(time / {_QUARTER} AS INTEGER), count(*) FROM held WHERE {condition} GROUP BY 1"
+        return {datetime.fromtimestamp(_QUARTER * at, UTC): number for at, number in self._ask(query, values)}
 
     def _stored(self, query: str, values: tuple[object, ...]) -> list[Stored]:
         try:

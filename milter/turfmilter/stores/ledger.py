@@ -9,7 +9,15 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY
-from turfmilter.core.held.ledger import LedgerError, Line, encode_ids, encode_line, parse_line, parse_line_about
+from turfmilter.core.held.ledger import (
+    LedgerError,
+    Line,
+    encode_ids,
+    encode_line,
+    parse_line,
+    parse_line_about,
+    unfinished,
+)
 from turfmilter.stores.files import locked
 from turfmilter.stores.format import newer
 
@@ -61,6 +69,10 @@ class Ledger:
             line = parse_line(data) if wanted is None else parse_line_about(data, wanted)
             if line is not None:
                 yield line
+
+    def unfinished(self, act: str) -> set[str]:
+        """Return the ids of messages for which an intent to `act` has no outcome.  Raises LedgerError."""
+        return unfinished((data for _, data in self.raw()), act)
 
     def damaged(self) -> Iterator[int]:
         """Yield the numbers of the lines that cannot be read; the first line is 1.  Raises LedgerError."""

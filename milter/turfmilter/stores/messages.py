@@ -6,7 +6,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
 from operator import itemgetter
@@ -56,9 +56,9 @@ class MaildirMessages:
         """Return the selected messages, counted by what they have in common."""
         return self._index.groups(selection, by)
 
-    def days(self, selection: Selection) -> Mapping[date, int]:
-        """Return how many of the selected messages were held on each day, UTC."""
-        return self._index.days(selection)
+    def quarters(self, selection: Selection) -> Mapping[datetime, int]:
+        """Return how many of the selected messages were held in each quarter of an hour, by its beginning, UTC."""
+        return self._index.quarters(selection)
 
     def every(self) -> Iterator[Message]:
         """Yield a message for each file of the directory."""

@@ -117,6 +117,21 @@ def test_a_line_with_two_ids_is_about_none_of_the_messages_that_are_asked_for(st
     assert [one.id for one in ledger.lines(["a"])] == [one.id for one in ledger.about("a")] == []
 
 
+def test_what_was_begun_and_has_no_outcome_is_found(store: Store, ledger: Ledger) -> None:
+    for id, act, stage, attempt in [
+        ("done", "release", "intent", "1"),
+        ("done", "release", "outcome", "1"),
+        ("begun", "release", "intent", "2"),
+        ("again", "release", "intent", "3"),
+        ("again", "release", "intent", "4"),
+        ("again", "release", "outcome", "4"),
+        ("other act", "delete", "intent", "5"),
+    ]:
+        ledger.append(line(id, act, stage, attempt=attempt, note='"act": "release", "attempt": "6"'))
+    store.add_to_ledger(json.dumps(asdict(line("half", "release", "intent", attempt="7"))).encode()[:-9] + b"\n")
+    assert ledger.unfinished("release") == {"begun", "again"}
+
+
 def test_half_a_line_that_a_crash_left_is_not_joined_to_the_next(store: Store, ledger: Ledger) -> None:
     store.add_to_ledger(json.dumps(asdict(line("a"))).encode()[:40])
     ledger.append(line("a"))

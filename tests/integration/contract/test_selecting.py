@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_an_empty_store_has_no_messages(held_messages: HeldMessages) -> None:
     assert list(held_messages.every()) == []
     assert held_messages.count(ALL) == 0
     assert held_messages.groups(ALL, "sender") == []
-    assert not held_messages.days(ALL)
+    assert not held_messages.quarters(ALL)
     assert held_messages.named(["1", ""]) == [[], []]
 
 
@@ -124,10 +124,13 @@ def test_groups_count_what_messages_have_in_common(
     assert max(group.last for group in found) == TIME + timedelta(minutes=3)
 
 
-def test_days_are_counted_in_utc(store: Store, held_messages: HeldMessages) -> None:
-    for time in ("2026-02-28T23:59:59", "2026-03-01T00:00:00", "2026-03-01T23:59:59"):
-        store.hold(time=TIME.fromisoformat(f"{time}+00:00"))
-    assert dict(held_messages.days(ALL)) == {date(2026, 2, 28): 1, date(2026, 3, 1): 2}
+def test_quarters_of_an_hour_are_counted_in_utc(store: Store, held_messages: HeldMessages) -> None:
+    for hour, minute, second in [(23, 44, 59), (23, 45, 0), (23, 59, 59)]:
+        store.hold(time=TIME.replace(hour=hour, minute=minute, second=second))
+    assert dict(held_messages.quarters(ALL)) == {
+        TIME.replace(hour=23, minute=30, second=0): 1,
+        TIME.replace(hour=23, minute=45, second=0): 2,
+    }
 
 
 def test_what_others_change_is_seen_without_opening_the_store_again(store: Store, held_messages: HeldMessages) -> None:

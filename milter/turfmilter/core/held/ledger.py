@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from json import dumps, loads
 from typing import Any
 
-_ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')  # no value can contain this: quotes in values are escaped
+# No value can contain what these match: quotes in values are escaped.
+_ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')
+_ATTEMPT = re.compile(rb'"attempt": "([0-9a-f]*)"')
+INTENT, OUTCOME = "intent", "outcome"  # values of Line.stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,16 @@ def parse_line_about(data: bytes, wanted: Mapping[bytes, str]) -> Line | None:
     id = _ID.search(data)
     line = parse_line(data) if id and id[1] in wanted else None
     return line if line is not None and id and wanted[id[1]] == line.id else None
+
+
+def unfinished(lines: Iterable[bytes], act: str) -> set[str]:
+    """Return the ids of the messages about which `lines` have an intent to `act` without an outcome."""
+    of_act, intent = (f'"{key}": {dumps(value)}'.encode() for key, value in (("act", act), ("stage", INTENT)))
+    begun: dict[bytes, bytes] = {}
+    for data in lines:  # only what is left is parsed: a ledger may have a line for each message of years
+        attempt = _ATTEMPT.search(data) if of_act in data else None
+        if attempt and intent in data:
+            begun[attempt[1]] = data
+        elif attempt:
+            begun.pop(attempt[1], None)
+    return {line.id for line in map(parse_line, begun.values()) if line}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from turfmilter.cli.display import Fact
+from turfmilter.cli.onebyone.display import Fact
 from turfmilter.core.escape import escape
 from turfmilter.core.held.ledger import Line
 from turfmilter.core.held.message import shown_id

@@ -12,7 +12,7 @@ from itertools import islice
 
 import click
 
-from turfmilter.cli.keyboard import Ended
+from turfmilter.cli.onebyone.keyboard import Ended
 from turfmilter.cli.output import FEWEST_COLUMNS
 from turfmilter.cli.streams import displayed_encoding
 from turfmilter.core.ports import Clock
