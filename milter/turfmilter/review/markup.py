@@ -68,7 +68,7 @@ def _behind(source: str, mark: str, at: int) -> int:
 
 
 def _unescaped(text: str) -> str:
-    """Return `text` with its character references resolved; a number that is no character becomes U+FFFD."""
+    """Return `text` with its character references resolved; a number without a character becomes U+FFFD."""
     return html.unescape(_DECIMAL.sub(r"&#\1", text))
 
 

@@ -19,7 +19,7 @@ from turfmilter.core.ports import Progress
 from turfmilter.stores.files import locked
 from turfmilter.stores.index import Index
 from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.opened import LETTERS, HeldFile, OpenMaildir
+from turfmilter.stores.opened import LETTERS, HeldFile, OpenMaildir, written
 from turfmilter.stores.room import DirectoryRoom
 
 
@@ -120,8 +120,8 @@ class OpenFile:
 
     @property
     def written(self) -> datetime:
-        """The mtime of the file, UTC."""
-        return datetime.fromtimestamp(os.fstat(self.file.fileno()).st_mtime, UTC)
+        """The mtime of the file, UTC; see opened.written."""
+        return written(os.fstat(self.file.fileno()))
 
     def lock(self) -> AbstractContextManager[None]:
         """Lock the file (flock): its other names are locked as well.  Raises BlockingIOError and OSError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
@@ -129,6 +129,11 @@ def time_of(id: str) -> datetime:
     for digit in id[:_DIGITS]:
         seconds = seconds * len(_ALPHABET) + _ALPHABET.index(digit)
     return _BEGIN + timedelta(seconds=seconds)
+
+
+def in_every_zone(time: datetime) -> bool:
+    """Return whether the calendar has `time` in every zone, and as a number of seconds that was rounded."""
+    return MINYEAR < time.year < MAXYEAR
 
 
 def _base32(number: int) -> str:
