@@ -144,11 +144,13 @@ class _Listing:
         )
 
     def beginning(self, text: str) -> list[HeldFile]:
-        """Return the files whose folded id begins as `text` does; none if that is ""."""
+        """Return the files whose folded id begins as `text` does; none if that is "" when folded."""
         folded = fold_id(text)
+        if not folded:
+            return []
         rest = range(bisect_left(self._files, folded, key=itemgetter(0)), len(self._files))
         some = takewhile(lambda found: found[0].startswith(folded), map(self._files.__getitem__, rest))
-        return [file for found, file in some if folded or (text and not found)]
+        return [file for _, file in some]
 
 
 def _file(message: Message) -> HeldFile:

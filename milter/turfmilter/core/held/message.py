@@ -112,8 +112,12 @@ def is_id(text: str) -> bool:
 
 
 def shown_id(id: str) -> str:
-    r"""Return an id as people see it and type it: escaped, and one word.  A blank is shown as \x20."""
-    return escape(id).replace(" ", r"\x20")
+    r"""Return an id as people see it and type it: escaped, one word, and not an option of a command.
+
+    A blank is shown as \x20, and a dash at the beginning as \x2d.
+    """
+    shown = escape(id).replace(" ", r"\x20")
+    return rf"\x2d{shown[1:]}" if shown.startswith("-") else shown
 
 
 def fold_id(shown: str) -> str:
