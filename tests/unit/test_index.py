@@ -60,6 +60,7 @@ def test_the_newest_come_first(quarantine: Path, maildir: OpenMaildir) -> None:
     held = [hold(quarantine, time=TIME + timedelta(minutes=minutes)) for minutes in (0, 2, 1)]
     assert ids(maildir) == [held[1], held[2], held[0]]
     assert ids(maildir, limit=2) == [held[1], held[2]]
+    assert ids(maildir, limit=10**30) == ids(maildir)
 
 
 MINE: dict[str, Any] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -64,7 +65,7 @@ class Index:
         condition, values = where(selection)
         query = f"SELECT {STORED} FROM held WHERE {condition} ORDER BY time DESC, file DESC LIMIT ?"
         for _ in range(_TRIES):
-            found = self._stored(query, (*values, limit or -1))
+            found = self._stored(query, (*values, min(limit, sys.maxsize) or -1))
             stale = [one for one in found if not self._is_current(one)]
             if not stale:
                 break
