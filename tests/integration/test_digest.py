@@ -104,6 +104,14 @@ def test_an_id_that_a_shell_would_execute_is_quoted(quarantine: Path) -> None:
     assert r"turfctl release '$(touch\x20x);y'" in digest(quarantine, *EVER)
 
 
+@pytest.mark.parametrize("id", ["--force", "-", "--to=x@x.test"])
+def test_an_id_is_never_an_option_of_the_command_that_names_it(quarantine: Path, id: str) -> None:
+    path = quarantine / "new" / id
+    path.write_bytes(b"From: a@x.test\r\n\r\n")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    assert rf"turfctl release '\x2d{id[1:]}'" in digest(quarantine, *EVER)
+
+
 def test_nothing_held_is_said_and_not_mailed(quarantine: Path, sink: Sink) -> None:
     assert digest(quarantine) == "no open messages\n"
     reviewed(quarantine.parent, more=f"[release]\nport = {sink.port}\n")

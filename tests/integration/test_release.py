@@ -144,6 +144,12 @@ def test_one_can_choose_among_the_held_recipients(desk: Desk) -> None:
     assert rcpts == ["RCPT TO:<carol@rig.test>", "RCPT TO:<bob@rig.test> NOTIFY=NEVER"]
 
 
+def test_a_recipient_that_is_chosen_twice_gets_one_message(desk: Desk) -> None:
+    with ScriptedNextHop() as hop:
+        desk.release(hop, "carol@rig.test", "<carol@rig.test>", "carol@rig.test")
+    assert [command for command in hop.commands if command.startswith("RCPT")] == ["RCPT TO:<carol@rig.test>"]
+
+
 @pytest.mark.parametrize("stranger", ["everybody@elsewhere.test", "bob@rig.test NOTIFY=NEVER", ""])
 def test_nobody_else_can_be_chosen(desk: Desk, stranger: str) -> None:
     with ScriptedNextHop() as hop:

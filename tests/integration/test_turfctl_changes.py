@@ -245,6 +245,36 @@ def test_a_release_without_an_exception_names_everything_that_was_compared(
     assert "no exception was added: neither sender, authors nor originators are listed now" in done.stderr
 
 
+@pytest.mark.parametrize("sender", [r'"a\\b c"@turf.example', r'"a\"b"@turf.example', "it's!$HOME`id`@turf.example"])
+def test_the_command_that_removes_an_exception_can_be_pasted_into_a_shell(
+    config: Path, quarantine: Path, table: Path, sender: str
+) -> None:
+    table.write_text("@turf.example\n")
+    id = hold(quarantine, sender=sender)
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    undo = [line.partition("undo it with: turfctl ")[2] for line in done.stdout.splitlines() if "undo it" in line]
+    assert undo
+    for command in undo:
+        pasted = subprocess.run(
+            ["bash", "-ic", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True
+        )
+        assert turfctl(config, *pasted.stdout.splitlines(), "--yes").returncode == 0
+    assert table.read_text() == "@turf.example\n"
+
+
+def test_a_message_with_many_listed_addresses_gets_no_exceptions(config: Path, quarantine: Path, table: Path) -> None:
+    table.write_text("@turf.example\n")
+    authors = b",\r\n ".join(b"x%d@turf.example" % number for number in range(11))
+    id = hold(quarantine, b"From: " + authors + b"\r\n\r\nhello\r\n", sender="x1@turf.example")
+    with ScriptedNextHop() as hop:
+        config.write_text(f"{config.read_text()}[release]\nport = {hop.port}\n")
+        done = turfctl(config, "release", "--yes", "--and-allow", id)
+    assert (done.returncode, len(hop.messages), table.read_text()) == (1, 1, "@turf.example\n")
+    assert f"{id}: released, but no exception was added: 11 of its addresses are listed" in done.stderr
+
+
 @pytest.mark.parametrize("local", ["news\x1b[2J-4711815", "news-\u202e-4711815", "news\x07-anna=example.org"])
 def test_controls_in_a_sender_that_gets_no_exception_do_not_reach_the_terminal(
     config: Path, quarantine: Path, local: str

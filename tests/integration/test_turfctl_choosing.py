@@ -119,9 +119,12 @@ def test_one_message_is_deleted_and_restored_without_a_question(quarantine: Path
     assert deleted(quarantine) == set()
 
 
-def test_the_command_that_undoes_an_act_can_be_pasted_into_a_shell(quarantine: Path, config: Path) -> None:
-    hold(quarantine, file="new/!it's $HOME")
-    done = turfctl(config, "delete", "!it")
+@pytest.mark.parametrize(("file", "id"), [("!it's $HOME", "!it"), ("--dry-run", r"\x2d-dry-run"), ("-", r"\x2d")])
+def test_the_command_that_undoes_an_act_can_be_pasted_into_a_shell(
+    quarantine: Path, config: Path, file: str, id: str
+) -> None:
+    hold(quarantine, file=f"new/{file}")
+    done = turfctl(config, "delete", id)
     undo = done.stderr.partition("undo it with: turfctl ")[2]
     pasted = subprocess.run(["bash", "-ic", f"printf '%s\\n' {undo}"], capture_output=True, text=True, check=True)
     assert turfctl(config, *pasted.stdout.splitlines()).returncode == 0

@@ -115,6 +115,9 @@ HOSTILE: Mapping[str, bytes] = {
     "a boundary of 60 KiB": _text(b"--" + b"b" * 60_000 + b"\r\n\r\none\r\n", _MIXED + b"b" * 60_000 + b"\r\n"),
     "two types": _text(b"<b>\x1b[2J</b>\r\n", b"Content-Type: text/html\r\nContent-Type: text/plain\r\n"),
     "a type of nonsense": _text(b"x\r\n", b"Content-Type: ;;;=;/\"; charset*0*=x''%ff; name*1=\r\n"),
+    "a reference to a character of 5,000 digits": _text(
+        b"<p>&#" + b"1" * 5000 + b";</p>\r\n", b"Content-Type: text/html\r\n"
+    ),
     "only HTML": _text(b"<script>alert(1)</script>\r\n", b"Content-Type: text/html\r\n"),
     "a file name with slashes": _attached(b'Content-Disposition: attachment; filename="../../../etc/cron.d/x"'),
     "a file name with escapes": _attached(b'Content-Disposition: attachment; filename="' + _ESCAPES + b'"'),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turfmilter.core.escape import escape, shortened, unescape
+from turfmilter.core.escape import escape, shell_word, shortened, unescape
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,19 @@ def test_what_is_no_escape_of_ours_stays(text: str) -> None:
 def test_what_is_too_long_keeps_its_beginning_and_its_end(text: str, most: int, shown: str) -> None:
     assert shortened(text, most) == shown
     assert len(shown) <= most
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("!a@x.example", "'!a@x.example'"),
+        (r'!"a\"b"@x', r"""'!"a\"b"@x'"""),
+        ("it's", """'it'"'"'s'"""),
+        ("用户", "'用户'"),
+        ("a\u3164'b\\", r"$'a\u3164\'b\\'"),
+        ("\x1b[2J", r"$'\x1b[2J'"),
+        ("", "''"),
+    ],
+)
+def test_what_is_pasted_into_a_shell_is_quoted_and_visible(text: str, word: str) -> None:
+    assert shell_word(text) == word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +16,12 @@ from rig.filter import make_quarantine
 from rig.quarantine import TIME, hold
 from turfmilter.core.held.message import State
 from turfmilter.core.held.selection import Selection
-from turfmilter.core.held.summary import BY_HAND
+from turfmilter.core.held.summary import BY_HAND, Summary
 from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.stores import follower
 from turfmilter.stores.index import Index
-from turfmilter.stores.opened import HeldFile, OpenMaildir
+from turfmilter.stores.opened import HeldFile, OpenMaildir, written
+from turfmilter.stores.rows import INSERT, SCHEMA, STORED, marks, row, stored
 
 
 @pytest.fixture
@@ -58,6 +60,7 @@ def test_the_newest_come_first(quarantine: Path, maildir: OpenMaildir) -> None:
     held = [hold(quarantine, time=TIME + timedelta(minutes=minutes)) for minutes in (0, 2, 1)]
     assert ids(maildir) == [held[1], held[2], held[0]]
     assert ids(maildir, limit=2) == [held[1], held[2]]
+    assert ids(maildir, limit=10**30) == ids(maildir)
 
 
 MINE: dict[str, Any] = {
@@ -278,6 +281,17 @@ def test_nothing_is_written_through_a_link_that_was_planted(
     assert target.read_text() == content
 
 
+def test_only_its_owner_can_lock_the_index(quarantine: Path, maildir: OpenMaildir) -> None:
+    """A reader's lock (fcntl) keeps SQLite from writing."""
+    id = hold(quarantine)
+    (quarantine / ".index").touch(0o640)
+    assert ids(maildir) == [id]
+    assert stat.S_IMODE((quarantine / ".index").stat().st_mode) == 0o600
+    (quarantine / ".index").unlink()
+    assert ids(maildir) == [id]
+    assert stat.S_IMODE((quarantine / ".index").stat().st_mode) == 0o600
+
+
 def test_a_time_that_cannot_be_is_damage(quarantine: Path, maildir: OpenMaildir) -> None:
     id = hold(quarantine)
     path = quarantine / "new" / id
@@ -293,6 +307,41 @@ def test_the_time_of_a_file_put_in_by_hand_is_when_it_was_written(quarantine: Pa
     os.utime(path, (TIME.timestamp(), TIME.timestamp()))
     with Index(maildir, lambda files: files) as index:
         assert index.newest(Selection(), 0)[0].summary.time == datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_time_that_not_every_zone_has_is_damage(quarantine: Path, maildir: OpenMaildir, year: str) -> None:
+    id = hold(quarantine)
+    path = quarantine / "new" / id
+    path.write_bytes(path.read_bytes().replace(b"2026-03-01T12:30:05Z", f"{year}-12-31T23:59:59Z".encode()))
+    assert doubts(maildir) == ["its block is damaged: X-Quarantine-Time has no time"]
+
+
+@pytest.mark.parametrize("seconds", [-1_000_000_000, 10_413_792_000, 15_000_000_000])  # 1938, 2300, 2445
+def test_a_file_may_have_any_mtime(quarantine: Path, maildir: OpenMaildir, seconds: int) -> None:
+    """As after a restore; in nanoseconds, times after 2262 have more than 63 bits."""
+    id = hold(quarantine)
+    os.utime(quarantine / "new" / id, ns=(0, seconds * 10**9))
+    (quarantine / "new" / "by-hand").write_bytes(b"\r\n")
+    os.utime(quarantine / "new" / "by-hand", ns=(0, seconds * 10**9))
+    assert sorted(ids(maildir)) == sorted([id, "by-hand"])
+    assert sorted(ids(maildir)) == sorted([id, "by-hand"])
+
+
+@pytest.mark.parametrize("seconds", [-(2**63), -62_135_596_800, 253_402_300_799, 2**63 - 1])
+def test_an_mtime_outside_the_calendar_is_none(seconds: int) -> None:
+    """Some file systems, such as tmpfs, keep every number of seconds."""
+    assert written(os.stat_result((0,) * 8 + (seconds, 0))) == datetime.fromtimestamp(0, UTC)
+
+
+def test_an_inode_may_have_64_bits() -> None:
+    """As on some network file systems."""
+    status = os.stat_result((0o100640, 2**64 - 1, 0, 1, 0, 0, 57, 0, 0, 0))
+    with sqlite3.connect(":memory:") as database:
+        database.executescript(SCHEMA)
+        database.execute(INSERT, row(HeldFile("some", "new"), status, Summary(TIME, 57)))
+        [values] = database.execute(f"SELECT {STORED} FROM held")
+    assert stored(values).marks == marks(status)
 
 
 def test_a_directory_that_has_not_changed_is_not_listed_again_but_every_change_is_seen(

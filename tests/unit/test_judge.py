@@ -14,6 +14,7 @@ from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, V
 from turfmilter.core.judge import Judge
 from turfmilter.core.policy import Clause, Generation, Listener, Mode, Policy
 from turfmilter.core.reply import REPLIES, Reply
+from turfmilter.core.report import MOST_SHOWN
 from turfmilter.core.rule import Rule, Stage
 from turfmilter.core.session import Connection, Recipient, Session
 
@@ -342,6 +343,17 @@ def test_trial_names_each_recipient_that_it_would_have_refused() -> None:
     assert it.trials == ("suspects reject bad@ours.example", "suspects reject bad2@ours.example")
     assert it.session.envelope is not None
     assert it.session.envelope.recipients == [BAD_RCPT, ALICE, worse]
+
+
+def test_trial_records_no_more_than_the_log_shows_and_the_recipients_do_not_hide_the_rest() -> None:
+    it = judge(*(rejecting(stage, mode=Mode.TRIAL) for stage in (Stage.RCPT, Stage.HEADERS)))
+    begin(it)
+    for number in range(1000):
+        it.rcpt(Recipient(f"<bad{number}@ours.example>"))
+    recipients = [f"suspects reject bad{number}@ours.example" for number in range(MOST_SHOWN)]
+    assert it.trials == tuple(recipients)
+    content(it, "bad@there.example")
+    assert it.trials == (*recipients[:-1], "suspects reject")
 
 
 def test_trial_names_the_entry_with_its_place() -> None:

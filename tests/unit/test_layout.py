@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from rig.golden import Golden
+from rig.steps import steps
+from turfmilter.cli.display import fold
 from turfmilter.core.held.message import shown_id
 from turfmilter.review.layout import Row, Screen, heading, human_size, legend, lines, width
 
@@ -99,3 +102,28 @@ def test_the_domain_of_a_long_address_is_kept() -> None:
 )
 def test_sizes_are_those_of_ls(size: int, shown: str) -> None:
     assert human_size(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("", [""]),
+        ("a" * 20, ["a" * 20]),
+        ("a" * 21, ["a" * 20, "a"]),
+        ("é" * 21, ["é" * 20, "é"]),
+        ("漢" * 11, ["漢" * 10, "漢"]),
+        ("one two three four five", ["one two three four", "five"]),
+        ("e" + "\u0301" * 50, ["e" + "\u0301" * 50]),
+    ],
+)
+def test_a_long_line_is_folded(text: str, folded: list[str]) -> None:
+    assert list(fold(text, Screen(20, "utf-8", NOW))) == folded
+
+
+def test_the_first_lines_of_a_text_cost_the_same_however_long_it_is() -> None:
+    """`turfctl review` shows the beginning of a text of 64 KiB, which may be one line, at each key."""
+
+    def cost(length: int) -> int:
+        return steps(lambda: list(islice(fold("é" * length, Screen(79, "utf-8", NOW)), 24)))
+
+    assert cost(64_000) < 2 * cost(4000)

@@ -38,6 +38,10 @@ _MOST = 65_536  # characters that are read of a message
         ("a<script>never closed", "a"),
         ("1 < 2 and 3 > 2 <3", "1 < 2 and 3 > 2 <3"),
         ("&#x1b;[2J&#8238;&nosuch;&#xD800;", "[2J\u202e&nosuch;\ufffd"),
+        (f"a&#{'1' * 5000};b", "a\ufffdb"),  # more digits than int() accepts
+        (f"<a href='&#{'9' * 1900};'>a</a>", "a <\ufffd>"),
+        (f"<pre>&#{'0' * 5000}65;b", "Ab"),
+        ("&#65&#0065&#0;&#00&#&#x41", "AA\ufffd\ufffd&#A"),
     ],
 )
 def test_tags_become_what_they_mean(source: str, text: str) -> None:

@@ -205,3 +205,10 @@ def test_doubtful_entries_are_reported(golden: Golden) -> None:
 )
 def test_an_ordinary_entry_is_not_doubted(parse: Parse, text: str) -> None:
     assert doubt(text, parse(text)) is None
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0" * 5000, "0" * 5000 + "24"])
+@pytest.mark.parametrize("form", ["192.0.2.0/{}", "::/{}", "192.0.2.0;{}", "192.0.2.0-{}", "{}", "192.0.2.{}", "::{}"])
+def test_a_number_of_more_digits_than_python_reads_is_a_problem_like_any_other(form: str, digits: str) -> None:
+    with pytest.raises(PatternError):
+        parse_host(form.format(digits))

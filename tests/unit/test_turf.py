@@ -127,6 +127,7 @@ def test_a_sender_is_found_however_it_is_spelled(text: str) -> None:
         (["user@bad .example"], "@bad.example"),
         (["'user@bad.example'"], "@bad.example"),
         (["Bad [user@bad.example]"], "@bad.example"),
+        (["user@[bad.example]"], "@bad.example"),
         (["<mailto:user@bad.example>"], "@bad.example"),
         (["=?utf-8?q?user=40bad=2Eexample?="], "@bad.example"),
         (["=?utf-8?q?user=40bad=2Eexample?= <user@fine.example>"], ""),

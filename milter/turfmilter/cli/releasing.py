@@ -130,7 +130,7 @@ class Releasing:
         for entry in entries:
             yield self._allowing.allow(listener, entry, f"released {place.message.id}")
         for doubt in doubts:
-            yield _not_added(place, escape(doubt))
+            yield _not_added(place, doubt)
         if not entries and not doubts:
             compared = "sender, authors nor originators" if originators else "sender nor authors"
             yield _not_added(place, f"neither {compared} are listed now")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from turfmilter.config.loader import ConfigError, every_turf_file, turf_files
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.readings import read_senders
-from turfmilter.core.escape import escape
+from turfmilter.core.escape import escape, shell_word
 from turfmilter.core.measure import MeasureError, parse_span
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.wrapped import match_sender
@@ -75,7 +74,7 @@ def add(
     try:
         edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
-            warn_on_stderr(escape(doubt))
+            warn_on_stderr(doubt)
         _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, started.clock.today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
@@ -150,7 +149,7 @@ def exception_adder(started: Started, config: Config, expires: date | None) -> A
             return Answer(True, str(there))
         except NotEdited as error:
             return Answer(False, str(error))
-        undo = f"turfctl turf remove {shlex.quote(escape(added.text))}"
+        undo = f"turfctl turf remove {shell_word(added.text)}"
         return Answer(True, f"{escape(str(added))}: added; undo it with: {undo}")
 
     return add

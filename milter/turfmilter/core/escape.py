@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 _ODD = re.compile(r"[^ -\[\]-~]")  # the backslash, and everything except printable ASCII
 _ESCAPED = re.compile(r"\\(?:(\\)|x([0-9a-f]{2})|u([0-9a-f]{4})|U(00(?:0[0-9a-f]|10)[0-9a-f]{4}))")
@@ -20,6 +21,18 @@ def escape(text: str) -> str:
     raw bytes that were decoded with surrogateescape), \uNNNN or \UNNNNNNNN.
     """
     return _ODD.sub(_escaped, text)
+
+
+def shell_word(text: str) -> str:
+    """Return `text` as one word that can be pasted into a shell, with everything that `escape` changes in it visible.
+
+    A backslash alone needs no $'…', which not every shell has.
+    """
+    escaped = escape(text)
+    if escaped == text.replace("\\", r"\\"):
+        return shlex.quote(text)
+    quoted = escaped.replace("'", r"\'")
+    return f"$'{quoted}'"
 
 
 def shortened(text: str, most: int) -> str:

@@ -12,6 +12,7 @@ from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, V
 from turfmilter.core.policy import Clause, Generation, Mode
 from turfmilter.core.ports import Clock
 from turfmilter.core.reply import REPLIES
+from turfmilter.core.report import MOST_SHOWN
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 
 _NOTHING_KNOWN = Session(Connection())
@@ -66,7 +67,7 @@ class Judge:
 
     @property
     def trials(self) -> tuple[str, ...]:
-        """What rules in trial mode would have done with this message, for the log."""
+        """What rules in trial mode would have done with this message, as far as the log shows it."""
         return self._message.trials
 
     def connect(self, connection: Connection) -> Verdict:
@@ -260,13 +261,20 @@ class Judge:
         return CONTINUE
 
     def _note(self, finding: Finding, verdict: Verdict, *event: Recipient) -> None:
-        """Record for the log what a rule in trial mode would have done, or that a rule could not decide."""
+        """Record for the log what a rule in trial mode would have done, or that a rule could not decide.
+
+        Not more than the log shows: a message can have any number of recipients.  One about the whole message takes
+        the place of the last recipient's, so that no sender can hide it with recipients.
+        """
+        kept = self._message.trials
+        if len(kept) == MOST_SHOWN and event:
+            return
         done = "unavailable" if finding.unavailable else verdict.action.value
         spared = finding.what if finding.spared else ""
         words = (finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
         said = " ".join(w for w in words if w)
-        if said not in self._message.trials:
-            self._message.trials += (said,)
+        if said not in kept:
+            self._message.trials = (*kept[: MOST_SHOWN - 1], said)
 
     def _settled(self) -> Verdict:
         """Return the outcome if it is ACCEPT, else CONTINUE; called if no rule is left for a later stage."""

@@ -184,8 +184,8 @@ class HeldMessages(Protocol):
     def named(self, beginnings: Sequence[str]) -> list[list[Message]]:
         """Return for each of `beginnings` the messages whose id begins so, in the order of their ids.
 
-        Ids are compared as people see them (shown_id), in any case and with or without "-" (fold_id).  "" is the
-        beginning of none; only "-" names an id that consists of "-".
+        Ids are compared as people see them (shown_id), in any case and with or without "-" (fold_id).  "" and
+        "-" are the beginning of none.
         """
 
     def again(self, message: Message) -> Message:

@@ -11,6 +11,8 @@ from turfmilter.core.address.addressed import Addressed, addressed, bare
 from turfmilter.core.finding import Action, Verdict
 from turfmilter.core.session import Connection, Recipient, Session
 
+MOST_SHOWN = 10  # items of one list that a log line shows
+
 
 def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> Record:
     """Return the record of `verdict` on a recipient or on a message; `more` are further fields of Record.

@@ -14,6 +14,8 @@ _MAX_TAG = 2048  # characters; what is longer is shown as text
 # An attribute's value may contain ">".  The possessive quantifiers never try another way to match.
 _TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z0-9:-]*+)((?:[^"'<>]++|"[^"]*+"|'[^']*+')*+)>""")
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""")
+# int() refuses numbers of more than 4300 digits.  Eight, after leading zeros, tell whether this is a character.
+_DECIMAL = re.compile("&#0*([0-9]{1,8})[0-9]*")
 _UNSEEN = frozenset({"script", "style", "title", "template"})  # their content is not text of the page
 _BREAKS = re.compile(  # tags that begin a line
     "address|article|aside|blockquote|br|d[dlt]|div|fieldset|figure|footer|form|h[1-6r]|header|li|main|nav|[ou]l|p|pre"
@@ -65,6 +67,11 @@ def _behind(source: str, mark: str, at: int) -> int:
     return found.end() if found else len(source)
 
 
+def _unescaped(text: str) -> str:
+    """Return `text` with its character references resolved; a number without a character becomes U+FFFD."""
+    return html.unescape(_DECIMAL.sub(r"&#\1", text))
+
+
 @dataclass
 class _Page:
     """The text so far."""
@@ -77,11 +84,11 @@ class _Page:
     def add(self, source: str) -> None:
         """Add text between tags."""
         if self.preformatted:
-            first, *more = html.unescape(source).split("\n")
+            first, *more = _unescaped(source).split("\n")
             self.lines[-1] += first
             self.lines += more
             return
-        words = " ".join(html.unescape(source).split())
+        words = " ".join(_unescaped(source).split())
         gap = " " if source[:1].isspace() and self.lines[-1] and not self.lines[-1].endswith(" ") else ""
         end = " " if words and source[-1:].isspace() else ""
         self.lines[-1] += f"{gap}{words}{end}"
@@ -101,7 +108,7 @@ class _Page:
         if closes or name not in (*_LINKS, "img"):
             return
         known = {
-            found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "")
+            found[1].lower(): _unescaped(found[2] or found[3] or found[4] or "")
             for found in _ATTRIBUTE.finditer(attributes)
         }
         if name == "img":

@@ -169,7 +169,7 @@ def _chosen(block: Block, only: Collection[str], known: Mapping[str, Fate], *, f
     strangers = [address for address in only if address not in held]
     if strangers:
         raise NotReleased(f"not held from {', '.join(strangers)}, but from {', '.join(held)}")
-    wanted = list(only) or [a for a in held if force or known.get(a) is not Fate.RELEASED]
+    wanted = list(dict.fromkeys(only)) or [a for a in held if force or known.get(a) is not Fate.RELEASED]
     again = [a for a in wanted if known.get(a) is Fate.RELEASED]
     unknown = [a for a in wanted if known.get(a) is Fate.UNKNOWN]
     if not force and (again or not wanted):

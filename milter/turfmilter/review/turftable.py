@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -13,7 +12,7 @@ from pathlib import Path
 from turfmilter.config.descent import open_file
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read_senders
-from turfmilter.core.escape import escape
+from turfmilter.core.escape import escape, shell_word
 from turfmilter.core.held.summary import addresses_in, summarise
 from turfmilter.core.table.entry import Entry, Problem, Where, listed, parse_line, together
 from turfmilter.core.table.pattern import Address, Domain, PatternError, exactly, parse_sender
@@ -22,6 +21,9 @@ from turfmilter.core.table.survey import survey, twins
 from turfmilter.core.wrapped import listed_ones, pattern_of, untagged
 from turfmilter.review.quarantines import Place
 from turfmilter.rules.turf import ORIGINATORS
+
+# For one message: its sender can write thousands of addresses into From:, and no administrator would check them.
+_MAX_EXCEPTIONS = 10
 
 
 class AlreadyThere(Exception):
@@ -133,8 +135,9 @@ def exceptions_for(
     """Return the exceptions for sender and authors with which the message at `place` would not have been held.
 
     `originators`: the rule compares those as well.
-    The second list says why there is none for an address that changes with each message.
-    Raises NotEdited if one of them cannot have an exception; NotAMessage, FileNotFoundError and OSError.
+    The second list says, escaped, why there is none for an address that changes with each message.
+    Raises NotEdited if one of them cannot have an exception, or if there are too many; NotAMessage, FileNotFoundError
+    and OSError.
     """
     with place.quarantine.open(place.message) as opened:
         summary = summarise(opened.file, place.message.id, opened.size, opened.written)
@@ -142,6 +145,11 @@ def exceptions_for(
         writers = addresses_in(opened.file, place.message.id, fields)
     people = dict.fromkeys(listed_ones(table, read_senders(summary.sender or ""), today))
     people |= dict.fromkeys(who for who in writers if listed(table.match(who, today)))
+    if len(people) > _MAX_EXCEPTIONS:
+        raise NotEdited(
+            f"{len(people)} of its addresses are listed, and for more than {_MAX_EXCEPTIONS} none is added: allow those"
+            " that you trust with turfctl turf add"
+        )
     changing = {who: pattern for who in people if (pattern := pattern_of(who)) is not None}
     try:
         entries = [f"!{exactly(who)}" for who in people if who not in changing]
@@ -151,7 +159,7 @@ def exceptions_for(
 
 
 def doubts(entry: str) -> list[str]:
-    """Return the reasons not to add `entry` like this: its address changes with each message."""
+    """Return the reasons, escaped, not to add `entry` like this: its address changes with each message."""
     found, _ = parse_line(entry, Where("entry"), parse_sender)
     if found is None or not isinstance(found.pattern, Address):
         return []
@@ -160,7 +168,8 @@ def doubts(entry: str) -> list[str]:
     if pattern is not None:
         return [_changes(mailbox, pattern, sign)]
     if inner:
-        return [f"{mailbox}: BATV has added a tag, which soon is another one; {_command(f'{sign}{inner}')}"]
+        tagged = escape(str(mailbox))
+        return [f"{tagged}: BATV has added a tag, which soon is another one; {_command(f'{sign}{inner}')}"]
     return []
 
 
@@ -176,11 +185,13 @@ def _changes(mailbox: Mailbox, pattern: str, sign: str) -> str:
     """Return the sentence that only a pattern matches the next message of `mailbox`."""
     offered = _command(f"{sign}{pattern or f'=@{mailbox.domain}'}")
     everyone = "" if pattern else ", which matches every address of the domain"
-    return f"{mailbox} looks like an address that is another one in each message (VERP, SRS); {offered}{everyone}"
+    who = escape(str(mailbox))
+    return f"{who} looks like an address that is another one in each message (VERP, SRS); {offered}{everyone}"
 
 
 def _command(entry: str) -> str:
-    return f"what matches it each time is added with: turfctl turf add {shlex.quote(entry)}"
+    end_of_options = "-- " if entry.startswith("-") else ""
+    return f"what matches it each time is added with: turfctl turf add {end_of_options}{shell_word(entry)}"
 
 
 def _same(one: Entry, other: Entry) -> bool:

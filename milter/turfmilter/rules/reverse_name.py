@@ -16,7 +16,7 @@ from turfmilter.core.table.entry import listed
 
 FIELD = "Authentication-Results"
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]++")
 # What ends an authserv-id.  RFC 8601 allows only some of these, but other readers may be less strict.
 _AFTER_NAME = " ;/,("
 
@@ -27,7 +27,7 @@ def bears(value: str, authserv_id: str) -> bool:
     The name may be in upper case, quoted, folded, after a comment, and in front of a version (RFC 8601 §2.2).
     """
     ours = authserv_id.casefold().removesuffix(".")
-    return any(_name(spelling) == ours for spelling in _spellings(_CONTROLS.sub(" ", value)))
+    return any(ours in _names(spelling) for spelling in _spellings(_BLANKS.sub(" ", value)))
 
 
 def iprev_field(authserv_id: str, result: str, client: IPAddress, name: str) -> str:
@@ -46,11 +46,15 @@ def _spellings(value: str) -> Iterator[Spelling]:
         yield spell_open(value.replace('"', " "))
 
 
-def _name(spelling: Spelling) -> str:
-    """Return the folded authserv-id, with which the value begins."""
+def _names(spelling: Spelling) -> tuple[str, ...]:
+    """Return the folded authserv-id, with which the value begins, as different programs read it."""
     spelling = spelling.part(0)
     end = spelling.find(_AFTER_NAME)
-    return (spelling.text if end < 0 else spelling.text[:end]).casefold().removesuffix(".")
+    name = spelling.text if end < 0 else spelling.text[:end]
+    # OpenDMARC and OpenARC join tokens around dots: to them "mx .example (c) . org" is mx.example.org.
+    words = _BLANKS.sub(" ", spelling.text)  # where a comment was, there may be two blanks
+    joined = re.split(f"[{_AFTER_NAME}]", words.replace(" .", ".").replace(". ", "."), maxsplit=1)[0]
+    return tuple(view.casefold().removesuffix(".") for view in (name, joined))
 
 
 def iprev(names: ClientNames) -> str:

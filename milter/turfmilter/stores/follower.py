@@ -6,11 +6,10 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 
 from turfmilter.core.held.message import NotAMessage
 from turfmilter.core.held.summary import Summary, summarise
-from turfmilter.stores.opened import HeldFile, OpenMaildir
+from turfmilter.stores.opened import HeldFile, OpenMaildir, written
 from turfmilter.stores.rows import INSERT, SCHEMA, VERSION, mailboxes, marks, row
 
 Watch = Callable[[Sequence[HeldFile]], Iterable[HeldFile]]
@@ -49,12 +48,12 @@ class Follower:
         # A later change can have the same time as this listing: then the directory is listed again next time.
         if max(changed) < now - _SETTLED:
             self._database.execute("DELETE FROM listing")
-            self._database.execute("INSERT INTO listing SELECT ?, ?, count(*) FROM held", changed)
+            self._database.execute("INSERT INTO listing SELECT ?, ?, count(*) FROM held", tuple(map(str, changed)))
 
     def _is_listed(self, changed: tuple[int, int]) -> bool:
         """Return whether the directories have not changed since they were listed, and no row is missing."""
         query = "SELECT 1 FROM listing WHERE (new, cur) = (?, ?) AND files = (SELECT count(*) FROM held)"
-        return self._database.execute(query, changed).fetchone() is not None
+        return self._database.execute(query, tuple(map(str, changed))).fetchone() is not None
 
     def _require_layout(self) -> None:
         [(version,)] = self._database.execute("PRAGMA user_version")
@@ -92,7 +91,7 @@ class Follower:
         [(paths,)] = self._database.execute(_PATHS)
         return set(os.fsdecode(paths).split("\0")) if paths else set()
 
-    def _rename(self, old: tuple[str, bytes, int], file: HeldFile) -> bool:
+    def _rename(self, old: tuple[str, bytes, str], file: HeldFile) -> bool:
         """Update a renamed file; return False if it is gone.  If it was also written to, its other marks show that."""
         try:
             changed = marks(self._maildir.stat(file)).changed
@@ -122,12 +121,12 @@ def _other_paths(listed: set[str], come: set[str]) -> set[str]:
     return same.difference(messages.values())
 
 
-def _parted(path: str) -> tuple[HeldFile, int]:
+def _parted(path: str) -> tuple[HeldFile, str]:
     part, name, inode = path.split("/")
-    return HeldFile(name, part), int(inode)
+    return HeldFile(name, part), inode
 
 
-def _row(file: HeldFile, inode: int) -> tuple[str, bytes, int]:
+def _row(file: HeldFile, inode: str) -> tuple[str, bytes, str]:
     return file.part, os.fsencode(file.name), inode
 
 
@@ -136,7 +135,7 @@ def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summ
     try:
         with maildir.open(file) as opened:
             status = os.fstat(opened.fileno())
-            return status, summarise(opened, file.id, status.st_size, _written(status))
+            return status, summarise(opened, file.id, status.st_size, written(status))
     except NotAMessage as error:
         doubt = str(error)
     except FileNotFoundError:
@@ -144,8 +143,4 @@ def _summary(maildir: OpenMaildir, file: HeldFile) -> tuple[os.stat_result, Summ
     except OSError as error:
         doubt = f"it cannot be read: {error.strerror}"
     status = maildir.stat(file)
-    return status, Summary(_written(status), status.st_size, doubt=doubt)
-
-
-def _written(status: os.stat_result) -> datetime:
-    return datetime.fromtimestamp(status.st_mtime, UTC)
+    return status, Summary(written(status), status.st_size, doubt=doubt)

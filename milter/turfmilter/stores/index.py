@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ class Index:
         condition, values = where(selection)
         query = f"SELECT {STORED} FROM held WHERE {condition} ORDER BY time DESC, file DESC LIMIT ?"
         for _ in range(_TRIES):
-            found = self._stored(query, (*values, limit or -1))
+            found = self._stored(query, (*values, min(limit, sys.maxsize) or -1))
             stale = [one for one in found if not self._is_current(one)]
             if not stale:
                 break
@@ -154,10 +155,17 @@ class Index:
 
 
 def _path(maildir: OpenMaildir) -> str:
-    """Return a path by which SQLite can open the index.  Raises OSError if it cannot be created."""
+    """Return a path by which SQLite can open the index.  Raises OSError if it cannot be created.
+
+    Only the owner may open it: every user who can read a file can lock it (fcntl), and turfctl would wait for that.
+    """
     with suppress(FileNotFoundError):
         status = os.stat(_NAME, dir_fd=maildir.root, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # SQLite would follow a link
             os.unlink(_NAME, dir_fd=maildir.root)
-    os.close(os.open(_NAME, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o640, dir_fd=maildir.root))
+    descriptor = os.open(_NAME, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600, dir_fd=maildir.root)
+    try:
+        os.fchmod(descriptor, 0o600)  # an older version has created it with 0640
+    finally:
+        os.close(descriptor)
     return f"/proc/self/fd/{maildir.root}/{_NAME}"

@@ -19,7 +19,7 @@ from turfmilter.core.ports import Progress
 from turfmilter.stores.files import locked
 from turfmilter.stores.index import Index
 from turfmilter.stores.ledger import Ledger
-from turfmilter.stores.opened import LETTERS, HeldFile, OpenMaildir
+from turfmilter.stores.opened import LETTERS, HeldFile, OpenMaildir, written
 from turfmilter.stores.room import DirectoryRoom
 
 
@@ -120,8 +120,8 @@ class OpenFile:
 
     @property
     def written(self) -> datetime:
-        """The mtime of the file, UTC."""
-        return datetime.fromtimestamp(os.fstat(self.file.fileno()).st_mtime, UTC)
+        """The mtime of the file, UTC; see opened.written."""
+        return written(os.fstat(self.file.fileno()))
 
     def lock(self) -> AbstractContextManager[None]:
         """Lock the file (flock): its other names are locked as well.  Raises BlockingIOError and OSError."""
@@ -144,11 +144,13 @@ class _Listing:
         )
 
     def beginning(self, text: str) -> list[HeldFile]:
-        """Return the files whose folded id begins as `text` does; none if that is ""."""
+        """Return the files whose folded id begins as `text` does; none if that is "" when folded."""
         folded = fold_id(text)
+        if not folded:
+            return []
         rest = range(bisect_left(self._files, folded, key=itemgetter(0)), len(self._files))
         some = takewhile(lambda found: found[0].startswith(folded), map(self._files.__getitem__, rest))
-        return [file for found, file in some if folded or (text and not found)]
+        return [file for _, file in some]
 
 
 def _file(message: Message) -> HeldFile:

@@ -7,12 +7,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
 from turfmilter.config.descent import CAREFULLY, open_directory
-from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, State, Unopenable, state_of
+from turfmilter.core.held.message import Flag, NewerFormat, NotAMessage, State, Unopenable, in_every_zone, state_of
 from turfmilter.stores.format import newer
 from turfmilter.stores.links import Links
 
@@ -192,6 +193,15 @@ class OpenMaildir:
             if links == before.st_nlink:
                 return f"a file of {links} links: another one is outside the quarantine"
         return "a file whose links change again and again"
+
+
+def written(status: os.stat_result) -> datetime:
+    """Return the mtime of a file, UTC; 1970 if it is far outside the calendar, as any program can set it."""
+    with suppress(ValueError, OverflowError, OSError):
+        time = datetime.fromtimestamp(status.st_mtime, UTC)
+        if in_every_zone(time):
+            return time
+    return datetime.fromtimestamp(0, UTC)
 
 
 def _opened(stack: ExitStack, name: str, flags: int, within: int) -> int:

@@ -17,12 +17,12 @@ from turfmilter.core.held.summary import Summary
 from turfmilter.stores.conditions import Role, network_key
 from turfmilter.stores.opened import HeldFile
 
-VERSION = 3  # of the layout and of the summaries; an index with another version is built again
+VERSION = 4  # of the layout and of the summaries; an index with another version is built again
 
 SCHEMA = """
 CREATE TABLE held (
     key INTEGER PRIMARY KEY, id TEXT, part TEXT, file BLOB,
-    inode INTEGER, bytes INTEGER, written INTEGER, changed INTEGER,
+    inode TEXT, bytes TEXT, written TEXT, changed TEXT,
     state TEXT, time REAL, size INTEGER, sender TEXT, client TEXT, network BLOB, host TEXT,
     rule TEXT, entry TEXT, matched TEXT, subject TEXT, summary TEXT
 );
@@ -31,7 +31,7 @@ CREATE INDEX held_time ON held (time, file, state);
 CREATE TABLE address (held INTEGER, role TEXT, domain TEXT, local TEXT);
 CREATE INDEX address_mailbox ON address (role, domain, local, held);
 CREATE INDEX address_held ON address (held);
-CREATE TABLE listing (new INTEGER, cur INTEGER, files INTEGER);
+CREATE TABLE listing (new TEXT, cur TEXT, files INTEGER);
 """
 STORED = "key, part, file, inode, bytes, written, changed, summary"
 INSERT = f"INSERT INTO held VALUES ({', '.join('?' * 20)})"
@@ -42,12 +42,16 @@ _encode = json.JSONEncoder(default=datetime.isoformat).encode
 
 
 class Marks(NamedTuple):
-    """Shows whether a file was replaced or written to; `changed` (ctime) also whether it was renamed or linked."""
+    """Shows whether a file was replaced or written to; `changed` (ctime) also whether it was renamed or linked.
 
-    inode: int
-    bytes: int
-    written: int
-    changed: int
+    The numbers are texts: an inode may have 64 bits, and any program can set an mtime that has more in nanoseconds,
+    but an INTEGER of SQLite has 63.
+    """
+
+    inode: str
+    bytes: str
+    written: str
+    changed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Stored:
 
 def marks(status: os.stat_result) -> Marks:
     """Return the marks of a file; times are in nanoseconds."""
-    return Marks(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return Marks(*map(str, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
 
 
 def row(file: HeldFile, status: os.stat_result, summary: Summary) -> tuple[object, ...]:

@@ -9,12 +9,11 @@ from json import dumps
 
 from turfmilter.core.escape import escape
 from turfmilter.core.ports import Level
-from turfmilter.core.report import Record
+from turfmilter.core.report import MOST_SHOWN, Record
 
 # The keys of a line in their order, each with the value that means absent; the queue id precedes them.
 _KEYS = tuple(Record._field_defaults.items())[1:]
 _PLAIN = re.compile(r"[A-Za-z0-9@._:/+*!%\[\]-]+")  # needs no quotes
-_MAX_LIST_ITEMS = 10  # items of a list that are shown; nrcpt has the number of recipients
 _MAX_VALUE_OCTETS = 224  # octets of one value, so that all 32 possible values fit into 8 KiB
 _MAX_NOTICE_OCTETS = 4096  # octets
 _CUT = r"\..."  # marks a cut; unambiguous, because escaped text has every backslash of its own doubled
@@ -61,13 +60,13 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value) if value else "<>"  # only a sender can be present and empty (RFC 5321 §4.5.5)
     if isinstance(value, tuple):
-        return ",".join([_quoted(item) for item in value[:_MAX_LIST_ITEMS]])
+        return ",".join([_quoted(item) for item in value[:MOST_SHOWN]])
     return str(value)
 
 
 def _json(value: object) -> object:
     if isinstance(value, tuple):
-        return [_fitted(item) for item in value[:_MAX_LIST_ITEMS]]
+        return [_fitted(item) for item in value[:MOST_SHOWN]]
     return _fitted(value) if isinstance(value, str) else value
 
 

@@ -198,7 +198,8 @@ def test_an_id_is_found_however_it_is_typed(store: Store, held_messages: HeldMes
 
 def test_an_id_of_nothing_but_dashes_has_a_name(store: Store, held_messages: HeldMessages) -> None:
     store.put_by_hand("--")
-    assert [[message.id for message in some] for some in held_messages.named(["-", "", "a"])] == [["--"], [], []]
+    named = held_messages.named([r"\x2d", r"\x2d-", "-", "", "a"])
+    assert [[message.id for message in some] for some in named] == [["--"], ["--"], [], [], []]
 
 
 @pytest.mark.parametrize(

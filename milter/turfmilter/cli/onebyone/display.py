@@ -92,8 +92,7 @@ class Page:
 def fold(escaped: str, on: Screen) -> Iterator[str]:
     """Yield a text as lines that fit on the screen: broken at blanks, or anywhere if there are none."""
     rest = on.displayable(escaped)
-    while width(rest) > on.columns:
-        end = _fitting(rest, on.columns)
+    while (end := _fitting(rest, on.columns)) < len(rest):
         blank = rest.rfind(" ", 1, end + 1)
         broken = blank if blank > end // 2 else end
         yield rest[:broken]

@@ -15,7 +15,7 @@ _LOOKALIKES = str.maketrans(
 )
 DECORATION = string.punctuation  # characters that people and programs put around an address
 _SIGN = re.compile("[@%!]")
-_PUNCTUATION = str.maketrans('()"\\', "    ")
+_PUNCTUATION = str.maketrans('()"\\[]', " " * 6)  # brackets, because to Sendmail [dom] is the host dom
 _WIDEST = 256  # characters of a local part or literal that are read: far more than RFC 5321 §4.5.3.1 allows
 _WORD = re.compile(r'[^\s<>(),;:"\\\[\]@%!]*')
 _CHAIN = re.compile(r'[^\s<>(),;:"\\\[\]]*')  # with further signs in it: Postfix rewrites x%%dom to x%@dom

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from turfmilter.core.address.addressed import Addressed, parted
 from turfmilter.core.escape import escape, unescape
-from turfmilter.core.held.message import time_of
+from turfmilter.core.held.message import in_every_zone, time_of
 from turfmilter.core.report import Slip
 
 FORMAT = 2  # the newest that this version reads and writes; in 1, blanks within addresses are not escaped
@@ -224,8 +224,8 @@ def _old_party(value: str) -> Addressed:
 def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
-        return time if time.utcoffset() is not None and time.astimezone(UTC) else None
-    except (ValueError, OverflowError):  # a year 0, or not a time
+        return time if time.utcoffset() is not None and in_every_zone(time) else None
+    except ValueError:  # a year 0, or not a time
         return None
 
 

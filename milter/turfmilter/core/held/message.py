@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
@@ -112,8 +112,12 @@ def is_id(text: str) -> bool:
 
 
 def shown_id(id: str) -> str:
-    r"""Return an id as people see it and type it: escaped, and one word.  A blank is shown as \x20."""
-    return escape(id).replace(" ", r"\x20")
+    r"""Return an id as people see it and type it: escaped, one word, and not an option of a command.
+
+    A blank is shown as \x20, and a dash at the beginning as \x2d.
+    """
+    shown = escape(id).replace(" ", r"\x20")
+    return rf"\x2d{shown[1:]}" if shown.startswith("-") else shown
 
 
 def fold_id(shown: str) -> str:
@@ -129,6 +133,11 @@ def time_of(id: str) -> datetime:
     for digit in id[:_DIGITS]:
         seconds = seconds * len(_ALPHABET) + _ALPHABET.index(digit)
     return _BEGIN + timedelta(seconds=seconds)
+
+
+def in_every_zone(time: datetime) -> bool:
+    """Return whether the calendar has `time` in every zone, and as a number of seconds that was rounded."""
+    return MINYEAR < time.year < MAXYEAR
 
 
 def _base32(number: int) -> str:

@@ -10,6 +10,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from turfmilter.core.address.hostname import PatternError, looks_numeric
 from turfmilter.core.address.mailbox import IPAddress, parse_address
 
+_MAX_PREFIX_DIGITS = 3  # "128"
 _PART_OF_IPV4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})\.?(?:\.\*)?(?:/(\d{1,2}))?", re.ASCII)
 
 
@@ -73,7 +74,8 @@ def _network(text: str) -> Interval:
 
 def _prefix_length(address: IPAddress, text: str) -> int:
     longest = address.max_prefixlen
-    if text.isascii() and text.isdigit() and int(text) <= longest:
+    # int() refuses more than 4300 digits, with a ValueError of its own.
+    if len(text) <= _MAX_PREFIX_DIGITS and text.isascii() and text.isdigit() and int(text) <= longest:
         return int(text)
     raise PatternError(f'"{text}" is not a prefix length', f"for {address} it is a number from 0 to {longest}")
 
