@@ -28,7 +28,7 @@ from turfmilter.core.ports import Clock
 from turfmilter.mta.smtp import NextHop, send
 from turfmilter.review.digest import digest
 from turfmilter.review.fate import fates, state
-from turfmilter.review.layout import Row, Screen, counted, ellipsis_in, heading, legend, lines
+from turfmilter.review.layout import Row, Screen, counted, ellipsis_in, full_time, heading, legend, lines
 from turfmilter.review.quarantines import Found, Place, Quarantines
 from turfmilter.review.recorder import Histories
 
@@ -37,7 +37,11 @@ from turfmilter.review.recorder import Histories
 @selecting(states=OPEN)
 @click.option("--all", "everything", is_flag=True, help="Also list released and deleted messages.")
 @click.option(
-    "--group-by", "by", type=click.Choice(get_args(By)), help="Count the messages by what they have in common."
+    "--group-by",
+    "by",
+    type=click.Choice(get_args(By)),
+    metavar="WHAT",
+    help=f"Count the messages by what they have in common: {', '.join(get_args(By))}.",
 )
 @click.option(
     "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Show at most this many; 0 shows all."
@@ -54,9 +58,9 @@ def list_held(
     as_json: bool,
     directory: Path | None,
 ) -> None:
-    """List held messages that are still to be decided about, the newest first.
+    """List the messages that are still open, the newest first.
 
-    Those are the messages that were neither released nor deleted.  A message must meet all conditions.
+    Open messages are those that were neither released nor deleted.  A message must meet all conditions.
     """
     if everything and selection.states != OPEN:
         raise click.UsageError("--all and --state exclude each other")
@@ -69,11 +73,20 @@ def list_held(
             total = _list_messages(started.clock, quarantines, selection, limit, as_json=as_json)
         others = 0 if total else quarantines.count(replace(selection, states=frozenset(State)))
     if not total:
-        hint = f"; --all lists {counted(others)} in other states" if others else ""
-        click.echo(f"turfctl: no message matches{hint}" if not as_json else "[]", err=not as_json)
+        none = _none(selection, others)
+        click.echo(f"turfctl: {none}" if not as_json else "[]", err=not as_json)
         raise click.exceptions.Exit(1)
     if total > limit > 0 and not as_json:
         click.echo(f"{limit} of {total}; --limit 0 shows all", err=True)
+
+
+def _none(selection: Selection, others: int) -> str:
+    """Return a sentence about a list without messages, although there are `others` in other states."""
+    unconditional = selection == Selection(states=selection.states)
+    if unconditional and not others:
+        return "the quarantine is empty"
+    none = "no open messages" if unconditional and selection.states == OPEN else "no message matches"
+    return f"{none}; --all lists {counted(others)} in other states" if others else none
 
 
 def _list_messages(clock: Clock, quarantines: Quarantines, selection: Selection, limit: int, *, as_json: bool) -> int:
@@ -211,7 +224,14 @@ _LETTER_COLUMNS = 76  # RFC 5322 §2.1.1 recommends 78, and a reply puts "> " in
 
 
 @click.command("digest")
-@click.option("--newer", "since", callback=ago, metavar="AGE", default="1d", help="Held less than AGE ago: 12h, 7d.")
+@click.option(
+    "--newer",
+    "since",
+    callback=ago,
+    metavar="AGE",
+    default="1d",
+    help="Held less than AGE ago: 12h, 7d.  [default: 1d]",
+)
 @click.option("--mail", "to", metavar="ADDRESS", help="Mail the report to ADDRESS instead of printing it.")
 @directory_option
 @click.pass_obj
@@ -226,7 +246,7 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since, platform.node(), _rows, on)
     if to is None:
-        click.echo(text or "no open messages")
+        click.echo(text or f"no open messages that were held since {full_time(since)}")
     elif text:
         mail(config.release, to, text, started.clock.now())
 
