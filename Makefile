@@ -43,8 +43,9 @@ demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some, ENGINE=loop
 	$(ROOT) env TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
 
-docs: install ## write the pages that are made from the code: sample configuration, reference, replies, man pages
+docs: install ## write the pages that are made from the code, and the manual as a site in build/manual
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate.site
 
 clean: ## remove what the other targets made here
 	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -13,7 +13,9 @@ from contextlib import contextmanager, suppress
 from turfmilter.cli.streams import text_on
 
 _DEFAULT = "less"
-_OPTIONS = {"LESS": "FRX"}  # as git: print what fits on the screen, and leave it there
+# As git: print what fits on the screen, and leave it there.  And run no commands: turfctl may have been started with
+# the rights of another user.
+_OPTIONS = {"LESS": "FRX", "LESSSECURE": "1"}
 _NONE = ("", "cat")  # values of PAGER that mean: no pager
 
 
