@@ -86,6 +86,19 @@ def test_open_mail_is_listed_unless_more_is_wanted(
 
 
 @pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("delet", 'there is no command "delet"; "delete" was probably meant'),
+        ("relase", 'there is no command "relase"; "release" was probably meant'),
+        ("mailq", "No such command 'mailq'."),
+    ],
+)
+def test_a_mistyped_command_is_recognised(config: Path, word: str, said: str) -> None:
+    done = turfctl(config, word)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"Error: {said}")
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--sender", "@turf.example"], "no message matches; --all lists 1 message in other states"),
