@@ -32,7 +32,7 @@ def paged() -> Iterator[None]:
     terminal = sys.stdout
     terminal.flush()
     # $PAGER may contain options, so a shell reads it, as the shell of the user would.
-    pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env={**_OPTIONS, **os.environ})
+    pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env={**_OPTIONS, **os.environ})  # nosec B602
     assert pager.stdin
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the pager, which stays on the terminal
     sys.stdout = text_on(pager.stdin)
