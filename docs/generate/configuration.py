@@ -201,7 +201,9 @@ def _sample_keys(cls: type[Any]) -> Iterator[str]:
 def _remark(this: Setting, value: object) -> str:
     if this.kind.closed:
         return f"  # {this.kind.words.replace('`', '')}"
-    return "" if value == this.example else f"  # for example {written(this.example)}"
+    said = [this.kind.zero] if value == 0 and this.kind.zero else []
+    said += [] if value == this.example else [f"for example {written(this.example)}"]
+    return f"  # {'; '.join(said)}" if said else ""
 
 
 def _reference_keys(cls: type[Any], above: str) -> Iterator[str]:

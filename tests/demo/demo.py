@@ -24,7 +24,7 @@ from rig.smtp import SmtpClient, SmtpReply
 from rig.workplace import workplace
 
 PASSWORD = "wonderland"
-_WIDEST = 33  # a row of five columns fits 100
+_WIDEST = 28  # a row of four columns fits 80
 CONFIG = """\
 socket = "unix:{place}/turfmilter.sock"
 socket_group = "postfix"
@@ -153,7 +153,7 @@ def send(host: MailHost, case: Case) -> SmtpReply:
 
 
 def outcome(host: MailHost, case: Case) -> tuple[str, str]:
-    """What the client heard, and where the message ended."""
+    """What the client received, and where the message ended."""
     delivered, held = len(host.sink.deliveries), set(host.held())
     reply = str(send(host, case))
     host.postfix.settle()
@@ -192,18 +192,28 @@ def invite(host: MailHost) -> None:
     held = host.held()[0].name
     print(f"""Everything stays up.  In another terminal:
 
-  smtp-source -c -f news@spam.test -t bob@rig.test 127.0.0.1:{port}           # held
-  smtp-source -c -f anna@out.test -t x@there.test 127.0.0.1:{port}            # "fatal: ... 550": refused
-  smtp-source -c -f anna@out.test -t bob@rig.test -l 20000 127.0.0.1:{port}   # too big
-  bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'              # speak SMTP yourself
-  openssl s_client -quiet -crlf -starttls smtp -connect 127.0.0.1:{submission}   # AUTH PLAIN {login}
+# held, refused ("fatal: ... 550"), and too big:
+  smtp-source -c -f news@spam.test -t bob@rig.test 127.0.0.1:{port}
+  smtp-source -c -f anna@out.test -t x@there.test 127.0.0.1:{port}
+  smtp-source -c -f anna@out.test -t bob@rig.test -l 20000 127.0.0.1:{port}
+
+# speak SMTP yourself; the second one is for submission: AUTH PLAIN {login}
+  bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'
+  openssl s_client -quiet -crlf -starttls smtp -connect 127.0.0.1:{submission}
+
+# what the filter and Postfix log
   tail -f {host.filter.log_file} {host.postfix.log_file}
 
-  {turfctl} status                     # what the filter is doing
-  {turfctl} list            # what is held
-  {turfctl} show {held}
-  {turfctl} release {held}   # to bob
-  {turfctl} turf check news@spam.test  # which entry decides
+# what the filter is doing, and what is held
+  alias demo='{turfctl}'
+  demo status
+  demo list
+  demo show {held}
+  demo release {held}
+  demo turf check news@spam.test
+
+# go through what is held, with single keys
+  demo review
 
 Press Enter or Ctrl-C here to end.""")
     sys.stdout.flush()
@@ -216,8 +226,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     with workplace() as place, mail_host(place) as host:
-        rows = [(case.what, case.sender, case.to, *outcome(host, case)) for case in CASES]
-        show(("what was sent", "from", "to", "what the client heard", "the end"), rows)
+        rows = [(case.what, case.to, *outcome(host, case)) for case in CASES]
+        show(("sent", "to", "the client received", "result"), rows)
         show(("in quarantine", "from", "to", "entry"), [shortly(path) for path in host.held()])
         print(*block(host.held()[0]), "", sep="\n")
         print("the filter's log:")

@@ -131,6 +131,34 @@ def test_the_commands_of_the_page_about_trial_show_what_would_have_been_done(her
     follow(HOWTO / "go-live.md")
 
 
+def test_the_commands_of_the_page_about_emergencies_let_mail_pass_and_release_what_was_held(
+    here: PostfixMachine,
+) -> None:
+    page = HOWTO / "stop-filtering.md"
+    set_up(f'mode = "enforce"\n{CONFIG}[relay]\nallow = []\n{TURF}', "@shop.example\n")
+    attached(here)
+    for _ in range(2):
+        send(here, "news@shop.example", "anna@example.org")
+    with here.client() as session:
+        replies = session.transaction("<a@out.example>", "<x@elsewhere.example>", message="")
+        assert 550 in [reply.code for reply in replies], replies
+
+    def passed(block: str) -> str:
+        send(here, "news@shop.example", "anna@example.org")
+        return block
+
+    def attached_again(block: str) -> str:
+        return f"contrib/postfix/attach --yes\npostfix reload\n{block}"
+
+    follow(
+        page,
+        {first_line(page, "attach --undo"): passed, first_line(page, "turfctl release"): attached_again},
+        edits=True,
+    )
+    assert unreviewed() == []
+    wait.until(lambda: len(here.sink.deliveries) == 3, "the one that passed and the two released ones")
+
+
 def test_the_commands_of_the_page_about_clients_show_which_would_be_rejected(here: PostfixMachine) -> None:
     strict = '[connect]\nmode = "trial"\ndefault = "deny"\nallow = ["127.0.0.0/8"]\ndeny = ["203.0.113.0/24"]\n'
     set_up(CONFIG + strict)

@@ -82,7 +82,36 @@ def test_open_mail_is_listed_unless_more_is_wanted(
     id = hold(quarantine, file=f"cur/{{id}}:2,{flags}")
     done = turfctl(config, "list", *options)
     assert (id in done.stdout, done.returncode) == (listed, 0 if listed else 1)
-    assert ("turfctl: no message matches; --all lists 1 message in other states" in done.stderr) is not listed
+    assert ("turfctl: no open messages; --all lists 1 message in other states" in done.stderr) is not listed
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("delet", 'there is no command "delet"; "delete" was probably meant'),
+        ("relase", 'there is no command "relase"; "release" was probably meant'),
+        ("mailq", "No such command 'mailq'."),
+    ],
+)
+def test_a_mistyped_command_is_recognised(config: Path, word: str, said: str) -> None:
+    done = turfctl(config, word)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"Error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--sender", "@turf.example"], "no message matches; --all lists 1 message in other states"),
+        (["--state", "reviewed"], "no message matches; --all lists 1 message in other states"),
+        (["--sender", "@other.example"], "no message matches"),
+    ],
+)
+def test_a_list_without_messages_says_whether_conditions_are_why(
+    quarantine: Path, config: Path, options: list[str], said: str
+) -> None:
+    assert turfctl(config, "list").stderr == "turfctl: the quarantine is empty\n"
+    hold(quarantine, file="cur/{id}:2,P")
+    assert turfctl(config, "list", *options).stderr == f"turfctl: {said}\n"
 
 
 def test_the_list_as_json_has_all_that_is_known(quarantine: Path, config: Path) -> None:
@@ -158,7 +187,7 @@ def test_options_read_sizes_and_spans_as_the_configuration_does(config: Path, qu
 def test_nothing_found_is_1(config: Path, arguments: list[str]) -> None:
     done = turfctl(config, *arguments)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("turfctl: no message ")
+    assert done.stderr.startswith(("turfctl: no message ", "turfctl: the quarantine is empty"))
 
 
 def test_a_broken_configuration_is_said_in_the_words_of_the_daemon(place: Path) -> None:
@@ -513,7 +542,7 @@ def test_a_person_is_asked_first(quarantine: Path, config: Path, answer: str, st
     seen, left = on_terminal(config, "delete", "--rule", "turf", answer=answer)
     assert "2 messages will be deleted. Go on? [y/N]" in seen
     assert all(name.partition("/")[2].partition(":")[0] in seen for name in names(quarantine))
-    assert left == status
+    assert ("nothing was changed\r\n" in seen, left) == (status == 1, status)
     assert {name.partition("/")[0] for name in names(quarantine)} == {part}
 
 

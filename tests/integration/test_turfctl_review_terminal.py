@@ -65,6 +65,22 @@ def test_a_screen_of_any_size(
         golden("review", screen, {id: "ID-NUMBER-ONE", id[:9]: "ID-NUMBER"})
 
 
+@pytest.mark.parametrize("columns", [20, 40])
+def test_the_keys_are_explained_on_a_small_screen_as_far_as_it_goes(
+    config: Path, quarantine: Path, golden: Golden, columns: int
+) -> None:
+    hold(quarantine)
+    with reviewer.review(config, columns=columns, rows=18) as terminal:
+        terminal.shows("Message 1 of 1", " q")
+        golden("review", terminal.press("?", "any key goes"))
+
+
+def test_a_single_part_that_is_not_text_is_named(config: Path, quarantine: Path, golden: Golden) -> None:
+    id = hold(quarantine, b"Content-Type: image/png; name=offer.png\r\n\r\nPNG\r\n")
+    with reviewer.review(config) as terminal:
+        golden("review", terminal.shows("Message 1 of 1", " q"), {id: "ID-NUMBER-ONE"})
+
+
 def test_html_is_text_with_its_links(config: Path, quarantine: Path, golden: Golden) -> None:
     id = hold(quarantine, MARKUP.encode())
     with reviewer.review(config) as terminal:

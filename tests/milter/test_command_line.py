@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 import re
 import subprocess
 from collections.abc import Callable
@@ -69,16 +71,17 @@ def test_the_line_for_an_mta_that_is_not_installed_is_not_printed(place: Path, g
     golden("check", done.stdout, {str(place): "DIR"})
 
 
-def test_a_check_warns_about_files_that_only_root_can_read(place: Path, golden: Golden) -> None:
-    path = configured(place)
-    path.chmod(0o600)
-    done = run("-t", "-c", path)
-    assert done.returncode == 0
-    golden(
-        "check",
-        "\n".join(line for line in done.stderr.splitlines() if f"{path}: " in line),
-        {f"{place}": "DIR", USER: "USER"},
-    )
+@pytest.mark.parametrize("closed", ["turfmilter.toml", "etc"])
+def test_a_check_warns_about_files_that_only_root_can_read(place: Path, golden: Golden, closed: str) -> None:
+    (place / "etc").mkdir(mode=0o755)
+    path = configured(place) if closed == "turfmilter.toml" else configured(place).rename(place / "etc/turfmilter.toml")
+    (place / closed).chmod(0o600)
+    warned = [line for line in run("-t", "-c", path).stderr.splitlines() if f"{path}: " in line]
+    group = grp.getgrgid(pwd.getpwnam(USER).pw_gid).gr_name
+    assert run("-t", "-c", path).returncode == 0
+    golden("check", "\n".join(warned), {f"chgrp {group}": "chgrp GROUP", f"{place}": "DIR", USER: "USER"})
+    subprocess.run(warned[0].partition("fix it with: ")[2], shell=True, check=True)
+    assert f"{path}: " not in run("-t", "-c", path).stderr
 
 
 @pytest.mark.parametrize("mode", ["enforce", "trial", "off"])

@@ -76,6 +76,12 @@ def test_a_commented_key_of_the_sample_is_its_default() -> None:
     assert top | nested == {path: t.default if t.sample is None else t.sample for path, t in once.items()}
 
 
+def test_the_sample_tells_what_0_means() -> None:
+    meanings = re.findall(r"(?m)^#\w+ = 0(?!\.)(.*)$", sample())
+    assert len(meanings) == 6
+    assert all(meaning.startswith(("  # no limit", "  # one for each core")) for meaning in meanings)
+
+
 def test_the_examples_of_the_sample_are_whole_sections() -> None:
     shown = "\n".join(re.findall(r"(?m)^#(?:   (.*)|)$", sample()))
     assert tomllib.loads(shown) == tomllib.loads("\n".join(this.example for this in sections(Config).values()))

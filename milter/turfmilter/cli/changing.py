@@ -27,7 +27,10 @@ from turfmilter.review.verify import verify
 def delete(started: Started, request: Request) -> None:
     """Mark held messages as deleted.
 
-    Name them by the beginning of their IDs, or select them by conditions.  `undelete` restores them.
+    Name them by the beginning of their IDs, or select them by conditions.  A dash reads IDs from standard input, such
+    as a list: turfctl list --sender @isp.example | turfctl delete -
+
+    `undelete` restores them.
     """
     decide(started, request, "deleted", marks.delete, undo="undelete")
 
@@ -36,7 +39,10 @@ def delete(started: Started, request: Request) -> None:
 @choosing(frozenset({State.DELETED}))
 @click.pass_obj
 def undelete(started: Started, request: Request) -> None:
-    """Restore deleted messages."""
+    """Restore deleted messages.
+
+    Name them by the beginning of their IDs, or select them by conditions.  A dash reads IDs from standard input.
+    """
     decide(started, request, "restored", marks.restore, undo="delete")
 
 

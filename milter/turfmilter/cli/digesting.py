@@ -20,14 +20,21 @@ from turfmilter.config.sections.quarantine import ReleaseConfig
 from turfmilter.core.address.addressed import Addressed
 from turfmilter.mta.smtp import NextHop, NotSent, Unknown, send
 from turfmilter.review.digest import digest
-from turfmilter.review.layout import Row, Screen
+from turfmilter.review.layout import Row, Screen, full_time
 from turfmilter.review.quarantines import Found
 
 _LETTER_COLUMNS = 76  # RFC 5322 §2.1.1 recommends 78, and a reply puts "> " in front
 
 
 @click.command("digest")
-@click.option("--newer", "since", callback=ago, metavar="AGE", default="1d", help="Held less than AGE ago: 12h, 7d.")
+@click.option(
+    "--newer",
+    "since",
+    callback=ago,
+    metavar="AGE",
+    default="1d",
+    help="Held less than AGE ago: 12h, 7d.  [default: 1d]",
+)
 @click.option("--mail", "to", metavar="ADDRESS", help="Mail the report to ADDRESS instead of printing it.")
 @directory_option
 @click.pass_obj
@@ -42,7 +49,7 @@ def digest_held(started: Started, since: datetime, to: str | None, directory: Pa
     with opened(config, directory) as quarantines:
         text = digest(quarantines, since, platform.node(), _rows, on)
     if to is None:
-        click.echo(text or "no open messages")
+        click.echo(text or f"no open messages that were held since {full_time(since)}")
     elif text:
         _mail(config.release, to, text, started.clock.now())
 

@@ -24,6 +24,8 @@ from turfmilter.review.quarantines import Place
 def export(started: Started, ids: tuple[str, ...], selection: Selection | None, directory: Path | None) -> None:
     """Write held messages as an mbox.
 
+    Name them by the beginning of their IDs, or select them by conditions.  A dash reads IDs from standard input.
+
     Lines of turfmilter's own are left out.  Lines that begin with From are quoted with ">" (mboxrd).  No message is
     marked reviewed.
     """

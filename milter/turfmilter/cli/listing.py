@@ -30,7 +30,11 @@ from turfmilter.review.recorder import Histories
 @selecting(states=OPEN)
 @click.option("--all", "everything", is_flag=True, help="Also list released and deleted messages.")
 @click.option(
-    "--group-by", "by", type=click.Choice(get_args(By)), help="Count the messages by what they have in common."
+    "--group-by",
+    "by",
+    type=click.Choice(get_args(By)),
+    metavar="WHAT",
+    help=f"Count the messages by what they have in common: {', '.join(get_args(By))}.",
 )
 @click.option(
     "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Show at most this many; 0 shows all."
@@ -47,9 +51,9 @@ def list_held(
     as_json: bool,
     directory: Path | None,
 ) -> None:
-    """List held messages that are still to be decided about, the newest first.
+    """List the messages that are still open, the newest first.
 
-    Those are the messages that were neither released nor deleted.  A message must meet all conditions.
+    Open messages are those that were neither released nor deleted.  A message must meet all conditions.
     """
     if everything and selection.states != OPEN:
         raise click.UsageError("--all and --state exclude each other")
@@ -62,11 +66,20 @@ def list_held(
             total = _list_messages(started.clock, quarantines, selection, limit, as_json=as_json)
         others = 0 if total else quarantines.count(replace(selection, states=frozenset(State)))
     if not total:
-        hint = f"; --all lists {counted(others)} in other states" if others else ""
-        click.echo(f"turfctl: no message matches{hint}" if not as_json else "[]", err=not as_json)
+        none = _none(selection, others)
+        click.echo(f"turfctl: {none}" if not as_json else "[]", err=not as_json)
         raise click.exceptions.Exit(1)
     if total > limit > 0 and not as_json:
         click.echo(f"{limit} of {total}; --limit 0 shows all", err=True)
+
+
+def _none(selection: Selection, others: int) -> str:
+    """Return a sentence about a list without messages, although there are `others` in other states."""
+    unconditional = selection == Selection(states=selection.states)
+    if unconditional and not others:
+        return "the quarantine is empty"
+    none = "no open messages" if unconditional and selection.states == OPEN else "no message matches"
+    return f"{none}; --all lists {counted(others)} in other states" if others else none
 
 
 def _list_messages(clock: Clock, quarantines: Quarantines, selection: Selection, limit: int, *, as_json: bool) -> int:

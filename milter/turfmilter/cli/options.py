@@ -28,7 +28,9 @@ def confirmed(what: str, *, yes: bool) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(f"{what}, but there is no terminal to ask for confirmation; use --yes")
-    click.confirm(f"{what}. Go on?", abort=True, err=True)
+    if not click.confirm(f"{what}. Go on?", err=True):
+        click.echo("nothing was changed", err=True)
+        raise click.exceptions.Exit(1)
 
 
 Callback = Callable[[click.Context, click.Parameter, Any], Any]

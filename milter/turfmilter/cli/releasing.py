@@ -57,8 +57,9 @@ def release(
 ) -> None:
     """Deliver held messages to their original recipients.
 
-    Name them by the beginning of their IDs, or select them by conditions.  The sender, the recipients and every byte
-    are those that were received; To: and Cc: are not read.
+    Name them by the beginning of their IDs, or select them by conditions.  A dash reads IDs from standard input.
+
+    The sender, the recipients and every byte are those that were received; To: and Cc: are not read.
     """
     if expires and not and_allow:
         raise click.UsageError("--for requires --and-allow")

@@ -172,10 +172,10 @@ def _party(party: Addressed) -> str:
 def text_lines(contents: Contents) -> Iterator[str]:
     """Yield the text of a message in lines, escaped, with a remark if it is not all of it."""
     if contents.text is None:
-        yield "(no part is text; --part shows one of the parts, --raw the message as received)"
+        yield "(no part is text; turfctl show --part N shows a part, --raw the whole message)"
         return
     if contents.from_html:
-        yield "(HTML as text; --part shows its source)"
+        yield "(HTML as text; turfctl show --part N shows its source)"
         yield ""
     for line in contents.text.replace("\r\n", "\n").split("\n"):
         yield escape(line.expandtabs())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from turfmilter.desk import build_turf_table
 from turfmilter.review.turftable import AlreadyThere, NotEdited, doubts, meaning
 
 _COLUMNS = ("entry", "expires", "by", "why", "where")
+_DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)+")
 _SOON = "the daemon applies it within 10 seconds"
 
 
@@ -69,13 +71,17 @@ def turf() -> None:
 def add(
     started: Started, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool
 ) -> None:
-    """Add ENTRY, such as @spam.example, or !boss@spam.example for an exception, at the end of the table."""
+    """Add ENTRY to the turf table.
+
+    ENTRY is written as in the table, such as @spam.example, or !boss@spam.example for an exception; it is added at the
+    end.
+    """
     edited = build_turf_table(_file(started, chosen), started.by.login)
     try:
         edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
             warn_on_stderr(doubt)
-        _ask(f'add "{entry}" to {edited.path}', yes=yes, dry_run=dry_run)
+        _ask(f'"{entry}"', f"added to {edited.path}", yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, started.clock.today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
         leave("turfctl", error, 1)
@@ -92,10 +98,11 @@ def add(
 @dry_run_option
 @click.pass_obj
 def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run: bool) -> None:
-    """Remove ENTRY from the table."""
+    """Remove ENTRY from the turf table."""
     edited = build_turf_table(_file(started, chosen), started.by.login)
-    _ask(f'remove "{entry}" from {edited.path}', yes=yes, dry_run=dry_run)
     try:
+        edited.require_removable(entry)
+        _ask(f'"{entry}"', f"removed from {edited.path}", yes=yes, dry_run=dry_run)
         gone = edited.remove(entry)
     except NotEdited as error:
         leave("turfctl", error, 1)
@@ -108,19 +115,43 @@ def remove(started: Started, entry: str, chosen: Path | None, yes: bool, dry_run
 @json_option
 @click.pass_obj
 def list_entries(started: Started, text: str, as_json: bool) -> None:
-    """List the entries of all turf tables, or those that contain TEXT."""
+    """List the entries of all turf tables.
+
+    With TEXT, only those that contain it.
+    """
     rows = [_row(entry, started.clock.today()) for entry in _entries(started.configuration(), text)]
     if not rows and not as_json:
         leave("turfctl", "no such entry", 1)
     table(rows, _COLUMNS, as_json=as_json)
 
 
+def _address(_context: click.Context, _argument: click.Parameter, value: str) -> str:
+    """Callback of an argument that is an address: refuse a domain or an entry, about which "not listed" would be wrong.
+
+    A name without a domain, such as "root", is an address: the MTA accepts it.
+    """
+    local, at, domain = value.rpartition("@")
+    if local in ("", "=") and _DOMAIN.fullmatch(domain):
+        meant = f"anyone@{domain}"
+    elif at and not domain:
+        meant = f"{local}@domain.example"
+    else:
+        return value
+    raise click.BadParameter(
+        escape(f'"{value}" is not an address; check one such as {meant}, or list entries: turfctl turf list {value}')
+    )
+
+
 @turf.command()
-@click.argument("sender")
+@click.argument("sender", callback=_address)
 @json_option
 @click.pass_obj
 def check(started: Started, sender: str, as_json: bool) -> None:
-    """Show which entry decides about the address SENDER at each listener; "<>" is the empty sender."""
+    """Show which entry decides about SENDER.
+
+    SENDER is an address, such as news@shop.example, or "<>" for the empty sender.  If there are sections for listeners,
+    the answer is shown for each of them.
+    """
     config = started.configuration()
     rows = [_decision(config, name, sender, started.clock.today()) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
@@ -201,9 +232,9 @@ def _file(started: Started, chosen: Path | None) -> Path:
     )
 
 
-def _ask(what: str, *, yes: bool, dry_run: bool) -> None:
+def _ask(entry: str, done: str, *, yes: bool, dry_run: bool) -> None:
     """Return if it is to be done; with --dry-run, or if the answer is no, the program ends."""
     if dry_run:
-        click.echo(f"would {escape(what)}")
+        click.echo(escape(f"{entry} would be {done}"))
         raise click.exceptions.Exit(0)
-    confirmed(escape(f"{what[0].upper()}{what[1:]}"), yes=yes)
+    confirmed(escape(f"{entry} will be {done}"), yes=yes)

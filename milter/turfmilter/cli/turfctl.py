@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,19 @@ class _Program(click.Group):
         from turfmilter.cli.commands import command
 
         return command(name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near:
+                raise
+            raise click.UsageError(
+                f'there is no command "{escape(args[0])}"; "{near[0]}" was probably meant', ctx
+            ) from None
 
     def invoke(self, ctx: click.Context) -> object:
         # Here, because after the command the process may be another user, who cannot read modules.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -160,10 +161,16 @@ def _doubts_of_the_user(config: Config) -> list[str]:
 def _closed_to_us(files: Iterable[Path]) -> list[str]:
     """Warnings about files that the filter's user cannot read: root has read them, but a reload could not."""
     return [
-        f"{path}: cannot be read by {identity.name()}: a reload would fail"
+        f"{path}: cannot be read by {identity.name()}: a reload would fail; fix it with: {_opening(path)}"
         for path in files
         if not os.access(path, os.R_OK)
     ]
+
+
+def _opening(path: Path) -> str:
+    """Return the command that lets our group read `path`, or enter its directory if that is what is closed."""
+    closed = shlex.quote(str(path if os.access(path.parent, os.X_OK) else path.parent))
+    return f"chgrp {identity.group()} {closed} && chmod g+rX {closed}"
 
 
 def _say_who_cannot_reach(config: Config) -> None:

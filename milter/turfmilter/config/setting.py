@@ -18,10 +18,12 @@ class Kind(ABC, Generic[T]):
     """Converts a TOML value to the value of a field.
 
     `words` describe how it is written, in Markdown.  If the kind is `closed`, they list all possible values.
+    `zero` is what 0 means, if that is not a number of anything.
     If it is a `table`, values may name files, and are not read if the configuration is loaded without tables.
     """
 
     words: str
+    zero: str = ""
     closed: bool = False
     table: bool = False
 

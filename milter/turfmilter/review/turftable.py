@@ -83,16 +83,26 @@ class TurfTable:
         gone: list[Entry] = []
 
         def change(text: str) -> str:
-            meant, problems = parse_line(entry, Where("entry"), parse_sender)
-            _refuse(problems)
-            gone[:] = twins(self.path.name, text, meant) if meant else []
-            if not gone:
-                raise NotEdited(f'"{escape(entry)}" is not in {self.path.name}')
+            gone[:] = self._same_entries(text, entry)
             return without_lines(text, {found.where.line for found in gone})
 
         with self._explained():
             self._rewrite(self.path, change)
         return gone
+
+    def require_removable(self, entry: str) -> None:
+        """Raise what `remove` would raise now, without changing anything."""
+        with self._explained(), os.fdopen(open_file(self.path), "rb") as file:
+            self._same_entries(file.read().decode(), entry)
+
+    def _same_entries(self, text: str, entry: str) -> list[Entry]:
+        """Return the entries in `text` that mean the same as `entry`.  Raises NotEdited if there are none."""
+        meant, problems = parse_line(entry, Where("entry"), parse_sender)
+        _refuse(problems)
+        found = twins(self.path.name, text, meant) if meant else []
+        if not found:
+            raise NotEdited(f'"{escape(entry)}" is not in {self.path.name}')
+        return found
 
     def _line(self, entry: str, today: date, expires: date | None, why: str) -> str:
         with self._explained():

@@ -210,7 +210,7 @@ class _Review:
         self._keyboard.key()
 
     def _help(self) -> None:
-        page = Page("The keys:", (), HELP, (), "(any key goes back)")
+        page = Page("The keys:", (), HELP, (), "(any key goes back)", more="(too small for all)", hanging=3)
         self._display.draw(page.lines(*self._display.measure()))
         self._keyboard.key()
 

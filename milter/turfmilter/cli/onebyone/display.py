@@ -64,7 +64,8 @@ class Display:
 class Page:
     """What is drawn: a heading, facts and the beginning of a text at the top, notices and the keys at the bottom.
 
-    All texts are escaped.  `text` is read only as far as it is shown.
+    All texts are escaped.  `text` is read only as far as it is shown; `more` is its last line if not all of it is.
+    A line of it that is broken goes on `hanging` columns to the right, unless the screen is narrow.
     """
 
     heading: str
@@ -72,6 +73,8 @@ class Page:
     text: Iterable[str]
     notices: Iterable[str]
     keys: str
+    more: str = "(v shows the rest)"
+    hanging: int = 0
 
     def lines(self, on: Screen, rows: int) -> list[str]:
         """Return exactly `rows` lines; if that is too few for everything, the text and the last facts go first."""
@@ -85,18 +88,22 @@ class Page:
         return [*above, *shown, *[""] * (room - len(shown)), *said, self.keys][-rows:]
 
     def _beginning(self, on: Screen, rows: int) -> list[str]:
-        folded = (line for part in self.text for line in fold(part, on))
-        return _limited(list(islice(folded, rows + 1)), rows, on.fit("(v shows the rest)", on.columns))
+        hanging = self.hanging if on.columns >= _WIDE else 0
+        folded = (line for part in self.text for line in fold(part, on, hanging))
+        return _limited(list(islice(folded, rows + 1)), rows, on.fit(self.more, on.columns))
 
 
-def fold(escaped: str, on: Screen) -> Iterator[str]:
-    """Yield a text as lines that fit on the screen: broken at blanks, or anywhere if there are none."""
+def fold(escaped: str, on: Screen, hanging: int = 0) -> Iterator[str]:
+    """Yield a text as lines that fit on the screen: broken at blanks, or anywhere if there are none.
+
+    All lines but the first begin with as many blanks as `hanging`.
+    """
     rest = on.displayable(escaped)
     while (end := _fitting(rest, on.columns)) < len(rest):
         blank = rest.rfind(" ", 1, end + 1)
         broken = blank if blank > end // 2 else end
         yield rest[:broken]
-        rest = rest[broken:].removeprefix(" ")
+        rest = " " * hanging + rest[broken:].removeprefix(" ")
     yield rest
 
 

@@ -61,10 +61,10 @@ def facts(place: Place, seen: Look, lines: Sequence[Line]) -> Iterator[Fact]:
 
 
 def _parts(contents: Contents) -> str:
-    if contents.count < 2:
+    if contents.count < 2 and all(part.type == "text/plain" for part in contents.parts):
         return ""
     names = [part.name or part.type for part in contents.parts]
-    return escape(f" in {contents.count} parts: {', '.join(names)}")
+    return escape(f" in {contents.count} part{'s' if contents.count > 1 else ''}: {', '.join(names)}")
 
 
 def _field(contents: Contents, name: str) -> str:

@@ -26,7 +26,8 @@ _MIN_SPAN = timedelta(hours=1)
 class Count(Kind[int]):
     """A whole number; 0 means no limit."""
 
-    words = "a number; `0` means no limit"
+    zero = "no limit"
+    words = f"a number; `0` means {zero}"
 
     def read(self, given: Given) -> int:
         return _whole(given)
@@ -35,23 +36,23 @@ class Count(Kind[int]):
 class Processes(Kind[int]):
     """The number of processes; 0 means one for each core."""
 
-    words = f"a number, at most {_MAX_PROCESSES}; `0` means one for each core"
+    zero = "one for each core"
+    words = f"a number, at most {_MAX_PROCESSES}; `0` means {zero}"
 
     def read(self, given: Given) -> int:
-        number = _whole(given, zero="one for each core")
+        number = _whole(given, zero=self.zero)
         if number > _MAX_PROCESSES:
-            raise Wrong(
-                f"{described(number)} is more than {_MAX_PROCESSES}; 0 means one for each core, which is enough"
-            )
+            raise Wrong(f"{described(number)} is more than {_MAX_PROCESSES}; 0 means {self.zero}, which is enough")
         return number
 
 
 class Size(Kind[int]):
     """A size in bytes; 0 means no limit."""
 
+    zero = "no limit"
     words = (
         "a number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB (K, M and G mean KiB, MiB and GiB), such as"
-        ' `"10 MiB"`; `0` means no limit'
+        f' `"10 MiB"`; `0` means {zero}'
     )
 
     def read(self, given: Given) -> int:

@@ -81,7 +81,8 @@ class Problem:
     def __str__(self) -> str:
         meant = f"; {shortened(self.meant, _SHOWN_OF_REASON)}" if self.meant else ""
         entry, wrong = shortened(self.entry, _SHOWN_OF_ENTRY), shortened(self.wrong, _SHOWN_OF_REASON)
-        return f'{self.where}: "{entry}": {wrong}{meant}{self._more()}'
+        said = wrong if wrong.startswith(f'"{self.entry}" ') else f'"{entry}": {wrong}'  # not the same text twice
+        return f"{self.where}: {said}{meant}{self._more()}"
 
     def _more(self) -> str:
         if not self.others:
