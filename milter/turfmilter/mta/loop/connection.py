@@ -88,10 +88,8 @@ class Connection:
     def act(self) -> None:
         """Have the callback called that may wait; in a thread that has nothing else to do."""
         due, self._due = self._due, None
-        if due is None:
+        if due is None or not self._receive(due):
             self._session.end()
-        else:
-            self._receive(due)
 
     def send(self) -> None:
         """Send what is to be sent, as much as the MTA takes.  Raises OSError if it has gone."""
@@ -127,15 +125,20 @@ class Connection:
             if session.may_wait(received[0]):
                 self._due = received
                 return Wants.A_THREAD
-            self._receive(received)
+            if not self._receive(received):
+                return self.end()
         return Wants.THE_END if session.over else Wants.A_TURN
 
-    def _receive(self, received: Frame) -> None:
+    def _receive(self, received: Frame) -> bool:
+        """Act on a frame; False if that cannot be done, so that the session has to end."""
         try:
             self._session.receive(*received)
+        except Broken:
+            return False
         except Exception as error:  # noqa: BLE001 - a fault in one session is not to end the others
             self._say(f"{type(error).__name__}: {error}")
-            self._session.end()
+            return False
+        return True
 
 
 class _Unsent:

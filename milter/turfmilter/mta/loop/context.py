@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import milter
 
-from turfmilter.mta.loop.frames import frame, strings
+from turfmilter.mta.loop.frames import frame, macro, strings
 
 STAGES = 7  # at which macros come: connect, HELO, MAIL, RCPT, DATA, end of the header, end of the message
-_NOTHING: dict[bytes, bytes] = {}
 
 
 class NotNow(Exception):
@@ -22,7 +21,7 @@ class LoopContext:
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
-        self._macros: list[dict[bytes, bytes]] = [_NOTHING] * STAGES
+        self._macros = [b""] * STAGES  # as they came: taken apart, macros of one byte would fill a hundred times more
         self._lists: dict[int, bytes] = {}
         self._reply = b""
         self.actions = 0  # those that were negotiated (SMFIF_*)
@@ -30,14 +29,14 @@ class LoopContext:
 
     # What the session sets and takes.
 
-    def keep(self, stage: int, macros: dict[bytes, bytes]) -> None:
+    def keep(self, stage: int, macros: bytes) -> None:
         """The macros of `stage`, in place of those of an earlier message."""
         self._macros[stage] = macros
 
     def forget(self, first: int) -> None:
         """The macros of the stages from `first` on belong to what is over."""
         for stage in range(first, STAGES):
-            self._macros[stage] = _NOTHING
+            self._macros[stage] = b""
 
     @property
     def requests(self) -> bytes:
@@ -60,11 +59,12 @@ class LoopContext:
     def getsymval(self, name: str, /) -> str | None:
         """The value from the latest stage that has one; {x} and x are the same.  Raises UnicodeDecodeError."""
         plain = name[1:-1] if len(name) == 3 and name[0] == "{" else name
-        keys = [plain.encode(), f"{{{plain}}}".encode()] if len(plain) == 1 else [name.encode()]
-        for macros in reversed(self._macros):
-            for key in keys:
-                if key in macros:
-                    return macros[key].decode()
+        names = (plain.encode(), f"{{{plain}}}".encode()) if len(plain) == 1 else (name.encode(),)
+        for macros in filter(None, reversed(self._macros)):
+            for one in names:
+                value = macro(macros, one)
+                if value is not None:
+                    return value.decode()
         return None
 
     def setreply(self, code: str, enhanced: str, text: str, /) -> None:

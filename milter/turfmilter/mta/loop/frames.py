@@ -71,10 +71,20 @@ def arguments(payload: bytes) -> list[bytes]:
     return found
 
 
-def macros(payload: bytes) -> dict[bytes, bytes]:
-    """The macros of one stage; of two with the same name the first counts."""
-    found = payload.split(b"\0")[:-1]
-    return dict(reversed([*zip(found[::2], found[1::2], strict=False)]))
+def macro(payload: bytes, name: bytes) -> bytes | None:
+    """The value of the macro in `payload`, the names and values of one stage; the first one counts."""
+    wanted = b"\0" + name + b"\0"
+    texts = b"\0" + payload
+    counted = ended = 0  # NULs in front of `counted`: each ends a name or a value
+    found = texts.find(wanted)
+    while found >= 0:
+        ended += texts.count(b"\0", counted, found)
+        value = found + len(wanted)
+        if ended % 2 == 0:  # it is a name
+            end = texts.find(b"\0", value)
+            return texts[value:end] if end >= 0 else None
+        counted, found = found, texts.find(wanted, found + 1)
+    return None
 
 
 def header(payload: bytes) -> tuple[bytes, bytes]:

@@ -43,6 +43,7 @@ class Loop:
         self._again: deque[Connection] = deque()  # those of which more has arrived than fits in a turn
         self._returned: deque[tuple[Connection, bool]] = deque()  # from threads; True if they are done with it
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="session")
+        self._threads.submit(lambda: None)  # starts one, which is there if no other can be started later
         self._buffer = memoryview(bytearray(PIECE))
         self._waking = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._control: socket.socket | None = None
@@ -151,7 +152,7 @@ class Loop:
                 # An MTA that disconnects is reported whatever it is watched for.
                 self._watch(connection, 0)
                 connection.park(partial(self._return, connection, done=False))
-                self._threads.submit(self._park, connection)
+                self._send_to_thread(connection)
             case Wants.THE_END:
                 del self._connections[connection.link.fileno()]
                 connection.link.close()
@@ -167,6 +168,17 @@ class Loop:
             self._poll.register(connection.link, events)
         connection.watched = events
 
+    def _send_to_thread(self, connection: Connection) -> None:
+        try:
+            self._threads.submit(self._park, connection)
+        except RuntimeError as error:  # the pool has queued it, for the threads that it has
+            self._service.remarks.make(
+                (
+                    f"no more threads ({error}): connections that wait for DNS or for the disk wait for each other;"
+                    " raise TasksMax of the service",
+                )
+            )
+
     def _park(self, connection: Connection) -> None:
         """In a thread: what the connection has to wait for."""
         try:
@@ -180,7 +192,7 @@ class Loop:
         os.eventfd_write(self._waking, 1)
 
     def _take_back(self) -> None:
-        while self._returned:
+        for _ in range(len(self._returned)):  # not those that come meanwhile: the others are served first
             connection, done = self._returned.popleft()
             if done:
                 connection.take_back()
@@ -214,5 +226,6 @@ class Loop:
         """Close the connections that have been silent for too long."""
         self._next_sweep = self._now + _SWEEP
         for connection in list(self._connections.values()):
-            if not connection.parked and self._now - connection.heard > _SILENCE:
+            busy = connection.parked or connection.behind
+            if not busy and self._now - connection.heard > _SILENCE:
                 self._see_to(connection, connection.end())

@@ -58,7 +58,7 @@ class Session:
         self._context = LoopContext(send)
         self._events: Events | None = None
         self._state = State.INIT
-        self._aborts = False  # if the present command is broken
+        self._aborts = False  # if the session ends now
         self._protocol = 0  # as agreed (SMFIP_*)
         self._ways = ways(0)  # that this leaves
         self._offered = 0  # by the MTA
@@ -66,19 +66,18 @@ class Session:
 
     def may_wait(self, command: int = 0) -> bool:
         """True if acting on `command`, or by default the end of the session, could hold up a thread."""
-        return command not in _NEVER_WAIT and self._events is not None and self._events.may_wait
+        events = self._events
+        return events is not None and (command not in _NEVER_WAIT or self._gives_up(command)) and events.may_wait
 
     def receive(self, command: int, payload: bytes) -> None:
-        """Act on one frame."""
-        try:
-            self._receive(command, payload)
-        except Broken:
-            self._end(aborts=self._aborts)
+        """Act on one frame.  Raises Broken if it cannot be understood: then `end` is due."""
+        self._receive(command, payload)
+        self._aborts = self._state in IN_MAIL
 
     def end(self) -> None:
         """The connection has broken off, or is broken off: nothing more is answered."""
         if not self.over:
-            self._end(aborts=self._state in IN_MAIL)
+            self._end(aborts=self._aborts)
 
     def _end(self, *, aborts: bool) -> None:
         self.over = True
@@ -87,7 +86,6 @@ class Session:
         self._close()
 
     def _receive(self, letter: int, payload: bytes) -> None:
-        self._aborts = self._state in IN_MAIL
         command = _COMMANDS.get(letter)
         if command is None:
             raise Broken("a command that is not known")
@@ -106,6 +104,11 @@ class Session:
             self._answer(code)
             if code not in _GOING_ON:
                 self._leave_out(code, state)
+
+    def _gives_up(self, letter: int) -> bool:
+        """True if this command is out of order, and so ends a message, which may be on a disk by then."""
+        state = _COMMANDS[letter].state
+        return state is not None and self._state in IN_MAIL and state not in self._ways[self._state]
 
     def _may_follow(self, state: int) -> bool:
         """True if the MTA may go to `state`, if need be by giving up a message; else the command is left out."""
@@ -243,7 +246,7 @@ class Session:
     def _keep_macros(self, payload: bytes) -> None:
         stage = _MACRO_STAGES.get(payload[0])
         if stage is not None and b"\0" in payload[1:]:
-            self._context.keep(stage, frames.macros(payload[1:]))
+            self._context.keep(stage, payload[1:])
 
 
 def _shown(address: Address) -> tuple[Any, ...] | str | None:
@@ -278,4 +281,4 @@ _COMMANDS = {
     ord("U"): _Command(Session._unknown, State.UNKN),
 }
 _MACRO_STAGES = {ord(command): stage for stage, command in enumerate("CHMRTNE")}
-_NEVER_WAIT = frozenset(map(ord, "DHKLOU"))
+_NEVER_WAIT = frozenset(map(ord, "DHKLOU"))  # in their order
