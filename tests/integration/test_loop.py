@@ -160,6 +160,31 @@ def test_connections_that_wait_are_served_when_no_thread_can_be_started(place: P
     assert worker.log().count("can't start new thread") == 1
 
 
+def asleep(worker: OwnWorker) -> bool:
+    """True while its loop waits for something to do."""
+    return Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def test_bursts_after_idle_time_of_which_half_has_to_wait_delay_no_others(place: Path) -> None:
+    names = Asked()
+    with OwnWorker(place, lambda log: asking(log, names), engine=ProtocolEngine.LOOP) as worker:
+        quick = [worker.client() for _ in range(8)]
+        bursts = [[connected(worker.socket, OFFER + CLIENT + MAIL) for _ in range(8)] for _ in range(3)]
+        for client in quick:
+            client.mail("<a@out.test>")
+        for slow in bursts:
+            wait.until(lambda: asleep(worker), "the worker to have nothing to do")
+            for client, other in zip(quick, slow, strict=True):
+                other.sendall(RCPT)
+                client.send(RCPT)
+            assert [client.read_frame() for client in quick] == [(b"c", b"")] * 8
+        names.answer()
+        assert [answers.count(frame(b"c")) for slow in bursts for answers in said(slow)] == [2] * 24
+        for client in quick:
+            client.quit()
+        assert worker.stop() == 0
+
+
 class AtOnce(Executor):
     """Threads that are quicker than the loop: what is submitted is done at once."""
 
