@@ -165,7 +165,9 @@ def _frames(chance: random.Random) -> list[bytes]:
         frames += _message(chance)
     frames += [frame(b"Q")] * (chance.random() < 0.5)
     for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
-        chance.choice(_SPOILING)(chance, frames)
+        if frames:  # else all of them were dropped or cut off
+            chance.choice(_SPOILING)(chance, frames)
+            frames = [one for one in frames if one]
     return frames
 
 

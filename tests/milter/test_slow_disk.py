@@ -12,6 +12,7 @@ from rig import wait, wire
 from rig.filter import make_quarantine, read_held
 from rig.milterclient import MilterClient
 from rig.ownworker import OwnWorker, service
+from rig.wire import frame, strings
 from turfmilter.core.finding import Action, Finding
 from turfmilter.core.policy import Clause, Generation, Policy
 from turfmilter.core.ports import Draft, Quarantine, QuarantineError
@@ -55,9 +56,10 @@ class Gate:
 
 
 class SlowDraft(Draft):
-    def __init__(self, inner: Draft, gate: Gate) -> None:
+    def __init__(self, inner: Draft, gate: Gate, *, slow_to_remove: bool) -> None:
         self._inner = inner
         self._gate = gate
+        self._slow_to_remove = slow_to_remove
 
     def write(self, data: bytes) -> None:
         self._inner.write(data)
@@ -69,28 +71,32 @@ class SlowDraft(Draft):
         return self._inner.commit()
 
     def abandon(self) -> None:
+        if self._slow_to_remove:
+            self._gate.passes()
         self._inner.abandon()
 
 
 class SlowQuarantine(Quarantine):
-    def __init__(self, inner: Quarantine, gate: Gate) -> None:
+    def __init__(self, inner: Quarantine, gate: Gate, *, slow_to_remove: bool) -> None:
         self._inner = inner
         self._gate = gate
+        self._slow_to_remove = slow_to_remove
 
     def open(self, slip: Slip) -> Draft:
-        return SlowDraft(self._inner.open(slip), self._gate)
+        return SlowDraft(self._inner.open(slip), self._gate, slow_to_remove=self._slow_to_remove)
 
 
 class SlowDisk:
-    """A worker whose quarantine waits for us."""
+    """A worker whose quarantine waits for us to commit a message, and if so wanted to remove half of one."""
 
-    def __init__(self, place: Path, drain_seconds: float = 10.0) -> None:
+    def __init__(self, place: Path, drain_seconds: float = 10.0, *, slow_to_remove: bool = False) -> None:
         self.quarantine = make_quarantine(place / "quarantine")
         self.gate = Gate()
+        self._slow_to_remove = slow_to_remove
         self.worker = OwnWorker(place, self._service, drain_seconds=drain_seconds)
 
     def _service(self, log: LogWriter) -> Service:
-        quarantine = SlowQuarantine(Maildir(self.quarantine), self.gate)
+        quarantine = SlowQuarantine(Maildir(self.quarantine), self.gate, slow_to_remove=self._slow_to_remove)
         generation = Generation(Policy((Clause(Everybody(), Action.HOLD),), quarantine=quarantine))
         return service(log, lambda: generation)
 
@@ -106,14 +112,19 @@ def disk(place: Path) -> Iterator[SlowDisk]:
         yield slow
 
 
-def up_to_its_end(client: MilterClient) -> None:
-    """A whole message, without waiting for the answer to its end."""
+def up_to_its_body(client: MilterClient) -> None:
+    """A message without its end."""
     client.mail("<a@out.test>")
     client.rcpt("<b@rig.test>")
     client.data()
     client.header("Subject", " x")
     client.eoh()
     client.body(b"body\r\n")
+
+
+def up_to_its_end(client: MilterClient) -> None:
+    """A whole message, without waiting for the answer to its end."""
+    up_to_its_body(client)
     client.send_frame(b"E")
 
 
@@ -137,6 +148,31 @@ def test_a_disk_that_fails_after_a_long_time_is_reported(disk: SlowDisk) -> None
         answer = client.read_answer(wire.ALL_ACTIONS)
         assert str(answer) == "451 4.3.0 cannot take the message at the moment, try again later"
         client.quit()
+    assert disk.held() == list((disk.quarantine / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        *(frame(b"A"), frame(b"H", b"x\0"), frame(b"M", b"<a@out.test>\0"), frame(b"L", strings("X", " y"))),
+        *(frame(b"O", bytes(12)), frame(b"U", b"FOO\0"), frame(b"K"), frame(b"T"), frame(b"Q"), frame(b"R")),
+        *(frame(b"D"), frame(b"Z"), frame(b"B"), b"\0\0\0\0Z", b"\x7f\xff\xff\xffB", b""),
+    ],
+)
+def test_others_are_served_while_half_of_a_message_is_removed(place: Path, end: bytes) -> None:
+    disk = SlowDisk(place, slow_to_remove=True)
+    with disk.worker, disk.worker.client() as slow, disk.worker.client() as quick:
+        up_to_its_body(slow)
+        if end:
+            slow.send(end)
+        else:
+            slow.close()
+        disk.gate.wait_for_one()
+        assert str(quick.message("<quick@out.test>", ["<b@rig.test>"]).end) == "accept"
+        quick.quit()
+        disk.gate.open()
+        slow.close()
+        assert disk.worker.stop() == 0
     assert disk.held() == list((disk.quarantine / "tmp").iterdir()) == []
 
 

@@ -25,8 +25,8 @@ def test_the_best_tested_version_causes_no_warning() -> None:
     ("wanted", "python", "engine", "why"),
     [
         ("auto", (3, 11), "libmilter", "auto: pymilter is sound on Python 3.11"),
-        ("auto", (3, 12), "loop", "auto: pymilter touches freed memory on Python 3.12"),
-        ("auto", (3, 14), "loop", "auto: pymilter touches freed memory on Python 3.14"),
+        ("auto", (3, 12), "loop", "auto: pymilter accesses freed memory on Python 3.12"),
+        ("auto", (3, 14), "loop", "auto: pymilter accesses freed memory on Python 3.14"),
         ("libmilter", (3, 13), "libmilter", "configured"),
         ("loop", (3, 11), "loop", "configured"),
     ],

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rig.wire import frame, strings
 from turfmilter.mta.loop import frames
@@ -68,8 +70,23 @@ def test_arguments_without_an_end_are_none(payload: bytes) -> None:
         frames.arguments(payload)
 
 
-def test_of_two_macros_with_the_same_name_the_first_counts_and_one_without_a_value_is_none() -> None:
-    assert frames.macros(strings("i", "1", "j", "2", "i", "3", "v")) == {b"i": b"1", b"j": b"2"}
+@pytest.mark.parametrize(
+    ("name", "value"), [(b"i", b"1"), (b"j", b"i"), (b"v", b""), (b"k", b"2"), (b"2", None), (b"x", None), (b"", None)]
+)
+def test_of_two_macros_with_the_same_name_the_first_counts_and_one_without_a_value_is_none(
+    name: bytes, value: bytes | None
+) -> None:
+    payload = strings("i", "1", "j", "i", "i", "3", "v", "", "k", "2", "x")
+    assert frames.macro(payload, name) == value
+    assert frames.macro(payload[:-1], name) == value  # half a name is none either
+
+
+@given(st.lists(st.sampled_from([b"", b"i", b"j", b"ij"])), st.sampled_from([b"", b"i", b"j"]), st.booleans())
+def test_a_macro_is_found_among_values_that_look_like_its_name(texts: list[bytes], name: bytes, whole: bool) -> None:
+    payload = strings(*texts) if whole else strings(*texts)[:-1]
+    ended = payload.split(b"\0")[:-1]
+    pairs = dict(reversed([*zip(ended[::2], ended[1::2], strict=False)]))
+    assert frames.macro(payload, name) == pairs.get(name)
 
 
 @pytest.mark.parametrize(

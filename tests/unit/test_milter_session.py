@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from rig.wire import Action, Protocol, frame, strings
 from turfmilter.mta.engine import Context, Events
+from turfmilter.mta.loop.frames import MOST, Broken
 from turfmilter.mta.loop.session import Session
 
 MAIL, RCPT, DATA, EOH = frame(b"M", strings("<a>")), frame(b"R", strings("<b>")), frame(b"T"), frame(b"N")
@@ -30,7 +32,7 @@ ERROR = "451 4.3.0 temporary error in the mail filter, try again later"
 class Recorder(Events):
     """Writes down what is called; each method returns what `codes` has for it, and CONTINUE otherwise."""
 
-    may_wait = False
+    may_wait = True
 
     def __init__(self, context: Context, codes: dict[str, Any], wanted: tuple[Action, Protocol]) -> None:
         self.context = context
@@ -105,7 +107,10 @@ class Link:
         """The frames in turn; the commands of the answers, one letter each."""
         before = len(self.sent)
         for one in frames:
-            self.session.receive(one[4], one[5:])
+            try:
+                self.session.receive(one[4], one[5:])
+            except Broken:
+                self.session.end()
         return b"".join(answer[4:5] for answer in self.sent[before:])
 
     @property
@@ -328,6 +333,40 @@ def test_macros_are_known_until_their_message_is_over() -> None:
     ]
     link.tell(CONNECT)  # ends what came for later stages
     assert [context.getsymval(name) for name in ("j", "h", "i", "r")] == ["mx", None, None, None]
+
+
+def test_macros_of_one_byte_in_every_stage_take_no_more_room_than_their_bytes() -> None:
+    link = Link()
+    macros = strings(*(name for number in range(9_000) for name in (f"{number:x}", "")))
+    assert 0.7 * MOST < len(macros) < MOST
+    tracemalloc.start()
+    try:
+        link.tell(*(frame(b"D", stage + macros) for stage in (b"C", b"H", b"M", b"R", b"T", b"N", b"E")))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 8 * MOST
+    assert link.events and link.events.context.getsymval("1fff") == ""
+
+
+MESSAGE = (CONNECT, HELO, MAIL, RCPT, DATA, HEADER, EOH, BODY)
+
+
+@pytest.mark.parametrize("command", [b"H", b"L", b"O", b"U", b"K", b"C", b"B", b"E", b"A", b"M", b"Q", b"Z"])
+def test_a_command_that_ends_a_message_or_continues_its_body_may_wait_for_the_disk(command: bytes) -> None:
+    link = Link()
+    link.tell(*MESSAGE)
+    assert link.session.may_wait(command[0])
+    assert link.session.may_wait()
+
+
+@pytest.mark.parametrize(
+    ("before", "command"), [(0, b"H"), (0, b"C"), (5, b"L"), (5, b"D"), (8, b"D"), (2, b"U"), (3, b"U"), (0, b"K")]
+)
+def test_a_command_that_looks_nothing_up_and_ends_no_message_does_not_wait(before: int, command: bytes) -> None:
+    link = Link()
+    link.tell(*MESSAGE[:before])
+    assert link.session.may_wait(command[0]) == (command == b"C")
 
 
 def test_macros_that_cannot_be_read_leave_those_that_are_known() -> None:

@@ -135,8 +135,8 @@ class Config:
     protocol_engine: ProtocolEngine = setting(
         Choice(ProtocolEngine),
         "auto",
-        "What speaks the milter protocol: libmilter, through pymilter, or loop, an implementation of this program. Auto"
-        " is libmilter on Python 3.11 and loop on later versions, on which pymilter touches freed memory.",
+        "What speaks the milter protocol with the MTA: libmilter, through pymilter, or loop, an implementation of this"
+        " program. Auto is libmilter on Python 3.11 and loop on later versions, where pymilter accesses freed memory.",
         example="loop",
     )
     workers: int = setting(

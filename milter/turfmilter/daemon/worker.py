@@ -44,8 +44,8 @@ def run(
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    # libmilter has a thread that waits for these signals with sigwait.  An ignored signal is discarded on arrival
-    # only if it is not blocked in this thread, so the mask inherited from the supervisor is cleared.
+    # libmilter, if it serves, has a thread that waits for these signals with sigwait.  An ignored signal is discarded
+    # on arrival only if it is not blocked in this thread, so the mask inherited from the supervisor is cleared.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     log.start()
     try:
@@ -57,7 +57,7 @@ def run(
 
 
 class Worker:
-    """The main thread of a worker while libmilter serves: answers probes, drains, and watches the descriptors."""
+    """The main thread of a worker while its engine serves: answers probes, drains, and watches the descriptors."""
 
     def __init__(
         self, engine: Engine, control: socket.socket, service: Service, log: LogWriter, drain_seconds: float
@@ -101,7 +101,7 @@ class Worker:
             self._deadline, self._drain_seconds = time.monotonic() + seconds, seconds
 
     def _keep_descriptors(self) -> None:
-        """Stop accepting while descriptors are scarce: without a free one, libmilter would loop without any message."""
+        """Stop accepting while descriptors are scarce, and log it; libmilter would loop without any message."""
         if self._deadline < inf:
             return
         scarce = descriptors.scarce(again=not self._engine.open)
@@ -174,5 +174,5 @@ def _fail(control: socket.socket, log: LogWriter, reason: str) -> NoReturn:
 
 def _leave(log: LogWriter, code: int) -> NoReturn:
     log.stop()
-    # Python's normal exit would wait for libmilter's thread, which never ends.
+    # Python's normal exit would wait for threads that may never end: libmilter's, or one that waits for a disk.
     os._exit(code)

@@ -1,4 +1,4 @@
-"""The port between a protocol engine and what it calls: both engines call the same methods with the same arguments."""
+"""The port between a protocol engine and the callbacks: every engine calls the same methods with the same arguments."""
 
 from __future__ import annotations
 
@@ -7,64 +7,65 @@ from typing import Any, Protocol
 
 
 def text(argument: bytes) -> str:
-    """An argument of MAIL or RCPT as text; bytes that are not UTF-8 become surrogates, so that none is lost."""
+    """Decode an argument of MAIL or RCPT; bytes that are not UTF-8 become surrogates, so that none is lost."""
     return argument.decode("utf-8", "surrogateescape")
 
 
 class Context(Protocol):
-    """What a session can ask of its engine; the names and arguments are those of pymilter's milter.Context.
+    """What the callbacks can request from their engine; names and arguments are those of pymilter's milter.Context.
 
-    Changes to a message can only be asked for at the end of the message, and only those that were negotiated; what
-    cannot be done raises an exception.
+    A message can be changed only at its end (`Events.eom`), and only in the ways that were negotiated.  Any other
+    change raises an exception.
     """
 
     def setsymlist(self, stage: int, macros: str, /) -> object:
-        """Ask for `macros`, parted by blanks, at `stage` (SMFIM_*); during the negotiation only, once for each."""
+        """Request `macros`, separated by blanks, at `stage` (SMFIM_*); only in `negotiate`, and once for each stage."""
 
     def getsymval(self, name: str, /) -> str | None:
-        """The value of a macro, None if the MTA sent none.  Raises UnicodeDecodeError if it is not UTF-8."""
+        """Return the value of a macro, None if the MTA sent none.  Raises UnicodeDecodeError if it is not UTF-8."""
 
     def setreply(self, code: str, enhanced: str, text: str, /) -> object:
-        """What the next REJECT (a code 5xx) or TEMPFAIL (4xx) says to the client."""
+        """Set the reply that the client receives with the next REJECT (`code` is 5xx) or TEMPFAIL (4xx)."""
 
     def addheader(self, name: str, value: str, index: int, /) -> object:
-        """Insert a header field at `index` of the header, 0 for its top (SMFIR_INSHEADER)."""
+        """Insert a header field at position `index`; 0 is the top of the header (SMFIR_INSHEADER)."""
 
     def chgheader(self, name: str, index: int, value: str, /) -> object:
-        """Change the field that is number `index`, from 1, of those with its name; "" removes it."""
+        """Replace the value of the `index`-th field called `name`, counted from 1; "" removes the field."""
 
     def delrcpt(self, recipient: str, /) -> object:
-        """Remove a recipient; the MTA does not report one that it does not find."""
+        """Remove a recipient; if the MTA does not find it, nothing is reported."""
 
     def progress(self) -> object:
-        """Tell the MTA that the answer takes longer; from any thread, while an answer is due."""
+        """Tell the MTA that the answer takes longer.  Any thread may call it while an answer is due."""
 
 
 class Events(Protocol):
-    """One connection of an MTA as an engine shows it, from its negotiation to its close.
+    """The callbacks of one connection of an MTA, in the order of its events, from the negotiation to the close.
 
-    Each method but `abort` and `close`, which are not answered, returns a code of libmilter (SMFIS_*).  No two run at
-    the same time, but not all of them in the same thread.
+    Each method returns a code of libmilter (SMFIS_*); those of `abort` and `close` are ignored, because the MTA does
+    not wait for an answer.  An engine never calls two methods of one connection at the same time, but may call them
+    in different threads.
     """
 
     @property
     def may_wait(self) -> bool:
-        """True if the next event may have to wait, for DNS or a disk: where one thread serves all, not in this one."""
+        """True if the next event may have to wait for DNS or a disk: not for a thread that serves others."""
 
     def negotiate(self, opts: list[int]) -> int:
-        """Replace the actions and the protocol bits that the MTA offers in `opts` by those that are wanted."""
+        """Replace the actions `opts[0]` and protocol bits `opts[1]` that the MTA offers by those that are wanted."""
 
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:
-        """The client: (address, port, …), the path of a unix socket, or None, depending on the address `family`."""
+        """The client; by address `family`, `hostaddr` is (address, port, …), the path of a unix socket, or None."""
 
     def hello(self, hostname: str) -> int:
         """HELO or EHLO."""
 
     def envfrom(self, sender: bytes, *params: bytes) -> int:
-        """MAIL FROM, and its ESMTP parameters."""
+        """MAIL FROM with its ESMTP parameters."""
 
     def envrcpt(self, to: bytes, *params: bytes) -> int:
-        """RCPT TO, and its ESMTP parameters."""
+        """RCPT TO with its ESMTP parameters."""
 
     def data(self) -> int:
         """DATA."""
@@ -76,36 +77,36 @@ class Events(Protocol):
         """The end of the header."""
 
     def body(self, chunk: bytes) -> int:
-        """A part of the body."""
+        """A part of the body, 65,535 bytes at most."""
 
     def eom(self) -> int:
-        """The end of the message."""
+        """The end of the message: its final answer."""
 
     def abort(self) -> int:
-        """The transaction is over without a message."""
+        """The end of a transaction without a message."""
 
     def close(self) -> int:
-        """The connection is over."""
+        """The end of the connection."""
 
 
 class Engine(Protocol):
-    """What serves the connections of one process.  It can be told to take no more of them."""
+    """Serves the connections of one process, and can stop accepting new ones."""
 
     @property
     def open(self) -> bool:
-        """True unless it was told to take no more connections."""
+        """True while new connections are accepted."""
 
     def wait(self, control: socket.socket | None, seconds: float | None) -> bool:
-        """Serve until `control` (if any) can be read (True) or `seconds` have passed (False; None: no limit)."""
+        """Serve until `control`, if any, is readable (True), or `seconds` have passed (False); None means no limit."""
 
     def shut(self) -> None:
-        """Take no more connections for now; those in the backlog wait, or go to another worker."""
+        """Stop accepting for now; connections in the backlog wait, or are accepted by another worker."""
 
     def reopen(self) -> None:
-        """Take connections again."""
+        """Accept connections again after `shut`."""
 
     def close(self) -> None:
-        """Take no more connections at all, and leave the listening socket to the other workers."""
+        """Stop accepting permanently; the listening socket remains open in the other workers."""
 
     def occupied(self) -> bool:
-        """True while a connection is open, even one that has said nothing yet."""
+        """True while a connection is open, even one on which nothing has been sent."""

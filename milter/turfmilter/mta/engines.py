@@ -1,4 +1,4 @@
-"""Which protocol engine serves, and why."""
+"""Which protocol engine serves the MTA, and why."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from turfmilter.config.schema import ProtocolEngine
 from turfmilter.mta.engine import Engine
 from turfmilter.mta.libmilter import Libmilter
 from turfmilter.mta.loop.loop import Loop
-from turfmilter.mta.server import TOUCHES_FREED_MEMORY
+from turfmilter.mta.server import ACCESSES_FREED_MEMORY
 from turfmilter.mta.service import Service
 
-# Makes an engine of the listening socket's descriptor, what its connections share, and who is told why it stops.
+# Starts an engine: the arguments are the file descriptor of the listening socket, what the connections share, and a
+# function that is called with the reason if the engine stops.
 Start = Callable[[int, Service, Callable[[str], None]], Engine]
 
 _STARTS: dict[ProtocolEngine, Start] = {ProtocolEngine.LIBMILTER: Libmilter, ProtocolEngine.LOOP: Loop}
@@ -27,7 +28,7 @@ class Chosen(NamedTuple):
 
     @property
     def start(self) -> Start:
-        """Makes it."""
+        """Starts the engine."""
         return _STARTS[self.engine]
 
     def __str__(self) -> str:
@@ -35,10 +36,10 @@ class Chosen(NamedTuple):
 
 
 def choose(wanted: ProtocolEngine, python: tuple[int, int] = sys.version_info[:2]) -> Chosen:
-    """The engine for `protocol_engine` = `wanted` on this version of Python."""
+    """Return the engine for the setting protocol_engine = `wanted` on this version of Python."""
     if wanted is not ProtocolEngine.AUTO:
         return Chosen(wanted, "configured")
     version = ".".join(map(str, python))
-    if python < TOUCHES_FREED_MEMORY:
+    if python < ACCESSES_FREED_MEMORY:
         return Chosen(ProtocolEngine.LIBMILTER, f"auto: pymilter is sound on Python {version}")
-    return Chosen(ProtocolEngine.LOOP, f"auto: pymilter touches freed memory on Python {version}")
+    return Chosen(ProtocolEngine.LOOP, f"auto: pymilter accesses freed memory on Python {version}")

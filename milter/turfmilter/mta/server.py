@@ -16,9 +16,9 @@ import milter
 from turfmilter.mta.callbacks import Callbacks
 from turfmilter.mta.service import Service
 
-# From this version of Python on.  valgrind shows it: at the end of a session pymilter clears a bit in a thread state
-# that has been freed.
-TOUCHES_FREED_MEMORY = (3, 12)
+# From this version of Python on, valgrind reports that pymilter clears a bit in a thread state that was freed when an
+# earlier session ended: docs/explanation/pymilter-thread-states.md.
+ACCESSES_FREED_MEMORY = (3, 12)
 
 _NAME = "turfmilter"
 _TASKS = Path("/proc/self/task")
@@ -39,7 +39,7 @@ def doubts(python: tuple[int, int]) -> list[str]:
     version = ".".join(map(str, python))
     if python >= (3, 14):
         return [f"Python {version}: pymilter has not been tested with this version; 3.11 is the best tested"]
-    if python >= TOUCHES_FREED_MEMORY:
+    if python >= ACCESSES_FREED_MEMORY:
         return [f"Python {version}: pymilter accesses freed memory; no crash was seen, but 3.11 is the best tested"]
     return []
 

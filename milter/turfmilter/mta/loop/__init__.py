@@ -1,1 +1,1 @@
-"""A protocol engine of our own: one thread with epoll, for the callbacks that libmilter calls elsewhere."""
+"""The engine loop: our own implementation of the milter protocol, in one thread with epoll."""

@@ -1,4 +1,4 @@
-"""One connection of an MTA: its socket, what has arrived, and what is still to be sent."""
+"""One connection of an MTA: its socket, the bytes that have arrived, and the frames that are not sent yet."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from collections.abc import Callable
 from turfmilter.mta.loop.frames import MOST, Broken, Frame, Frames
 from turfmilter.mta.loop.session import Open, Session
 
-# What one connection may cost in memory: of what has arrived less than a frame and a piece, of what the MTA does not
-# read the answers of one turn, each of them a reply or the changes to a message.
-PIECE = MOST + 5  # bytes read at once: a frame of the longest kind
-_TURN = 64  # frames; then others are served first, however many have arrived
+# These bound the memory of one connection: input is less than one frame and one piece, and output, if the MTA does not
+# read, is the answers to the frames of one turn, each of them a reply or the changes to one message.
+PIECE = MOST + 5  # bytes read at once: one frame of the greatest length
+_TURN = 64  # frames; after so many, the other connections are served first
 
 
 class Wants:
-    """What a connection waits for, or should be done with it.  Plain numbers, as in states.State."""
+    """What a connection needs next from the loop.  Plain numbers, as in states.State."""
 
-    INPUT = 0
-    OUTPUT = 1  # that the MTA reads
-    A_TURN = 2  # more has arrived already
-    A_THREAD = 3  # that may wait for the callback which is due: `act` is to be called there
-    THE_END = 4
+    INPUT = 0  # to be watched until the MTA sends
+    OUTPUT = 1  # to be watched until the MTA reads
+    A_TURN = 2  # `go_on` to be called again: more frames have arrived already
+    A_THREAD = 3  # `act` to be called in a thread: the callback that is due may have to wait
+    THE_END = 4  # to be closed
 
 
 class Connection:
-    """The connection on the socket `link`.
+    """The connection on the socket `link`; `open_` and `say` are those of Session, `now` is the time.
 
-    All of it belongs to the loop's thread, but for `act`, which another thread runs: meanwhile the connection is
-    parked, and only `send` may be called.
+    Only the loop's thread uses it, with one exception: `act` runs in another thread.  The connection is parked
+    meanwhile, and the loop calls nothing but `send`.
     """
 
     def __init__(self, link: socket.socket, open_: Open, say: Callable[[str], None], now: float) -> None:
         self.link = link
-        self.heard = now  # when the MTA last sent something, on the clock of time.monotonic
-        self.watched = 0  # for what events, EPOLL*
-        self.behind = False  # more has arrived than it has acted on
+        self.heard = now  # when the MTA last sent something (time.monotonic)
+        self.watched = 0  # the events (EPOLL*) for which epoll watches it
+        self.behind = False  # it waits for A_TURN
         self._say = say
         self._frames = Frames()
         self._unsent = _Unsent()
         self._session = Session(open_, self._unsent.add, say)
-        self._due: Frame | None = None  # for `act`, which ends the session if there is none
+        self._due: Frame | None = None  # the frame for `act`; without one, `act` ends the session
 
     @property
     def parked(self) -> bool:
-        """True while another thread may run `act`."""
+        """True while another thread may be running `act`."""
         return self._unsent.nudge is not None
 
     def read(self, buffer: memoryview, now: float) -> int:
-        """Take in what has arrived, and act on it; what it Wants then."""
+        """Read what has arrived, by means of `buffer`, and act on it; return what it Wants next."""
         try:
             size = self.link.recv_into(buffer, 0, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return Wants.INPUT
-        except OSError:  # the MTA has gone
+        except OSError:  # the MTA has disconnected
             size = 0
         if not size:
             return self.end()
@@ -63,7 +63,7 @@ class Connection:
         return self.go_on()
 
     def go_on(self) -> int:
-        """Send what is to be sent; when the MTA has read all of it, act on what has arrived already."""
+        """Send what is unsent, then act on frames that have arrived; return what it Wants next."""
         unsent = self._unsent.frames
         try:
             if unsent:
@@ -78,23 +78,21 @@ class Connection:
         return Wants.OUTPUT if unsent and wants != Wants.A_THREAD else wants
 
     def park(self, nudge: Callable[[], None]) -> None:
-        """Leave it to another thread, which calls `act`, and `nudge` if there is something to send meanwhile."""
+        """Leave the connection to a thread that calls `act`; `nudge` is called there for each frame to be sent."""
         self._unsent.nudge = nudge
 
     def take_back(self) -> None:
-        """That thread is done."""
+        """Resume the connection after the thread of `park` has ended `act`."""
         self._unsent.nudge = None
 
     def act(self) -> None:
-        """Have the callback called that may wait; in a thread that has nothing else to do."""
+        """Call the callback that may have to wait; in a thread that has nothing else to do."""
         due, self._due = self._due, None
-        if due is None:
+        if due is None or not self._receive(due):
             self._session.end()
-        else:
-            self._receive(due)
 
     def send(self) -> None:
-        """Send what is to be sent, as much as the MTA takes.  Raises OSError if it has gone."""
+        """Send what is unsent, as much as the MTA accepts now.  Raises OSError if it has closed the connection."""
         frames = self._unsent.frames
         while frames:
             data = b"".join([frames.popleft() for _ in range(len(frames))])
@@ -107,7 +105,7 @@ class Connection:
                 return
 
     def end(self) -> int:
-        """Give up the session: the MTA has gone, is silent, or sends what cannot be understood."""
+        """End the session: the MTA has disconnected, is silent, or sends what cannot be understood."""
         if self._session.may_wait():
             return Wants.A_THREAD
         self._session.end()
@@ -127,21 +125,26 @@ class Connection:
             if session.may_wait(received[0]):
                 self._due = received
                 return Wants.A_THREAD
-            self._receive(received)
+            if not self._receive(received):
+                return self.end()
         return Wants.THE_END if session.over else Wants.A_TURN
 
-    def _receive(self, received: Frame) -> None:
+    def _receive(self, received: Frame) -> bool:
+        """Act on a frame; return False if that failed, so that the session must end."""
         try:
             self._session.receive(*received)
+        except Broken:
+            return False
         except Exception as error:  # noqa: BLE001 - a fault in one session is not to end the others
             self._say(f"{type(error).__name__}: {error}")
-            self._session.end()
+            return False
+        return True
 
 
 class _Unsent:
-    """Frames for the MTA; `add` may be called in another thread than the loop's, which is then nudged.
+    """Frames for the MTA that are not sent yet; `nudge` is set while another thread than the loop's may add some.
 
-    It knows nothing of the connection: what held each other would stay in memory until garbage is collected.
+    It has no reference to the connection: a cycle would remain in memory until the garbage collector runs.
     """
 
     def __init__(self) -> None:
@@ -149,7 +152,7 @@ class _Unsent:
         self.nudge: Callable[[], None] | None = None
 
     def add(self, frame: bytes) -> None:
-        """One more."""
+        """Append a frame; call `nudge` if it is set."""
         self.frames.append(frame)
         if self.nudge is not None:
             self.nudge()

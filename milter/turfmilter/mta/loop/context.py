@@ -1,4 +1,4 @@
-"""What a session can ask of the loop: macros, and what it tells the MTA besides the code that a callback returns."""
+"""The context that the callbacks of one session receive: macros, replies, and changes to the message."""
 
 from __future__ import annotations
 
@@ -7,64 +7,64 @@ from collections.abc import Callable
 
 import milter
 
-from turfmilter.mta.loop.frames import frame, strings
+from turfmilter.mta.loop.frames import frame, macro, strings
 
-STAGES = 7  # at which macros come: connect, HELO, MAIL, RCPT, DATA, end of the header, end of the message
-_NOTHING: dict[bytes, bytes] = {}
+STAGES = 7  # with macros of their own: connect, HELO, MAIL, RCPT, DATA, end of header, end of message
 
 
 class NotNow(Exception):
-    """The change was not negotiated, or is asked for before the end of the message."""
+    """The change was not negotiated, or is requested before the end of the message."""
 
 
 class LoopContext:
-    """Implements engine.Context.  `send` is given each frame for the MTA."""
+    """Implements engine.Context.  `send` is called with each frame for the MTA."""
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
-        self._macros: list[dict[bytes, bytes]] = [_NOTHING] * STAGES
+        self._macros = [b""] * STAGES  # as they arrived: a dict of 64 KiB of short names would take megabytes
         self._lists: dict[int, bytes] = {}
         self._reply = b""
         self.actions = 0  # those that were negotiated (SMFIF_*)
         self.at_end = False  # of a message: the only time for changes
 
-    # What the session sets and takes.
+    # For the session.
 
-    def keep(self, stage: int, macros: dict[bytes, bytes]) -> None:
-        """The macros of `stage`, in place of those of an earlier message."""
+    def keep(self, stage: int, macros: bytes) -> None:
+        """Replace the macros of `stage`, a number below STAGES; `macros` are names and values, each ended by NUL."""
         self._macros[stage] = macros
 
     def forget(self, first: int) -> None:
-        """The macros of the stages from `first` on belong to what is over."""
+        """Forget the macros of the stages from `first` on: they belong to an event that is over."""
         for stage in range(first, STAGES):
-            self._macros[stage] = _NOTHING
+            self._macros[stage] = b""
 
     @property
     def requests(self) -> bytes:
-        """The lists of macros as they follow the negotiated bits."""
+        """The requested macros by stage, as they are sent after the negotiated bits."""
         return b"".join(struct.pack("!I", stage) + strings(names) for stage, names in sorted(self._lists.items()))
 
     def reply(self, first: bytes) -> bytes:
-        """What setreply was told, once, if its code begins with `first`; else nothing."""
+        """Return the reply of `setreply` and forget it, if its code begins with the digit `first`; otherwise b""."""
         if not self._reply.startswith(first):
             return b""
         reply, self._reply = self._reply, b""
         return reply
 
-    # What callbacks call.
+    # For the callbacks: see engine.Context.
 
     def setsymlist(self, stage: int, macros: str, /) -> None:
-        """Ask for macros at a stage."""
+        """Request macros at a stage."""
         self._lists[stage] = macros.encode()
 
     def getsymval(self, name: str, /) -> str | None:
-        """The value from the latest stage that has one; {x} and x are the same.  Raises UnicodeDecodeError."""
+        """Return the value of the latest stage that has one; "{x}" and "x" are the same.  Raises UnicodeDecodeError."""
         plain = name[1:-1] if len(name) == 3 and name[0] == "{" else name
-        keys = [plain.encode(), f"{{{plain}}}".encode()] if len(plain) == 1 else [name.encode()]
-        for macros in reversed(self._macros):
-            for key in keys:
-                if key in macros:
-                    return macros[key].decode()
+        names = (plain.encode(), f"{{{plain}}}".encode()) if len(plain) == 1 else (name.encode(),)
+        for macros in filter(None, reversed(self._macros)):
+            for one in names:
+                value = macro(macros, one)
+                if value is not None:
+                    return value.decode()
         return None
 
     def setreply(self, code: str, enhanced: str, text: str, /) -> None:

@@ -1,8 +1,8 @@
-"""The milter protocol as bytes: frames in both directions, and the arguments in those of the MTA.  No socket here.
+"""The milter protocol as bytes: frames in both directions, and the arguments of the MTA's commands.  Uses no socket.
 
-A frame is a length of 4 bytes (big endian, the command counts), a command of 1 byte and what belongs to it.  Arguments
-end with NUL.  Where the protocol says nothing about broken frames, they mean what they mean to libmilter (comm.c,
-engine.c), so that no MTA sees a difference.
+A frame is a length of 4 bytes (big endian, which counts the command), a command of 1 byte, and a payload: arguments
+that end with NUL, in most cases.  The protocol does not define what a malformed frame means.  Here it means what it
+means to libmilter (comm.c, engine.c), so that no MTA sees a difference.
 """
 
 from __future__ import annotations
@@ -17,32 +17,31 @@ _LONGEST_PATH = 108  # bytes of sun_path with its NUL
 
 
 class Broken(Exception):
-    """What the MTA sent cannot be a frame, or not this one: the session ends."""
+    """What the MTA sent is not a frame, or has no valid arguments: the session must end."""
 
 
-Frame = tuple[int, bytes]  # one command of the MTA, and its arguments as they came
+Frame = tuple[int, bytes]  # a command of the MTA, and its payload
 
 
 class Frames:
-    """Bytes as they arrive, in pieces of any size, become frames.  What it keeps is shorter than one frame and one
-    piece."""
+    """Turns bytes, which arrive in pieces of any size, into frames.  Keeps less than one frame and one piece."""
 
     def __init__(self) -> None:
         self._data = b""
-        self._read = 0  # bytes of it that have become frames
+        self._read = 0  # bytes of it that were returned as frames
 
     def feed(self, data: bytes) -> None:
-        """More bytes have arrived."""
+        """Append bytes that have arrived."""
         self._data = self._data[self._read :] + data if self._read < len(self._data) else data
         self._read = 0
 
     def next(self) -> Frame | None:
-        """The next frame, None until all of it is there.  Raises Broken if it is too long."""
+        """Return the next frame, None if it is not complete yet.  Raises Broken if it is too long."""
         begin = self._read + _HEAD.size
         if begin > len(self._data):
             return None
         length, command = _HEAD.unpack_from(self._data, self._read)
-        # libmilter takes 1 off and reads the rest as a number with a sign: what is then negative has no arguments.
+        # libmilter subtracts 1 and treats the result as a signed number; a negative one means no payload.
         size = (length - 1) & 0xFFFF_FFFF
         size = 0 if size >= _SIGN else size
         if size > MOST:
@@ -54,45 +53,59 @@ class Frames:
 
 
 def frame(command: bytes, payload: bytes = b"") -> bytes:
-    """One frame as it is sent to the MTA."""
+    """Return the bytes of one frame for the MTA."""
     return struct.pack("!I", len(payload) + 1) + command + payload
 
 
 def strings(*texts: bytes) -> bytes:
-    """Arguments as they are sent."""
+    """Return the bytes of arguments, each ended by NUL."""
     return b"".join(text + b"\0" for text in texts)
 
 
 def arguments(payload: bytes) -> list[bytes]:
-    """The arguments of MAIL and RCPT: all that end with NUL.  Raises Broken if there are none."""
+    """Return the arguments of MAIL or RCPT: all that end with NUL.  Raises Broken if there are none."""
     found = payload.split(b"\0")[:-1]
     if not found:
         raise Broken("arguments without an end")
     return found
 
 
-def macros(payload: bytes) -> dict[bytes, bytes]:
-    """The macros of one stage; of two with the same name the first counts."""
-    found = payload.split(b"\0")[:-1]
-    return dict(reversed([*zip(found[::2], found[1::2], strict=False)]))
+def macro(payload: bytes, name: bytes) -> bytes | None:
+    """Return the value of the macro `name` in `payload`, the names and values of one stage; None if it is not there.
+
+    If a name occurs twice, the first one counts.  A name without a value that ends with NUL is ignored.
+    """
+    wanted = b"\0" + name + b"\0"
+    texts = b"\0" + payload
+    counted = ended = 0  # `ended`: how many names and values end before the position `counted`
+    found = texts.find(wanted)
+    while found >= 0:
+        ended += texts.count(b"\0", counted, found)
+        value = found + len(wanted)
+        if ended % 2 == 0:  # a name follows, not a value
+            end = texts.find(b"\0", value)
+            return texts[value:end] if end >= 0 else None
+        counted, found = found, texts.find(wanted, found + 1)
+    return None
 
 
 def header(payload: bytes) -> tuple[bytes, bytes]:
-    """Name and value of a header field.  Raises Broken."""
+    """Return the name and the value of a header field.  Raises Broken."""
     end = payload.find(b"\0", 1)
     if not payload.endswith(b"\0") or not 0 < end < len(payload) - 1:
         raise Broken("a header field without an end")
     return payload[:end].partition(b"\0")[0], payload[end + 1 :].partition(b"\0")[0]
 
 
-# (address, port) for IPv4, (address, port, 0, 0) for IPv6, the path of a unix socket, None for one that is not known
+# (address, port) for IPv4, (address, port, 0, 0) for IPv6, the path of a unix socket, None if it is unknown
 Address = tuple[str, int] | tuple[str, int, int, int] | bytes | None
 
 
 def client(payload: bytes) -> tuple[bytes, int, Address]:
-    """Name, family and address from connect: name, NUL, SMFIA_*, and but for SMFIA_UNKNOWN port and address.
+    """Return the name, the family (socket.AF_*) and the address of the client, from the payload of connect.
 
-    Raises Broken.
+    The payload is the name, NUL, the family (SMFIA_*) and, unless that is SMFIA_UNKNOWN, the port (2 bytes) and the
+    address.  Raises Broken.
     """
     end = payload.find(b"\0")
     if not 0 <= end < len(payload) - 1:

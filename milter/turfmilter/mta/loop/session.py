@@ -1,6 +1,7 @@
-"""One milter session, protocol versions 2 to 6: frames in, calls of the callbacks, frames out.  No socket here.
+"""One milter session, protocol versions 2 to 6: frames in, calls of the callbacks, frames out.  Uses no socket.
 
-What is answered, and to what, is libmilter's: see its engine.c for the order, smfi.c for what may be said when.
+Which command may follow which, and what is answered, is as in libmilter: see its engine.c, and smfi.c for the changes
+that a filter may request.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from turfmilter.mta.loop.frames import Address, Broken, frame
 from turfmilter.mta.loop.states import IN_MAIL, UNANSWERED, State, ways
 
 OLDEST, NEWEST = 2, 6  # versions of the protocol (SMFI_PROT_VERSION)
-_V1_ACTIONS, _V1_PROTOCOL = 0xF, 0x3F  # what an MTA means that offers nothing (SMFI_V1_ACTS, SMFI_V1_PROT)
+_V1_ACTIONS, _V1_PROTOCOL = 0xF, 0x3F  # assumed if the MTA offers nothing (SMFI_V1_ACTS, SMFI_V1_PROT)
 _INTERNAL = 0x7000_0000  # bits that are not for filters (SMFI_INTERNAL)
 _OFFER = struct.Struct("!iII")
-_PRETENDED = sum(UNANSWERED)  # an MTA that cannot do without an answer gets CONTINUE in its place
-_CAN_DO_WITHOUT = int(milter.P_NODATA | milter.P_NOUNKNOWN)  # what an old MTA never shows need not be declined
+_PRETENDED = sum(UNANSWERED)  # if the MTA waits for an answer nevertheless, it receives CONTINUE
+_CAN_DO_WITHOUT = int(milter.P_NODATA | milter.P_NOUNKNOWN)  # an old MTA never reports these events
 _CONTINUE, _ACCEPT, _REJECT = int(milter.CONTINUE), int(milter.ACCEPT), int(milter.REJECT)
 _TEMPFAIL, _DISCARD, _SKIP, _NO_REPLY = map(
     int, (milter.TEMPFAIL, milter.DISCARD, milter.SKIP, milter.NOREPLY)
@@ -42,13 +43,13 @@ _GOING_ON = frozenset((_CONTINUE, _NO_REPLY, _SKIP))
 _LAST_WORDS = frozenset((_REJECT, _TEMPFAIL, _DISCARD))
 _REFUSING = {_REJECT: b"5", _TEMPFAIL: b"4"}  # the first digit that a reply must have
 
-Open = Callable[[Context], Events]  # makes what is called for one connection, when it negotiates
+Open = Callable[[Context], Events]  # creates the callbacks of one connection, when the MTA negotiates
 
 
 class Session:
-    """One connection of an MTA.  `send` is given each frame for it, `say` is told what could not be shown to `open_`.
+    """The protocol of one connection.  `open_` creates its callbacks, `send` is called with each frame for the MTA.
 
-    It is `over` when the connection should be closed.
+    `say` logs an error that the callbacks cannot report.  When the session is `over`, the connection is to be closed.
     """
 
     def __init__(self, open_: Open, send: Callable[[bytes], None], say: Callable[[str], None]) -> None:
@@ -58,27 +59,26 @@ class Session:
         self._context = LoopContext(send)
         self._events: Events | None = None
         self._state = State.INIT
-        self._aborts = False  # if the present command is broken
-        self._protocol = 0  # as agreed (SMFIP_*)
-        self._ways = ways(0)  # that this leaves
-        self._offered = 0  # by the MTA
+        self._aborts = False  # whether the end of the session calls `abort` first
+        self._protocol = 0  # the negotiated bits (SMFIP_*)
+        self._ways = ways(0)  # the transitions that these leave
+        self._offered = 0  # the bits that the MTA offered
         self.over = False
 
     def may_wait(self, command: int = 0) -> bool:
-        """True if acting on `command`, or by default the end of the session, could hold up a thread."""
-        return command not in _NEVER_WAIT and self._events is not None and self._events.may_wait
+        """True if acting on `command`, or by default ending the session, may have to wait for DNS or a disk."""
+        events = self._events
+        return events is not None and (command not in _NEVER_WAIT or self._gives_up(command)) and events.may_wait
 
     def receive(self, command: int, payload: bytes) -> None:
-        """Act on one frame."""
-        try:
-            self._receive(command, payload)
-        except Broken:
-            self._end(aborts=self._aborts)
+        """Act on one frame.  Raises Broken if it cannot be understood; `end` must follow."""
+        self._receive(command, payload)
+        self._aborts = self._state in IN_MAIL
 
     def end(self) -> None:
-        """The connection has broken off, or is broken off: nothing more is answered."""
+        """End the session without any further answer."""
         if not self.over:
-            self._end(aborts=self._state in IN_MAIL)
+            self._end(aborts=self._aborts)
 
     def _end(self, *, aborts: bool) -> None:
         self.over = True
@@ -87,7 +87,6 @@ class Session:
         self._close()
 
     def _receive(self, letter: int, payload: bytes) -> None:
-        self._aborts = self._state in IN_MAIL
         command = _COMMANDS.get(letter)
         if command is None:
             raise Broken("a command that is not known")
@@ -107,8 +106,13 @@ class Session:
             if code not in _GOING_ON:
                 self._leave_out(code, state)
 
+    def _gives_up(self, letter: int) -> bool:
+        """True if the command is out of order and thereby ends a message, a part of which may be on a disk."""
+        state = _COMMANDS[letter].state
+        return state is not None and self._state in IN_MAIL and state not in self._ways[self._state]
+
     def _may_follow(self, state: int) -> bool:
-        """True if the MTA may go to `state`, if need be by giving up a message; else the command is left out."""
+        """True if `state` may follow, if necessary after the end of a message; otherwise the command is ignored."""
         if state in self._ways[self._state]:
             return True
         if self._state in IN_MAIL:
@@ -117,7 +121,7 @@ class Session:
         return state in self._ways[State.HELO]
 
     def _leave_out(self, code: int, state: int | None) -> None:
-        """After the last word on a message; what is refused at RCPT is only one recipient."""
+        """Ignore the rest of a message after its final answer; a refusal at RCPT concerns one recipient only."""
         if code == _ACCEPT or (code in _LAST_WORDS and state not in (State.RCPT, State.UNKN)):
             self._state = State.HELO
 
@@ -134,7 +138,7 @@ class Session:
             self._send(_ANSWERS[code])
 
     def _call(self, callback: Callable[[Events], int]) -> int:
-        """The code of `callback`; 451 if it fails, if an argument is not UTF-8, or if the MTA has not negotiated."""
+        """Return the code of `callback`; 451 if it fails, an argument is not UTF-8, or the MTA has not negotiated."""
         try:
             if self._events is not None:
                 return callback(self._events)
@@ -148,7 +152,7 @@ class Session:
             self._call(lambda events: events.close())
             self._events = None
 
-    # One method for each command.  What is None is not answered.
+    # One method for each command; those that return None are not answered.
 
     def _negotiate(self, payload: bytes) -> int | None:
         self._context.forget(0)
@@ -161,23 +165,23 @@ class Session:
         agreed = self._agreed(actions)
         to_mta = agreed & ~(_PRETENDED & ~self._offered) & ~(_CAN_DO_WITHOUT & ~self._offered)
         if self._context.actions & ~actions or to_mta & ~self._offered:
-            raise Broken("more is wanted than the MTA offers")
+            raise Broken("the filter needs more than the MTA offers")
         self._protocol, self._ways = agreed, ways(agreed)
         bits = _OFFER.pack(min(version, NEWEST), self._context.actions, to_mta & ~_INTERNAL)
         self._send(frame(b"O", bits + self._context.requests))
         return None
 
     def _agreed(self, actions: int) -> int:
-        """The protocol bits that the callbacks want; their actions are those of the context from now on."""
+        """Create the callbacks, and return the protocol bits that they want; sets the actions of the context."""
         opts = [actions, self._offered | _PRETENDED, 0, 0]
         try:
             self._events = self._open(self._context)
             code = self._events.negotiate(opts)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the MTA does as for a filter that is down
+        except Exception as error:  # noqa: BLE001 - whatever it is, the MTA acts as if the filter were down
             self._say(f"{type(error).__name__}: {error}")
             raise Broken("the negotiation failed") from None
         if code != _CONTINUE:
-            raise Broken("nothing can be agreed")
+            raise Broken("the callbacks refused the negotiation")
         self._context.actions = opts[0]
         return opts[1]
 
@@ -216,7 +220,7 @@ class Session:
         return self._call(lambda events: events.body(payload))
 
     def _eom(self, payload: bytes) -> int:
-        """The end may bring the last part of the body, whose answer other than CONTINUE comes twice."""
+        """The payload, if any, is the last part of the body; an answer to it other than CONTINUE is sent twice."""
         if payload and (code := self._body(payload)) != _CONTINUE:
             self._answer(code)
             return code
@@ -236,14 +240,14 @@ class Session:
         self._end(aborts=False)
 
     def _next_client(self, _: bytes) -> None:
-        """The next client would not be negotiated: what it sends is answered 451."""
+        """QUIT_NC.  The next client comes without a negotiation, so it receives 451."""
         self._close()
         self._context.forget(0)
 
     def _keep_macros(self, payload: bytes) -> None:
         stage = _MACRO_STAGES.get(payload[0])
         if stage is not None and b"\0" in payload[1:]:
-            self._context.keep(stage, frames.macros(payload[1:]))
+            self._context.keep(stage, payload[1:])
 
 
 def _shown(address: Address) -> tuple[Any, ...] | str | None:
@@ -252,7 +256,7 @@ def _shown(address: Address) -> tuple[Any, ...] | str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What a command of the MTA leads to; without a `state` it changes none."""
+    """How to act on a command of the MTA, and the state that it leads to, if any."""
 
     act: Callable[[Session, bytes], int | None]
     state: int | None
@@ -278,4 +282,4 @@ _COMMANDS = {
     ord("U"): _Command(Session._unknown, State.UNKN),
 }
 _MACRO_STAGES = {ord(command): stage for stage, command in enumerate("CHMRTNE")}
-_NEVER_WAIT = frozenset(map(ord, "DHKLOU"))
+_NEVER_WAIT = frozenset(map(ord, "DHKLOU"))  # unless they are out of order

@@ -1,4 +1,4 @@
-"""The states of a milter session and the ways between them, as in libmilter's engine.c."""
+"""The states of a milter session and the transitions between them, as in libmilter's engine.c."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import milter
 
 
 class State:
-    """What the last command was.  The order matters: states that the MTA leaves out are skipped in it.
+    """The last command of the MTA.  The order matters: a state that the MTA leaves out leads to the next one.
 
-    Plain numbers, because an Enum's members cost a call each time they are looked up.
+    Plain numbers, because each use of a member of an Enum costs a call.
     """
 
     INIT = 0
@@ -30,7 +30,7 @@ class State:
     Q_NC = 14  # QUIT, and another client on the same connection
 
 
-IN_MAIL = frozenset(range(State.MAIL, State.ENDM))  # a message is under way, which `abort` would end
+IN_MAIL = frozenset(range(State.MAIL, State.ENDM))  # a message is in progress, and `abort` would end it
 
 _BETWEEN = (State.HELO, State.MAIL, State.UNKN)
 _NEXT: dict[int, tuple[int, ...]] = {
@@ -57,7 +57,7 @@ _NEXT: dict[int, tuple[int, ...]] = {
     State.Q_NC: (State.CONN, State.UNKN),
 }
 
-# The bits that say that the MTA does not show a state (SMFIP_NO*): the way leads on through it.
+# The bits by which the MTA is told not to report an event (SMFIP_NO*): transitions then lead through that state.
 _LEFT_OUT: dict[int, int] = {
     State.CONN: milter.P_NOCONNECT,
     State.HELO: milter.P_NOHELO,
@@ -70,7 +70,7 @@ _LEFT_OUT: dict[int, int] = {
     State.UNKN: milter.P_NOUNKNOWN,
 }
 
-# The bits that say that no answer is given in a state (SMFIP_NR_*).
+# The bits that mean that an event is not answered (SMFIP_NR_*).
 _UNANSWERED: dict[int, int] = {
     State.CONN: milter.P_NR_CONN,
     State.HELO: milter.P_NR_HELO,
@@ -85,9 +85,9 @@ _UNANSWERED: dict[int, int] = {
 UNANSWERED = tuple(_UNANSWERED.get(state, 0) for state in range(len(_NEXT)))  # by state
 
 
-@lru_cache(maxsize=64)  # MTAs agree to a few sets of bits
+@lru_cache(maxsize=64)  # a few sets of bits are in use
 def ways(protocol: int) -> tuple[frozenset[int], ...]:
-    """By state, the states that may follow, directly or through those that the `protocol` bits leave out."""
+    """By state, the states that may follow: directly, or through states that the `protocol` bits leave out."""
     return tuple(frozenset(_following(state, protocol)) for state in range(len(_NEXT)))
 
 
