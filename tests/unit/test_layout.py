@@ -10,10 +10,10 @@ from itertools import islice
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from turfmilter.cli.display import fold
 
 from rig.golden import Golden
 from rig.steps import steps
+from turfmilter.cli.onebyone.display import fold
 from turfmilter.core.held.message import shown_id
 from turfmilter.review.layout import Row, Screen, heading, human_size, legend, lines, width
 
