@@ -86,9 +86,10 @@ class Talk(Protocol):
 
 
 class Mta(Protocol):
-    """One MTA with the set-up of this module; `certificate` is its own authority."""
+    """One MTA with the set-up of this module; `certificate` is its own authority, `version` such as (3, 7)."""
 
     certificate: Path
+    version: tuple[int, int]
 
     def start(self) -> None:
         """Start, and return when it serves."""
