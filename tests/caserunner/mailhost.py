@@ -45,7 +45,10 @@ MESSAGE = b"From: Anna <anna@out.test>\r\nTo: bob@rig.test\r\nSubject: hello\r\n
 
 @dataclass(frozen=True)
 class Listener:
-    """One SMTP service; `missing` is what it does while the filter is down, or silent for `patience` seconds."""
+    """One SMTP service; `missing` is what it does while the filter is down, or silent for `patience` seconds.
+
+    "unset" is the MTA's own default.
+    """
 
     address: str
     port: int
@@ -64,6 +67,7 @@ LISTENERS = {
     "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=3),
     "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=3),
     "closing": Listener("192.0.2.25", 2503, missing="close", patience=3),
+    "unset": Listener("192.0.2.25", 2504, missing="unset", patience=3),
 }
 
 

@@ -45,6 +45,12 @@ postlog    unix-dgram n - n - 1 postlogd
 """
 
 
+def default(parameter: str) -> str:
+    """The default of a parameter of the Postfix that is installed."""
+    done = subprocess.run(["postconf", "-d", "-h", parameter], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 class Postfix(MailServer):
     """A Postfix below `directory`, which is made if need be.  Needs root, and Debian's package.
 
@@ -93,7 +99,7 @@ class Postfix(MailServer):
     @property
     def version(self) -> tuple[int, int]:
         """Such as (3, 7)."""
-        major, minor, *_ = self._run(["postconf", "-d", "-h", "mail_version"]).split(".")
+        major, minor, *_ = default("mail_version").split(".")
         return int(major), int(minor)
 
     def prepare(self) -> None:

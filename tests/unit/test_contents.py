@@ -74,7 +74,8 @@ def test_the_text_is_the_first_part_that_is_plain(message: bytes, text: str | No
         ("Content-Disposition: attachment; filename*0=a; filename*1=b.pdf", "ab.pdf"),
         ("Content-Disposition: attachment; filename==?utf-8?q?=E2=82=AC.pdf?=", "€.pdf"),
         ("Content-Disposition: attachment; filename*=none-such''%ff", "\udcff"),
-        ("Content-Disposition: attachment; filename*=a; filename*0=b", ""),
+        # Python 3.11 cannot read these parameters.
+        ("Content-Disposition: attachment; filename*=a; filename*0=b", "b" if sys.version_info >= (3, 13) else ""),
         ("Content-Type: application/pdf; name=a.pdf", "a.pdf"),
         ("Content-Disposition: attachment; filename=" + "x" * 3000, "x" * 255),
         ("Content-Disposition: " + ';"' * 100_000, ""),
