@@ -65,7 +65,8 @@ docs: install ## write the pages that are made from the code: sample configurati
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate
 
 clean: ## remove what the other targets made here
-	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	$(ROOT) rm -rf build # the systems in it are root's
+	rm -rf .venv milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find milter tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 install:
