@@ -1,15 +1,19 @@
 # Every target installs what it needs first; tests/rig/install is silent when all of it is there.
-PYTHON = .venv/bin/python
+# LIBRARIES=newest (from PyPI) or debian: those that turfmilter and its tests use.
+LIBRARIES = newest
+ENVIRONMENT = $(if $(filter debian,$(LIBRARIES)),build/venv-debian,.venv)
+export LIBRARIES ENVIRONMENT
+PYTHON = $(ENVIRONMENT)/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MINUTES = 1
 QUICK = tests/unit tests/property
-# Everything runs with libmilter's engine; these with the other one as well.
+# The protocol engine; where auto is libmilter, these run with the other one as well.
+ENGINE = auto
 WITH_LOOP = tests/milter tests/e2e/test_cases.py
-ENGINE = libmilter
 PYTEST = $(ROOT) env CI="$(CI)" TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help check fast test half-daemon half-others with-loop audit fuzz demo bench docs clean install static
+.PHONY: help check fast test parts half-daemon half-others with-loop only-loop audit fuzz demo bench docs clean install static system
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,9 +21,20 @@ help: ## say what there is
 check: ## format, lint, types, architecture, unit and property tests: under a minute on two cores
 	@$(MAKE) --no-print-directory -j2 --output-sync=target static fast
 
-test: static ## all tests, end-to-end ones included; as root or through sudo
+ifdef SYSTEM
+test: system
+else
+# The type checker reads the newest libraries only.
+test: $(if $(filter newest,$(LIBRARIES)),static) parts ## all tests, end-to-end ones included; as root or through sudo; SYSTEM=trixie runs them on Debian 13
+endif
+
+parts: install
 	@$(PYTHON) -m compileall -q milter # or every process that a test starts would compile it again
 	@$(MAKE) --no-print-directory -j2 --output-sync=target half-daemon half-others with-loop
+
+system:
+	$(ROOT) env -u MAKEFLAGS PATH="$$PATH" tests/rig/system $(SYSTEM) \
+		make parts CI="$(CI)" LIBRARIES=$(LIBRARIES) ENVIRONMENT=build/venv-$(LIBRARIES)
 
 # The two halves take about as long, and each waits half of the time: side by side they are done much sooner.
 half-daemon:
@@ -28,10 +43,14 @@ half-daemon:
 half-others:
 	$(PYTEST) tests --ignore=tests/milter --ignore=tests/integration
 
+# On Python 3.12 and later all tests run with it anyway.
 with-loop:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || $(MAKE) --no-print-directory only-loop
+
+only-loop:
 	$(PYTEST) $(WITH_LOOP)
 
-with-loop: ENGINE = loop
+only-loop: ENGINE = loop
 
 audit: install ## known vulnerabilities of what the program needs; fails as well if that cannot be found out
 	$(PYTHON) -m pip freeze --exclude-editable | $(PYTHON) -m pip_audit --strict --no-deps --disable-pip -r /dev/stdin
@@ -53,7 +72,8 @@ docs: install ## write the pages that are made from the code, and the manual as 
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate.site
 
 clean: ## remove what the other targets made here
-	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	$(ROOT) rm -rf build # the systems in it are root's
+	rm -rf .venv milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find milter tests docs -name __pycache__ -prune -exec rm -rf {} +
 
 install:

@@ -9,6 +9,17 @@ MTAS = ("fake", "postfix", "sendmail")
 Everyone = frozenset(MTAS)
 
 
+def mta_of(name: str) -> str:
+    """The MTA of a name such as "postfix" or "postfix3.10"."""
+    return name.rstrip("0123456789.")
+
+
+def version_of(name: str) -> tuple[int, int]:
+    """The version in such a name; (0, 0) if there is none."""
+    major, _, minor = name.removeprefix(mta_of(name)).partition(".")
+    return int(major or 0), int(minor or 0)
+
+
 @dataclass(frozen=True)
 class Send:
     """Lines that the client sends in one go; lines that follow one another are pipelined."""
@@ -18,10 +29,18 @@ class Send:
 
 @dataclass(frozen=True)
 class Receive:
-    """What the client then receives, by MTA: "250", "550 5.7.1 relaying prohibited" or "closed"."""
+    """What the client then receives: "250", "550 5.7.1 relaying prohibited" or "closed".
+
+    `replies` are those of each MTA, and under a name such as "postfix3.10" that of this version and later ones.
+    """
 
     line: int
     replies: Mapping[str, str]
+
+    def reply(self, mta: str, version: tuple[int, int]) -> str:
+        """The reply that is expected from this version of an MTA."""
+        named = {version_of(name): reply for name, reply in self.replies.items() if mta_of(name) == mta}
+        return named[max(one for one in named if one <= version)]
 
 
 @dataclass(frozen=True)

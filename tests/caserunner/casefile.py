@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 
-from caserunner.case import MTAS, Case, CaseFile, Do, Everyone, Expected, Receive, Send, Step, Submit
+from caserunner.case import MTAS, Case, CaseFile, Do, Everyone, Expected, Receive, Send, Step, Submit, mta_of
 from caserunner.mailhost import ACTIONS, LISTENERS, LOCAL
 
 _KEY = re.compile(r"(?P<key>[a-z ]+?)(?: on (?P<on>[a-z, ]+))?: *(?P<value>.*)")
-_HEAR = re.compile(r"<(?P<on>[a-z,]*) (?P<reply>[2-5]\d\d(?: .*)?|closed)")
+_HEAR = re.compile(r"<(?P<on>[a-z0-9.,]*) (?P<reply>[2-5]\d\d(?: .*)?|closed)")
 _REPLACED = re.compile(rb"\\x([0-9a-f]{2})")
 _AT_END = ("delivered", "held", "log", "header", "no header", "without the rules")
 _KEYS = ("client", "listener", "not", "holds without the rules", *_AT_END)
@@ -158,7 +158,7 @@ class _Collected:
 
     def _mtas(self, number: int, names: str) -> frozenset[str]:
         on = frozenset(filter(None, re.split(r"[, ]+", names)))
-        if unknown := on - Everyone:
+        if unknown := {name for name in on if mta_of(name) not in Everyone}:
             raise self._broken(number, f'"{", ".join(sorted(unknown))}": no MTA; there are {", ".join(MTAS)}')
         return on or Everyone
 

@@ -15,6 +15,7 @@ class FakeMta:
     """An MTA whose filter is at the unix socket `milter`."""
 
     certificate = Path()
+    version = (0, 0)
 
     def __init__(self, milter: str) -> None:
         self._milter = milter

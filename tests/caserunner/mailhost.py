@@ -45,7 +45,10 @@ MESSAGE = b"From: Anna <anna@out.test>\r\nTo: bob@rig.test\r\nSubject: hello\r\n
 
 @dataclass(frozen=True)
 class Listener:
-    """One SMTP service; `missing` is what it does while the filter is down, or silent for `patience` seconds."""
+    """One SMTP service; `missing` is what it does while the filter is down, or silent for `patience` seconds.
+
+    "unset" is the MTA's own default.
+    """
 
     address: str
     port: int
@@ -64,6 +67,7 @@ LISTENERS = {
     "accepting": Listener("192.0.2.25", 2501, missing="accept", patience=3),
     "rejecting": Listener("192.0.2.25", 2502, missing="reject", patience=3),
     "closing": Listener("192.0.2.25", 2503, missing="close", patience=3),
+    "unset": Listener("192.0.2.25", 2504, missing="unset", patience=3),
 }
 
 
@@ -86,9 +90,10 @@ class Talk(Protocol):
 
 
 class Mta(Protocol):
-    """One MTA with the set-up of this module; `certificate` is its own authority."""
+    """One MTA with the set-up of this module; `certificate` is its own authority, `version` such as (3, 7)."""
 
     certificate: Path
+    version: tuple[int, int]
 
     def start(self) -> None:
         """Start, and return when it serves."""

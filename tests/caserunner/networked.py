@@ -18,6 +18,7 @@ class Networked:
         self._inner = inner
         self._network = Network(NETWORKS)
         self.certificate: Path = inner.certificate
+        self.version = inner.version
 
     def start(self) -> None:
         """Start it."""

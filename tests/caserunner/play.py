@@ -115,7 +115,7 @@ class _Play:
         self._talk = None
 
     def _receive(self, step: Receive) -> None:
-        expected = step.replies[self._name]
+        expected = step.reply(self._name, self._mta.version)
         received = self._received()
         if received != expected and not (re.fullmatch(r"\d\d\d", expected) and received.startswith(f"{expected} ")):
             raise self._not_so(step.line, f"expected `{expected}`, received `{received}`")

@@ -8,10 +8,11 @@ from pathlib import Path
 from caserunner import mailhost
 from caserunner.mailhost import LISTENERS, Listener
 from caserunner.realmta import RealMta
-from rig.postfix import Postfix
+from rig.postfix import Postfix, default
 from rig.sink import Sink
 from rig.smtp import SmtpReply
 
+# It cannot close the connection, except by the default of version 3.10.
 _FAILING = {"tempfail": "tempfail", "accept": "accept", "reject": "reject", "close": "tempfail"}
 
 
@@ -62,7 +63,8 @@ class PostfixMta(RealMta):
 
 def _options(one: Listener, milter: str) -> dict[str, str]:
     waits = ", ".join(f"{name}_timeout={one.patience}s" for name in ("connect", "command", "content"))
+    action = _FAILING[one.missing] if one.missing in _FAILING else default("milter_default_action")
     return {
-        "smtpd_milters": f"{{ {milter}, {waits}, default_action={_FAILING[one.missing]} }}",
+        "smtpd_milters": f"{{ {milter}, {waits}, default_action={action} }}",
         "milter_macro_daemon_name": one.daemon,
     }

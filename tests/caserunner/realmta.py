@@ -20,6 +20,7 @@ class RealMta(ABC):
         self._server = server
         self._sink = sink
         self.certificate = server.certificate
+        self.version = server.version
 
     def start(self) -> None:
         """Start, and return when it serves."""

@@ -15,7 +15,7 @@ from rig.sendmail import Sendmail
 from rig.sink import Delivery, Sink
 from rig.smtp import SmtpReply
 
-_FAILING = {"tempfail": "F=T, ", "accept": "", "reject": "F=R, ", "close": "F=4, "}
+_FAILING = {"tempfail": "F=T, ", "accept": "", "reject": "F=R, ", "close": "F=4, ", "unset": ""}
 
 
 class SendmailMta(RealMta):

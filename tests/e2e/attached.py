@@ -10,7 +10,7 @@ from typing import Self
 
 from rig.daemon import Daemon
 from rig.dnsserver import DnsServer
-from rig.engine import ENGINE
+from rig.engine import WANTED
 from rig.filter import USER, give, make_quarantine
 from rig.server import Server
 
@@ -76,7 +76,7 @@ class AttachedFilter(Server):
         self.socket = f"unix:{directory}/turfmilter.sock"
         path = directory / "turfmilter.toml"
         host, port = dns.address
-        own = {"socket": self.socket, "user": USER, "engine": ENGINE.value}
+        own = {"socket": self.socket, "user": USER, "engine": WANTED.value}
         whole = Template(_CONFIG).substitute(own, config=config, dns=f"{host}:{port}", dns_timeout=dns_timeout)
         path.write_text(Template(whole).safe_substitute(quarantine=self.quarantine))
         self.daemon = Daemon(path, self.socket)

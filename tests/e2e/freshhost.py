@@ -78,7 +78,7 @@ def postfix_machine(place: Path) -> Iterator[PostfixMachine]:
                 names=True,
             )
         )
-        postfix.write("main.cf", f"{(postfix.config / 'main.cf').read_text()}myorigin = example.org\n")
+        postfix.set_parameters("myorigin = example.org")
         Path("/var/log/postfix.txt").symlink_to(postfix.log_file)
         services = Services(place, lambda: accepts(f"unix:{SOCKET}"), {})
         running.enter_context(services)

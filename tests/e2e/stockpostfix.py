@@ -60,6 +60,15 @@ class StockPostfix(Postfix):
         """Replace a file below /etc/postfix; it is used after a reload."""
         self._file(name, text)
 
+    def set_parameters(self, *settings: str) -> None:
+        """ "parameter = value": lines of main.cf, replaced where they are, as Debian's package sets them.
+
+        A parameter that is set twice is a warning of each process at each start.  More of them than the socket of
+        postlogd can hold, and Postfix 3.10 hangs in a reload.
+        """
+        self.run("postconf", "-e", *settings)
+        os.utime(self.config / "main.cf", (0, 0))
+
     def set_service(self, setting: str) -> None:
         """ "service/type/parameter=value": one of its lines in master.cf."""
         self.run("postconf", "-P", setting)
@@ -78,12 +87,14 @@ class StockPostfix(Postfix):
             prefix=self.directory,
             **self._own,
         )
-        self._file("main.cf", (_STOCK / "main.cf.debian").read_text() + own)
+        self._file("main.cf", (_STOCK / "main.cf.debian").read_text())
+        self.set_parameters(*filter(None, own.splitlines()))
         self._file("master.cf", (_STOCK / "master.cf.dist").read_text())
         self._file("sasl/smtpd.conf", _SASL)
         # smtpd opens it when it is in the chroot already.
         database = Path("/var/spool/postfix/etc/sasldb2")
         write_accounts(database, self._users, self._host)
         shutil.chown(database, "postfix")
-        # What Debian's unit does before every start: the files that a chroot needs.
-        subprocess.run(["/usr/lib/postfix/configure-instance.sh", "-"], check=True)
+        # The files that a chroot needs.  On Debian 13 `postfix check` copies them, on 12 Postfix's unit does.
+        if self.version < (3, 9):
+            subprocess.run(["/usr/lib/postfix/configure-instance.sh", "-"], check=True)

@@ -148,7 +148,7 @@ def received(host: PostfixHost) -> str:
 def test_the_mta_learns_the_client_that_the_message_came_from(
     host: PostfixHost, config: Path, address: str, name: str, seen: str
 ) -> None:
-    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR=address, NAME=name)
+    host.send("<bob@rig.test>", sender="<ben@turf.test>", ADDR=address, NAME=name)
     (held,) = host.filter.held()
     (done,) = released(config, held["X-Quarantine-ID"])
     assert done["reply"].startswith("250 2.0.0 Ok: queued as ")
@@ -156,7 +156,7 @@ def test_the_mta_learns_the_client_that_the_message_came_from(
 
 
 def test_it_does_not_learn_the_client_where_that_is_disabled(host: PostfixHost, config: Path) -> None:
-    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    host.send("<bob@rig.test>", sender="<ben@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
     (held,) = host.filter.held()
     config.write_text(config.read_text() + "xclient = false\n")
     released(config, held["X-Quarantine-ID"])
@@ -221,7 +221,7 @@ def test_what_the_mta_does_not_offer_keeps_a_message_from_being_sent(
 
 
 def test_other_filters_see_the_client_that_the_message_came_from(host: PostfixHost, config: Path) -> None:
-    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    host.send("<bob@rig.test>", sender="<ben@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
     (held,) = host.filter.held()
     released(by(config, host.postfix.ports["others"]), held["X-Quarantine-ID"])
     seen = rf"client=203\.0\.113\.9 name=mail\.turf\.test helo={held['X-Quarantine-Helo']} .*verdict=accept"
@@ -230,7 +230,7 @@ def test_other_filters_see_the_client_that_the_message_came_from(host: PostfixHo
 
 
 def test_a_service_that_refuses_the_original_client_loses_nothing(host: PostfixHost, config: Path) -> None:
-    host.send("<bob@rig.test>", sender="<anna@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
+    host.send("<bob@rig.test>", sender="<ben@turf.test>", ADDR="203.0.113.9", NAME="mail.turf.test")
     (held,) = host.filter.held()
     id, port = held["X-Quarantine-ID"], host.postfix.ports["loopback-only"]
     (done,) = released(by(config, port), id, status=1)

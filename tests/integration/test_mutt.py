@@ -7,6 +7,7 @@ import mailbox
 import os
 import pty
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def quarantine(config: Path) -> Path:
 def mutt(quarantine: Path, keys: str) -> None:
     """What the quarantine's owner does who types `keys` in mutt, as the how-to says to start it."""
     ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, 80))  # ncurses 6.5 opens no terminal without a size
     line = ["mutt", "-n", "-F", "/dev/null", "-f", str(quarantine), "-e", SETTINGS, "-e", f"push '{keys}'"]
     environment = {"PATH": os.environ["PATH"], "TERM": "vt100", "HOME": str(quarantine.parent), "LC_ALL": "C.UTF-8"}
     with subprocess.Popen([*as_user(USER), *line], env=environment, stdin=its, stdout=its, stderr=its) as process:

@@ -13,7 +13,7 @@ import pytest
 
 import turfmilter
 from rig import wait
-from rig.engine import ENGINE
+from rig.engine import WANTED
 from rig.filter import USER, make_quarantine
 from rig.golden import Golden
 from rig.program import ENVIRONMENT, configured, program, run, running
@@ -91,7 +91,7 @@ def test_the_log_begins_with_the_mode_and_the_line_for_the_mta(place: Path, mode
         wait.until(lambda: "main.cf: " in (place / "log").read_text(), "its greeting")
     lines = (place / "log").read_text().splitlines()
     started, engine, postfix, *_ = (line for line in lines if line.startswith("info: "))
-    assert engine == f"info: protocol engine: {choose(ENGINE)}"
+    assert engine == f"info: protocol engine: {choose(WANTED)}"
     golden(
         "log",
         f"{re.sub('[0-9]+ files', 'N files', started)}\n{postfix}",

@@ -14,7 +14,7 @@ from typing import Any
 
 from rig import wait, wire
 from rig.daemon import Daemon, open_files
-from rig.engine import ENGINE
+from rig.engine import WANTED
 from rig.milterclient import Macro, MilterClient
 from rig.server import Server
 from rig.wire import Action, Protocol, Text
@@ -110,7 +110,7 @@ class Filter(Server):
         """
         above = f'socket = "unix:{self.socket}"\nuser = "{USER}"\nstatus = "{self._status}"\nstate = "{self.state}"\n'
         if "protocol_engine = " not in settings:
-            above += f'protocol_engine = "{ENGINE.value}"\n'
+            above += f'protocol_engine = "{WANTED.value}"\n'
         self._one_worker = "workers = " not in settings
         if self._one_worker:
             above += "workers = 1\n"

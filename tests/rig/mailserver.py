@@ -32,6 +32,11 @@ class MailServer(Program):
         self.ports = ports
 
     @property
+    @abstractmethod
+    def version(self) -> tuple[int, int]:
+        """The first two parts of its version, such as (3, 7) or (8, 17)."""
+
+    @property
     def port(self) -> int:
         """The port of the listener with the filter."""
         return self.ports["inbound"]

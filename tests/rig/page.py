@@ -31,6 +31,7 @@ VARYING = {
     "counter": r"(?<==)\d+c\b",
     "bytes": r"\d+(?= bytes$)",
     "size": r"(?<=size=)\d+",
+    "engine": r"(?<=protocol engine: )\w+ \(auto: .*\)",
 }
 _ANY = re.compile("|".join(f"(?P<{name.replace(' ', '_')}>{pattern})" for name, pattern in VARYING.items()))
 

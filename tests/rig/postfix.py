@@ -45,6 +45,12 @@ postlog    unix-dgram n - n - 1 postlogd
 """
 
 
+def default(parameter: str) -> str:
+    """The default of a parameter of the Postfix that is installed."""
+    done = subprocess.run(["postconf", "-d", "-h", parameter], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 class Postfix(MailServer):
     """A Postfix below `directory`, which is made if need be.  Needs root, and Debian's package.
 
@@ -89,6 +95,12 @@ class Postfix(MailServer):
             **(self._logins() if accounts else {}),
             **(parameters or {}),
         }
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Such as (3, 7)."""
+        major, minor, *_ = default("mail_version").split(".")
+        return int(major), int(minor)
 
     def prepare(self) -> None:
         """Write and check its configuration."""
@@ -157,6 +169,8 @@ class Postfix(MailServer):
             "smtpd_authorized_xclient_hosts": "127.0.0.0/8, [::1]",
             "smtpd_client_connection_rate_limit": "0",
             "smtpd_client_connection_count_limit": "0",
+            # As contrib/postfix/attach sets it for the filter; the default of Postfix 3.10 is "shutdown".
+            "milter_default_action": "tempfail",
             "smtpd_milters": milter,
             "non_smtpd_milters": milter,
         }
@@ -170,6 +184,7 @@ class Postfix(MailServer):
     def _logins(self) -> dict[str, str]:
         return {
             "smtpd_sasl_auth_enable": "yes",
+            "cyrus_sasl_config_path": str(self.config / "sasl"),
             "smtpd_tls_security_level": "may",
             "smtpd_tls_auth_only": "yes",
             "smtpd_tls_chain_files": str(self.certificate),
@@ -178,7 +193,7 @@ class Postfix(MailServer):
     def _write_accounts(self) -> None:
         make_certificate(self.certificate, HOST)
         database = self.config / "sasldb2"
-        # Debian's smtpd looks for it here only, whatever cyrus_sasl_config_path is.
+        # The smtpd of Debian 12 looks for it here only, whatever cyrus_sasl_config_path is.
         (self.config / "sasl").mkdir(exist_ok=True)
         sasl = ("pwcheck_method: auxprop", "auxprop_plugin: sasldb", f"sasldb_path: {database}")
         (self.config / "sasl" / "smtpd.conf").write_text("\n".join([*sasl, "mech_list: PLAIN LOGIN ANONYMOUS", ""]))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import turfmilter
 from rig import wait
-from rig.engine import ENGINE
+from rig.engine import WANTED
 from rig.filter import USER, give, make_state
 from rig.milterclient import MilterClient
 
@@ -52,7 +52,7 @@ def configured(
     path = place / "turfmilter.toml"
     spec = socket or f"unix:{place}/s"
     state = make_state(place / "state")
-    engine = "" if "protocol_engine = " in settings else f'protocol_engine = "{ENGINE.value}"\n'
+    engine = "" if "protocol_engine = " in settings else f'protocol_engine = "{WANTED.value}"\n'
     own = f'{engine}socket = "{spec}"\nuser = "{user}"\nstatus = "{place}/status.json"\nstate = "{state}"\n'
     path.write_text(f'{own}{_OURS}{settings}\n[log]\nto = "{log}"\n')
     return path

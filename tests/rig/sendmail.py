@@ -14,7 +14,7 @@ from rig.certificate import make_certificate
 from rig.enclosure import enclosed
 from rig.mailserver import HOST, MailServer, require_root, write_accounts
 from rig.ports import free_port
-from rig.sendmailcf import PROGRAM, SUBMITTER, listener, logins, make_cf, mta_mc, submit_mc, tables
+from rig.sendmailcf import PROGRAM, SUBMITTER, listener, logins, make_cf, mta_mc, submit_mc, tables, version
 from rig.syslog import Syslog
 
 _QUEUES = ("queue", "client-queue")
@@ -71,6 +71,11 @@ class Sendmail(MailServer):
         ports = {name: free_port() for name in ["unfiltered", *self._listeners]}
         command = self._enclosed(PROGRAM, "-C", config / "sendmail.cf", "-bD")
         super().__init__(directory, config, ports, command, self._syslog.output)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Such as (8, 17)."""
+        return version()
 
     def prepare(self) -> None:
         """Write its configuration, and listen to its log."""

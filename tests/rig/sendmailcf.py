@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,6 +26,12 @@ define(`confTO_IDENT', `0s')dnl
 define(`STATUS_FILE', `')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
 """
+
+
+def version() -> tuple[int, int]:
+    """The version of Debian's files, which is the program's: (8, 17) for example."""
+    [major, minor] = re.findall(r"^DZ(\d+)\.(\d+)", (CF / "m4/version.m4").read_text(), re.MULTILINE)[0]
+    return int(major), int(minor)
 
 
 def make_cf(path: Path, mc: str) -> None:

@@ -42,6 +42,27 @@ def test_all_of_a_case_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mta", "version", "reply"),
+    [
+        ("fake", (0, 0), "451"),
+        ("postfix", (3, 7), "451"),
+        ("postfix", (3, 10), "421"),
+        ("postfix", (4, 0), "421"),
+        ("sendmail", (8, 18), "451"),
+    ],
+)
+def test_a_version_of_an_mta_can_have_a_reply_of_its_own(
+    tmp_path: Path, mta: str, version: tuple[int, int], reply: str
+) -> None:
+    path = tmp_path / "some.txt"
+    path.write_text(HEAD + "> NOOP\n< 451\n<postfix3.10 421\n")
+    [case] = read_cases(path).cases
+    _, received = case.steps
+    assert isinstance(received, Receive)
+    assert received.reply(mta, version) == reply
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "some.txt:0: no case: each begins with a line `== what it shows`"),
@@ -53,6 +74,7 @@ def test_all_of_a_case_is_read(tmp_path: Path) -> None:
         (HEAD + TALK + "held on exim: x\n", 'some.txt:9: "exim": no MTA; there are fake, postfix, sendmail'),
         (HEAD + "> NOOP\n< yes\n", 'some.txt:8: "< yes": not `< 250`'),
         (HEAD + "> NOOP\n<qmail 250\n", 'some.txt:8: "qmail": no MTA'),
+        (HEAD + "> NOOP\n<fake,sendmail,postfix3.10 250\n", "some.txt:8: no reply is expected from postfix"),
         (HEAD + "> NOOP\n<fake,postfix 250\n", "some.txt:8: no reply is expected from sendmail"),
         (HEAD + "! filter dies\n", 'some.txt:7: "! filter dies": nothing that can happen; meant filter'),
         (

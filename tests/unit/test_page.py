@@ -17,6 +17,8 @@ from rig.page import Comparison, steps
         ("queued as 9C1D021A050", "queued as AE16221A4A6", True),
         ("verdict=hold gen=3 ms=8", "verdict=hold gen=3", True),
         ("verdict=hold gen=3 ms=8", "verdict=hold gen=4", False),
+        ("protocol engine: libmilter (auto: sound)", "protocol engine: loop (auto: pymilter is not)", True),
+        ("protocol engine: libmilter (auto: sound)", "protocol engine: loop (configured)", False),
         ("a\n…\nd", "a\nb\nc\nd", True),
         ("a\n…\nd", "a\nb\nc", False),
         ("a\nb", "b\na", False),

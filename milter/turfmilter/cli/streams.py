@@ -22,10 +22,14 @@ class Output(io.FileIO):
         super().__init__(_STDOUT, "w", closefd=False)
 
     def write(self, data: Any, /) -> int:
-        """Write to it.  Raises OSError, and BrokenPipeError if no one reads it any more."""
+        """Write to it.  Raises OSError, and BrokenPipeError if no one reads it any more.
+
+        What is still buffered is discarded then: since Python 3.13, a stream that fails to be closed reports it.
+        """
         try:
             return super().write(data)
         except BrokenPipeError:
+            discard_output()
             raise
         except OSError as error:
             discard_output()
