@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config, LogFormat, LogTo
@@ -19,7 +20,7 @@ from turfmilter.core.ports import Clock, Log, QuarantineError
 from turfmilter.core.session import Connection, Known
 from turfmilter.core.table.entry import listed
 from turfmilter.daemon import mtas
-from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.daemon.reload import Loaded, Program, Report
 from turfmilter.desk import SystemClock, build_observation, open_quarantines
 from turfmilter.mta.nat import NatAlarm
 from turfmilter.mta.postconf import Postconf
@@ -28,11 +29,13 @@ from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.recorder import Recorders
+from turfmilter.review.stocktaking import Stocktaking
 from turfmilter.stores.dns import DnsNames
 from turfmilter.stores.lastgood import Copy, LastGood
 from turfmilter.stores.maildir import Maildir
 from turfmilter.telemetry.line import JSON, TEXT
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
+from turfmilter.telemetry.tally import Tally
 from turfmilter.telemetry.writer import LogWriter
 
 _DISK_THREADS = 32  # messages that are written to disk at the same time, per worker
@@ -130,13 +133,17 @@ def check_quarantines(config: Config) -> list[str]:
     return warnings
 
 
-def look_after_quarantines(config: Config) -> list[str]:
-    """Remove expired messages, and mark full quarantines so that mail is answered 452; return warnings."""
+def look_after_quarantines(config: Config, before: Mapping[str, Any]) -> Report:
+    """Remove expired messages, and mark full quarantines so that mail is answered 452.
+
+    `before` is what else the last Report had; see Stocktaking.
+    """
     sentences: list[str] = []
     clock, watch = SystemClock(), build_observation(config)
     recorders = Recorders(
         GivingUp(_sink(config), sentences.append), Administrator("the daemon", os.geteuid()), clock.now
     )
+    stocktaking = Stocktaking(before, clock.now(), config.quarantine.keep if config.events.command else None)
     for directory in config.directories:
         try:
             with open_quarantines([directory], lambda files: files) as quarantines:
@@ -147,34 +154,39 @@ def look_after_quarantines(config: Config) -> list[str]:
                     expiry.run()
                 finally:  # even if expiry fails, mail must be answered 452 exactly where there is no room
                     sentences += expiry.settle()
+                stocktaking.look(held, expiry.census())
         except NewerFormat as error:
             sentences.append(str(error))
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
-    return [*sentences, *watch.problems]
+    return Report([*sentences, *watch.problems], stocktaking.result())
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:
     """The services that all connections of one worker share."""
     config, generation, clock = loaded.config, loaded.generation, SystemClock()
     names = DnsNames(config.dns.nameservers, timeout=config.dns.timeout)
+    alarm, tally = NatAlarm(), Tally()
     return Service(
         generation=lambda: generation,  # a worker serves one generation for all of its life
         names=names,
         log=log,
+        counts=tally,
         clock=clock,
         executor=ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="quarantine"),
         sessions=Sessions(),
-        watch=_watch(config, generation, log, clock),
+        watch=_watch(alarm, config, generation, log, clock),
         remarks=Remarks(log),
-        figures=names.figures,
+        figures=lambda: {**names.figures(), "clients_behind_nat": alarm.found, "counts": tally.report()},
     )
 
 
-def _watch(config: Config, generation: Generation, log: Log, clock: Clock) -> Callable[[Connection], None]:
-    """A function that passes each connection to the NAT alarm and logs the warning that it returns."""
+def _watch(
+    alarm: NatAlarm, config: Config, generation: Generation, log: Log, clock: Clock
+) -> Callable[[Connection], None]:
+    """A function that passes each connection to `alarm` and logs the warning that it returns."""
     trusted = {"": config.relay.allow} | {name: listener.relay.allow for name, listener in config.listener.items()}
-    alarm, lock = NatAlarm(), Lock()
+    lock = Lock()
 
     def is_trusted(connection: Connection) -> bool:
         # Only an address entry can match many clients behind NAT, so no lookup of names is needed.

@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ from turfmilter.daemon.background import Caller
 from turfmilter.daemon.generations import WorkerFailed
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.daemon.reload import Loaded, Program, Report
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.desk import SystemClock
 from turfmilter.mta.libmilter import Libmilter
@@ -349,11 +350,11 @@ def test_a_process_that_waits_for_a_disk_does_not_keep_the_port_after_the_others
             replace(Config(), workers=1, status=None, turf=quarantined), Generation(Policy(()), number=number)
         )
 
-    def look_after(_config: Config) -> list[str]:
+    def look_after(_config: Config, _before: Mapping[str, Any]) -> Report:
         os.close(enough)
         os.write(telling, b"!")
         os.read(waiting, 1)
-        return []
+        return Report()
 
     def serve() -> None:
         program = Program(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,17 @@ from turfmilter.daemon import supervisor
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
-from turfmilter.daemon.reload import Loaded, Program
+from turfmilter.daemon.reload import Loaded, Program, Report
 from turfmilter.daemon.supervisor import Supervisor
 from turfmilter.desk import SystemClock
 from turfmilter.telemetry.sink import Stream
 from turfmilter.telemetry.writer import LogWriter
 
-LookAfter = Callable[[Config], list[str]]
+LookAfter = Callable[[Config, Mapping[str, Any]], Report]
 
 
 @contextmanager
-def serving(place: Path, look_after: LookAfter = lambda _: []) -> Iterator[int]:
+def serving(place: Path, look_after: LookAfter = lambda *_: Report()) -> Iterator[int]:
     """The process id of a supervisor with one worker and one quarantine, which looks around once an hour."""
 
     def load(number: int) -> Loaded:
@@ -71,8 +72,8 @@ def test_the_caller_of_a_start_is_notified_as_soon_as_it_serves(place: Path) -> 
 
 @pytest.mark.parametrize("size", [10, 1 << 20])
 def test_it_receives_every_warning_about_the_quarantines(place: Path, size: int) -> None:
-    def look_after(_config: Config) -> list[str]:
-        return ["first", *["x" * 1000] * (size // 1000), "last"]
+    def look_after(_config: Config, _before: Mapping[str, Any]) -> Report:
+        return Report(["first", *["x" * 1000] * (size // 1000), "last"])
 
     with serving(place, look_after) as pid:
         said(place, "serving")
@@ -81,7 +82,7 @@ def test_it_receives_every_warning_about_the_quarantines(place: Path, size: int)
 
 
 def test_it_receives_the_reason_why_an_upkeep_failed(place: Path) -> None:
-    def look_after(config: Config) -> list[str]:
+    def look_after(config: Config, _before: Mapping[str, Any]) -> Report:
         raise LookupError(f"no such thing in {config.turf.directory}")
 
     with serving(place, look_after) as pid:

@@ -24,6 +24,7 @@ from turfmilter.mta.engines import choose
 from turfmilter.mta.service import Remarks, Service, Sessions
 from turfmilter.stores.dns import DnsNames
 from turfmilter.telemetry.sink import Stream
+from turfmilter.telemetry.tally import Tally
 from turfmilter.telemetry.writer import LogWriter
 
 
@@ -40,6 +41,7 @@ def service(
         generation=generation,
         names=names or DnsNames([("127.0.0.1", 53)], timeout=5.0),
         log=log,
+        counts=Tally(),
         clock=clock or SystemClock(),
         executor=executor or ThreadPoolExecutor(4),
         sessions=Sessions(),

@@ -151,9 +151,12 @@ VALUES: dict[str, tuple[object, object]] = {
     "worker_sessions": (5000, 5000),
     "worker_memory": ("64 MiB", 64 << 20),
     "status": ("/srv/status.json", Path("/srv/status.json")),
+    "metrics": ("/srv/turfmilter.prom", Path("/srv/turfmilter.prom")),
     "state": ("/srv/turfmilter", Path("/srv/turfmilter")),
     "mode": ("trial", Mode.TRIAL),
     "authserv_id": ("mx.example.org", "mx.example.org"),
+    "events.command": (["/bin/event", "-x"], ("/bin/event", "-x")),
+    "events.timeout": (2.5, 2.5),
     "dns.timeout": (5, 5.0),
     "dns.nameservers": (
         ["192.0.2.53", "127.0.0.1:5353", "[::1]:5353", "2001:db8::53"],

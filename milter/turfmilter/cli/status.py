@@ -18,6 +18,8 @@ from turfmilter.cli.output import Row, document, json_option, table
 from turfmilter.cli.program import leave
 from turfmilter.config.textfile import TextFileError, read_text
 from turfmilter.review.layout import local_time
+from turfmilter.telemetry.metric import exposition
+from turfmilter.telemetry.metrics import METRICS
 
 _PROGRAM, _EX_TROUBLE = "turfctl", 1
 _COLUMNS = ("pid", "generation", "state", "age", "open", "served", "cpu", "memory")
@@ -45,6 +47,7 @@ class _Seen:
     above: Sequence[str] = ()
     workers: Sequence[Row] = ()
     below: Sequence[str] = ()
+    metrics: str = ""
 
 
 @click.command("status")
@@ -54,8 +57,9 @@ class _Seen:
     is_flag=True,
     help="Print one line for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as for Nagios.",
 )
+@click.option("--prometheus", is_flag=True, help="Print the metrics in Prometheus' text format, and nothing else.")
 @click.pass_obj
-def status(started: Started, as_json: bool, check: bool) -> None:
+def status(started: Started, as_json: bool, check: bool, prometheus: bool) -> None:
     """Show what the daemon is doing.
 
     Exits 1 if the daemon is not running, its status file is stale, or anything else is wrong, such as an error in
@@ -66,7 +70,9 @@ def status(started: Started, as_json: bool, check: bool) -> None:
     if check:
         click.echo(_printable(seen.line))
         raise click.exceptions.Exit(int(worst(seen.found)))
-    if seen.said:
+    if seen.said and prometheus:
+        click.echo(seen.metrics, nl=False)
+    elif seen.said:
         document(seen.said) if as_json else _show(seen)
     if files.unread:
         warn_on_stderr(_printable(files.unread))
@@ -78,7 +84,7 @@ def _seen(files: Files, now: datetime) -> _Seen:
     try:
         said = _read(files.status)
         found, workers = findings(said, files, now), [_worker(one) for one in said["workers"]]
-        return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)])
+        return _Seen(said, found, line(found, said), [*_summary(said)], workers, [*_history(said)], _metrics(said))
     except _Unknown as unknown:
         found = [Trouble(unknown.level, str(unknown))]
     except _ABSURD:
@@ -100,6 +106,13 @@ def _read(file: Path | None) -> dict[str, Any]:
                 why = "no status file: either turfmilter is not running, or it could not write the file; see its log"
                 raise _Unknown(Severity.CRITICAL, f"{file}: {why}") from None
         raise _Unknown(Severity.UNKNOWN, str(error)) from None
+
+
+def _metrics(said: dict[str, Any]) -> str:
+    """The text of the metrics file.  What is not a sample is left out: only a forged status has such keys."""
+    samples = {str(name): float(value) for name, value in said.get("metrics", {}).items()}
+    text = exposition(METRICS, samples)
+    return "".join(f"{_printable(one)}\n" for one in text.splitlines())
 
 
 def _show(seen: _Seen) -> None:

@@ -42,6 +42,12 @@ def shrunken(old: Config, new: Config) -> tuple[str, ...]:
     return tuple(found)
 
 
+def tables(config: Config) -> dict[str, Table]:
+    """Return the tables of a configuration by the key path that `difference` writes for them."""
+    values = _values(config)
+    return {path.removesuffix(".tables"): value for path, value in values if isinstance(value, _TABLES)}
+
+
 def _losses(path: str, old: Table, new: Table) -> Iterator[str]:
     """Yield a message for each file that lost too much; if there is none, one about the table as a whole."""
     files = old.sizes.keys() & new.sizes.keys()

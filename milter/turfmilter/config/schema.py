@@ -16,6 +16,7 @@ from turfmilter.config.kinds.numbers import Count, Processes, Seconds, Size
 from turfmilter.config.kinds.tables import Hosts
 from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, GroupName, Permissions, Socket, UserName
 from turfmilter.config.sections.connect import ConnectConfig
+from turfmilter.config.sections.events import EventsConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
 from turfmilter.config.sections.quarantine import QuarantineConfig, ReleaseConfig
@@ -162,6 +163,13 @@ class Config:
         ' "" disables status reporting.',
         example="",
     )
+    metrics: Path | None = setting(
+        AbsolutePath("/run/turfmilter/turfmilter.prom"),
+        "",
+        "A file with metrics for Prometheus, which the textfile collector of node_exporter reads. It is written when"
+        ' the status file is. With "", there is none.',
+        example="/run/turfmilter/turfmilter.prom",
+    )
     state: Path | None = setting(
         AbsolutePath("/var/lib/turfmilter"),
         "/var/lib/turfmilter",
@@ -201,6 +209,7 @@ class Config:
     turf: TurfConfig = section(TurfConfig)
     quarantine: QuarantineConfig = section(QuarantineConfig)
     release: ReleaseConfig = section(ReleaseConfig)
+    events: EventsConfig = section(EventsConfig)
     listener: Mapping[str, ListenerConfig] = named(ListenerConfig, _SUBMISSION)
     here: ListenerConfig = field(default_factory=ListenerConfig)
     warnings: tuple[str, ...] = ()

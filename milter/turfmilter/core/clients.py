@@ -68,6 +68,10 @@ class ClientTable:
         """The number of entries in each file, by its name."""
         return self._all.sizes
 
+    def expired(self, today: date) -> int:
+        """Return how many entries expired before `today`."""
+        return self._all.expired(today)
+
     def __len__(self) -> int:
         return len(self._all)
 

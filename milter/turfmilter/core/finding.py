@@ -54,6 +54,9 @@ class Action(Enum):
     TEMPFAIL = "tempfail"
 
 
+REFUSALS = (Action.REJECT, Action.TEMPFAIL)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one event.

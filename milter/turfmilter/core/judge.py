@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.authors import read_authors
 from turfmilter.core.address.readings import read_sender
-from turfmilter.core.finding import ACCEPT, CONTINUE, Action, Change, Finding, Verdict
+from turfmilter.core.finding import ACCEPT, CONTINUE, REFUSALS, Action, Change, Finding, Verdict
 from turfmilter.core.policy import Clause, Generation, Mode
 from turfmilter.core.ports import Clock
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.report import MOST_SHOWN
+from turfmilter.core.report import MOST_SHOWN, trial
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 
 _NOTHING_KNOWN = Session(Connection())
-_REFUSALS = (Action.REJECT, Action.TEMPFAIL)
 # If a host name is not UTF-8, pymilter fails before it calls `connect`: an unknown client must not be accepted.
 _UNSEEN = Verdict(Action.TEMPFAIL, reply=REPLIES["error"])
 
@@ -250,7 +249,7 @@ class Judge:
             verdict = clause.verdict(finding)
             if clause.mode is Mode.TRIAL or verdict is CONTINUE:
                 self._note(finding, verdict, *event)
-            elif verdict.action in _REFUSALS:
+            elif verdict.action in REFUSALS:
                 return verdict
             elif verdict.action is Action.CHANGE:
                 self._message.changes += finding.changes
@@ -271,8 +270,7 @@ class Judge:
             return
         done = "unavailable" if finding.unavailable else verdict.action.value
         spared = finding.what if finding.spared else ""
-        words = (finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
-        said = " ".join(w for w in words if w)
+        said = trial(finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
         if said not in kept:
             self._message.trials = (*kept[: MOST_SHOWN - 1], said)
 

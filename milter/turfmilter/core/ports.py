@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import BinaryIO, Literal, Protocol, TypeVar
 
 from turfmilter.core.address.mailbox import IPAddress
-from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.ledger import Line, Mark
 from turfmilter.core.held.message import Flag, Message, Sighting, Status
 from turfmilter.core.held.room import Space
 from turfmilter.core.held.selection import By, Group, Selection
@@ -48,6 +48,41 @@ class Log(Protocol):
 
     def say(self, level: Level, text: str) -> None:
         """Queue a message of the program itself.  Never blocks and never raises."""
+
+
+TimedStage = Literal["rcpt", "end"]  # the answers whose time is measured: to RCPT TO, and to the end of the message
+
+
+class Counts(Protocol):
+    """Counts what becomes of connections and messages, for the metrics.
+
+    Any thread may call it; no method blocks or raises.  `listener` is the name of a section, "" for none; `rule` is ""
+    if the answer comes from no rule.
+    """
+
+    def connected(self, listener: str) -> None:
+        """Count a client of the MTA."""
+
+    def refused(self, listener: str, rule: str, verdict: str) -> None:
+        """Count a connection, a recipient or a message that was rejected or deferred."""
+
+    def answered(self, listener: str, verdict: str) -> None:
+        """Count a message that received its final answer."""
+
+    def tried(self, trials: Iterable[str]) -> None:
+        """Count what rules in trial mode would have done with a message, as its Record has it."""
+
+    def took(self, stage: TimedStage, seconds: float) -> None:
+        """Count the time until an answer."""
+
+    def held(self, rule: str, seconds: float) -> None:
+        """Count a held message, and the time from its end until it was safe."""
+
+    def not_held(self, *, full: bool) -> None:
+        """Count a message that could not be held, because there was no room (`full`) or for another reason."""
+
+    def failed(self) -> None:
+        """Count an error in the program."""
 
 
 class QuarantineError(Exception):
@@ -92,6 +127,12 @@ class Ledger(Protocol):
 
     def unfinished(self, act: str) -> Collection[str]:
         """Return the ids of messages for which an intent to `act` has no outcome."""
+
+    def added(self, after: Mark) -> tuple[Mark, list[Line]]:
+        """Return the lines that follow `after`, and the mark that follows them; of a new ledger, all lines.
+
+        The mark at the beginning is Mark().  A line that is being written is left to the next call.
+        """
 
     def damaged(self) -> Iterator[int]:
         """Yield the numbers of the lines that cannot be read; the first line is 1."""

@@ -39,6 +39,17 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], 
     )
 
 
+def trial(rule: str, verdict: str, *more: str) -> str:
+    """Return one item of `Record.trial`: what a rule would have done, and `more` about it; "" is left out of that."""
+    return " ".join([rule, verdict, *filter(None, more)])
+
+
+def tried(trial: str) -> tuple[str, str]:
+    """Return the rule and the verdict in an item of `Record.trial`; neither contains a blank."""
+    rule, verdict, *_ = trial.split(" ", 2)
+    return rule, verdict
+
+
 def broken_off(session: Session, queue_id: str, fields: int) -> str:
     """Return the log message about a message that the MTA aborted after `fields` fields of its header."""
     sender = bare(session.envelope.sender.text) if session.envelope else ""

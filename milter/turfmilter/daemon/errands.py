@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from math import inf
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from turfmilter.config.schema import Config
-from turfmilter.daemon.reload import Loaded, Say
+from turfmilter.daemon.reload import Loaded, Report, Say
 
 Fork = Callable[[Callable[[], NoReturn]], int]  # runs its argument in a child and returns the child's process id
 
@@ -24,7 +25,8 @@ class Errand:
     """One kind of work, done by at most one child process at a time.
 
     `what` says what has failed if the process fails, such as "the index was not written".  `found` are the warnings
-    of the last run; each is logged unless the run before it gave the same.
+    of the last run; each is logged unless the run before it gave the same.  `more` is what the last run reported that
+    did not fail.
 
     The supervisor must poll the descriptor `waiting` (-1: none) and call `read` when it is readable: the report can
     be larger than a pipe, and the child does not end until it is read.
@@ -32,6 +34,7 @@ class Errand:
 
     def __init__(self, what: str, say: Say) -> None:
         self.found: tuple[str, ...] = ()
+        self.more: Mapping[str, Any] = {}
         self._what = what
         self._tell = say
         self._pid = 0
@@ -43,8 +46,8 @@ class Errand:
         """True from `begin` until `reap` has collected the child."""
         return self._pid != 0
 
-    def begin(self, work: Callable[[], Sequence[str]], fork: Fork) -> None:
-        """Run `work` in a child made by `fork`; the warnings that it returns become `found`.  Never raises OSError."""
+    def begin(self, work: Callable[[], Report], fork: Fork) -> None:
+        """Run `work` in a child made by `fork`.  Never raises OSError."""
         try:
             self.waiting, telling = os.pipe()
         except OSError as error:
@@ -86,7 +89,10 @@ class Errand:
         if code:
             return [f"{self._what}: its process died ({f'signal {-code}' if code < 0 else f'exit {code}'})"]
         found = json.loads(said)
-        return [f"{self._what}: {found['failed']}"] if "failed" in found else list(found["found"])
+        if "failed" in found:
+            return [f"{self._what}: {found['failed']}"]
+        self.more = found["more"]
+        return list(found["found"])
 
     def _find(self, sentences: Iterable[str]) -> None:
         before, self.found = self.found, tuple(sentences)
@@ -102,15 +108,19 @@ class Errand:
         return f"{self._what}: cannot start a process: {error.strerror}"
 
 
+LookAfter = Callable[[Config, Mapping[str, Any]], Report]
+
+
 class Upkeep:
     """Decides when the upkeep is due, and runs `look_after` in a child process.
 
-    `look_after` returns warnings for the administrator; `say` receives those that the last run did not give.  Times
-    are time.monotonic() values.
+    `look_after` receives what its last run has reported beside warnings; `say` receives the warnings that the last run
+    did not give.  `started` is the time of day; all other times are time.monotonic() values.
     """
 
-    def __init__(self, look_after: Callable[[Config], list[str]], say: Say) -> None:
+    def __init__(self, look_after: LookAfter, say: Say, started: datetime) -> None:
         self.errand = Errand("the upkeep of the quarantines failed", say)
+        self.errand.more = {"started": started.isoformat()}
         self._look_after = look_after
         self._next = time.monotonic() + _UPKEEP_INTERVAL
         self._config = Config()
@@ -128,7 +138,7 @@ class Upkeep:
     def begin(self, config: Config, fork: Fork, now: float) -> None:
         """Maintain the quarantines of `config` in a child made by `fork`."""
         self._config, self._next = config, now + _UPKEEP_INTERVAL
-        self.errand.begin(lambda: self._look_after(config), fork)
+        self.errand.begin(lambda: self._look_after(config, self.errand.more), fork)
 
 
 class Copier:
@@ -153,7 +163,7 @@ class Copier:
     def begin(self, loaded: Loaded, fork: Fork, now: float) -> None:
         """Write the copy in a child made by `fork`."""
         self._trying, self._next = loaded, now + _COPY_RETRY
-        self.errand.begin(lambda: self._keep(loaded.config), fork)
+        self.errand.begin(lambda: Report(self._keep(loaded.config)), fork)
 
     def reap(self) -> None:
         """Collect the child if it has ended; the copy is complete if it gave no warnings."""
@@ -161,7 +171,7 @@ class Copier:
             self._done = self._trying
 
 
-def _work(work: Callable[[], Sequence[str]], telling: int, waiting: int) -> NoReturn:
+def _work(work: Callable[[], Report], telling: int, waiting: int) -> NoReturn:
     """Do `work` and write its report, in the child."""
     # Closing the reading end lets a write fail if the supervisor dies; with it open, the write would block forever.
     os.close(waiting)
@@ -172,7 +182,8 @@ def _work(work: Callable[[], Sequence[str]], telling: int, waiting: int) -> NoRe
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     said: dict[str, object]
     try:
-        said = {"found": list(work())}
+        report = work()
+        said = {"found": list(report.warnings), "more": dict(report.more)}
     except Exception as error:  # noqa: BLE001 - whatever it is, the administrator must be told
         said = {"failed": f"{type(error).__name__}: {error}"}
     with os.fdopen(telling, "wb") as pipe:

@@ -8,7 +8,9 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum
 from math import inf
+from typing import Any
 
 from turfmilter.daemon.reload import Loaded, Say
 
@@ -22,6 +24,15 @@ _PATIENCE = 15
 _SHORT_LIFE = 10.0  # seconds; a worker that dies younger is restarted after a pause, not at once
 _MAX_PAUSE_SECONDS = 60.0  # seconds; the pause doubles with each worker that dies young
 _NO_PROCESS_PAUSE = 5.0  # seconds until the next attempt if fork fails
+
+
+class End(Enum):
+    """Why a worker has ended."""
+
+    REPLACED = "replaced"  # because of worker_sessions or worker_memory
+    RELOAD = "reload"  # its generation was replaced
+    UNRESPONSIVE = "unresponsive"  # killed: it was not ready, or did not answer
+    DIED = "died"
 
 
 class Fleet:
@@ -59,6 +70,7 @@ class Fleet:
         serving = sum(process.serving for process in self.processes)
         for process in self._worn[: max(0, serving - self._size)]:
             self._say("info", f"worker {process.pid} is being replaced: {self._why_worn(process, now)}")
+            process.end = End.REPLACED
             process.drain(DRAIN_SECONDS)
 
     def weed(self, now: float) -> None:
@@ -70,6 +82,7 @@ class Fleet:
                 process.failed = "it stopped answering"
             else:
                 continue
+            process.end = End.UNRESPONSIVE
             process.kill()
 
     def ended(self, process: Process, how: str, now: float) -> None:
@@ -91,6 +104,7 @@ class Fleet:
         """Let all workers finish their connections within `seconds`, and start no more workers."""
         self.leaving = True
         for process in self.processes:
+            process.end = process.end if process.draining else End.RELOAD
             process.drain(seconds)
 
     def _start(self, number: int, now: float) -> None:
@@ -125,18 +139,21 @@ class Process:
     """A forked worker as the supervisor sees it, bound to one `processor`; `begun` is a time.monotonic() value.
 
     `figures` is the last report, {} until the worker serves; `first` is the first report.  `failed` says why it will
-    not serve.  `draining` means that it accepts no new connections.  `answered` is False from a probe until its
-    answer; `unanswered` counts the probes in a row without one.
+    not serve.  `end` is why it ends, if it ends now.  `draining` means that it accepts no new connections.
+    `answered` is False from a probe until its answer; `unanswered` counts the probes in a row without one.
     """
+
+    STATES = ("starting", "serving", "full", "draining")
 
     def __init__(self, pid: int, control: socket.socket, begun: float, processor: int) -> None:
         self.pid = pid
         self.control = control
         self.begun = begun
         self.processor = processor
-        self.figures: dict[str, float] = {}
-        self.first: dict[str, float] = {}
+        self.figures: dict[str, Any] = {}
+        self.first: dict[str, Any] = {}
         self.failed = ""
+        self.end = End.DIED
         self.draining = False
         self.answered = True
         self.unanswered = 0
@@ -154,9 +171,18 @@ class Process:
         return self.ready and not self.draining
 
     @property
+    def state(self) -> str:
+        """One of STATES; `full` means that it accepts no connections until some close."""
+        if self.draining:
+            return "draining"
+        if not self.ready:
+            return "starting"
+        return "full" if self.figures["full"] else "serving"
+
+    @property
     def grown(self) -> float:
         """Growth of its resident memory since it began to serve, in bytes."""
-        return self.figures.get("rss", 0) - self.first.get("rss", 0)
+        return float(self.figures.get("rss", 0) - self.first.get("rss", 0))
 
     def read(self) -> bool:
         """Read its reports without blocking; False if it has closed its end."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from turfmilter.core.ports import Level
-from turfmilter.daemon.fleet import DRAIN_SECONDS, Fleet, Process
+from turfmilter.daemon.events import RELOAD_FAILED, WORKER_DIED, Events
+from turfmilter.daemon.fleet import DRAIN_SECONDS, End, Fleet, Process
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.reload import FileStates, Loaded, Loading, Program, WatchedFiles, cannot_change, file_states
 from turfmilter.daemon.status import Status
@@ -36,6 +37,7 @@ class Generations:
         notify: Notify,
     ) -> None:
         self.status = Status(program.clock)
+        self.events = Events(program.clock, self.say)
         self.serving: Fleet | None = None
         self._program = program
         self._fork = fork
@@ -125,12 +127,17 @@ class Generations:
             if process.pid == pid:
                 process.read()  # its last report, which may say why it failed
                 process.control.close()
+                if how != "exit 0" and process.end is not End.UNRESPONSIVE:
+                    process.end = End.DIED
                 self.status.ended(process)
                 if fleet is self._coming:
                     fleet.processes.remove(process)
                     self._give_up(fleet, process.failed or f"a worker ended ({how})")
                 else:
                     fleet.ended(process, how, now)
+                if process.end in (End.DIED, End.UNRESPONSIVE):
+                    text = f"worker {pid} ended ({how})" + (f": {process.failed}" if process.failed else "")
+                    self.events.tell(WORKER_DIED, text, pid=pid, how=how)
         self._leaving = [fleet for fleet in self._leaving if fleet.processes]
 
     def drain(self, seconds: float) -> None:
@@ -206,6 +213,8 @@ class Generations:
         for problem in problems:
             self.say("error", f"generation {number} stays in force: {problem}", of_files=True)
         self.status.failed(problems)
+        text = f"generation {number} stays in force: {problems[0]}" if problems else "the reload failed"
+        self.events.tell(RELOAD_FAILED, text, generation=number, problems=problems)
         self._go_on()
 
     def _go_on(self) -> None:

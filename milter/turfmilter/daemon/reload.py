@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from turfmilter.config.changes import difference, shrunken
 from turfmilter.config.loader import ConfigError
@@ -37,19 +38,28 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What a short-lived process reports: warnings for the administrator, and `more`, as JSON can have it."""
+
+    warnings: Sequence[str] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """The functions from which the daemon's processes are built.
 
     `load` loads the generation with the given number, and raises ConfigError or UnusableQuarantine.  `service` and
     `log` are called in each process after the fork, because threads do not survive a fork.  `look_after` maintains the
-    quarantines and `keep` saves a copy of the configuration; both return warnings for the administrator.
+    quarantines; it receives the `more` of its last Report.  `keep` saves a copy of the configuration, and returns
+    warnings for the administrator.
     `clock` is the only clock of the program.
     """
 
     load: Callable[[int], Loaded]
     service: Callable[[Loaded, LogWriter], Service]
     log: Callable[[Config], LogWriter]
-    look_after: Callable[[Config], list[str]]
+    look_after: Callable[[Config, Mapping[str, Any]], Report]
     keep: Callable[[Config], list[str]]
     clock: Clock
 

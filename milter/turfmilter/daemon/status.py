@@ -1,30 +1,32 @@
-"""The daemon's status: collected from its workers and written to a JSON file, for turfctl status and monitoring."""
+"""The daemon's status, collected from its workers: what the status file and the metrics file show."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from turfmilter import __version__
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import shortened
 from turfmilter.core.ports import Clock
 from turfmilter.daemon.descriptors import limit
+from turfmilter.daemon.errands import Errand
 from turfmilter.daemon.fleet import Fleet, Process
+from turfmilter.daemon.measures import Measures
 from turfmilter.daemon.reload import Loaded
 from turfmilter.mta.engines import choose
 from turfmilter.stores.room import spaces
+from turfmilter.telemetry import metrics as m
+from turfmilter.telemetry.metric import Numbers, sampled
 
 _MAX_PROBLEMS = 10  # the most recent problems are kept
 _MAX_PROBLEM_CHARACTERS = 2000  # characters of one sentence
 _MINUTE = 60.0  # seconds
 # Figures of a worker that remain in the totals after it has ended.
+_IN_TOTAL_ONLY = ("full", "counts", "clients_behind_nat", "names_answered", "names_failed", "names_timeout")
 _SUMS = ("served", "log_lines_dropped", "names_known", "names_asked")
 
 
@@ -46,8 +48,9 @@ class Status:
         self._alarms: tuple[str, ...] = ()
         self._problems: deque[_Problem] = deque(maxlen=_MAX_PROBLEMS)
         self._ended: Counter[str] = Counter()
+        self.measures = Measures()
         self._minute: deque[tuple[float, int]] = deque()
-        self.quarantine_warnings: tuple[str, ...] = ()  # of the last upkeep of the quarantines
+        self._quarantine_warnings: tuple[str, ...] = ()
 
     def renewed(self, loaded: Loaded, alarms: Iterable[str]) -> None:
         """Record a new generation, with `alarms` about it for the administrator.
@@ -64,6 +67,11 @@ class Status:
         self.failures += 1
         self._broken = _in_short(problems)
 
+    def looked_after(self, errand: Errand) -> None:
+        """Record what the last upkeep of the quarantines has found."""
+        self._quarantine_warnings = errand.found
+        self.measures.upkeep = {tuple(key): number for *key, number in errand.more.get("numbers", ())}
+
     def noted(self, problem: str, *, of_files: bool = False) -> None:
         """Record a problem; if it repeats the last one, only the time is updated.
 
@@ -77,10 +85,16 @@ class Status:
     def ended(self, process: Process) -> None:
         """Add the counts of a worker that has ended to the totals."""
         self._ended.update(_sums(process))
+        self.measures.ended(process)
 
-    def now(self, loaded: Loaded, fleets: Iterable[Fleet], seconds: float) -> dict[str, object]:
+    def now(self, loaded: Loaded, fleets: Sequence[Fleet], seconds: float) -> dict[str, Any]:
         """The whole status as a JSON object; `seconds` is time.monotonic()."""
-        fleets = list(fleets)
+        said = self._said(loaded, fleets, seconds)
+        processes = [process for fleet in fleets for process in fleet.processes]
+        numbers = {**self.measures.now(loaded, processes, self._clock.now()), **_numbers(said)}
+        return {**said, "metrics": sampled(m.METRICS, numbers)}
+
+    def _said(self, loaded: Loaded, fleets: Sequence[Fleet], seconds: float) -> dict[str, Any]:
         processes = [process for fleet in fleets for process in fleet.processes]
         sums = sum((Counter(_sums(process)) for process in processes), Counter(self._ended))
         return {
@@ -106,7 +120,7 @@ class Status:
             "log_lines_dropped": sums["log_lines_dropped"],
             "open_files_limit": limit(),
             "quarantines": list(_quarantines(loaded.config)),
-            "quarantine_warnings": list(self.quarantine_warnings),
+            "quarantine_warnings": list(self._quarantine_warnings),
             "workers": [_worker(process, fleet, seconds) for fleet in fleets for process in fleet.processes],
         }
 
@@ -132,51 +146,41 @@ def _worker(process: Process, fleet: Fleet, seconds: float) -> dict[str, object]
     return {
         "pid": process.pid,
         "generation": fleet.loaded.generation.number,
-        "state": _state(process),
+        "state": process.state,
         "age_seconds": round(seconds - process.begun),
         "answering": process.answered,
-        **{name: figure for name, figure in process.figures.items() if name != "full"},
+        **{name: figure for name, figure in process.figures.items() if name not in _IN_TOTAL_ONLY},
     }
 
 
-def _state(process: Process) -> str:
-    if process.draining:
-        return "draining"
-    if not process.ready:
-        return "starting"
-    return "full" if process.figures["full"] else "serving"
-
-
 def _quarantines(config: Config) -> Iterator[dict[str, object]]:
-    """The free space of each quarantine directory in bytes, or why it cannot be determined."""
+    """The free space and inodes of each quarantine directory, or why they cannot be determined."""
     for directory in config.directories:
         try:
-            space, _ = spaces(os.statvfs(directory))
+            space, inodes = spaces(os.statvfs(directory))
         except OSError as error:
             yield {"directory": str(directory), "problem": error.strerror}
-        else:
-            free, total = space.free * space.unit, space.total * space.unit
-            yield {"directory": str(directory), "free_bytes": free, "total_bytes": total}
+            continue
+        yield {
+            "directory": str(directory),
+            "free_bytes": space.free * space.unit,
+            "total_bytes": space.total * space.unit,
+            # btrfs has no fixed number of inodes, and reports 0 of 0.
+            **({"free_inodes": inodes.free, "total_inodes": inodes.total} if inodes.total else {}),
+        }
 
 
-def write_status(path: Path, status: Mapping[str, object]) -> None:
-    """Replace the file at `path` by `status` in one step.  Raises OSError."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        new.unlink()  # left by a process that was killed
-    # O_EXCL follows no link, and rename replaces one, so a link that another user planted is never written through.
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(status, file, indent=2)
-            file.write("\n")
-        new.rename(path)
-    except OSError:  # the disk is full, or a directory has this name
-        new.unlink()
-        raise
-
-
-def remove_status(path: Path) -> None:
-    """Remove the status file: a missing file shows that the daemon is not running.  Never raises OSError."""
-    with suppress(OSError):
-        path.unlink()
+def _numbers(said: Mapping[str, Any]) -> Numbers:
+    """The numbers of metrics that other keys of the status have as well."""
+    least = {
+        m.FREE_BYTES: [one["free_bytes"] for one in said["quarantines"] if "free_bytes" in one],
+        m.FREE_INODES: [one["free_inodes"] for one in said["quarantines"] if "free_inodes" in one],
+    }
+    return {
+        (m.GENERATION.name,): said["generation"],
+        (m.LAST_GOOD.name,): bool(said["copy_since"]),
+        (m.RELOAD_FAILED.name,): bool(said["broken"]),
+        (m.RELOADS_FAILED.name,): said["reloads_failed"],
+        (m.OPEN.name,): said["sessions_open"],
+        **{(metric.name,): min(found) for metric, found in least.items() if found},
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import selectors
 import signal
@@ -13,7 +14,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from math import inf
-from pathlib import Path
 from typing import NoReturn
 
 from turfmilter.core.ports import Level
@@ -24,10 +24,12 @@ from turfmilter.daemon.fleet import Process
 from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
+from turfmilter.daemon.published import Published
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
-from turfmilter.daemon.status import remove_status, write_status
 from turfmilter.mta.engines import choose
+from turfmilter.telemetry.metric import exposition
+from turfmilter.telemetry.metrics import METRICS
 
 _BEAT = 2.0  # seconds between two probes of the workers, checks of the files in use, and writes of the status
 _STOP_SECONDS = 30.0  # seconds for open connections to finish when the daemon stops
@@ -50,14 +52,15 @@ class Supervisor:
         self._notify = notify
         self._signals = Signals()
         self._generations = Generations(program, loaded, begun, fork=self._fork, wake=self._signals.wake, notify=notify)
-        self._upkeep = Upkeep(program.look_after, self._generations.say)
+        self._upkeep = Upkeep(program.look_after, self._generations.say, program.clock.now())
         self._upkeep.expect(loaded.config)
         self._copier = Copier(program.keep, self._generations.say)
-        self._errands = (self._upkeep.errand, self._copier.errand)
+        self._events = self._generations.events
+        self._errands = (self._upkeep.errand, self._copier.errand, self._events.errand)
         self._interval = min(_BEAT, notify.interval or _BEAT)
         self._next_beat = 0.0
-        self._status_path: Path | None = None
-        self._status_problem = ""
+        warn = partial(self._generations.say, "warning")
+        self._status, self._metrics = Published("status", 0o640, warn), Published("metrics", 0o644, warn)
         self._outline: object = None  # of generations and workers when the status was last written
         self._lost = False  # whether the socket's path was removed or replaced
         self._stopping = False
@@ -151,16 +154,18 @@ class Supervisor:
         self._kill_at = time.monotonic() + _STOP_SECONDS + _GRACE
         self._generations.say("info", "stopping: waiting for open connections to finish")
         self._notify.stopping()
-        # The status before the socket: once the socket is closed, the next daemon may own both paths.
-        if self._status_path:
-            remove_status(self._status_path)
+        # These files before the socket: once the socket is closed, the next daemon may own their paths.
+        self._status.remove()
+        self._metrics.remove()
         self._listener.close()
         self._generations.drain(_STOP_SECONDS)
 
     def _reap(self) -> None:
         """Collect the children that have ended: errands and workers."""
-        self._upkeep.errand.reap()
-        self._generations.status.quarantine_warnings = self._upkeep.errand.found
+        if self._upkeep.errand.reap():
+            self._generations.status.looked_after(self._upkeep.errand)
+            self._events.looked_after(self._upkeep.errand.more)
+        self._events.errand.reap()
         self._copier.reap()
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
@@ -172,23 +177,15 @@ class Supervisor:
             process.kill()
 
     def _write_status(self, now: float) -> None:
-        """Write the status file; a problem is logged once, and again only after it has changed or disappeared."""
+        """Write the status file and the metrics file, as configured."""
         self._outline = self._generations.outline
         fleet = self._generations.serving
         if fleet is None or self._stopping:
             return
-        problem, path = "", fleet.loaded.config.status
-        if self._status_path and self._status_path != path:
-            remove_status(self._status_path)
-        self._status_path = path
-        if path:
-            try:
-                write_status(path, self._generations.status.now(fleet.loaded, self._generations.fleets, now))
-            except OSError as error:
-                problem = f"status: {path} cannot be written: {error.strerror}"
-        if problem and problem != self._status_problem:
-            self._generations.say("warning", problem)
-        self._status_problem = problem
+        config, status = fleet.loaded.config, self._generations.status
+        said = status.now(fleet.loaded, self._generations.fleets, now) if config.status or config.metrics else {}
+        self._status.write(config.status, lambda: json.dumps(said, indent=2) + "\n")
+        self._metrics.write(config.metrics, lambda: exposition(METRICS, said["metrics"]))
 
     def _fork(self, loaded: Loaded) -> Process:
         """Start a worker for `loaded`.  Raises OSError."""
@@ -245,20 +242,22 @@ class Supervisor:
         start = choose(loaded.config.protocol_engine).start
         worker.run(listening, theirs, service, log, _STOP_SECONDS, start)
 
-    def _errands_due(self) -> tuple[float, float]:
-        """When the upkeep of the quarantines and the copy of the configuration are due."""
+    def _errands_due(self) -> tuple[float, float, float]:
+        """When the upkeep of the quarantines, the copy of the configuration and the command for an event are due."""
         loaded = self._generations.settled
         if loaded is None or self._stopping:
-            return inf, inf
-        return self._upkeep.due(loaded.config), self._copier.due(loaded)
+            return inf, inf, inf
+        return self._upkeep.due(loaded.config), self._copier.due(loaded), self._events.due(loaded.config.events)
 
     def _begin_errands(self, now: float) -> None:
-        upkeep, copy = self._errands_due()
+        upkeep, copy, event = self._errands_due()
         loaded = self._generations.settled
         if loaded and now >= upkeep:
             self._upkeep.begin(loaded.config, self._fork_errand, now)
         if loaded and now >= copy:
             self._copier.begin(loaded, self._fork_errand, now)
+        if loaded and now >= event:
+            self._events.begin(loaded.config.events, self._fork_errand)
 
     def _fork_errand(self, act: Callable[[], NoReturn]) -> int:
         gc.freeze()

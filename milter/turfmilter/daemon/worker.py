@@ -1,8 +1,8 @@
 """A worker: a process that serves connections, forked by the supervisor and controlled through a socket pair.
 
 The supervisor writes lines: `probe` requests a report, `drain SECONDS` lets open connections finish and then ends the
-worker.  The worker writes JSON objects, one per line: its figures, for the first time when it serves, or
-{"failed": REASON} if it cannot.
+worker.  The worker writes JSON objects, one per line: its figures, for the first time when it serves and for the last
+time when it ends, or {"failed": REASON} if it cannot serve.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import NoReturn
@@ -70,6 +71,7 @@ class Worker:
         self._deadline = inf
         self._alone = False  # the supervisor has gone
         self._input = b""
+        self._unsent = b""
 
     def run(self) -> NoReturn:
         """Follow the supervisor's orders until the last connection has ended, then exit the process."""
@@ -78,7 +80,9 @@ class Worker:
             seconds = None if self._deadline == inf else _LOOK
             if self._engine.wait(None if self._alone else self._control, seconds):
                 self._alone = not self._obey()
-        _leave(self._log, 0)
+        self._log.stop()
+        self._answer()  # after the log, so that the lines that it dropped are counted
+        _exit(0)
 
     def _obey(self) -> bool:
         """Read and follow orders; False if the supervisor has closed its end."""
@@ -126,9 +130,17 @@ class Worker:
         return not late
 
     def _answer(self) -> None:
-        _tell(self._control, self._figures())
+        """Report, without blocking: a supervisor that does not read loses an answer, and asks again."""
+        said = self._unsent + _line(self._figures())
+        try:
+            sent = self._control.send(said, socket.MSG_DONTWAIT)
+        except OSError:
+            return
+        # If the buffer is nearly full, a part is sent.  That line must be completed, or the next would be damaged too.
+        rest = said[sent:]
+        self._unsent = b"" if said[:sent].endswith(b"\n") else rest[: rest.index(b"\n") + 1]
 
-    def _figures(self) -> dict[str, float]:
+    def _figures(self) -> dict[str, object]:
         sessions = self._service.sessions
         return {
             "open": sessions.open,
@@ -148,12 +160,8 @@ def _received(control: socket.socket) -> bytes:
         return b""
 
 
-def _tell(control: socket.socket, said: object) -> None:
-    try:
-        # Never block: a supervisor that does not read loses an answer, and asks again.
-        control.send(json.dumps(said).encode() + b"\n", socket.MSG_DONTWAIT)
-    except OSError:
-        return
+def _line(said: object) -> bytes:
+    return json.dumps(said).encode() + b"\n"
 
 
 def _memory() -> dict[str, int]:
@@ -167,12 +175,13 @@ def _memory() -> dict[str, int]:
 
 
 def _fail(control: socket.socket, log: LogWriter, reason: str) -> NoReturn:
-    _tell(control, {"failed": reason})
+    with suppress(OSError):
+        control.send(_line({"failed": reason}), socket.MSG_DONTWAIT)
     log.say("error", reason)
-    _leave(log, FAILED)
-
-
-def _leave(log: LogWriter, code: int) -> NoReturn:
     log.stop()
+    _exit(FAILED)
+
+
+def _exit(code: int) -> NoReturn:
     # Python's normal exit would wait for threads that may never end: libmilter's, or one that waits for a disk.
     os._exit(code)

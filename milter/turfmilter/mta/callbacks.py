@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +13,9 @@ import milter
 from turfmilter.core.address.readings import read
 from turfmilter.core.finding import CONTINUE, Action, Verdict
 from turfmilter.core.judge import MOST_FIELDS, Judge
-from turfmilter.core.ports import Level, QuarantineError
+from turfmilter.core.ports import QuarantineError, TimedStage
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.report import broken_off, record, slip
+from turfmilter.core.report import slip
 from turfmilter.core.rule import Fact
 from turfmilter.core.session import Recipient
 from turfmilter.mta.answers import answer, mailbox, refuse, removable
@@ -25,6 +24,7 @@ from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.negotiation import Terms, lacking, negotiate, undelivered
 from turfmilter.mta.peer import connection
+from turfmilter.mta.reporter import Reporter
 from turfmilter.mta.service import Service
 
 _NOTHING_AGREED = Terms()
@@ -33,22 +33,26 @@ _CONTINUE, _NO_REPLY = int(milter.CONTINUE), int(milter.NOREPLY)
 _Callback = Callable[..., int]
 
 
-def _guarded(no_reply: int = 0) -> Callable[[_Callback], _Callback]:
+def _guarded(no_reply: int = 0, stage: TimedStage | None = None) -> Callable[[_Callback], _Callback]:
     """Decorate a callback so that any exception is logged and answered 451: none lets a message through.
 
     `no_reply` is the P_NR_* bit of the stage.  If it was agreed, the MTA does not wait for an answer here, and the
-    refusal is given at the next stage that has one.
+    refusal is given at the next stage that has one.  The time of the callback is counted as that of `stage`.
     """
 
     def wrap(callback: _Callback) -> _Callback:
         @functools.wraps(callback)
         def guarded(self: Callbacks, *event: Any) -> int:
-            self._begun = time.perf_counter()
+            reporter = self._reporter
+            reporter.begun = time.perf_counter()
             try:
                 code = refuse(self._ctx, REPLIES["error"]) if self._broken else callback(self, *event)
             except Exception as error:  # noqa: BLE001 - whatever it is, the MTA must receive 451
                 code = self._fail(callback.__name__, error)
-            self._seconds += time.perf_counter() - self._begun
+            taken = time.perf_counter() - reporter.begun
+            reporter.seconds += taken
+            if stage:
+                self._service.counts.took(stage, taken)
             return _NO_REPLY if self._terms.protocol & no_reply else code  # required where P_NR_* was agreed
 
         return guarded
@@ -68,14 +72,13 @@ class Callbacks:
         self._macros = Macros(context)
         self._service = service
         self._judge = Judge(service.generation(), service.clock)
+        self._reporter = Reporter(service.log, service.counts, self._judge, self._macros)
         self._by_text = False
         self._terms = _NOTHING_AGREED
         self._broken = False
         self._shown = False  # the client, with whatever became of it
         self._under_way = False  # from MAIL to our final answer for the message
         self._in_header = False  # from DATA to the end of the header
-        self._seconds = 0.0
-        self._begun = 0.0
         self._fields: list[tuple[str, bytes]] = []
         self._hold: Hold | None = None
         service.sessions.opened()
@@ -107,8 +110,7 @@ class Callbacks:
         self._service.watch(client)
         self._service.remarks.make(undelivered(generation, client, self._macros))
         verdict = self._judge.connect(client)
-        if verdict.reply:
-            self._log(verdict, ())
+        self._reporter.connected(verdict)
         return answer(self._ctx, verdict)
 
     @_guarded(milter.P_NR_HELO)
@@ -129,13 +131,12 @@ class Callbacks:
         self._judge.mail(text(sender), tuple(map(text, params)), account=account, tls=tls)
         return _CONTINUE
 
-    @_guarded()
+    @_guarded(stage="rcpt")
     def envrcpt(self, to: bytes, *params: bytes) -> int:
         """Decide about one recipient."""
         recipient = self._recipient(text(to), tuple(map(text, params)))
         verdict = self._judge.rcpt(recipient)
-        if verdict is not CONTINUE:
-            self._log(verdict, (recipient,))
+        self._reporter.recipient(verdict, recipient)
         return answer(self._ctx, verdict)
 
     @_guarded()
@@ -175,7 +176,7 @@ class Callbacks:
             wanted = not self._hold.failed
         return _CONTINUE if wanted or not self._terms.can_skip else int(milter.SKIP)  # eom still follows a SKIP
 
-    @_guarded()
+    @_guarded(stage="end")
     def eom(self) -> int:
         """Give the final answer.  A held message is safe on disk before the MTA receives any answer."""
         verdict = self._judge.end()
@@ -236,9 +237,12 @@ class Callbacks:
         try:
             if self._hold is None:
                 raise QuarantineError("the MTA did not send the message", full=False)
-            return verdict, self._hold.commit(self._judge.session.size, self._service.executor, self._ctx.progress)
+            begun = time.perf_counter()
+            id_ = self._hold.commit(self._judge.session.size, self._service.executor, self._ctx.progress)
+            self._reporter.held(verdict, time.perf_counter() - begun)
+            return verdict, id_
         except QuarantineError as error:
-            self._service.log.say("error", f"quarantine: {error}")
+            self._reporter.not_held(str(error), full=error.full)
             reply = REPLIES["quarantine-full" if error.full else "quarantine-error"]
             return Verdict(Action.TEMPFAIL, verdict.finding, reply), ""
 
@@ -247,39 +251,21 @@ class Callbacks:
         if verdict is CONTINUE:
             return _CONTINUE
         code = answer(self._ctx, verdict, leading_space=self._terms.leading_space)
-        envelope = self._judge.session.envelope
-        self._log(verdict, envelope.recipients if envelope else (), trial=self._judge.trials, **more)
+        self._reporter.message(verdict, **more)
         self._under_way = False
         self._clear()
         if verdict.reply is None:
             self._judge.accepted()
         return code
 
-    def _log(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
-        milliseconds = round((self._seconds + time.perf_counter() - self._begun) * 1000)
-        known = {"queue_id": self._macros["i"], "gen": self._judge.generation.number, "ms": milliseconds}
-        self._service.log.write(record(self._judge.session, verdict, recipients, **known, **more))
-
     def _end_unanswered(self) -> None:
         """Log and forget a message that ends without our final answer; it is forgotten even if logging fails."""
         try:
             if self._under_way and not self._broken:
-                self._log_unanswered()
+                self._reporter.unanswered(len(self._fields) if self._in_header else None)
         finally:
             self._under_way = False
             self._clear()
-
-    def _log_unanswered(self) -> None:
-        """Log what is known of a message that has no other log line."""
-        self._begun = time.perf_counter()
-        session, trials = self._judge.session, self._judge.trials
-        if self._in_header:
-            # Without a field, a client that disconnected after DATA looks the same as an MTA that failed at the first
-            # field; and once the MTA has closed the connection, libmilter drops what it has not read yet.
-            level: Level = "error" if self._fields else "info"
-            self._service.log.say(level, broken_off(session, self._macros["i"], len(self._fields)))
-        if trials and session.envelope:
-            self._log(CONTINUE, session.envelope.recipients, trial=trials)
 
     def _clear(self) -> None:
         """Forget the message, and remove the part of it that was already written to the quarantine."""
@@ -288,13 +274,11 @@ class Callbacks:
             self._hold = None
         self._fields = []
         self._in_header = False
-        self._seconds = 0.0
+        self._reporter.forget()
 
     def _fail(self, stage: str, error: Exception) -> int:
         """Log `error` with the session in which it occurred, and answer 451 for the rest of the connection."""
         self._broken = True
         self._clear()
-        *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # extract_tb would read source files from disk
-        place = f"{frame.f_code.co_name}:{line}"
-        self._service.log.say("error", f"{stage}: {type(error).__name__}: {error} at {place} in {self._judge.session}")
+        self._reporter.failed(stage, error)
         return refuse(self._ctx, REPLIES["error"])

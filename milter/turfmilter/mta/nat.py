@@ -21,6 +21,11 @@ class NatAlarm:
         self._total = 0
         self._told: set[IPAddress] = set()
 
+    @property
+    def found(self) -> int:
+        """The number of clients that it has warned about."""
+        return len(self._told)
+
     def seen(self, client: IPAddress, trusted: Callable[[], bool]) -> str | None:
         """Count a connection from `client`; return a warning for the administrator, or None.
 

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from turfmilter.core.policy import Generation
-from turfmilter.core.ports import Clock, Log, Names
+from turfmilter.core.ports import Clock, Counts, Log, Names
 from turfmilter.core.session import Connection
 
 
@@ -56,15 +56,16 @@ class Service:
     """What every connection uses.
 
     `generation` returns the generation in force when a connection begins, which the connection then keeps.  `watch`
-    is called with every client.  `figures` returns counts from outside this package, such as DNS lookups.
+    is called with every client.  `figures` returns what else a worker reports, such as the numbers of DNS lookups.
     """
 
     generation: Callable[[], Generation]
     names: Names
     log: Log
+    counts: Counts
     clock: Clock
     executor: Executor
     sessions: Sessions
     watch: Callable[[Connection], None]
     remarks: Remarks
-    figures: Callable[[], Mapping[str, int]] = dict
+    figures: Callable[[], Mapping[str, object]] = dict

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from turfmilter.config.sections.quarantine import QuarantineConfig
-from turfmilter.core.held.message import Flag, Message, NotAMessage, Sighting, State
+from turfmilter.core.held.message import Flag, Message, NotAMessage, Sighting, State, is_id, time_of
 from turfmilter.core.held.summary import believed
 from turfmilter.core.ports import HeldMessages
+from turfmilter.review.census import Census
 from turfmilter.review.observation import Watch
 from turfmilter.review.recorder import Recorder
 
-_WARNED = 0.8  # share of the room that may be used before a warning
+WARNED = 0.8  # share of the room that may be used before a warning
 _UNIT = 1 << 20  # bytes, for people
 # Unreviewed messages that may be removed in an hour: if anything goes wrong, people have time to notice.
 _HOURLY_SHARE, _HOURLY_LEAST = 10, 100  # one in ten, and this many in any case
@@ -71,6 +73,9 @@ class Expiry:
         self._now = now
         self._most = 0  # unreviewed messages that may be removed in an hour
         self._problems: list[str] = []
+        self._every: list[_Kept] = []  # when last looked at
+        self._gone: set[str] = set()  # ids of those that were removed or had disappeared since
+        self._used = 0.0
 
     def run(self) -> int:
         """Remove what is due, and more to make room if something cannot be removed.  Return how many were removed.
@@ -88,6 +93,7 @@ class Expiry:
                     gone = False
                 if gone:
                     removed += 1
+                    self._gone.add(due.message.id)
                 else:
                     stuck.add(due.message.id)
             if len(stuck) == before:
@@ -99,7 +105,7 @@ class Expiry:
         Of unreviewed messages these are the oldest, as many as may be removed in this hour.  `without` are ids of
         messages that cannot be removed; they still occupy room.  Raises OSError.
         """
-        every = self._looked_at()
+        every = self._every = self._looked_at()
         kept = [one for one in every if not one.flagged and one.message.id not in without]
         due = self._aged(kept, sum(not one.reviewed for one in every))
         old = {one.message for one in due}
@@ -139,6 +145,7 @@ class Expiry:
         """Make the MTA retry later if more is held than allowed, and return warnings.  Raises OSError."""
         most = self._terms.max_size
         held = sum(one.size for one in self._files()) if most else 0
+        self._used = held / most if most else 0.0
         full = f"max_size is reached, {most // _UNIT} MiB" if 0 < most <= held else ""
         self._held.room.settle(full)
         advice = "review what is there: turfctl list --state unreviewed"
@@ -147,10 +154,18 @@ class Expiry:
             return [*self._problems, said]
         used = [held / most] if most else []
         used += [self._terms.floor / max(space.share, 1e-9) for space in self._held.room.free() if self._terms.floor]
-        if max(used, default=0) < _WARNED:
+        self._used = max(used, default=0.0)
+        if self._used < WARNED:
             return self._problems
         said = f"{self._held.name}: room is running out, and messages will be answered 452; {advice}"
         return [*self._problems, said]
+
+    def census(self) -> Census:
+        """Return what is left, after `run` and `settle`."""
+        left = [one for one in self._every if one.message.id not in self._gone]
+        held = (time_of(one.message.id) for one in left if not one.reviewed and is_id(one.message.id))
+        states = Counter(one.message.state for one in left)
+        return Census(states, sum(one.size for one in left), min(held, default=None), self._used)
 
     def _cannot_remove(self, due: Due, error: OSError) -> None:
         """Remember a problem; if many messages cannot be removed for one reason, only the first is reported."""

@@ -51,8 +51,13 @@ class DnsNames:
         return self._shared.begin(address)
 
     def figures(self) -> dict[str, int]:
-        """Counts for the status: lookups answered from the cache or by one in progress, and lookups that asked DNS."""
-        return {"names_known": self._shared.kept, "names_asked": self._shared.asked}
+        """Counts for the status: lookups answered from the cache or by one in progress, and lookups that asked DNS.
+
+        Of the latter, those that have ended are also counted by their result.
+        """
+        shared = self._shared
+        ended = {f"names_{result}": number for result, number in shared.ended.items()}
+        return {"names_known": shared.kept, "names_asked": shared.asked, **ended}
 
     async def _gather(self, address: IPAddress, gathered: Gathered) -> None:
         targets = await self._records(address.reverse_pointer, "PTR", gathered)

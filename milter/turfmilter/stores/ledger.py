@@ -6,12 +6,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.held.ledger import (
     LedgerError,
     Line,
+    Mark,
     encode_ids,
     encode_line,
     parse_line,
@@ -23,13 +24,6 @@ from turfmilter.stores.format import newer
 
 _MAX_LINE_BYTES = 16 << 20  # bytes of a line: 10,000 recipients with their replies; a longer line is not ours
 _UNREADABLE = b"?\n"
-
-
-class Mark(NamedTuple):
-    """How far a ledger has been read: its inode, and the bytes that were complete lines."""
-
-    inode: int = 0
-    offset: int = 0
 
 
 _BEGINNING = Mark()
@@ -73,6 +67,17 @@ class Ledger:
     def unfinished(self, act: str) -> set[str]:
         """Return the ids of messages for which an intent to `act` has no outcome.  Raises LedgerError."""
         return unfinished((data for _, data in self.raw()), act)
+
+    def added(self, after: Mark) -> tuple[Mark, list[Line]]:
+        """Return the complete lines after the mark, and the mark that follows them.  Raises LedgerError."""
+        found = []
+        for mark, data in self.raw(after):
+            if not data.endswith(b"\n"):
+                break
+            after = mark
+            if line := parse_line(data):
+                found.append(line)
+        return after, found
 
     def damaged(self) -> Iterator[int]:
         """Yield the numbers of the lines that cannot be read; the first line is 1.  Raises LedgerError."""

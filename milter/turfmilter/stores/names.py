@@ -58,6 +58,7 @@ class SharedNames:
         self._under_way: dict[IPAddress, _UnderWay] = {}
         self._thread = _LoopThread()
         self.kept = self.asked = 0  # lookups answered from the cache or by one in progress; lookups that asked DNS
+        self.ended = {"answered": 0, "failed": 0, "timeout": 0}  # lookups that asked DNS; failed: at least in part
 
     def begin(self, address: IPAddress) -> UnderWay:
         """Start a lookup of the names of `address`, unless they are cached or being looked up; returns at once."""
@@ -82,22 +83,26 @@ class SharedNames:
 
     async def _look_up(self, address: IPAddress, gathered: Gathered) -> ClientNames:
         try:
-            await self._gather_in_time(address, gathered)
+            result = await self._gather_in_time(address, gathered)
             names = gathered.names(failed=gathered.failed)
             seconds = _FAILURE if gathered.failed else min(max(gathered.ttl, _MIN_CACHE_SECONDS), _MAX_CACHE_SECONDS)
             with self._lock:
                 self._kept[address] = _Known(names, seconds)
+                self.ended[result] += 1
             return names
         finally:
             with self._lock:
                 del self._under_way[address]
 
-    async def _gather_in_time(self, address: IPAddress, gathered: Gathered) -> None:
+    async def _gather_in_time(self, address: IPAddress, gathered: Gathered) -> str:
+        """Look up the names, and return the result: a key of `ended`."""
         try:
             async with asyncio.timeout(self._timeout):
                 await self._gather(address, gathered)
         except TimeoutError:
             gathered.failed = True
+            return "timeout"
+        return "failed" if gathered.failed else "answered"
 
 
 @dataclass(frozen=True, slots=True)

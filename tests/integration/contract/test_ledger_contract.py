@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 
 from rig.store import Store, line
-from turfmilter.core.held.ledger import LedgerError, Line
+from turfmilter.core.held.ledger import LedgerError, Line, Mark, encode_line
 from turfmilter.core.ports import Ledger
 
 HOSTILE = ['a", "id": "b', "a\nb", "\\", "caf\udce9", "\x1b[2J", "\u202e", "{}", "'; DROP TABLE ledger; --", ""]
@@ -181,3 +181,28 @@ def test_a_ledger_of_a_newer_version_is_read_and_not_written(store: Store, ledge
     with pytest.raises(LedgerError, match="newer version"):
         ledger.append(line("a"))
     assert list(ledger.lines()) == [line("a")]
+
+
+def test_what_was_added_since_a_mark_is_read_once(store: Store, ledger: Ledger) -> None:
+    first, second, third = (line(id, "release") for id in "abc")
+    assert ledger.added(Mark()) == (Mark(), [])
+    ledger.append(first)
+    mark, lines = ledger.added(Mark())
+    assert lines == [first]
+    assert store.desk().ledger.added(mark) == (mark, [])
+    ledger.append(second)
+    store.add_to_ledger(b"damaged\n")
+    ledger.append(third)
+    mark, lines = ledger.added(mark)
+    assert lines == [second, third]
+    assert ledger.added(mark) == (mark, [])
+
+
+def test_a_line_that_is_being_written_is_left_to_the_next_reading(store: Store, ledger: Ledger) -> None:
+    ledger.append(line("a", "release"))
+    mark, _ = ledger.added(Mark())
+    data = encode_line(line("b", "release"))
+    store.add_to_ledger(data[:20])
+    assert ledger.added(mark) == (mark, [])
+    store.add_to_ledger(data[20:])
+    assert [one.id for one in ledger.added(mark)[1]] == ["b"]

@@ -237,6 +237,24 @@ class GroupName(Kind[str]):
         return given.text
 
 
+class Command(Kind[tuple[str, ...]]):
+    """A program and its arguments, which no shell interprets; none to run nothing."""
+
+    words = "a list of texts, the first of which is the absolute path of a program; `[]` for none"
+
+    def read(self, given: Given) -> tuple[str, ...]:
+        if isinstance(given.value, str):
+            words = given.value.split()
+            meant = f"; write [{', '.join(map(quoted, words))}]" if words else "; write [] for none"
+            raise Wrong(f"{described(given.value)} is not a list, and there is no shell that would split it{meant}")
+        words = [item.text for item in given.items()]
+        if words and not words[0].startswith("/"):
+            raise Wrong(f'{quoted(words[0])} is not an absolute path; write all of it, such as "/usr/local/sbin/event"')
+        if odd := next((word for word in words if "\0" in word), None):
+            raise Wrong(f"{quoted(odd)} contains a null character, which no argument can")
+        return tuple(words)
+
+
 class AbsolutePath(Kind[Path | None]):
     """A file or a directory, "" for none; `such_as` is an example."""
 

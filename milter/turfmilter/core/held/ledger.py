@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from json import dumps, loads
-from typing import Any
+from typing import Any, NamedTuple
 
 # No value can contain what these match: quotes in values are escaped.
 _ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')
@@ -35,6 +35,13 @@ class Line:
     recipients: tuple[str, ...] = ()
     replies: tuple[str, ...] = ()
     note: str = ""
+
+
+class Mark(NamedTuple):
+    """How far a ledger has been read, in the store's own terms: the number of its file, and an offset in it."""
+
+    inode: int = 0
+    offset: int = 0
 
 
 class LedgerError(Exception):

@@ -62,6 +62,10 @@ class SenderTable:
         """The number of entries in each file, by its name."""
         return self._entries.sizes
 
+    def expired(self, today: date) -> int:
+        """Return how many entries expired before `today`."""
+        return self._entries.expired(today)
+
     def __len__(self) -> int:
         return len(self._index)
 
