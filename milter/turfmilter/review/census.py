@@ -10,12 +10,12 @@ from typing import Any
 
 from turfmilter.core.address.readings import read_sender
 from turfmilter.core.escape import escape
-from turfmilter.core.held.ledger import Line
+from turfmilter.core.held.ledger import OUTCOME, Line
 from turfmilter.core.held.message import State, shown_id
 from turfmilter.core.held.selection import Selection
 from turfmilter.core.held.summary import Held
 from turfmilter.core.ports import HeldMessages
-from turfmilter.review.fate import OUTCOME, RELEASE
+from turfmilter.review.fate import RELEASE
 
 # A message is visible only some time after the time that it records: when it is safe on disk.
 _LATE = timedelta(minutes=2)
