@@ -32,6 +32,7 @@ VARYING = {
     "bytes": r"\d+(?= bytes$)",
     "size": r"(?<=size=)\d+",
     "engine": r"(?<=protocol engine: )\w+ \(auto: .*\)",
+    "mailer": r"(?<=X-Mailer: swaks v)[\d.]+",
 }
 _ANY = re.compile("|".join(f"(?P<{name.replace(' ', '_')}>{pattern})" for name, pattern in VARYING.items()))
 

@@ -19,6 +19,7 @@ from rig.page import Comparison, steps
         ("verdict=hold gen=3 ms=8", "verdict=hold gen=4", False),
         ("protocol engine: libmilter (auto: sound)", "protocol engine: loop (auto: pymilter is not)", True),
         ("protocol engine: libmilter (auto: sound)", "protocol engine: loop (configured)", False),
+        ("X-Mailer: swaks v20201014.0 x", "X-Mailer: swaks v20240103.0 x", True),
         ("a\n…\nd", "a\nb\nc\nd", True),
         ("a\n…\nd", "a\nb\nc", False),
         ("a\nb", "b\na", False),
