@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generate import configuration, macros, programs
+from generate import configuration, formats, macros, programs
 
-PAGES: Mapping[str, Callable[[], str]] = {**configuration.PAGES, **macros.PAGES, **programs.PAGES}
+PAGES: Mapping[str, Callable[[], str]] = {**configuration.PAGES, **macros.PAGES, **programs.PAGES, **formats.PAGES}
 
 
 def write(folder: Path) -> None:
