@@ -20,10 +20,10 @@ _CONFIGURATION = (
     "default. `turfmilter -t` checks the file and prints all errors and warnings at once; a running turfmilter loads "
     "the file again when it has changed.",
     "A filter can only restrict: nothing in the configuration lets a client do what the MTA itself rejects.",
-    "Top-level keys must be in front of the first [section]. Lists contain entries and files of entries: `file:PATH` is "
-    "a file with one entry on each line, `postfix:PATH` and `sendmail:PATH` are files of the MTA; paths are relative to "
-    'the configuration file. A "!" in front of an entry makes it an exception. The most specific entry decides, '
-    "whatever the order of the entries.",
+    "Top-level keys must be in front of the first [section]. Lists contain entries and files of entries: `file:PATH` "
+    "is a file with one entry on each line, `postfix:PATH` and `sendmail:PATH` are files of the MTA; paths are "
+    'relative to the configuration file. A "!" in front of an entry makes it an exception. The most specific entry '
+    "decides, whatever the order of the entries.",
     'A size is a number of bytes, or a text such as "10 KiB", "10 MiB" or "10 GiB". A span of time is a text such as '
     '"90m", "12h", "30d" or "2w".',
 )

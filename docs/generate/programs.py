@@ -135,6 +135,8 @@ def _paragraphs(command: click.Command) -> list[str]:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/man/turfmilter.8": lambda: page("turfmilter", turfmilter, *_FORMATS, ("turfctl", 8), ("turfmilter-attach", 8)),
+    "docs/man/turfmilter.8": lambda: page(
+        "turfmilter", turfmilter, *_FORMATS, ("turfctl", 8), ("turfmilter-attach", 8)
+    ),
     "docs/man/turfctl.8": lambda: page("turfctl", turfctl, *_FORMATS, ("turfmilter", 8)),
 }

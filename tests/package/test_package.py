@@ -43,8 +43,8 @@ def follow_readme(host: DebianHost, heading: str) -> str:
 
 
 def test_readme_installs_it_and_it_runs(host: DebianHost) -> None:
-    follow_readme(host, "Install")
-    assert host.served()
+    said = follow_readme(host, "Install")
+    assert host.served(), said
     assert "mode trial" in (host.path / LOG).read_text()
     assert host.state() == "install ok installed"
 
@@ -71,7 +71,9 @@ def test_the_files_are_where_debian_looks_for_them(host: DebianHost) -> None:
 
 
 def test_the_shell_completes_the_commands(host: DebianHost) -> None:
-    script = '. /usr/share/bash-completion/completions/turfctl; COMP_WORDS=(turfctl rel) COMP_CWORD=1; _turfctl_completion'
+    script = (
+        ". /usr/share/bash-completion/completions/turfctl; COMP_WORDS=(turfctl rel) COMP_CWORD=1; _turfctl_completion"
+    )
     assert "release" in host.run("bash", "-c", f'{script} turfctl; echo "${{COMPREPLY[@]}}"').split()
 
 
@@ -90,7 +92,9 @@ def test_logcheck_reports_none_of_what_is_usual(host: DebianHost) -> None:
     logged = re.findall(r"(?m)^turfmilter.*$", (host.path / LOG).read_text())
     lines = [f"Dec  1 12:00:00 mx {line}" for line in logged]
     assert lines
-    reported = subprocess.run(["grep", "-Evf", rules], input="\n".join(lines), capture_output=True, text=True, check=False)
+    reported = subprocess.run(
+        ["grep", "-Evf", rules], input="\n".join(lines), capture_output=True, text=True, check=False
+    )
     assert reported.stdout == ""
 
 
@@ -157,8 +161,7 @@ def test_after_a_new_installation_the_mail_is_found_again_and_an_empty_quarantin
     host.run("turfctl", "delete", "--yes", "--sender", "kept@spam.example")
     for message in (host.path / "var/lib/turfmilter/quarantine").glob("*/*,*"):
         message.unlink()
-    host.run("turfmilter-attach", "--undo", "--yes")
-    host.run("apt-get", "purge", "-y", "turfmilter")
+    follow_readme(host, "Undo")
     assert not (host.path / "var/lib/turfmilter").exists()
     assert not (host.path / "var/spool/postfix/turfmilter").exists()
 
