@@ -9,10 +9,10 @@ ENGINE = libmilter
 PYTEST = $(ROOT) env CI="$(CI)" TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help check fast test half-daemon half-others with-loop fuzz demo bench docs clean install static
+.PHONY: help check fast test half-daemon half-others with-loop audit fuzz demo bench docs deb repository packages clean install static
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: ## format, lint, types, architecture, unit and property tests: under a minute on two cores
 	@$(MAKE) --no-print-directory -j2 --output-sync=target static fast
@@ -26,27 +26,52 @@ half-daemon:
 	$(PYTEST) tests/milter tests/integration
 
 half-others:
-	$(PYTEST) tests --ignore=tests/milter --ignore=tests/integration
+	$(PYTEST) tests --ignore=tests/milter --ignore=tests/integration --ignore=tests/package
 
 with-loop:
 	$(PYTEST) $(WITH_LOOP)
 
 with-loop: ENGINE = loop
 
-fuzz: install ## random input against real MTAs, MINUTES=1 for each target; TARGETS="postfix", SEED= plays one again
+audit: install ## known vulnerabilities of what the program needs; fails as well if that cannot be found out
+	$(PYTHON) -m pip freeze --exclude-editable | $(PYTHON) -m pip_audit --strict --no-deps --disable-pip -r /dev/stdin
+
+fuzz: install ## random input, also against real MTAs, MINUTES=1 for each target; TARGETS="postfix", SEED= plays one again
 	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m fuzz --minutes $(MINUTES) \
 		$(if $(SEED),--seed $(SEED)) $(TARGETS)
 
 demo: install ## the filter at work on a private Postfix; KEEP=1 holds it open
 	$(ROOT) env KEEP="$(KEEP)" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) tests/demo/demo.py
 
-bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail" measures some, ENGINE=loop
-	$(ROOT) env TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench $(FIGURES)
+bench: install ## what the filter costs, as figures against references; FIGURES="envelope mail", ROUNDS=3, SMOKE=1
+	@$(PYTHON) -m compileall -q milter # as it is installed: otherwise every start of turfctl would compile it
+	$(ROOT) env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:tests $(PYTHON) -m bench \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SMOKE),--smoke) $(FIGURES)
 
-docs: install ## write the pages that are made from the code: sample configuration, reference, replies, man pages
+docs: install ## write the pages that are made from the code, and the manual as a site in build/manual
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate.site
+
+# Each release is built and tried in roots of its own, which packaging/root makes once.
+RELEASES = bookworm trixie
+
+deb: ## build the Debian packages for Debian 12 and 13, check them with lintian, put them into build/packages
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(RELEASES:%=deb-%)
+
+deb-%:
+	$(ROOT) packaging/build $*
+
+repository: deb ## make a signed apt repository of them, build/repository
+	$(ROOT) packaging/repository
+
+packages: install repository ## build them and try them on hosts of both releases
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(RELEASES:%=packages-%)
+
+packages-%:
+	$(PYTEST) tests/package -k $*
 
 clean: ## remove what the other targets made here
+	$(ROOT) rm -rf build/roots build/packages build/packages-newer build/repository build/keys
 	rm -rf .venv build milter/turfmilter.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find milter tests docs -name __pycache__ -prune -exec rm -rf {} +
 
@@ -61,4 +86,5 @@ static: install
 	$(PYTHON) -m ruff format --check milter tests docs
 	$(PYTHON) -m ruff check milter tests docs
 	$(PYTHON) -m mypy
+	$(PYTHON) -m bandit -q -r milter/turfmilter -c pyproject.toml
 	MYPYPATH=tests $(PYTHON) -m mypy -p rig -p caserunner -p bench -p fuzz

@@ -1,4 +1,4 @@
-"""The pages that are made from the code; `make docs` writes them.
+"""The pages that are made from the code, and the manual as a site; `make docs` writes them.
 
 This package is for those who change the program. It is no part of what is installed.
 """
@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generate import configuration, formats, macros, programs
+from generate import configuration, formats, macros, picture, programs
 
-PAGES: Mapping[str, Callable[[], str]] = {**configuration.PAGES, **macros.PAGES, **programs.PAGES, **formats.PAGES}
+PAGES: Mapping[str, Callable[[], str]] = {
+    **configuration.PAGES,
+    **formats.PAGES,
+    **macros.PAGES,
+    **picture.PAGES,
+    **programs.PAGES,
+}
 
 
 def write(folder: Path) -> None:

@@ -1,54 +1,37 @@
-"""`python -m bench [FIGURE …]`: measure, print the table, and write it as JSON."""
+"""`python -m bench [--rounds N] [--smoke] [GROUP …]`: measure, print a table in Markdown, and write it as JSON."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import bigtables, endurance, full, holds, mail, rates
-from bench.report import HEAD, Figure, write_json
-from rig.workplace import workplace
+from bench.catalogue import GROUPS, measure
+from bench.report import Results
+from bench.table import markdown, progress, write_json
+from bench.turns import Effort
 
-# In the order in which they are printed.
-FIGURES: dict[str, Callable[[Path], Iterator[Figure]]] = {
-    "envelope": rates.envelope,
-    "author": rates.author,
-    "mail": mail.mail,
-    "memory": bigtables.memory,
-    "lookups": bigtables.lookups,
-    "loading": bigtables.loading,
-    "huge": bigtables.huge,
-    "reload": endurance.reload,
-    "quarantine": holds.holds,
-    "full": full.full,
-    "restarts": endurance.restarts,
-    "idle": endurance.idle,
-    "soak": endurance.soak,
-}
-_LONG = ("huge", "soak")  # measured only when asked for by name
 _RESULT = Path(__file__).parents[2] / "build" / "bench" / "figures.json"
 
 
-def main(names: list[str]) -> int:
-    """Measure the figures called `names`, all but the long ones when there are none; 0 when all are reached."""
-    unknown = [name for name in names if name not in FIGURES]
+def main(arguments: list[str]) -> int:
+    """Measure what the arguments select, or all figures; 1 if any target was missed, except with --smoke."""
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--rounds", type=int, default=Effort().rounds, help="of all contestants (default: %(default)s)")
+    parser.add_argument("--smoke", action="store_true", help="one round with sizes divided by 100: only to see it run")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=" ".join(GROUPS))
+    chosen = parser.parse_args(arguments)
+    unknown = [name for name in chosen.groups if name not in GROUPS]
     if unknown:
-        print(f"no figure {' '.join(unknown)}; there are: {' '.join(FIGURES)}", file=sys.stderr)
-        return 2
-    figures: list[Figure] = []
-    print(HEAD, flush=True)
-    for name in names or [name for name in FIGURES if name not in _LONG]:
-        begin = time.monotonic()
-        with workplace() as place:
-            for figure in FIGURES[name](place):
-                figures.append(figure)
-                print("\n".join(figure.lines()), flush=True)
-        print(f"    ({name}: {time.monotonic() - begin:.0f} s)", flush=True)
-    _RESULT.parent.mkdir(parents=True, exist_ok=True)
-    write_json(figures, _RESULT)
-    return 0 if all(figure.reached for figure in figures) else 1
+        parser.error(f"no group {' '.join(unknown)}; there are: {' '.join(GROUPS)}")
+    effort = Effort(1, 100) if chosen.smoke else Effort(chosen.rounds)
+    results = Results()
+    for name in chosen.groups or GROUPS:
+        for figure in measure(name, effort, results):
+            print(progress(figure), flush=True)
+    print("\n" + markdown(results))
+    write_json(results, _RESULT)
+    return 0 if results.reached or chosen.smoke else 1
 
 
 if __name__ == "__main__":

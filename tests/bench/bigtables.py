@@ -3,155 +3,133 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 from bench.child import alone
 from bench.contestants import turfmilter
 from bench.load import load
-from bench.report import Figure, at_least, at_most
-from bench.settings import has_workers, settings, turf_lines, with_notes
-from bench.turns import RUNS, in_turns, ratio, spread
+from bench.report import Figure, Samples, at_most
+from bench.settings import settings, turf_lines, with_notes, write_table
+from bench.turns import Effort, in_turns
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.loader import load as load_config
 from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.session import Connection
 
-T = TypeVar("T")
-
 _HUGE, _MANY, _FEW = 10_000_000, 1_000_000, 1_000
 _LOOKUPS = 20_000
-_PATIENCE = 100.0  # seconds for the runs of one figure; three are made in any case
+_LOADS = 5  # rounds in which tables are loaded
 
 
-def lookups(place: Path) -> Iterator[Figure]:
+def lookups(place: Path, effort: Effort) -> Iterator[Figure]:
     """A look-up in a big table against one in a small table, each in a process of its own."""
-    bare = {count: median(alone(_time_bare, count)) for count in (_FEW, _MANY)}
-    times = {count: alone(_time_lookups, _configuration(place, count, count)) for count in (_FEW, _MANY)}
-    for what in times[_MANY]:
-        many, few = times[_MANY][what], times[_FEW][what]
-        yield Figure(
-            name=f"look-up in {_MANY:,} entries, {what}",
-            measured=f"{median(many):.2f} µs",
-            reference=f"{median(few):.2f} µs",
-            judged=median(many) / median(few),
-            target=at_most(2.0),
-            details=(f"{spread(many)} µs against {spread(few)} µs in {_FEW:,} entries",),
-            limit=f"a bare dict of strings takes {bare[_MANY]:.2f} µs with {_MANY:,} keys and {bare[_FEW]:.2f} µs"
-            f" with {_FEW:,}: what is not in the processor's cache",
-            numbers={"many": many, "few": few},
-        )
-    miss = times[_MANY]["domain miss"]
+    many = effort.of(_MANY)
+    bare = {count: median(alone(_time_bare, effort.rounds, count)) for count in (_FEW, many)}
+    times = {count: alone(_time_lookups, effort.rounds, _configuration(place, count, count)) for count in (_FEW, many)}
+    dict_times = f"{bare[many]:.2f} µs with {many:,} keys and {bare[_FEW]:.2f} µs with {_FEW:,}"
+    for what in times[many]:
+        yield _lookup(what, many, times[many], times[_FEW], f"a bare dict of strings takes {dict_times}")
     yield Figure(
-        name=f"domain miss in {_MANY:,} entries",
-        measured=f"{median(miss):.2f} µs",
-        reference="",
-        judged=median(miss),
-        target=at_most(3.0, " µs"),
-        limit=f"one look-up takes a bare dict of strings {bare[_MANY]:.2f} µs; one is needed for each label",
+        name=f"domain miss in {many:,} entries",
+        measured=Samples("", times[many]["domain miss"], " µs"),
+        target=at_most(3.0),
+        limit=f"a bare dict of strings takes {dict_times}; one look-up is needed for each label",
     )
 
 
-def memory(place: Path) -> Iterator[Figure]:
+def memory(place: Path, effort: Effort) -> Iterator[Figure]:
     """The whole program with its tables, under load."""
-    workers = 2 if has_workers(2) else 1
     yield Figure(
-        name=f"memory, 10,000 + 10,000 entries, {workers} worker(s)",
-        measured=f"{(some := _megabytes(place / 'some', 10_000, 10_000, workers)):.1f} MB",
-        reference="",
-        judged=some,
-        target=at_most(60.0, " MB"),
+        name="memory of all processes, 10,000 + 10,000 entries, 2 workers",
+        measured=Samples("", [_megabytes(place / "some", 10_000, 10_000)], " MB"),
+        target=at_most(60.0),
         limit="Python with pymilter, dnspython and click loaded, of which each process has a share",
     )
-    few, many = (_megabytes(place / str(count), count, 0, workers) for count in (0, _MANY))
+    many = effort.of(_MANY)
+    without, with_many = (_megabytes(place / str(count), count, 0) for count in (1, many))
     yield Figure(
-        name=f"memory an entry, {_MANY:,} turf entries",
-        measured=f"{many:.0f} MB",
-        reference=f"{few:.1f} MB",
-        judged=(many - few) * 1e6 / _MANY,
-        target=at_most(200.0, " bytes"),
-        limit="how tables are held in memory",
+        name=f"memory for each of {many:,} turf entries, 2 workers",
+        measured=Samples("", [(with_many - without) * 1e6 / many], " bytes"),
+        target=at_most(200.0),
+        details=(f"{with_many:.1f} MB against {without:.1f} MB without entries",),
     )
 
 
-def loading(place: Path) -> Iterator[Figure]:
+def loading(place: Path, effort: Effort) -> Iterator[Figure]:
     """Reading a table with all checks, against a bare loop over its lines; and one with notes, against one without."""
-    plain, noted = _configuration(place, _MANY, 0), _configuration(place / "notes", _MANY, 0)
-    _write(noted, with_notes(turf_lines(_MANY)))
-    runs = _runs_within(_PATIENCE, lambda: (*alone(_time_loading, plain), alone(_time_loading, noted)[1]))
-    bare, checked, notes = ([run[column] for run in runs] for column in range(3))
+    many = effort.of(_MANY)
+    plain, noted = _configuration(place, many, 0), _configuration(place / "notes", many, 0)
+    write_table(noted.parent / "turf.table", with_notes(turf_lines(many)))
+    work = {"plain": partial(alone, _time_loading, plain), "with notes": partial(alone, _time_loading, noted)}
+    runs = in_turns(min(effort.rounds, _LOADS), work)
+    samples = {name: Samples(name, [seconds for _, seconds in values], " s") for name, values in runs.items()}
+    bare = Samples("a bare loop", [seconds for seconds, _ in runs["plain"]], " s")
     yield Figure(
-        name=f"load {_MANY:,} turf entries",
-        measured=f"{median(checked):.2f} s",
-        reference=f"{median(bare):.2f} s",
-        judged=ratio(checked, bare),
+        name=f"CPU to load {many:,} turf entries",
+        measured=samples["plain"],
+        reference=bare,
         target=at_most(4.0),
-        details=(f"{spread(checked)} s against {spread(bare)} s, {len(runs)} runs",),
         limit="each entry is parsed, folded and compared with the others by itself",
-        numbers={"checked": checked, "bare": bare},
     )
     yield Figure(
-        name=f"load {_MANY:,} entries with notes",
-        measured=f"{median(notes):.2f} s",
-        reference=f"{median(checked):.2f} s",
-        judged=ratio(notes, checked),
+        name=f"CPU to load {many:,} turf entries",
+        measured=samples["with notes"],
+        reference=samples["plain"],
         target=at_most(1.7),
-        details=(f"{spread(notes)} s against {spread(checked)} s without notes, {len(runs)} runs",),
         limit="a line has three times as many characters",
-        numbers={"notes": notes, "checked": checked},
     )
 
 
-def huge(place: Path) -> Iterator[Figure]:
+def huge(place: Path, effort: Effort) -> Iterator[Figure]:
     """A table of 10,000,000 entries: loading, memory, look-ups, and one error in it."""
-    config = _configuration(place, _HUGE, 0)
-    bare, seconds, size = alone(_time_loading, config)[0], *alone(_weigh, config)
+    number = effort.of(_HUGE)
+    config = _configuration(place, number, 0)
+    bare, (seconds, size) = alone(_time_bare_loop, config), alone(_weigh, config)
     yield Figure(
-        name=f"load {_HUGE:,} turf entries",
-        measured=f"{seconds:.1f} s",
-        reference=f"{bare:.1f} s",
-        judged=seconds,
-        target=at_most(40.0, " s"),
-        details=(f"{seconds / bare:.2f} times the CPU seconds of the bare loop",),
+        name=f"CPU to load {number:,} turf entries",
+        measured=Samples("", [seconds], " s"),
+        reference=Samples("a bare loop", [bare], " s"),
+        target=at_most(40.0),
+        absolute=True,
         limit="each entry is parsed, folded and compared with the others by itself",
     )
     yield Figure(
-        name=f"resident memory an entry, {_HUGE:,} entries",
-        measured=f"{size * _HUGE / 1e6:.0f} MB",
-        reference="",
-        judged=size,
-        target=at_most(65.0, " bytes"),
+        name=f"resident memory for each of {number:,} entries",
+        measured=Samples("", [size], " bytes"),
+        target=at_most(65.0),
         limit="the text itself, and 24 to 36 bytes of arrays",
     )
-    times = {count: alone(_time_lookups, _configuration(place, count, 1)) for count in (_FEW, _HUGE)}
+    few = alone(_time_lookups, effort.rounds, _configuration(place, _FEW, 1))
+    times = alone(_time_lookups, effort.rounds, config)
     for what in ("domain hit", "domain miss"):
-        many, few = times[_HUGE][what], times[_FEW][what]
-        yield Figure(
-            name=f"look-up in {_HUGE:,} entries, {what}",
-            measured=f"{median(many):.2f} µs",
-            reference=f"{median(few):.2f} µs",
-            judged=median(many) / median(few),
-            target=at_most(2.0),
-            details=(f"{spread(many)} µs against {spread(few)} µs in {_FEW:,} entries",),
-            limit="what is not in the processor's cache",
-        )
-    wrong = turf_lines(_HUGE)
+        yield _lookup(what, number, times, few, "what is not in the processor's cache")
+    wrong = turf_lines(number)
     wrong[-2] = "@no..domain"
-    _write(config, wrong)
+    write_table(config.parent / "turf.table", wrong)
     named = alone(_problems, config)
     yield Figure(
-        name=f"the one invalid line of {_HUGE:,} is named",
-        measured=f"{len(named)} problem(s)",
-        reference="",
-        judged=float(len(named) == 1 and f"turf.table:{_HUGE - 1}:" in named[0]),
-        target=at_least(1.0),
+        name=f"the one invalid line of {number:,}: problems reported",
+        measured=Samples("", [len(named)]),
+        target=at_most(1.0),
+        fault="" if any(f"turf.table:{number - 1}:" in one for one in named) else "it was not named",
         details=tuple(named[:1]),
+    )
+
+
+def _lookup(
+    what: str, number: int, many: Mapping[str, Sequence[float]], few: Mapping[str, Sequence[float]], limit: str
+) -> Figure:
+    return Figure(
+        name=f"look-up in {number:,} entries, {what}",
+        measured=Samples("", many[what], " µs"),
+        reference=Samples(f"{_FEW:,} entries", few[what], " µs"),
+        target=at_most(2.0),
+        limit=limit,
     )
 
 
@@ -161,11 +139,6 @@ def _configuration(place: Path, turf: int, networks: int) -> Path:
     text = settings(own, turf=turf, networks=networks).replace("{quarantine}", str(own))
     (own / "turfmilter.toml").write_text(text)
     return own / "turfmilter.toml"
-
-
-def _write(config: Path, lines: Sequence[str]) -> None:
-    """Replace the turf table of this configuration."""
-    (config.parent / "turf.table").write_text("".join(f"{line}\n" for line in lines))
 
 
 def _problems(config: Path) -> list[str]:
@@ -190,15 +163,13 @@ def _resident() -> float:
     return next(float(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
-def _megabytes(place: Path, turf: int, networks: int, workers: int) -> float:
-    with ExitStack() as ending:
-        text = settings(place, turf=turf, networks=networks, workers=workers)
-        running, _ = ending.enter_context(turfmilter(place, text))
+def _megabytes(place: Path, turf: int, networks: int) -> float:
+    with turfmilter(place, settings(place, turf=turf, networks=networks, workers=2)) as running:
         load(running, "-n", "5000")
         return running.memory()
 
 
-def _time_lookups(config: Path) -> dict[str, list[float]]:
+def _time_lookups(rounds: int, config: Path) -> dict[str, list[float]]:
     """Microseconds of one look-up, run by run, for each kind."""
     loaded = load_config(config)
     today = datetime.now(UTC).date()
@@ -214,14 +185,14 @@ def _time_lookups(config: Path) -> dict[str, list[float]]:
         "client address": (clients.find, peers),
     }
     timed = {what: partial(_each, call, items, today) for what, (call, items) in work.items()}
-    return in_turns(RUNS, timed)
+    return in_turns(rounds, timed)
 
 
-def _time_bare(count: int) -> list[float]:
+def _time_bare(rounds: int, count: int) -> list[float]:
     """The same for a dict of `count` strings."""
     names = {f"host{number}.turf.test": number for number in range(count)}
     asked = [f"host{number * 7919 % count}.turf.test" for number in range(_LOOKUPS)]
-    return in_turns(RUNS, {"bare": partial(_each, names.get, asked, None)})["bare"]
+    return in_turns(rounds, {"bare": partial(_each, names.get, asked, None)})["bare"]
 
 
 def _each(call: Callable[..., object], items: Sequence[object], today: object) -> float:
@@ -231,23 +202,19 @@ def _each(call: Callable[..., object], items: Sequence[object], today: object) -
     return (time.perf_counter() - begin) / len(items) * 1e6
 
 
-def _time_loading(config: Path) -> tuple[float, float]:
-    """CPU seconds of the bare loop and of the whole configuration."""
+def _time_bare_loop(config: Path) -> float:
+    """CPU seconds of the least that any program must do with the lines of a table."""
     begin = time.process_time()
     entries = {}
     with (config.parent / "turf.table").open() as lines:
         for line in lines:
             entries[line.strip().lower()] = line
-    bare = time.process_time() - begin
-    del entries
+    return time.process_time() - begin
+
+
+def _time_loading(config: Path) -> tuple[float, float]:
+    """CPU seconds of the bare loop, and of loading the whole configuration in the same process."""
+    bare = _time_bare_loop(config)
     begin = time.process_time()
     load_config(config)
     return bare, time.process_time() - begin
-
-
-def _runs_within(seconds: float, run: Callable[[], T]) -> list[T]:
-    begin = time.monotonic()
-    runs = [run() for _ in range(3)]
-    while len(runs) < RUNS and time.monotonic() - begin < seconds:
-        runs.append(run())
-    return runs

@@ -1,4 +1,4 @@
-"""Messages held a second, against bare files on the same disk.
+"""Messages held a second, and their CPU time, against bare files on the same disk.
 
 Nothing is removed between the runs: ext4 takes long to find room among what was removed a moment ago.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -16,16 +16,19 @@ from pathlib import Path
 from statistics import median
 
 from bench.build import program
-from bench.contestants import Contestant, turfmilter
+from bench.contestants import Turfmilter, called, with_each_engine
 from bench.load import load
-from bench.report import Figure, at_least
-from bench.settings import TURF, has_workers, settings
-from bench.turns import RUNS, in_turns, ratio, spread
-from rig.filter import Filter, make_quarantine
+from bench.report import Figure, Samples, at_least, at_most
+from bench.settings import TURF
+from bench.turns import Effort, in_turns
+from rig.filter import make_quarantine
+from turfmilter.config.schema import ProtocolEngine
 
-_SECONDS = "2"
-_WORKERS = (1, 2)
-_FRESH = count()  # one directory for each run
+_SECONDS = "1"  # the files are many: to remove them takes longer than to write them
+_BARE = "plain files"
+_Ours = tuple[ProtocolEngine, int]  # with which engine, and how many workers
+# CPU microseconds of a held message.
+_TARGETS: dict[_Ours, float] = {(ProtocolEngine.LIBMILTER, 2): 600.0, (ProtocolEngine.LOOP, 2): 500.0}
 
 
 @dataclass(frozen=True)
@@ -36,60 +39,76 @@ class Kept:
     cpu: float
 
 
-def holds(place: Path) -> Iterator[Figure]:
+_Runs = Mapping[str, Sequence[Kept]]
+
+
+def holds(place: Path, effort: Effort) -> Iterator[Figure]:
     """16 connections whose every message is held, and 16 threads that write files of that size."""
     with ExitStack() as ending:
-        workers = [number for number in _WORKERS if has_workers(number)]
-        ours = {number: ending.enter_context(_ours(place / f"{number}", number)) for number in workers}
-        load(ours[1][0], "-n", "1", "-s", TURF)
-        size = next((ours[1][1].quarantine / "new").iterdir()).stat().st_size
-        runs = in_turns(
-            RUNS,
-            {"": partial(_bare, place, size), **{str(number): partial(_held, *one) for number, one in ours.items()}},
-        )
+        ours = {
+            (engine, workers): one
+            for workers in (1, 2)
+            for engine, one in with_each_engine(ending, place, workers=workers).items()
+        }
+        size = _size_of_one(next(iter(ours.values())))
+        work = {_BARE: partial(_bare, place, size, count())} | {one.name: partial(_held, one) for one in ours.values()}
+        runs = in_turns(effort.rounds, work)
     kind = subprocess.run(["stat", "-f", "-c", "%T", place], capture_output=True, text=True, check=True).stdout.strip()
-    for number in workers:
-        yield _figure(number, runs[str(number)], runs[""], f"{size} bytes on {kind}")
+    for which in ours:
+        yield _rate(which, runs, f"{size} bytes on {kind}")
+    for which in ours:
+        yield _cost(which, runs)
 
 
-def _ours(place: Path, workers: int) -> AbstractContextManager[tuple[Contestant, Filter]]:
-    return turfmilter(place, settings(place, workers=workers))
-
-
-def _figure(workers: int, ours: Sequence[Kept], bare: Sequence[Kept], what: str) -> Figure:
-    rates, others = [run.rate for run in ours], [run.rate for run in bare]
-    cpu = median(run.cpu for run in ours)
+def _rate(which: _Ours, runs: _Runs, what: str) -> Figure:
+    own = called(*which)
+    bare, ours = (Samples(name, [run.rate for run in runs[name]], "/s") for name in (_BARE, own))
+    cost = median(run.cpu for run in runs[own])
     return Figure(
-        name=f"holds/s, 16 connections, {workers} worker{'s' if workers > 1 else ''}",
-        measured=f"{median(rates):.0f}/s",
-        reference=f"{median(others):.0f}/s",
-        judged=ratio(rates, others),
+        name="messages held/s, 16 connections",
+        measured=ours,
+        reference=bare,
         target=at_least(0.8),
-        details=(
-            f"{spread(rates)} against {spread(others)} of {what}",
-            f"CPU a message {cpu:.0f} µs against {median(run.cpu for run in bare):.0f} µs",
-        ),
-        limit=f"a message costs {cpu:.0f} µs of CPU: a worker, which runs on one processor, cannot hold more than"
-        f" {1e6 / cpu:.0f}/s",
-        numbers={"rates": rates, "reference": others, "cpu_us": [run.cpu for run in ours]},
+        details=(what,),
+        limit=f"a message costs {cost:.0f} µs of CPU: a worker, which runs on one processor, cannot hold more"
+        f" than {1e6 / cost:,.0f}/s, and with the load it shares the machine's",
     )
 
 
-def _held(ours: Contestant, running: Filter) -> Kept:
-    before = _count(running)
+def _cost(which: _Ours, runs: _Runs) -> Figure:
+    own = called(*which)
+    bare, ours = (Samples(name, [run.cpu for run in runs[name]], " µs") for name in (_BARE, own))
+    return Figure(
+        name="CPU of a held message",
+        measured=ours,
+        reference=bare,
+        target=at_most(_TARGETS[which]) if which in _TARGETS else None,
+        absolute=True,
+        limit=f"a plain file costs {bare.median:.0f} µs on this disk, and a session comes on top",
+    )
+
+
+def _size_of_one(ours: Turfmilter) -> int:
+    load(ours, "-n", "1", "-s", TURF)
+    return next((ours.running.quarantine / "new").iterdir()).stat().st_size
+
+
+def _held(ours: Turfmilter) -> Kept:
+    before = _count(ours)
     run = load(ours, "-t", _SECONDS, "-s", TURF)
-    found = _count(running) - before
+    found = _count(ours) - before
     if found < run.discarded:
         raise RuntimeError(f"{run.discarded} messages were taken, and {found} are in quarantine")
     return Kept(run.discarded / run.seconds, run.cpu_each)
 
 
-def _count(running: Filter) -> int:
-    return sum(1 for _ in (running.quarantine / "new").iterdir())
+def _count(ours: Turfmilter) -> int:
+    return sum(1 for _ in (ours.running.quarantine / "new").iterdir())
 
 
-def _bare(place: Path, size: int) -> Kept:
-    directory = make_quarantine(place / f"bare{next(_FRESH)}")
+def _bare(place: Path, size: int, fresh: Iterator[int]) -> Kept:
+    """Into a new directory each time."""
+    directory = make_quarantine(place / f"bare{next(fresh)}")
     command: list[str | Path] = [program("disk"), directory, "16", _SECONDS, str(size)]
     said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     return Kept(said["files"] / said["seconds"], said["cpu"] / said["files"] * 1e6)

@@ -13,7 +13,7 @@ from bench.contestants import Contestant
 
 @dataclass(frozen=True)
 class Run:
-    """What one run showed.  `cpu` are the filter's CPU seconds."""
+    """What one run showed.  `cpu` are the filter's CPU seconds, `system` those of them in the kernel."""
 
     seconds: float
     sessions: int
@@ -27,6 +27,7 @@ class Run:
     deferred: int
     worst_ms: float
     cpu: float = 0.0
+    system: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -37,6 +38,11 @@ class Run:
     def cpu_each(self) -> float:
         """The filter's CPU microseconds a session."""
         return self.cpu / max(self.sessions, 1) * 1e6
+
+    @property
+    def system_each(self) -> float:
+        """The part of it in the kernel."""
+        return self.system / max(self.sessions, 1) * 1e6
 
     @property
     def lost(self) -> int:
@@ -63,7 +69,7 @@ class Load:
 
     def __init__(self, filter_: Contestant, *options: str) -> None:
         self._filter = filter_
-        self._before = filter_.cpu()
+        self._before = filter_.cpu(), filter_.system()
         command: list[str | Path] = [program("load"), *options, filter_.socket]
         self._child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -84,4 +90,5 @@ class Load:
         said, _ = self._child.communicate()
         if self._child.returncode:
             raise RuntimeError(f"the load ended with {self._child.returncode}")
-        return Run(**json.loads(said), cpu=self._filter.cpu() - self._before)
+        cpu, system = self._before
+        return Run(**json.loads(said), cpu=self._filter.cpu() - cpu, system=self._filter.system() - system)

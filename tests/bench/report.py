@@ -1,11 +1,11 @@
-"""What a figure says: measured, reference, target, reached or not."""
+"""What a figure consists of: the values of each contestant, a target, and whether it was reached."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
 
 
 @dataclass(frozen=True)
@@ -14,68 +14,118 @@ class Target:
 
     bound: float
     least: bool  # True: at least, False: at most
-    unit: str = ""
 
     def reached(self, value: float) -> bool:
         """True when `value` keeps the bound."""
         return value >= self.bound if self.least else value <= self.bound
 
-    def __str__(self) -> str:
-        return f"{'at least' if self.least else 'at most'} {_short(self.bound)}{self.unit}"
 
-
-def at_least(bound: float, unit: str = "") -> Target:
+def at_least(bound: float) -> Target:
     """`bound` or more."""
-    return Target(bound, True, unit)
+    return Target(bound, True)
 
 
-def at_most(bound: float, unit: str = "") -> Target:
+def at_most(bound: float) -> Target:
     """`bound` or less."""
-    return Target(bound, False, unit)
+    return Target(bound, False)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The values that the runs of one contestant gave, in the order of the turns.  `unit` follows a number directly."""
+
+    who: str
+    values: Sequence[float]
+    unit: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return median(self.values)
+
+    def against(self, reference: Samples) -> Samples:
+        """The ratios turn by turn; NaN, which reaches no target, where the reference measured nothing."""
+        pairs = zip(self.values, reference.values, strict=True)
+        return Samples(self.who, [one / other if other else math.nan for one, other in pairs])
+
+    def __str__(self) -> str:
+        """The median, and from where to where."""
+        text = f"{number(self.median)}{self.unit}"
+        if len(self.values) == 1:
+            return text
+        return f"{text} ({number(min(self.values))} to {number(max(self.values))})"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table.  `judged` is what the target is about: a ratio to the reference, or a number.
+    """One row of the table: what was measured, beside the `reference` of the same turns if there is one.
 
-    `limit` says by what measurement the figure is bounded; it is shown where the target is not reached.
+    The target is about the ratio to the reference, or about the value itself if there is no reference or if
+    `absolute`. A row without a target is there for comparison. With a `fault` the target is missed whatever was
+    measured, because of lost sessions for example. `limit` explains what bounds the figure; it is shown where the
+    target is missed. `details` are shown while the bench runs.
     """
 
     name: str
-    measured: str
-    reference: str
-    judged: float
-    target: Target
-    details: tuple[str, ...] = ()
+    measured: Samples
+    reference: Samples | None = None
+    target: Target | None = None
+    absolute: bool = False
+    fault: str = ""
     limit: str = ""
-    numbers: dict[str, object] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+
+    @property
+    def ratio(self) -> Samples | None:
+        """Measured against reference, turn by turn."""
+        return self.measured.against(self.reference) if self.reference else None
+
+    @property
+    def judged(self) -> Samples:
+        """What the target is about."""
+        ratio = self.ratio
+        return self.measured if ratio is None or self.absolute else ratio
+
+    @property
+    def missed(self) -> bool:
+        """True if there is a target and it was not reached."""
+        return bool(self.fault) or (self.target is not None and not self.target.reached(self.judged.median))
+
+    @property
+    def verdict(self) -> str:
+        """`reached`, `missed`, or nothing without a target."""
+        if self.missed:
+            return f"missed: {self.fault}" if self.fault else "missed"
+        return "reached" if self.target else ""
+
+    @property
+    def bound(self) -> str:
+        """The target as text."""
+        if self.target is None:
+            return ""
+        return f"{'at least' if self.target.least else 'at most'} {number(self.target.bound)}{self.judged.unit}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run of the bench has found so far: by group its `seconds`, and why it is `broken`."""
+
+    figures: list[Figure] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
 
     @property
     def reached(self) -> bool:
-        """True when the target is kept."""
-        return self.target.reached(self.judged)
-
-    def lines(self) -> Iterable[str]:
-        """As it is printed."""
-        verdict = "reached" if self.reached else "NOT REACHED"
-        judged = f"{_short(self.judged)}{self.target.unit}"
-        yield f"{self.name:44} {self.measured:>16} {self.reference:>16} {judged:>10}  {self.target!s:17} {verdict}"
-        yield from (f"    {detail}" for detail in self.details)
-        if self.limit and not self.reached:
-            yield f"    the limit: {self.limit}"
+        """True if everything could be measured and no target was missed."""
+        return not (self.broken or any(figure.missed for figure in self.figures))
 
 
-HEAD = f"{'figure':44} {'measured':>16} {'reference':>16} {'':>10}  {'target':17}"
-
-
-def write_json(figures: Iterable[Figure], path: Path) -> None:
-    """All figures for another program."""
-    rows = [
-        {**asdict(figure), "target": str(figure.target), "reached": figure.reached, "limit": figure.limit}
-        for figure in figures
-    ]
-    path.write_text(json.dumps(rows, indent=1) + "\n")
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"
+def number(value: float) -> str:
+    """Three digits or a few more, with commas: 12,345, 123, 12.3, 1.23, 0.012.  A count is not rounded: 0, 12."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.3f}"

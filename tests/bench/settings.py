@@ -1,44 +1,47 @@
-"""What the filter is told in the bench: tables of a given size, rules, and how many workers."""
+"""What the filter is told in the bench: tables of a given size, rules, the protocol engine and how many workers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
-from turfmilter.config.schema import Config
+from turfmilter.config.schema import ProtocolEngine
 
 TURF = "turf.example"  # a domain on every turf table; the load's other senders are on none
-_KEYS = {field.name for field in fields(Config)}
 
 
 def settings(
-    place: Path, *, match: str = '"sender"', turf: int = 10_000, networks: int = 10_000, **processes: int
+    place: Path,
+    *,
+    engine: ProtocolEngine = ProtocolEngine.AUTO,
+    match: str = '"sender"',
+    mode: str = "enforce",
+    turf: int = 10_000,
+    networks: int = 10_000,
+    workers: int = 1,
+    worker_sessions: int = 0,
 ) -> str:
-    """The TOML text for a filter in `place`, where the tables are written, too.
+    """The TOML text for a filter in `place`, where tables of `turf` and `networks` entries are written, too.
 
-    `processes` are the keys about workers, as far as the filter has them.
+    `match` and `mode` are those of the turf rule.
     """
     place.mkdir(exist_ok=True)
-    _write(place / "turf.table", turf_lines(turf))
-    _write(place / "clients.deny", network_lines(networks))
-    processes = {"workers": 1, **processes}
-    above = "".join(f"{key} = {value}\n" for key, value in processes.items() if key in _KEYS)
-    return f"""{above}domains = ["rig.test"]
+    write_table(place / "turf.table", turf_lines(turf))
+    write_table(place / "clients.deny", network_lines(networks))
+    replaced = f"worker_sessions = {worker_sessions}\n" if worker_sessions else ""
+    return f"""protocol_engine = "{engine.value}"
+workers = {workers}
+{replaced}domains = ["rig.test"]
 
 [connect]
 deny = ["file:{place}/clients.deny"]
 
 [turf]
+mode = "{mode}"
 tables = ["file:{place}/turf.table"]
 match = [{match}]
 directory = "{{quarantine}}"
 """
-
-
-def has_workers(number: int) -> bool:
-    """True when the filter can be told to have that many workers."""
-    return number == 1 or "workers" in _KEYS
 
 
 def turf_lines(count: int) -> list[str]:
@@ -59,11 +62,12 @@ def network_lines(count: int) -> list[str]:
     return [_network(number) for number in range(count)]
 
 
+def write_table(path: Path, lines: Sequence[str]) -> None:
+    """Write a table of these lines."""
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
 def _network(number: int) -> str:
     first, rest = divmod(number, 1 << 16)
     address = f"{100 + first}.{rest >> 8}.{rest & 255}"
     return f"{address}.0/24" if number % 2 else f"{address}.7"
-
-
-def _write(path: Path, lines: list[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from caserunner import mailhost
@@ -15,7 +15,7 @@ from caserunner.networked import Networked
 from caserunner.postfixmta import PostfixMta
 from caserunner.sendmailmta import SendmailMta
 from e2e.attached import AttachedFilter
-from rig import wait
+from rig import proc, wait
 from rig.certificate import make_certificate
 from rig.dnsserver import Conduct, DnsServer
 from rig.server import Server
@@ -69,9 +69,10 @@ class Stage(Server):
         """To the filter and all its workers.  After SIGSTOP none of their threads runs any more."""
         pids = self.filter.daemon.process.pids()
         for pid in pids:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # a process that looks after the quarantine has ended
+                os.kill(pid, number)
         if number is signal.SIGSTOP:  # one thread after the other notices it
-            wait.until(lambda: all(map(_is_stopped, pids)), "the filter to stop")
+            wait.until(lambda: all(proc.each(pids, _is_stopped).values()), "the filter to stop")
 
     def _new_mta(self, name: str) -> Mta:
         if name == "fake":
@@ -85,7 +86,7 @@ class Stage(Server):
             shutil.rmtree(self._directory / "filter")
 
 
-def _is_stopped(pid: int) -> bool:
-    """True when all threads of the process are (proc_pid_stat(5): the state follows the name)."""
-    states = (path.read_text().rpartition(") ")[2][0] for path in Path(f"/proc/{pid}/task").glob("*/stat"))
-    return all(state == "T" for state in states)
+def _is_stopped(process: Path) -> bool:
+    """True when no thread of the process runs any more (proc_pid_stat(5): the state follows the name)."""
+    states = [path.read_text().rpartition(") ")[2][0] for path in process.glob("task/*/stat")]
+    return all(state in "TZX" for state in states)

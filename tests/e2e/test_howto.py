@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -267,3 +269,89 @@ def test_the_command_that_writes_domains_from_a_database_keeps_the_old_ones_when
         assert answered("exit 0") == (False, *first[1:])
         assert answered("echo a.test; exit 1") == (False, *first[1:])
         assert answered("echo c.test")[:2] == (True, "=c.test\n")
+
+
+def test_the_commands_of_the_page_about_backups_bring_back_everything(here: PostfixMachine) -> None:
+    page = HOWTO / "backup-and-restore.md"
+    set_up(CONFIG + TURF, "@turf.example\n")
+    attached(here)
+    for sender in ("news@turf.example", "shop@turf.example"):
+        hold(here, sender, OFFER)
+    run("turfctl", "show", "--mark", max(unreviewed()))
+    before = run("turfctl", "list", "--json")
+
+    def after_all_was_lost(block: str) -> str:
+        """The block, in front of whose last commands everything that the archive has is removed."""
+        stop, rest = block.split("\n", 1)
+        return f"{stop}\nrm -r /etc/turfmilter /var/lib/turfmilter\n{rest}"
+
+    follow(page, {"systemctl stop turfmilter": after_all_was_lost})
+    assert run("turfctl", "list", "--json") == before
+
+
+@pytest.mark.usefixtures("here")
+def test_the_commands_of_the_page_about_fail2ban_pass_its_own_test() -> None:
+    set_up(CONFIG, start=False)
+    Path("/etc/fail2ban/jail.d/defaults-debian.conf").unlink()  # of sshd, which does not run here
+    follow(HOWTO / "fail2ban.md")
+
+
+def test_fail2ban_counts_clients_that_may_not_relay_and_no_others(here: PostfixMachine, place: Path) -> None:
+    set_up(CONFIG + "[connect]\ndeny = ['203.0.113.0/24']\n[relay]\nallow = []\n" + TURF, "@turf.example\n")
+    attached(here)
+    # Postfix itself lets these relay; otherwise it would reject them before it asks a filter.
+    networks = "mynetworks = 127.0.0.0/8 192.0.2.0/24 [2001:db8::]/32\n"
+    here.postfix.write("main.cf", (here.postfix.config / "main.cf").read_text() + networks)
+    run("postfix", "reload")
+    forged = "x.client=198.51.100.1.verdict=reject.rule=relay"
+    for client, sender, recipient in (
+        ("192.0.2.7", "x@out.example", "x@elsewhere.example"),
+        ("192.0.2.8", f"{forged}@out.example", "anna@example.org"),
+        ("192.0.2.9", "news@turf.example", "anna@example.org"),
+        ("203.0.113.9", "x@out.example", "anna@example.org"),
+        ("192.0.2.10", f'"a verdict=reject rule=relay {forged}"@out.example', "anna@example.org"),
+        ("2001:db8::7", "x@out.example", '"x@elsewhere.example"@example.org'),
+    ):
+        with here.client() as session:
+            session.xclient(ADDR=client if ":" not in client else f"IPV6:{client}", NAME="[UNAVAILABLE]")
+            session.ehlo("verdict=reject")
+            session.transaction(f"<{sender}>", f"<{recipient}>", message="Subject: x\r\n\r\nx\r\n")
+    here.wait_for_log("2001:db8::7")
+    log = place / "mail.log"
+    written = re.findall(r"(?m)^(?:<\d+>)?(turfmilter\[\d+\]: .*)$", here.log())
+    log.write_text("".join(f"{datetime.now().astimezone():%b %e %T} mx {line}\n" for line in written))
+    run("install", CONTRIB / "fail2ban/filter.d/turfmilter.conf", "/etc/fail2ban/filter.d")
+    found = run("fail2ban-regex", "--out", "ip", log, "turfmilter").split()
+    assert sorted(found) == ["192.0.2.7", "2001:db8::7", "203.0.113.9"]
+
+
+def test_the_help_desk_reviews_and_releases_and_edits_nothing(here: PostfixMachine) -> None:
+    set_up(CONFIG + TURF, "@turf.example\n")
+    attached(here)
+    follow(HOWTO / "help-desk.md")
+    run("useradd", "--system", "--groups", "helpdesk", "anna")
+    for _ in range(3):
+        hold(here, "news@turf.example", OFFER)
+    first, second, third = unreviewed()
+
+    def asked(*words: str) -> subprocess.CompletedProcess[str]:
+        as_anna = ["setpriv", "--reuid", "anna", "--regid", "anna", "--init-groups", "--reset-env"]
+        logged_in = ["sh", "-c", 'echo $(id -u anna) >/proc/self/loginuid; exec "$@"', "sh"]
+        command = [*logged_in, *as_anna, "sudo", "-n", "-u", "turfmilter", "turfctl", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert asked("list").stdout.count("Our offer") == 3
+    assert asked("release", first).returncode == 0
+    assert asked("delete", second).returncode == 0
+    assert '"who": "anna"' in Path("/var/lib/turfmilter/quarantine/ledger").read_text()
+    table = CONFIG_FILE.with_name("turf.table")
+    for words in (
+        ["turf", "add", "@out.example"],
+        ["release", "--and-allow", third],
+        ["-c", "/etc/turfmilter/turfmilter.toml", "list"],
+        ["expire", "--trust-dates", "--yes"],
+        ["export", "--all"],
+    ):
+        assert asked(*words).returncode != 0, words
+        assert table.read_text() == "@turf.example\n"
+    assert asked("show", third).returncode == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e.stockhost import CONFIG, CONTRIB, SOCKET, installed, run
+from rig import proc
 from rig.link import accepts
 from rig.milterclient import MilterClient
 from rig.process import ProcessEnded
@@ -92,8 +93,8 @@ def test_the_service_serves_as_its_own_user(machine: Path) -> None:
     unit = Unit(SERVICE)
     with unit.program(machine / "log", lambda: accepts(f"unix:{SOCKET}")) as service:
         assert served(f"unix:{SOCKET}") == "discard"
-        owners = {Path(f"/proc/{pid}").stat().st_uid for pid in service.pids()}
-        assert owners == {pwd.getpwnam("turfmilter").pw_uid}
+        owners = proc.each(service.pids(), lambda process: process.stat().st_uid)
+        assert set(owners.values()) == {pwd.getpwnam("turfmilter").pw_uid}
         reload = unit["ExecReload"].replace("$MAINPID", str(service.process.pid))
         run(*reload.split())
         assert served(f"unix:{SOCKET}") == "discard"

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from fuzz import engines as protocol
+from fuzz.readers import TARGETS
 from fuzz.recipients import HOSTS, Comparison, generate
 from rig.workplace import workplace
 
@@ -65,6 +66,25 @@ def properties(seed: int, deadline: float) -> int:
     return int(done.returncode != 0)
 
 
+def guided(name: str, seed: int, deadline: float) -> int:
+    """Let atheris look for bytes at which the reader `name` fails, until `deadline`; 1 as soon as it does, else 0.
+
+    What fails is kept in tests/fuzz/found, where a test reads it from then on.
+    """
+    found, corpus = _TESTS / "fuzz/found" / name, _TESTS.parent / "build/fuzz" / name
+    for directory in (found, corpus):
+        directory.mkdir(parents=True, exist_ok=True)
+    seconds = max(1, round(deadline - time.monotonic()))
+    options = [f"-max_total_time={seconds}", f"-seed={seed or 1}", f"-artifact_prefix={found}/", "-max_len=4096"]
+    directories = map(str, (corpus, found, _TESTS / "fuzz/seeds"))
+    command = [sys.executable, "-m", "fuzz.guided", name, *options, "-timeout=20", *directories]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        click.echo("\n".join(done.stdout.splitlines()[-30:]))
+    click.echo(f"{name}: {'one input failed' if done.returncode else 'no input failed'}")
+    return int(done.returncode != 0)
+
+
 @click.command()
 @click.option("--minutes", default=1.0, show_default=True, help="For each target.")
 @click.option("--seed", type=int, help="Play these again; by default every run is another one.")
@@ -73,6 +93,7 @@ def main(minutes: float, seed: int | None, names: tuple[str, ...]) -> None:
     """Fuzz the targets NAMES, or all of them."""
     targets: dict[str, Callable[[int, float], int]] = {"properties": properties, "engines": engines}
     targets |= {name: partial(recipients, name) for name in HOSTS}
+    targets |= {name: partial(guided, name) for name in TARGETS}
     unknown = set(names) - targets.keys()
     if unknown:
         raise click.UsageError(f"no target {', '.join(sorted(unknown))}; there are {', '.join(targets)}")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rig import wait
 from rig.hostile import HOSTILE
 from rig.morning import PICTURE, multipart
 from rig.program import ENVIRONMENT
 from rig.quarantine import command, hold, reviewed, turfctl
-from rig.terminal import printed
+from rig.terminal import Terminal, printed
 from turfmilter.review.layout import width
 
 LONG = b"Subject: long\r\n\r\n" + b"".join(b"line %d\r\n" % number for number in range(9_999))
@@ -56,6 +57,18 @@ def test_a_pager_gets_it_and_may_leave_early(
     seen, status = on_terminal(config, "show", id, *option, TERM="xterm", PAGER=pager)
     assert (status, "Traceback" in seen, "Broken pipe" in seen) == (0, False, False), seen
     assert (shown if not option or pager == "tr a-z A-Z" else "") in seen
+
+
+def test_the_pager_runs_no_commands(quarantine: Path, config: Path) -> None:
+    id = hold(quarantine, LONG)
+    with Terminal(command(config, "show", id), environment={"PAGER": "less"}) as terminal:
+        wait.until(lambda: "line 0" in terminal.text, lambda: terminal.text)
+        for number, key in enumerate("!|"):  # run a command, pipe to a command
+            terminal.type(key)
+            wait.until(lambda seen=number: terminal.text.count("Command not available") > seen, lambda: terminal.text)
+            terminal.type("\n")
+        terminal.type("q")
+        assert terminal.process.wait(wait.AMPLE) == 0
 
 
 def test_json_is_not_paged(quarantine: Path, config: Path) -> None:

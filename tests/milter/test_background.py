@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rig import wait
+from rig import proc, wait
 from rig.filter import Filters
 from rig.link import accepts
 from rig.program import ENVIRONMENT, configured, program, run, serves
@@ -38,27 +38,23 @@ def ended(path: Path) -> Iterator[None]:
 
 def _leader_of(path: Path) -> int:
     """The first process that runs with the configuration `path`."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"turfmilter" in words and os.fsencode(path) in words:
-            found.append(int(entry.parent.name))
-    return min(found, default=0)
+    words = proc.each(proc.all_pids(), lambda process: (process / "cmdline").read_bytes().split(b"\0"))
+    ours = [pid for pid, found in words.items() if b"turfmilter" in found and os.fsencode(path) in found]
+    return min(ours, default=0)
 
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _standard_files(pid: int) -> list[str]:
-    """What a process has as standard input, output and error; nothing when it has ended."""
-    try:
-        return [str(Path(f"/proc/{pid}/fd/{descriptor}").readlink()) for descriptor in "012"]
-    except FileNotFoundError:
-        return []
+def _standard_files(leader: int) -> list[list[str]]:
+    """What a process and each of its children have as standard input, output and error."""
+    return list(
+        proc.each(
+            [leader, *_children(leader)],
+            lambda process: [str((process / "fd" / descriptor).readlink()) for descriptor in "012"],
+        ).values()
+    )
 
 
 def test_in_the_background_it_returns_when_it_serves(place: Path) -> None:
@@ -82,8 +78,8 @@ def test_in_the_background_it_has_no_terminal_and_no_directory(place: Path) -> N
         assert Path(f"/proc/{leader}/cwd").readlink() == Path("/")
         # A process that looks after the quarantine lives for a moment only: it may end while it is looked at.
         wait.until(
-            lambda: all(_standard_files(pid) == ["/dev/null"] * 3 for pid in (leader, *_children(leader))),
-            lambda: f"{[(pid, _standard_files(pid)) for pid in (leader, *_children(leader))]}",
+            lambda: all(files == ["/dev/null"] * 3 for files in _standard_files(leader)),
+            lambda: f"{_standard_files(leader)}",
         )
         assert _children(leader)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import wait
+from rig import proc, wait
 from rig.filter import USER, Filter, rewrite
 from rig.process import ProcessEnded
 from rig.program import configured, run, running, serves
@@ -227,8 +227,8 @@ def test_a_copy_changed_by_the_filters_user_gives_it_no_rights_of_root(turf: Fil
         assert holds(turf, "old.test")
         assert turf.wait_for_status(bool)["copy_since"]
         assert turf.socket.stat().st_mode & 0o777 == 0o660
-        owners = {Path(f"/proc/{pid}").owner() for pid in turf.daemon.process.pids()}
-        assert owners == {USER}
+        owners = proc.each(turf.daemon.process.pids(), Path.owner)
+        assert set(owners.values()) == {USER}
         assert list((place / "roots").iterdir()) == []
 
 

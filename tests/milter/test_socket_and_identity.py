@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import wait
+from rig import proc, wait
 from rig.filter import USER, Filters
 from rig.golden import Golden
 from rig.ports import free_port
@@ -146,10 +146,10 @@ def test_its_processes_keep_no_rights_of_root(own_filter: Filters) -> None:
     assert os.geteuid() == 0, "only root can become another user: run this test as root"
     serving = own_filter(RELAY)
     nobody = pwd.getpwnam(USER)
-    for pid in serving.daemon.process.pids():
-        status = dict(
-            line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
-        )
+    texts = proc.each(serving.daemon.process.pids(), lambda process: (process / "status").read_text())
+    assert serving.daemon.process.pid in texts
+    for text in texts.values():
+        status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
         assert status["Uid"].split() == [str(nobody.pw_uid)] * 4
         assert status["Gid"].split() == [str(nobody.pw_gid)] * 4
         assert set(status["Groups"].split()) <= {str(gid) for gid in os.getgrouplist(USER, nobody.pw_gid)}

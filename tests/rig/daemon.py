@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from rig import proc
 from rig.manager import Manager
 from rig.server import Program
 
@@ -53,9 +54,12 @@ def _is_socket(file: str) -> bool:
 
 def open_files(pid: int) -> set[str]:
     """What a process has open, as /proc shows it; nothing if it has ended."""
-    found = set()
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for one in Path(f"/proc/{pid}/fd").iterdir():
+
+    def seen(process: Path) -> set[str]:
+        found = set()
+        for one in (process / "fd").iterdir():
             with suppress(FileNotFoundError):  # it was closed while we looked
                 found.add(str(one.readlink()))
-    return found
+        return found
+
+    return proc.each([pid], seen).get(pid, set())

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rig import wait
+from rig import proc, wait
 from rig.wait import AMPLE
 
 
@@ -118,14 +118,8 @@ def _kill(pid: int) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        if int(session) == leader and state not in "ZX":
-            found.append(int(entry.name))
-    return found
+    def living(process: Path) -> bool:
+        state, _, _, session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
+        return int(session) == leader and state not in "ZX"
+
+    return [pid for pid, found in proc.each(proc.all_pids(), living).items() if found]

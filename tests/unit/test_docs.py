@@ -43,7 +43,9 @@ from turfmilter.policies import build_policy
 from turfmilter.telemetry.line import text
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [*(ROOT / f"{name}.md" for name in ("README", "SECURITY", "CONTRIBUTING")), *(ROOT / "docs").rglob("*.md")]
+)
 TODAY = date(2027, 1, 1)
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```\n+((?:>[^\n]*\n)*)", re.MULTILINE | re.DOTALL)
@@ -100,6 +102,12 @@ def rows(page: Path, *header: str) -> list[list[str]]:
                     break
                 found.append(cells(row))
     return found
+
+
+def every_row(page: Path, first: str) -> list[str]:
+    """The rows of all tables whose first column has this name, each as it is written."""
+    tables = re.findall(rf"(?m)^\| {re.escape(first)} \|.*\n\|[-| ]+\n((?:\|.*\n)+)", prose(page))
+    return [row for table in tables for row in table.splitlines()]
 
 
 def cells(row: str) -> list[str]:
@@ -307,6 +315,28 @@ def test_every_key_stands_on_the_page_that_it_belongs_to(path: str) -> None:
     assert {key, path} & set(spans(prose(page)))
 
 
+EXCHANGE = ROOT / "docs/explanation/exchange.md"
+
+
+@pytest.mark.parametrize("row", rows(EXCHANGE, "Exchange 5.5", "here", "matches"), ids=str)
+def test_an_entry_of_the_turf_table_of_exchange_is_written_as_the_page_says(row: list[str], tmp_path: Path) -> None:
+    there, here = spans(row[0]), spans(row[1])
+    if row[1].startswith("an error"):
+        [problem] = of_entries(tmp_path, "table", f"{there[0]}\n")[1]
+        assert here[0] in problem
+    else:
+        for entry in here or there:  # the same
+            assert of_entries(tmp_path, "table", f"{entry}\n")[1] == []
+
+
+def test_every_key_that_stands_for_one_of_exchange_is_one() -> None:
+    named = {span for path in ("Exchange 5.5", "dialog") for row in every_row(EXCHANGE, path) for span in spans(row)}
+    words = {word.partition(" =")[0] for word in named if re.fullmatch(r"[a-z_]+(?: = .*)?", word)}
+    ours = {path.rpartition(".")[2] for path, _ in keys(Config)}
+    assert len(words) > 15
+    assert words <= ours
+
+
 def test_the_lines_for_main_cf_are_the_same_everywhere() -> None:
     attached = {line for line in (ROOT / "contrib/postfix/main.cf").read_text().splitlines() if line[:1] not in "# "}
     lines = [line for block in in_language("ini") for line in block.content.splitlines()]
@@ -431,12 +461,38 @@ def test_every_reply_shown_is_one_that_the_program_or_the_mta_gives(page: Path) 
     assert shown <= ours | mta | own
 
 
+def without_a_test(shown: list[list[str]]) -> list[list[str]]:
+    """The rows whose last cell does not name one test that there is."""
+    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
+    return [row for row in shown if len(spans(row[-1])) != 1 or spans(row[-1])[0] not in there]
+
+
 def test_every_way_to_fail_names_a_test_that_there_is() -> None:
     shown = rows(ROOT / "docs/explanation/failure-modes.md", "what fails", "result", "test")
-    named = [spans(test) for _, _, test in shown]
-    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
-    assert len(named) > 30
-    assert [names for names in named if len(names) != 1 or names[0] not in there] == []
+    assert len(shown) > 30
+    assert without_a_test(shown) == []
+
+
+# A section of an RFC as the code names it; several may follow one number.
+_RFC = re.compile(r"RFC (\d+)((?: §[\d.]*\d)?(?:, §[\d.]*\d)*)")
+
+
+def test_every_rfc_that_the_code_obeys_is_on_the_page_and_has_a_test() -> None:
+    shown = rows(ROOT / "docs/reference/rfcs.md", "RFC", "what it says", "obeyed in", "test")
+    package = ROOT / "milter/turfmilter"
+    named = {path: _RFC.findall(path.read_text()) for path in package.rglob("*.py")}
+    obeyed = {
+        f"{number} {section}".strip()
+        for found in named.values()
+        for number, sections in found
+        for section in sections.replace(",", "").split() or [""]
+    }
+    listed = {row[0] for row in shown}
+    of_no_section = {one for one in obeyed if " " not in one}
+    assert obeyed - of_no_section == {one for one in listed if " " in one}
+    assert of_no_section <= {one.partition(" ")[0] for one in listed}
+    assert [row for row in shown if row[0].partition(" ")[0] not in dict(named[package / spans(row[2])[0]])] == []
+    assert without_a_test(shown) == []
 
 
 def test_the_page_about_the_quarantine_alone_turns_everything_else_off(tmp_path: Path) -> None:
@@ -453,6 +509,5 @@ def test_every_path_that_root_touches_names_a_test_that_there_is() -> None:
     page = ROOT / "docs/explanation/security.md"
     of_root = rows(page, "path", "what root does", "who may write there", "planted there", "test")
     of_the_user = rows(page, "path", "what it does", "planted there", "test")
-    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in _TEST.findall(path.read_text())}
     assert (len(of_root) > 15, len(of_the_user) > 5) == (True, True)
-    assert [row for row in [*of_root, *of_the_user] if len(spans(row[-1])) != 1 or spans(row[-1])[0] not in there] == []
+    assert without_a_test([*of_root, *of_the_user]) == []

@@ -17,6 +17,7 @@ TEXTS = sorted(
     for path in [
         ROOT / "README.md",
         ROOT / "SECURITY.md",
+        ROOT / "CONTRIBUTING.md",
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "contrib").rglob("*"),
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from generate import PAGES, formats, programs, write
+from generate.site import write_site
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.sample import PACKAGED, sample
 from turfmilter.config.schema import Config
@@ -44,6 +45,20 @@ def test_all_pages_are_written_below_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     write(tmp_path)
     assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in PAGES} == {n: p() for n, p in PAGES.items()}
+
+
+def test_the_manual_as_a_site_has_every_page_and_no_link_that_leads_nowhere(tmp_path: Path) -> None:
+    write_site(PROJECT, tmp_path / "manual")  # ends the program at the first warning
+    pages = {str(path.relative_to(PROJECT / "docs").with_suffix(".html")) for path in (PROJECT / "docs").rglob("*.md")}
+    written = {str(path.relative_to(tmp_path / "manual")) for path in (tmp_path / "manual").rglob("*.html")}
+    assert written == pages | {
+        "404.html",
+        "search.html",
+        "readme.html",
+        "changelog.html",
+        "contributing.html",
+        "security-policy.html",
+    }
 
 
 def test_the_sample_lacks_nothing_but_domains(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from contextlib import contextmanager, suppress
 from turfmilter.cli.streams import text_on
 
 _DEFAULT = "less"
-_OPTIONS = {"LESS": "FRX"}  # as git: print what fits on the screen, and leave it there
+# As git: print what fits on the screen, and leave it there.  And run no commands: turfctl may have been started with
+# the rights of another user.
+_OPTIONS = {"LESS": "FRX", "LESSSECURE": "1"}
 _NONE = ("", "cat")  # values of PAGER that mean: no pager
 
 
@@ -30,7 +32,7 @@ def paged() -> Iterator[None]:
     terminal = sys.stdout
     terminal.flush()
     # $PAGER may contain options, so a shell reads it, as the shell of the user would.
-    pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env={**_OPTIONS, **os.environ})
+    pager = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, env={**_OPTIONS, **os.environ})  # nosec B602
     assert pager.stdin
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the pager, which stays on the terminal
     sys.stdout = text_on(pager.stdin)
