@@ -51,6 +51,7 @@ class DebianHost(Server):
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
         self._first = int(wait.until(children.read_text, "the first process of the host").split()[0])
         wait.until(lambda: Path(f"/proc/{self._first}/root").readlink() == self.path, "the root of the host")
+        (self.path / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 mx.example.org mx\n")
         self.run("hostname", "mx.example.org")
 
     def stop(self) -> None:
