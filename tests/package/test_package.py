@@ -31,7 +31,6 @@ LOG = "var/log/mail.log"
 def host(new_host: NewHost) -> Iterator[DebianHost]:
     """A host with Postfix, and a daemon that collects what is logged."""
     host = new_host("postfix")
-    host.run("sh", "-c", "postfix status || postfix start")
     with Syslog(host.path / "dev/log", host.path / LOG):
         yield host
 
