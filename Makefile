@@ -13,10 +13,10 @@ WITH_LOOP = tests/milter tests/e2e/test_cases.py
 PYTEST = $(ROOT) env CI="$(CI)" TURFMILTER_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help check fast test parts half-daemon half-others with-loop only-loop audit fuzz demo bench docs clean install static system
+.PHONY: help check fast test parts half-daemon half-others with-loop only-loop audit fuzz demo bench docs deb repository packages clean install static system
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: ## format, lint, types, architecture, unit and property tests: under a minute on two cores
 	@$(MAKE) --no-print-directory -j2 --output-sync=target static fast
@@ -41,7 +41,7 @@ half-daemon:
 	$(PYTEST) tests/milter tests/integration
 
 half-others:
-	$(PYTEST) tests --ignore=tests/milter --ignore=tests/integration
+	$(PYTEST) tests --ignore=tests/milter --ignore=tests/integration --ignore=tests/package
 
 # On Python 3.12 and later all tests run with it anyway.
 with-loop:
@@ -70,6 +70,24 @@ bench: install ## what the filter costs, as figures against references; FIGURES=
 docs: install ## write the pages that are made from the code, and the manual as a site in build/manual
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=milter:docs $(PYTHON) -m generate.site
+
+# Each release is built and tried in roots of its own, which packaging/root makes once.
+RELEASES = bookworm trixie
+
+deb: ## build the Debian packages for Debian 12 and 13, check them with lintian, put them into build/packages
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(RELEASES:%=deb-%)
+
+deb-%:
+	$(ROOT) packaging/build $*
+
+repository: deb ## make a signed apt repository of them, build/repository
+	$(ROOT) packaging/repository
+
+# Debian 13's Postfix starts only under systemd, so packages-trixie fails there so far.
+packages: install repository packages-bookworm ## build them for both releases, and try them on hosts with Debian 12
+
+packages-%:
+	$(PYTEST) tests/package -k $*
 
 clean: ## remove what the other targets made here
 	$(ROOT) rm -rf build # the systems in it are root's

@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generate import configuration, macros, picture, programs
+from generate import configuration, formats, macros, picture, programs
 
-PAGES: Mapping[str, Callable[[], str]] = {**configuration.PAGES, **macros.PAGES, **programs.PAGES, **picture.PAGES}
+PAGES: Mapping[str, Callable[[], str]] = {
+    **configuration.PAGES,
+    **formats.PAGES,
+    **macros.PAGES,
+    **picture.PAGES,
+    **programs.PAGES,
+}
 
 
 def write(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,17 +11,10 @@ from typing import Any
 from turfmilter.config.checks import CAP_CHECKS, CHECKS, LISTENER_CHECKS, NO_LISTENER, TIE
 from turfmilter.config.given import written
 from turfmilter.config.loader import ConfigError, configure
+from turfmilter.config.sample import PACKAGED, TURF_TABLE, sample
 from turfmilter.config.schema import Config
-from turfmilter.config.setting import Setting, Times, header, keys, sections, settings
+from turfmilter.config.setting import header, keys, sections, settings
 from turfmilter.core.reply import REPLIES
-
-_SAMPLE_HEAD = """\
-The configuration of turfmilter. Set socket, socket_group and user (for Postfix on Debian, use the
-examples beside them), domains, the clients in [relay] allow, and the tables of [turf]. The other keys
-may remain as they are. While mode is "trial", nothing is rejected or held; the log shows what would
-have been done. A filter can only restrict: nothing here allows what the MTA rejects. A key after a "#"
-has its default, which is shown. Check this file with: turfmilter -t
-"""
 
 _REFERENCE_HEAD = """\
 # turfmilter.toml
@@ -127,11 +119,6 @@ Every reply that turfmilter can give, unless a key of the configuration sets ano
 """
 
 
-def sample() -> str:
-    """Return the sample file: every key with its documentation, and those that must be set without a "#"."""
-    return "\n".join([_comment(_SAMPLE_HEAD), *_sample_keys(Config), *_sample_sections()])
-
-
 def reference() -> str:
     """Return the reference page, in Markdown."""
     parts = [_REFERENCE_HEAD, "## Top level\n", *_reference_keys(Config, "")]
@@ -166,44 +153,11 @@ def every_reply() -> Iterator[tuple[str, str, str]]:
 
 PAGES: dict[str, Callable[[], str]] = {
     "contrib/turfmilter.toml": sample,
+    "contrib/turf.table": lambda: TURF_TABLE,
+    "debian/turfmilter.toml": lambda: sample(PACKAGED),
     "docs/reference/configuration.md": reference,
     "docs/reference/replies.md": replies,
 }
-
-
-def _comment(text: str) -> str:
-    words = " ".join(text.split())
-    return textwrap.fill(words, width=98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False) + "\n"
-
-
-def _commented(example: str) -> str:
-    return "".join(f"#   {line}".rstrip() + "\n" for line in example.splitlines())
-
-
-def _sample_sections() -> Iterator[str]:
-    for name, this in sections(Config).items():
-        doc = _comment(inspect.getdoc(this.cls) or "")
-        shown = f"#\n# For example:\n#\n{_commented(this.example)}" if this.example else ""
-        if this.times is Times.ONCE:
-            yield f"\n[{name}]\n{doc}{shown}"
-            yield from _sample_keys(this.cls)
-        else:
-            yield f"\n# {header(this.path(name))}\n{doc}{shown}"
-
-
-def _sample_keys(cls: type[Any]) -> Iterator[str]:
-    for name, this in settings(cls).items():
-        value = this.default if this.sample is None else this.sample
-        mark = "#" if this.sample is None else ""
-        yield f"{_comment(this.doc)}{mark}{name} = {written(value)}{_remark(this, value)}\n"
-
-
-def _remark(this: Setting, value: object) -> str:
-    if this.kind.closed:
-        return f"  # {this.kind.words.replace('`', '')}"
-    said = [this.kind.zero] if value == 0 and this.kind.zero else []
-    said += [] if value == this.example else [f"for example {written(this.example)}"]
-    return f"  # {'; '.join(said)}" if said else ""
 
 
 def _reference_keys(cls: type[Any], above: str) -> Iterator[str]:

@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import click
 
-from turfmilter import __version__
+from generate.roff import escaped, head, items, paragraphs, see_also, text, wrapped
 from turfmilter.cli.turfctl import main as turfctl
 from turfmilter.cli.turfmilter import main as turfmilter
 
+_FORMATS = (("turf.table", 5), ("turfmilter.toml", 5))
 _FEW = 2  # commands that have an option in common; what more have is explained once
 _FILES = {
     "/etc/turfmilter/turfmilter.toml": "the configuration",
     "/var/lib/turfmilter/quarantine": "where [turf] directory usually puts held messages: a Maildir, with the ledger",
 }
-_CODE = re.compile(r"`([^`]+)`")
 
 
-def page(name: str, program: click.Command, others: str) -> str:
+def page(name: str, program: click.Command, *others: tuple[str, int]) -> str:
     """The manual page of `program` in section 8, as groff reads it; `others` are the pages to see also."""
     purpose, *more = _paragraphs(program)
     short = purpose.partition(":")[0].rstrip(".")
     return "\n".join(
         [
-            '.\\" Made from the program itself by: make docs',
-            f'.TH {name.upper()} 8 "" "turfmilter {__version__}" "System Administration"',
-            ".SH NAME",
-            f"{name} \\- {_text(short[0].lower() + short[1:])}",
+            *head(name, 8, short[0].lower() + short[1:]),
             ".SH SYNOPSIS",
             *_synopsis([name], program),
             ".SH DESCRIPTION",
-            *_joined([purpose, *more]),
+            *paragraphs([purpose, *more]),
             ".SH OPTIONS",
             *(line for option in _options(program) for line in _explained(option)),
             *(_commands(name, program) if isinstance(program, click.Group) else ()),
             ".SH FILES",
-            *(line for path, what in _FILES.items() for line in (".TP", f".I {_text(path)}", _text(what))),
-            ".SH SEE ALSO",
-            others,
+            *items(_FILES.items()),
+            *see_also(*others),
             "",
         ]
     )
@@ -53,15 +48,15 @@ def _commands(name: str, program: click.Group) -> Iterator[str]:
     yield from _group([name], program)
     for group in _children(program):
         if isinstance(group, click.Group) and not group.hidden:
-            yield f".SH {_text(f'{name} {group.name}').upper()}"
-            yield from _joined(_paragraphs(group))
+            yield f".SH {escaped(f'{name} {group.name}').upper()}"
+            yield from paragraphs(_paragraphs(group))
             yield from _group([name, str(group.name)], group)
 
 
 def _group(names: list[str], group: click.Group) -> Iterator[str]:
     shared = _shared(group)
     for command in _plain(group):
-        yield f".SS {_text(' '.join([*names[1:], str(command.name)]))}"
+        yield f".SS {escaped(' '.join([*names[1:], str(command.name)]))}"
         yield from _command([*names, str(command.name)], command, shared)
     if shared:
         yield ".SS Options of several commands"
@@ -83,7 +78,7 @@ def _command(names: list[str], command: click.Command, shared: Mapping[str, clic
     """One command; the options that it shares with others are explained elsewhere."""
     yield from _synopsis(names, command)
     yield ".PP"
-    yield from _joined(_paragraphs(command))
+    yield from paragraphs(_paragraphs(command))
     own = [option for option in _options(command) if _key(option) not in shared]
     yield from (line for option in own for line in _explained(option))
 
@@ -101,13 +96,13 @@ def _key(option: click.Option) -> str:
 
 
 def _synopsis(names: list[str], command: click.Command) -> Iterator[str]:
-    words = [f"\\fB{_text(name)}\\fR" for name in names]
+    words = [f"\\fB{escaped(name)}\\fR" for name in names]
     words += [f"[{_named(option)}]" for option in _options(command)]
     arguments = (parameter for parameter in command.params if isinstance(parameter, click.Argument))
-    words += [f"\\fI{_text(argument.metavar or str(argument.name).upper())}\\fR" for argument in arguments]
+    words += [f"\\fI{escaped(argument.metavar or str(argument.name).upper())}\\fR" for argument in arguments]
     if isinstance(command, click.Group):
         words.append("\\fICOMMAND\\fR ...")
-    yield " ".join(words)
+    yield wrapped(" ".join(words))
 
 
 def _options(command: click.Command) -> list[click.Option]:
@@ -118,13 +113,13 @@ def _explained(option: click.Option) -> Iterator[str]:
     default = f" Default: {option.default}." if option.show_default else ""
     yield ".TP"
     yield _named(option)
-    yield _text(f"{option.help}{default}")
+    yield text(f"{option.help}{default}")
 
 
 def _named(option: click.Option) -> str:
     """The option as it is typed."""
-    names = ", ".join(f"\\fB{_text(name)}\\fR" for name in sorted(option.opts, key=len))
-    return names if option.is_flag else f"{names} \\fI{_text(_value(option))}\\fR"
+    names = ", ".join(f"\\fB{escaped(name)}\\fR" for name in sorted(option.opts, key=len))
+    return names if option.is_flag else f"{names} \\fI{escaped(_value(option))}\\fR"
 
 
 def _value(option: click.Option) -> str:
@@ -139,21 +134,9 @@ def _paragraphs(command: click.Command) -> list[str]:
     return [" ".join(part.split()) for part in inspect.cleandoc(command.help or "").split("\n\n")]
 
 
-def _joined(paragraphs: list[str]) -> Iterator[str]:
-    for number, paragraph in enumerate(paragraphs):
-        if number:
-            yield ".PP"
-        yield _text(paragraph)
-
-
-def _text(text: str) -> str:
-    """`text` so that groff(7) takes nothing of it for a command."""
-    safe = "".join(char if char.isascii() else f"\\[u{ord(char):04X}]" for char in text.replace("\\", "\\e"))
-    safe = _CODE.sub(r"\\fB\1\\fR", safe.replace("-", "\\-"))
-    return f"\\&{safe}" if safe.startswith((".", "'")) else safe
-
-
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/man/turfmilter.8": lambda: page("turfmilter", turfmilter, ".BR turfctl (8)"),
-    "docs/man/turfctl.8": lambda: page("turfctl", turfctl, ".BR turfmilter (8)"),
+    "docs/man/turfmilter.8": lambda: page(
+        "turfmilter", turfmilter, *_FORMATS, ("turfctl", 8), ("turfmilter-attach", 8)
+    ),
+    "docs/man/turfctl.8": lambda: page("turfctl", turfctl, *_FORMATS, ("turfmilter", 8)),
 }

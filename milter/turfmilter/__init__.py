@@ -1,3 +1,3 @@
 """turfmilter: connection, relay, size and turf control for Postfix and Sendmail."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -50,7 +50,13 @@ CHANGED = {
     ],
     "CHANGELOG.md": [("\n## ", "\n- `[helo]` refuses clients by the name that they give with HELO.\n")],
 }
-GENERATED = {"contrib/turfmilter.toml", "docs/reference/configuration.md", "docs/reference/replies.md"}
+GENERATED = {
+    "contrib/turfmilter.toml",
+    "debian/turfmilter.toml",
+    "docs/man/turfmilter.toml.5",
+    "docs/reference/configuration.md",
+    "docs/reference/replies.md",
+}
 # All tests about rules, the configuration and the pages.
 TESTS = ("architecture", "compose", "config", "config_broken", "docs", "generated_pages", "helo", "rules")
 

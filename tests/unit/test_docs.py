@@ -416,7 +416,7 @@ def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
     assert shown == {flag for option in options if isinstance(option, click.Option) for flag in option.opts}
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/postfix.md"])
+@pytest.mark.parametrize("page", ["docs/howto/install-with-pip.md", "docs/tutorial/postfix.md"])
 def test_what_is_installed_is_all_that_the_program_needs(page: str) -> None:
     metadata = ConfigParser()
     metadata.read(ROOT / "setup.cfg")
@@ -431,7 +431,7 @@ def test_what_is_installed_is_all_that_the_program_needs(page: str) -> None:
 
 
 def test_undo_removes_every_file_that_a_page_installs() -> None:
-    pages = (ROOT / "docs/tutorial/postfix.md", ROOT / "docs/howto/attach-to-sendmail.md")
+    pages = (ROOT / "README.md", ROOT / "docs/tutorial/postfix.md", ROOT / "docs/howto/attach-to-sendmail.md")
     undo = "".join(page.read_text().partition("\n## Undo")[2] for page in pages)
     removed = {path for line in re.findall(r"(?m)^rm (?:-r?f )?(.*)$", undo) for path in line.split()}
     commands = "".join(block.content for block in in_language("sh", "bash"))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from generate import PAGES, programs, write
-from generate.configuration import sample
+from generate import PAGES, formats, programs, write
 from generate.site import write_site
 from turfmilter.config.loader import ConfigError, load
+from turfmilter.config.sample import PACKAGED, sample
 from turfmilter.config.schema import Config
 from turfmilter.config.setting import keys, sections
 from turfmilter.core.policy import Mode
@@ -26,10 +26,18 @@ def test_a_page_is_as_the_code_says(name: str, page: Callable[[], str]) -> None:
     assert (PROJECT / name).read_text(encoding="utf-8") == page(), "run: make docs"
 
 
-@pytest.mark.parametrize("name", programs.PAGES)
+@pytest.mark.parametrize("name", [*programs.PAGES, *formats.PAGES])
 def test_nothing_in_a_man_page_is_taken_for_a_command_by_mistake(name: str) -> None:
     requests = re.findall(r"(?m)^[.'](\S+)", (PROJECT / name).read_text())
-    assert set(requests) <= {'\\"', "TH", "SH", "SS", "TP", "PP", "I", "BR"}
+    assert set(requests) <= {'\\"', "TH", "SH", "SS", "TP", "PP", "BR", "RS", "RE", "nf", "fi"}
+
+
+def test_the_page_about_tables_shows_entries_that_a_table_accepts(tmp_path: Path) -> None:
+    path = tmp_path / "turfmilter.toml"
+    path.write_text('domains = ["example.org"]\n[turf]\ntables = ["file:a", "file:b"]\ndirectory = "/held"\n')
+    (tmp_path / "a").write_text("\n".join(formats.ENTRIES))
+    (tmp_path / "b").write_text(formats.EXAMPLE)
+    load(path)
 
 
 def test_all_pages_are_written_below_a_folder(tmp_path: Path) -> None:
@@ -66,6 +74,13 @@ def test_the_sample_with_domains_loads_in_trial_and_without_a_warning(tmp_path: 
     path.write_text(sample().replace("domains = []", 'domains = ["example.org"]'), encoding="utf-8")
     config = load(path)
     assert (config.mode, config.warnings) == (Mode.TRIAL, ())
+
+
+def test_the_file_of_the_package_differs_from_the_sample_in_what_a_host_with_postfix_needs() -> None:
+    packaged, general = (tomllib.loads(sample(given)) for given in (PACKAGED, None))
+    turf = {**general["turf"], "tables": PACKAGED["turf.tables"]}
+    top = {key: value for key, value in PACKAGED.items() if "." not in key}
+    assert packaged == {**general, **top, "turf": turf}
 
 
 def test_a_commented_key_of_the_sample_is_its_default() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from turfmilter import __version__
+from turfmilter.cli.initial import NoUserError, initialise
 from turfmilter.cli.program import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
 from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
@@ -45,6 +46,13 @@ EX_SOFTWARE = 70
 @click.option(
     "--strict", is_flag=True, help="If files are broken, fail instead of starting from the last good configuration."
 )
+@click.option(
+    "--init",
+    "new",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write a commented configuration, a turf table and a quarantine to DIR, print the next commands, and exit.",
+)
 @click.version_option(
     __version__,
     "-V",
@@ -52,12 +60,15 @@ EX_SOFTWARE = 70
     prog_name="turfmilter",
     message=f"%(prog)s, version %(version)s\nprotocol engine: {choose(ProtocolEngine.AUTO)}",
 )
-def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool) -> None:
+def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: bool, new: Path | None) -> None:
     """Filter mail for Postfix or Sendmail: who may connect and relay, how much, and which mail is held in quarantine.
 
     Exit status: 0 success, 2 usage error, 69 cannot bind the socket, 70 no worker process could be started,
     78 configuration or quarantine unusable.
     """
+    if new:
+        _initialise(new)
+        return
     try:
         begun = SystemClock().now().timestamp()
         # Loading large tables takes a while, and HUP would end the program until the supervisor handles it.  No
@@ -89,6 +100,16 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         leave("turfmilter", error, EX_UNAVAILABLE)
     except WorkerFailed as error:
         leave("turfmilter", error, EX_SOFTWARE)
+
+
+def _initialise(directory: Path) -> None:
+    try:
+        for line in initialise(directory):
+            click.echo(line)
+    except NoUserError as error:
+        leave("turfmilter", error, EX_CONFIG)
+    except OSError as error:
+        leave("turfmilter", f"{error.filename}: {error.strerror}", EX_CONFIG)
 
 
 def _further_problems(error: ConfigError) -> Iterator[str]:
