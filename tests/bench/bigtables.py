@@ -1,4 +1,4 @@
-"""Big tables: look-ups, loading, and what an entry costs in memory."""
+"""Big tables: lookups, loading, and what an entry costs in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOADS = 5  # rounds in which tables are loaded
 
 
 def lookups(place: Path, effort: Effort) -> Iterator[Figure]:
-    """A look-up in a big table against one in a small table, each in a process of its own."""
+    """A lookup in a big table against one in a small table, each in a process of its own."""
     many = effort.of(_MANY)
     bare = {count: median(alone(_time_bare, effort.rounds, count)) for count in (_FEW, many)}
     times = {count: alone(_time_lookups, effort.rounds, _configuration(place, count, count)) for count in (_FEW, many)}
@@ -38,7 +38,7 @@ def lookups(place: Path, effort: Effort) -> Iterator[Figure]:
         name=f"domain miss in {many:,} entries",
         measured=Samples("", times[many]["domain miss"], " µs"),
         target=at_most(3.0),
-        limit=f"a bare dict of strings takes {dict_times}; one look-up is needed for each label",
+        limit=f"a bare dict of strings takes {dict_times}; one lookup is needed for each label",
     )
 
 
@@ -86,7 +86,7 @@ def loading(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def huge(place: Path, effort: Effort) -> Iterator[Figure]:
-    """A table of 10,000,000 entries: loading, memory, look-ups, and one error in it."""
+    """A table of 10,000,000 entries: loading, memory, lookups, and one error in it."""
     number = effort.of(_HUGE)
     config = _configuration(place, number, 0)
     bare, (seconds, size) = alone(_time_bare_loop, config), alone(_weigh, config)
@@ -125,7 +125,7 @@ def _lookup(
     what: str, number: int, many: Mapping[str, Sequence[float]], few: Mapping[str, Sequence[float]], limit: str
 ) -> Figure:
     return Figure(
-        name=f"look-up in {number:,} entries, {what}",
+        name=f"lookup in {number:,} entries, {what}",
         measured=Samples("", many[what], " µs"),
         reference=Samples(f"{_FEW:,} entries", few[what], " µs"),
         target=at_most(2.0),
@@ -170,7 +170,7 @@ def _megabytes(place: Path, turf: int, networks: int) -> float:
 
 
 def _time_lookups(rounds: int, config: Path) -> dict[str, list[float]]:
-    """Microseconds of one look-up, run by run, for each kind."""
+    """Microseconds of one lookup, run by run, for each kind."""
     loaded = load_config(config)
     today = datetime.now(UTC).date()
     senders, clients = loaded.turf.tables, loaded.connect.clients

@@ -149,7 +149,7 @@ def lookups(subject: Subject, small: Path, big: Path) -> list[dict[str, float]]:
 
 
 def once(subject: Subject, path: Path, probes: Callable[[Sequence[str]], list[object]]) -> float:
-    """The microseconds of one look-up: the best of several rounds."""
+    """The microseconds of one lookup: the best of several rounds."""
     text = path.read_text()
     ask = subject.ask(subject.make(text))
     found = probes is subject.hit
