@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -31,13 +32,30 @@ from turfmilter.telemetry.writer import LogWriter
 LookAfter = Callable[[Config, Mapping[str, Any]], Report]
 
 
+class Onlooker(Notify):
+    """A service manager that reads the status as soon as the daemon is ready."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__({})
+        self._place = place
+
+    def ready(self, status: str) -> None:
+        """Add what it has read to the file `seen`."""
+        path = self._place / "status.json"
+        generation = json.loads(path.read_text())["generation"] if path.exists() else "no file"
+        with (self._place / "seen").open("a") as seen:
+            seen.write(f"{status}: {generation}\n")
+
+
 @contextmanager
-def serving(place: Path, look_after: LookAfter = lambda *_: Report()) -> Iterator[int]:
+def serving(
+    place: Path, look_after: LookAfter = lambda *_: Report(), *, status_file: Path | None = None
+) -> Iterator[int]:
     """The process id of a supervisor with one worker and one quarantine, which looks around once an hour."""
 
     def load(number: int) -> Loaded:
         turf = replace(Config().turf, directory=place / "quarantine")
-        config = replace(Config(), workers=1, status=None, turf=turf)
+        config = replace(Config(), workers=1, status=status_file, turf=turf)
         return Loaded(config, Generation(Policy(()), number=number))
 
     def serve() -> None:
@@ -51,7 +69,7 @@ def serving(place: Path, look_after: LookAfter = lambda *_: Report()) -> Iterato
             SystemClock(),
         )
         listener = MilterSocket(SocketSpec.parse(f"unix:{place}/s"))
-        Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Notify({})).run([("info", "serving")])
+        Supervisor(listener, program, load(1), 0.0, caller=Caller(), notify=Onlooker(place)).run([("info", "serving")])
 
     with forked(serve) as pid:
         yield pid
@@ -68,6 +86,14 @@ def said(place: Path, text: str) -> None:
 def test_the_caller_of_a_start_is_notified_as_soon_as_it_serves(place: Path) -> None:
     with serving(place):
         said(place, "serving")
+
+
+def test_the_status_is_written_before_the_daemon_reports_that_it_is_ready(place: Path) -> None:
+    with serving(place, status_file=place / "status.json") as pid:
+        said(place, "serving")
+        os.kill(pid, signal.SIGHUP)
+        said(place, "generation 2: ")
+    assert (place / "seen").read_text() == "generation 1: 1\ngeneration 2: 2\n"
 
 
 @pytest.mark.parametrize("size", [10, 1 << 20])

@@ -23,7 +23,7 @@ class Generations:
     old one are told to drain.  If anything fails before that, the old generation stays in force.
 
     `begun` is when reading `loaded` began, in seconds since the epoch.  `fork` starts a worker; `wake` makes the
-    supervisor call `settle` soon.  Other times are time.monotonic() values.
+    supervisor call `settle` soon; `publish` writes the status.  Other times are time.monotonic() values.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Generations:
         *,
         fork: Callable[[Loaded], Process],
         wake: Callable[[], None],
+        publish: Callable[[], None],
         notify: Notify,
     ) -> None:
         self.status = Status(program.clock)
@@ -42,6 +43,7 @@ class Generations:
         self._program = program
         self._fork = fork
         self._wake = wake
+        self._publish = publish
         self._notify = notify
         self._log = program.log(loaded.config)
         self._number = loaded.generation.number  # of the latest generation, even if it could not serve
@@ -220,6 +222,7 @@ class Generations:
     def _go_on(self) -> None:
         """End the transaction: report ready, and start the next one if it was requested meanwhile."""
         if self.serving:
+            self._publish()  # first: `systemctl restart` returns at READY, and `turfctl status` may be the next command
             self._notify.ready(f"generation {self.serving.loaded.generation.number}")
         if self._again:
             self.reload()

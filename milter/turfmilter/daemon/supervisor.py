@@ -51,7 +51,15 @@ class Supervisor:
         self._caller = caller
         self._notify = notify
         self._signals = Signals()
-        self._generations = Generations(program, loaded, begun, fork=self._fork, wake=self._signals.wake, notify=notify)
+        self._generations = Generations(
+            program,
+            loaded,
+            begun,
+            fork=self._fork,
+            wake=self._signals.wake,
+            publish=lambda: self._write_status(time.monotonic()),
+            notify=notify,
+        )
         self._upkeep = Upkeep(program.look_after, self._generations.say, program.clock.now())
         self._upkeep.expect(loaded.config)
         self._copier = Copier(program.keep, self._generations.say)
