@@ -32,6 +32,11 @@ def test_nothing_in_a_man_page_is_taken_for_a_command_by_mistake(name: str) -> N
     assert set(requests) <= {'\\"', "TH", "SH", "SS", "TP", "PP", "BR", "RS", "RE", "nf", "fi"}
 
 
+def test_an_option_that_names_a_directory_says_so() -> None:
+    page = (PROJECT / "docs/man/turfctl.8").read_text()
+    assert set(re.findall(r"\\-\\-directory\\fR\s+\\fI(\w+)", page)) == {"DIR"}
+
+
 def test_the_page_about_tables_shows_entries_that_a_table_accepts(tmp_path: Path) -> None:
     path = tmp_path / "turfmilter.toml"
     path.write_text('domains = ["example.org"]\n[turf]\ntables = ["file:a", "file:b"]\ndirectory = "/held"\n')

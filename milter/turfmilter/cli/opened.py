@@ -38,6 +38,7 @@ def warn_on_stderr(sentence: str) -> None:
 directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
+    metavar="DIR",
     help="Use only this quarantine.  [default: all quarantines in the configuration]",
 )
 
