@@ -107,6 +107,7 @@ def test_connect_helo_mail_and_headers_are_answered_where_the_mta_waits(filters:
         (RELAY, wire.ALL_ACTIONS & ~Action.SETSYMLIST, wire.ALL_PROTOCOL, ["SMFIF_SETSYMLIST"]),
         (HELD, LEAST_ACTIONS, LEAST_PROTOCOL, ["SMFIF_SETSYMLIST", "SMFIF_DELRCPT", "SMFIP_HDR_LEADSPC"]),
     ],
+    ids=["none", "none_that_relay_needs", "blanks", "removal", "macros", "all"],
 )
 def test_a_feature_that_the_mta_lacks_and_we_need_is_reported_once(
     own_filter: Filters, settings: str, actions: Action, protocol: Protocol, said: list[str], golden: Golden
@@ -139,6 +140,19 @@ ON_ALL_ADDRESSES = {"daemon_addr": "0.0.0.0"}
         (BY_NAME, "192.0.2.9", 40000, {"client_resolve": None}, ["{client_resolve}"]),
         (RELAY, "192.0.2.9", 40000, {"client_resolve": None, "daemon_port": None, "daemon_name": None}, []),
         (BY_NAME, "127.0.0.1", 0, {"client_resolve": None}, []),
+    ],
+    ids=[
+        "port",
+        "no_port",
+        "no_port_for_address",
+        "no_address",
+        "interface",
+        "loopback",
+        "no_daemon",
+        "failed_name",
+        "no_name",
+        "nothing_needed",
+        "local_program",
     ],
 )
 def test_a_macro_that_the_mta_does_not_send_and_we_need_is_reported_once(
