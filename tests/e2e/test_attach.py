@@ -103,6 +103,16 @@ def test_what_others_add_at_the_end_survives_the_undo(etc: Path, options: list[s
     assert both(etc) == [main + added[0], master + added[1]]
 
 
+def test_what_others_change_in_the_line_above_survives_the_undo(etc: Path) -> None:
+    """As `postconf -e` does; the last parameter of Debian 13's main.cf is inet_interfaces."""
+    main, master = both(etc)
+    attach(etc, "--yes")
+    value(etc, "-e", "myhostname = other.rig.test", "inet_interfaces = loopback-only")
+    attach(etc, "--undo", "--yes")
+    changed = main.replace(b"myhostname=  mx.rig.test\n", b"myhostname = other.rig.test\n")
+    assert both(etc) == [changed + b"inet_interfaces = loopback-only\n", master]
+
+
 def test_a_change_in_the_very_same_lines_is_not_undone(etc: Path) -> None:
     attach(etc, "--yes")
     main = etc / "main.cf"
