@@ -83,8 +83,8 @@ deb-%:
 repository: deb ## make a signed apt repository of them, build/repository
 	$(ROOT) packaging/repository
 
-# Debian 13's Postfix starts only under systemd, so packages-trixie fails there so far.
-packages: install repository packages-bookworm ## build them for both releases, and try them on hosts with Debian 12
+packages: install repository ## build them, and try them on fresh hosts with Debian 12 and 13
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(RELEASES:%=packages-%)
 
 packages-%:
 	$(PYTEST) tests/package -k $*
