@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from turfmilter.cli.changing import delete, expire, undelete, verify_held
+from turfmilter.cli.importing import import_from
 from turfmilter.cli.listing import digest_held, list_held, stats
 from turfmilter.cli.opened import Started
 from turfmilter.cli.program import EX_CONFIG, EX_NOT_DONE, leave
@@ -43,7 +44,8 @@ def quarantine() -> None:
 _REVIEWING = (list_held, show, review, release, delete, undelete, expire, verify_held, digest_held, stats, export)
 for command in _REVIEWING:
     quarantine.add_command(command)
-COMMANDS: dict[str, click.Command] = {str(command.name): command for command in (quarantine, *_REVIEWING, turf, status)}
+_EVERY = (quarantine, *_REVIEWING, turf, import_from, status)
+COMMANDS: dict[str, click.Command] = {str(command.name): command for command in _EVERY}
 
 
 def started(path: Path) -> Started:
