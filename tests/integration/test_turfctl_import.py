@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from rig.program import run
 from rig.quarantine import turfctl
 from rig.registry import export
 from rig.sendmailcf import CF
+from turfmilter.cli.placing import place as write_files
 
 IMPORT = Path(__file__).parents[1] / "fixtures/import"
 STOCK_POSTFIX = Path("/usr/share/postfix")
@@ -106,6 +108,22 @@ def test_no_file_is_overwritten_and_none_is_added_beside_it(place: Path, golden:
     assert done.returncode == 1
     assert [path.name for path in (place / "new").iterdir()] == ["relay.allow"]
     assert (place / "new/relay.allow").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_if_one_file_cannot_be_written_none_is_left(place: Path, exists: bool) -> None:
+    new = place / "new"
+    if exists:
+        new.mkdir()
+
+    def without_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        with pytest.raises(OSError, match="File too large"):
+            write_files(new, {"small": "x\n", "large": "x" * 10_000})
+
+    in_child(without_room)
+    assert new.exists() == exists
+    assert not exists or [*new.iterdir()] == []
 
 
 def test_a_directory_that_cannot_be_written_is_left_without_files(place: Path) -> None:

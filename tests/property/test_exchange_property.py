@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.drafts import loaded, relay_rule
@@ -64,7 +65,10 @@ lists = st.lists(entries, max_size=4)
 visits = [Visit(client, here, account) for client in CLIENTS for here in HERE for account in ("", "alice")]
 
 
-@given(st.integers(0, 15), lists, lists, lists, st.sampled_from([4, 5]))
+@pytest.mark.parametrize("flags", range(16))
+@given(deny=lists, allow=lists, local=lists, version=st.sampled_from([4, 5]))
+@example(deny=["192.0.2.0;255.0.255.0"], allow=["192.0.0.0;255.0.0.0", "192.0.2.17;255.255.255.0"], local=[], version=4)
+@example(deny=["192.0.2.1"], allow=["192.0.2.0;255.0.255.0"], local=["10.0.0.0;255.255.255.254"], version=5)
 def test_all_relay_flags_decide_as_exchange_did(
     flags: int, deny: list[str], allow: list[str], local: list[str], version: int
 ) -> None:
