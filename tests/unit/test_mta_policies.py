@@ -150,6 +150,13 @@ def test_networks_are_read_from_files_and_tables() -> None:
     assert draft.complete
 
 
+def test_a_list_that_names_itself_is_read_once() -> None:
+    given = {"mynetworks": "/nets", "smtpd_relay_restrictions": RESTRICTED}
+    draft = postfix(given, {"/nets": "10.0.0.0/8 /nets"})
+    assert may_relay(draft, "10.1.2.3")
+    assert [str(problem) for problem in draft.problems] == ['/nets:1: "/nets": the file names itself']
+
+
 RESTRICTED = "permit_mynetworks, reject_unauth_destination"
 
 

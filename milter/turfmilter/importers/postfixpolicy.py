@@ -140,18 +140,24 @@ class PostfixPolicy:
                 draft.add("relay.allow", f"{'!' if one.exception else ''}{client_entry(one.text)}", one.where)
 
     def _members(
-        self, value: str, where: Where, draft: Draft, *, exception: bool = False
+        self, value: str, where: Where, draft: Draft, *, exception: bool = False, within: tuple[str, ...] = ()
     ) -> Iterator[tuple[str, Where, bool]]:
-        """Yield the networks in a list, their places, and whether they are exceptions; files and tables are read."""
+        """Yield the networks in a list, their places, and whether they are exceptions; files and tables are read.
+
+        `within` are the files in which the list is.
+        """
         for word in words(value):
             body = word.lstrip("!")
             sign = exception ^ (len(word) - len(body)) % 2 == 1
             table = _TABLE.fullmatch(body)
             try:
-                if body.startswith("/"):
+                if body in within:
+                    draft.lost(where, word, "the file names itself")
+                elif body.startswith("/"):
                     for number, line in enumerate(self.lines(body), 1):
                         if not line.lstrip().startswith("#"):
-                            yield from self._members(line, Where(body, number), draft, exception=sign)
+                            inner, place = (*within, body), Where(body, number)
+                            yield from self._members(line, place, draft, exception=sign, within=inner)
                 elif table:
                     yield from ((row.key, row.where, sign) for row in self._rows(table))
                 else:
