@@ -258,7 +258,7 @@ def test_root_becomes_the_owner_and_whoever_is_not_root_needs_permission(
     hold(quarantine)
     assert turfctl(config, "list").returncode == 0
     index = (quarantine / ".index").stat()
-    assert (pwd.getpwuid(index.st_uid).pw_name, index.st_mode & 0o777) == (USER, 0o640)
+    assert (pwd.getpwuid(index.st_uid).pw_name, index.st_mode & 0o777) == (USER, 0o600)
     assert turfctl(config, "list", user=USER).returncode == 0
 
     def as_somebody_else() -> None:

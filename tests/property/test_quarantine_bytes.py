@@ -18,7 +18,7 @@ from turfmilter.stores.maildir import Maildir
 
 raw = st.binary(max_size=60).map(lambda octets: octets.decode("utf-8", "surrogateescape"))
 texts = st.text(max_size=40) | st.text(st.characters(exclude_categories=())) | raw
-times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 parties = st.builds(Addressed, texts, st.lists(texts, max_size=3).map(tuple))
 slips = st.builds(Slip, parties, st.lists(parties, max_size=4).map(tuple), *[texts] * 6, times, texts, texts)
 

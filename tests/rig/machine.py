@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def _furnish(place: Path) -> None:
         if directory == "etc":
             _run("cp", "-a", "/etc/.", str(own))
         _run("mount", "--bind", str(own), f"/{directory}")
+    shutil.rmtree("/etc/mail", ignore_errors=True)  # opendkim has one; a host on which Sendmail was never has none
     for name in ("turfmilter", "turfctl"):
         program = Path("/usr/local/sbin", name)
         program.write_text(_PROGRAM.format(source=_SOURCE, python=sys.executable, name=name))

@@ -187,6 +187,25 @@ def _of_the_clock(module: Module) -> set[str]:
     return {call.attr for call in on_clock}
 
 
+def test_the_daemon_loads_nothing_that_only_turfctl_import_needs() -> None:
+    modules = {f"turfmilter.{module.path.removesuffix('.py').replace('/', '.')}": module for module in MODULES}
+    loaded, todo = set[str](), ["turfmilter.cli.turfmilter"]
+    while todo:
+        name = todo.pop()
+        if name in modules and name not in loaded:
+            loaded.add(name)
+            todo += imports(modules[name])
+    readers = ("draft", "regfile", "exchange", "accessmap", "postfixpolicy", "sendmailmc", "sendmailpolicy")
+    needed = {
+        "turfmilter.cli.importing",
+        "turfmilter.cli.placing",
+        *(f"turfmilter.importers.{name}" for name in readers),
+    }
+    assert needed <= modules.keys()
+    assert loaded & needed == set()
+    assert "turfmilter.importers.postfix" in loaded
+
+
 @every_module
 def test_a_module_fits_in_the_head(module: Module) -> None:
     assert len(module.text.splitlines()) <= LONGEST_MODULE

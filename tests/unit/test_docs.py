@@ -409,7 +409,7 @@ def test_the_page_of_turfctl_has_every_command_and_every_option() -> None:
     known = {name: one for name in COMMANDS if (one := command(name))}
     plain = {name: one for name, one in known.items() if not isinstance(one, click.Group)}
     status = plain.pop("status")
-    groups = [plain, cast(click.Group, known["turf"]).commands]
+    groups = [plain, *(cast(click.Group, known[name]).commands for name in ("turf", "import"))]
     assert [spans(name)[0] for name, _ in rows(page, "command", "")] == [name for group in groups for name in group]
     shown = {span.split()[0] for span in spans(prose(page)) if span.startswith("-")} - {"-h", "--help"}
     options = [param for one in (turfctl, status, *(c for g in groups for c in g.values())) for param in one.params]

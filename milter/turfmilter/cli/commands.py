@@ -39,7 +39,7 @@ _REVIEWING = (
     "stats",
     "export",
 )
-COMMANDS = ("quarantine", *_REVIEWING, "turf", "status")
+COMMANDS = ("quarantine", *_REVIEWING, "turf", "import", "status")
 
 
 class _Quarantine(click.Group):
@@ -61,6 +61,10 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.turf import turf
 
             return turf
+        case "import":
+            from turfmilter.cli.importing import import_from
+
+            return import_from
         case "status":
             from turfmilter.cli.status import status
 

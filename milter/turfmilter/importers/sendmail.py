@@ -37,11 +37,11 @@ def read_sendmail(
         for number, line in enumerate(lines, 1)
         for word in line.removeprefix("\ufeff").partition("#")[0].split()  # the file is read with %[^\#]
     ]
-    return translate(words, Dialect(_FOREIGN, _address), parse, of, below=wide)
+    return translate(words, Dialect(_FOREIGN, our_network), parse, of, below=wide)
 
 
-def _address(word: str) -> str:
-    """Return our spelling of a network, which Sendmail writes as the numbers with which its addresses begin."""
+def our_network(word: str) -> str:
+    """Return our spelling of a network, which MTAs write as the numbers with which its addresses begin."""
     word = word.removeprefix("[").removesuffix("]")
     if _IPV4_PREFIX.fullmatch(word):
         numbers = word.split(".")
