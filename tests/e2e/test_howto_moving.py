@@ -49,6 +49,7 @@ def test_the_commands_of_the_page_about_exchange_put_its_rules_into_force() -> N
 @pytest.mark.usefixtures("here")
 def test_the_commands_of_the_page_about_access_tables_make_configurations() -> None:
     set_up(CONFIG)
+    Path("/etc/mail").mkdir(exist_ok=True)
     for name, text in MAIL.items():
         Path("/etc/mail", name).write_text(text)
     follow(HOWTO / "move-from-access-tables.md")

@@ -147,7 +147,8 @@ def test_a_socket_that_systemd_holds_is_served(machine: Path) -> None:
     CONFIG.write_text(SETTINGS.replace(f"unix:{SOCKET}", "fd:3").replace("domains", 'user = "turfmilter"\ndomains', 1))
     listening = Unit(SYSTEMD / "turfmilter.socket")
     command = ["systemd-socket-activate", "-l", listening["ListenStream"], "turfmilter", "-f"]
-    with Program(command, machine / "log", Path(listening["ListenStream"]).is_socket) as activated:
+    ready = f"unix:{listening['ListenStream']}"  # a socket is there before anyone listens
+    with Program(command, machine / "log", lambda: accepts(ready)) as activated:
         os.chmod(listening["ListenStream"], int(listening["SocketMode"], 8))  # noqa: PTH101
         assert served(f"unix:{listening['ListenStream']}") == "discard"
         activated.wait_for_log("socket fd:3")
