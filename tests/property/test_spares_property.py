@@ -62,7 +62,7 @@ def test_listed_mail_passes_only_if_a_key_spares_it(
     judge.mail(sender, (), account=account, tls=False)
     for recipient in recipients:
         judge.rcpt(Recipient(recipient))
-    verdict, trials = judge.outcome(), " ".join(judge.trials)
+    verdict, trials = judge.outcome(), " ".join(map(str, judge.trials))
 
     listed = sender == "<a@bad.example>"
     spared = (authenticated and account) or (spare_local if local else expected(entries, client))

@@ -46,6 +46,11 @@ class Unasked:
         """Nothing has begun."""
         return True
 
+    @property
+    def known(self) -> None:
+        """Nothing is known."""
+        return
+
     def begin(self) -> None:
         """Fails the test."""
         raise AssertionError("DNS was asked where no name could change the result")

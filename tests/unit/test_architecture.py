@@ -34,7 +34,13 @@ FLOOR = {room: floor for floor, rooms, _ in FLOORS for room in rooms}
 
 # Within a room: packages and modules from the lowest step up.  What no step names is above them all.
 STEPS = {
-    "core": [{"escape"}, {"address"}, {"table"}, {"finding", "reply", "report", "session", "steadiness"}, {"held"}],
+    "core": [
+        {"escape"},
+        {"address"},
+        {"table"},
+        {"finding", "reply", "report", "rule", "session", "steadiness"},
+        {"held", "journal"},
+    ],
     "config": [
         {"descent", "expired", "given", "hints", "received", "setting", "socketspec", "syntax", "textfile"},
         {"kinds"},

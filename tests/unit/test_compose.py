@@ -204,7 +204,7 @@ def test_every_message_of_a_client_on_trial_is_noted_wherever_the_rule_looks(rep
     for _ in range(2):
         judge.mail("<a@example.net>", (), account="", tls=False)
         assert judge.rcpt(Recipient("<b@example.org>")) is CONTINUE
-        assert [noted.split(" b@")[0] for noted in judge.trials] == ["connect reject 192.0.2.1 connect.deny[0]"]
+        assert [str(noted).split(" b@")[0] for noted in judge.trials] == ["connect reject 192.0.2.1 connect.deny[0]"]
         judge.abort()
 
 

@@ -147,6 +147,11 @@ def message(it: Judge, sender: str, recipients: list[Recipient], author: str = "
     return verdicts + (content(it, author) if CONTINUE in verdicts else [])
 
 
+def noted(it: Judge) -> tuple[str, ...]:
+    """What rules in trial mode would have done, as the log has it."""
+    return tuple(map(str, it.trials))
+
+
 def actions(verdicts: list[Verdict]) -> list[Action]:
     return [verdict.action for verdict in verdicts]
 
@@ -332,7 +337,7 @@ def test_nothing_is_held_by_a_rule_that_cannot_decide(on_error: Reply | None) ->
 def test_trial_does_nothing_and_records_what_it_would_have_done(clause: Clause, words: str) -> None:
     it = judge(clause)
     verdicts = message(it, BAD, [ALICE], "bad@there.example")
-    assert (verdicts[-1], it.trials) == (ACCEPT, (words,))
+    assert (verdicts[-1], noted(it)) == (ACCEPT, (words,))
     assert set(verdicts[:-1]) == {CONTINUE}
 
 
@@ -340,7 +345,7 @@ def test_trial_names_each_recipient_that_it_would_have_refused() -> None:
     it = judge(rejecting(Stage.RCPT, mode=Mode.TRIAL))
     worse = Recipient("<bad2@ours.example>")
     assert message(it, GOOD, [BAD_RCPT, ALICE, worse])[-1] is ACCEPT
-    assert it.trials == ("suspects reject bad@ours.example", "suspects reject bad2@ours.example")
+    assert noted(it) == ("suspects reject bad@ours.example", "suspects reject bad2@ours.example")
     assert it.session.envelope is not None
     assert it.session.envelope.recipients == [BAD_RCPT, ALICE, worse]
 
@@ -351,9 +356,9 @@ def test_trial_records_no_more_than_the_log_shows_and_the_recipients_do_not_hide
     for number in range(1000):
         it.rcpt(Recipient(f"<bad{number}@ours.example>"))
     recipients = [f"suspects reject bad{number}@ours.example" for number in range(MOST_SHOWN)]
-    assert it.trials == tuple(recipients)
+    assert noted(it) == tuple(recipients)
     content(it, "bad@there.example")
-    assert it.trials == (*recipients[:-1], "suspects reject")
+    assert noted(it) == (*recipients[:-1], "suspects reject")
 
 
 def test_trial_names_the_entry_with_its_place() -> None:
@@ -367,13 +372,13 @@ def test_trial_names_the_entry_with_its_place() -> None:
 
     it = judge(replace(holding(Stage.MAIL, mode=Mode.TRIAL), rule=Listed("")))
     message(it, GOOD, [ALICE])
-    assert it.trials == ("turf hold @there.example table:2",)
+    assert noted(it) == ("turf hold @there.example table:2",)
 
 
 def test_trial_does_not_stand_in_the_way_of_the_rules_behind_it() -> None:
     it = judge(rejecting(Stage.MAIL, mode=Mode.TRIAL), rejecting(Stage.MAIL, reply=DENIED))
     assert message(it, BAD, [ALICE])[0].reply == DENIED
-    assert it.trials == ("suspects reject",)
+    assert noted(it) == ("suspects reject",)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +389,7 @@ def test_the_log_tells_what_a_rule_could_not_find_out_when_nothing_is_done_about
 ) -> None:
     it = judge(Clause(AtMail("bad", blind=True), Action.REJECT, SORRY, mode, on_error))
     assert message(it, BAD, [ALICE])[-1] is ACCEPT
-    assert it.trials == ("suspects unavailable",)
+    assert noted(it) == ("suspects unavailable",)
 
 
 @pytest.mark.parametrize("clause", [rejecting(Stage.MAIL), rejecting(Stage.RCPT), rejecting(Stage.MAIL, reply=LATER)])
@@ -436,7 +441,7 @@ def test_a_message_leaves_nothing_to_the_next(mail: Clause, between: str) -> Non
     elif between == "end":
         it.end()
     assert message(it, GOOD, [BOB]) == [CONTINUE, CONTINUE, CONTINUE, ACCEPT]
-    assert it.trials == ()
+    assert noted(it) == ()
     assert it.session.envelope is not None
     assert it.session.envelope.recipients == [BOB]
     assert it.session.authors is not None
@@ -571,25 +576,25 @@ def test_a_finding_at_connect_without_effect_is_recorded_for_every_message(mode:
     blind = mode is Mode.ENFORCE
     it = judge(Clause(AtConnect("bad", blind=blind), Action.REJECT, SORRY, mode), name="bad.example")
     words = "suspects unavailable" if blind else "suspects reject"
-    assert it.trials == (words,)
+    assert noted(it) == (words,)
     for begins in (lambda: None, lambda: it.helo("again.example"), it.abort):
         begins()
         assert message(it, GOOD, [ALICE])[-1] is ACCEPT
-        assert it.trials == (words,)
+        assert noted(it) == (words,)
 
 
 def test_findings_at_connect_and_in_a_message_are_recorded_together() -> None:
     it = judge(rejecting(Stage.CONNECT, mode=Mode.TRIAL), holding(Stage.MAIL, mode=Mode.TRIAL), name="bad.example")
     message(it, BAD, [ALICE])
-    assert it.trials == ("suspects reject", "suspects hold")
+    assert noted(it) == ("suspects reject", "suspects hold")
     message(it, GOOD, [ALICE])
-    assert it.trials == ("suspects reject",)
+    assert noted(it) == ("suspects reject",)
 
 
 def test_a_new_connection_has_its_own_findings() -> None:
     it = judge(rejecting(Stage.CONNECT, mode=Mode.TRIAL), name="bad.example")
     it.connect(Connection(name="good.example"))
-    assert it.trials == ()
+    assert noted(it) == ()
 
 
 @dataclass(frozen=True)
@@ -630,7 +635,7 @@ def test_the_header_is_changed_only_in_what_is_delivered(
 def test_a_change_in_trial_mode_is_only_recorded() -> None:
     it = judge(replace(STAMPING, mode=Mode.TRIAL))
     assert message(it, GOOD, [ALICE])[-1] is ACCEPT
-    assert it.trials == ("stamp change",)
+    assert noted(it) == ("stamp change",)
 
 
 def test_changes_of_one_message_are_not_made_to_the_next() -> None:
@@ -731,7 +736,7 @@ def test_on_trial_a_header_that_is_too_long_is_noted() -> None:
     begin(it)
     it.rcpt(ALICE)
     it.end_of_headers(flood(20_001))
-    assert it.trials == ("header reject",)
+    assert noted(it) == ("header reject",)
 
 
 def test_the_day_of_a_message_is_the_one_on_which_it_began() -> None:

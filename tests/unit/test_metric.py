@@ -11,6 +11,7 @@ import pytest
 
 from rig.prom import read
 from turfmilter.core.finding import REFUSALS
+from turfmilter.core.report import Trial
 from turfmilter.daemon.fleet import End, Process
 from turfmilter.daemon.measures import FINAL, LOOKUP_RESULTS
 from turfmilter.review.stocktaking import BY_FLAGS, OUTCOMES
@@ -97,7 +98,7 @@ def test_a_tally_counts_what_it_is_told() -> None:
     tally.connected("submission")
     tally.refused("", "relay", "reject")
     tally.answered("", "hold")
-    tally.tried(["relay reject c@elsewhere.test", "unreadable_author hold"])
+    tally.tried([Trial("relay", "reject", recipient="c@elsewhere.test"), Trial("unreadable_author", "hold")])
     tally.took("rcpt", 0.0004)
     tally.held("turf", 0.03)
     tally.not_held(full=True)

@@ -202,7 +202,7 @@ def outcome(clause: Clause, *recipients: Recipient) -> tuple[Verdict, tuple[str,
     judge.mail(BAD.text, (), account="", tls=False)
     for recipient in recipients:
         judge.rcpt(recipient)
-    return judge.data(), judge.trials
+    return judge.data(), tuple(map(str, judge.trials))
 
 
 @pytest.mark.parametrize("action", [Action.HOLD, Action.DISCARD])

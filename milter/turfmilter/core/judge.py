@@ -12,7 +12,7 @@ from turfmilter.core.finding import ACCEPT, CONTINUE, REFUSALS, Action, Change, 
 from turfmilter.core.policy import Clause, Generation, Mode
 from turfmilter.core.ports import Clock
 from turfmilter.core.reply import REPLIES
-from turfmilter.core.report import MOST_SHOWN, trial
+from turfmilter.core.report import MOST_SHOWN, Trial
 from turfmilter.core.session import Connection, Envelope, Recipient, Sender, Session
 
 _NOTHING_KNOWN = Session(Connection())
@@ -36,7 +36,7 @@ class _Message:
     """
 
     refusal: Verdict
-    trials: tuple[str, ...]
+    trials: tuple[Trial, ...]
     recipients: list[Recipient] = field(default_factory=list)  # shared with the envelope, which thus has each new one
     # By mailbox: whether its first recipient was accepted, and if not, the address to which that one resolves.
     mailboxes: dict[str, tuple[bool, str]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Judge:
         self.policy = generation.default
         self._between = _NOTHING_KNOWN  # what remains known between two messages
         self._connected = False
-        self._trials_at_connect: tuple[str, ...] = ()
+        self._trials_at_connect: tuple[Trial, ...] = ()
         self._session = _NOTHING_KNOWN
         self._message = _Message(_UNSEEN, ())
 
@@ -65,7 +65,7 @@ class Judge:
         return self._session
 
     @property
-    def trials(self) -> tuple[str, ...]:
+    def trials(self) -> tuple[Trial, ...]:
         """What rules in trial mode would have done with this message, as far as the log shows it."""
         return self._message.trials
 
@@ -270,7 +270,7 @@ class Judge:
             return
         done = "unavailable" if finding.unavailable else verdict.action.value
         spared = finding.what if finding.spared else ""
-        said = trial(finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
+        said = Trial(finding.rule, done, str(finding.matched or ""), spared, *(bare(r.text) for r in event))
         if said not in kept:
             self._message.trials = (*kept[: MOST_SHOWN - 1], said)
 

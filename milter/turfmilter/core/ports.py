@@ -13,7 +13,8 @@ from turfmilter.core.held.message import Flag, Message, Sighting, Status
 from turfmilter.core.held.room import Space
 from turfmilter.core.held.selection import By, Group, Selection
 from turfmilter.core.held.summary import Held
-from turfmilter.core.report import Record, Slip
+from turfmilter.core.journal.transaction import Transaction
+from turfmilter.core.report import Record, Slip, Trial
 from turfmilter.core.session import UnderWay
 from turfmilter.core.steadiness import Course, Reading
 
@@ -50,6 +51,16 @@ class Log(Protocol):
         """Queue a message of the program itself.  Never blocks and never raises."""
 
 
+class Journal(Protocol):
+    """Keeps the facts of each transaction, so that it can be judged again."""
+
+    def session(self) -> str:
+        """Return a name for one more connection, "" if nothing is kept; then `write` must not be called."""
+
+    def write(self, transaction: Transaction) -> None:
+        """Queue one transaction.  Never blocks and never raises."""
+
+
 TimedStage = Literal["rcpt", "end"]  # the answers whose time is measured: to RCPT TO, and to the end of the message
 
 
@@ -69,8 +80,8 @@ class Counts(Protocol):
     def answered(self, listener: str, verdict: str) -> None:
         """Count a message that received its final answer."""
 
-    def tried(self, trials: Iterable[str]) -> None:
-        """Count what rules in trial mode would have done with a message, as its Record has it."""
+    def tried(self, trials: Iterable[Trial]) -> None:
+        """Count what rules in trial mode would have done with a message."""
 
     def took(self, stage: TimedStage, seconds: float) -> None:
         """Count the time until an answer."""

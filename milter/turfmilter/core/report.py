@@ -39,17 +39,6 @@ def record(session: Session, verdict: Verdict, recipients: Iterable[Recipient], 
     )
 
 
-def trial(rule: str, verdict: str, *more: str) -> str:
-    """Return one item of `Record.trial`: what a rule would have done, and `more` about it; "" is left out of that."""
-    return " ".join([rule, verdict, *filter(None, more)])
-
-
-def tried(trial: str) -> tuple[str, str]:
-    """Return the rule and the verdict in an item of `Record.trial`; neither contains a blank."""
-    rule, verdict, *_ = trial.split(" ", 2)
-    return rule, verdict
-
-
 def broken_off(session: Session, queue_id: str, fields: int) -> str:
     """Return the log message about a message that the MTA aborted after `fields` fields of its header."""
     sender = bare(session.envelope.sender.text) if session.envelope else ""
@@ -103,6 +92,23 @@ class Slip:
     time: datetime
     rule: str
     entry: str
+
+
+class Trial(NamedTuple):
+    """What a rule in trial mode would have done, or that a rule could not decide ("unavailable").
+
+    `entry` is the table entry that matched, with its place, `spared` the key that exempts the message, and
+    `recipient` the only one that it is about; each is "" if there is none.
+    """
+
+    rule: str
+    verdict: str
+    entry: str = ""
+    spared: str = ""
+    recipient: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, self))
 
 
 class Record(NamedTuple):

@@ -60,6 +60,10 @@ class UnderWay(Protocol):
 class Lookup(UnderWay, Protocol):
     """A lookup that can be started early; `result` starts it otherwise."""
 
+    @property
+    def known(self) -> ClientNames | None:
+        """What `result` returned last, or would return without waiting; None if that is nothing."""
+
     def begin(self) -> None:
         """Start the lookup, unless it was started already; returns immediately."""
 
@@ -73,6 +77,11 @@ class Known(NamedTuple):
     def pending(self) -> bool:
         """Nothing is waited for."""
         return False
+
+    @property
+    def known(self) -> ClientNames:
+        """The names."""
+        return self.names
 
     def begin(self) -> None:
         """Do nothing: there is nothing to start."""

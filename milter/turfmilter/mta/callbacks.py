@@ -72,7 +72,7 @@ class Callbacks:
         self._macros = Macros(context)
         self._service = service
         self._judge = Judge(service.generation(), service.clock)
-        self._reporter = Reporter(service.log, service.counts, self._judge, self._macros)
+        self._reporter = Reporter(service, self._judge, self._macros)
         self._by_text = False
         self._terms = _NOTHING_AGREED
         self._broken = False

@@ -48,11 +48,19 @@ class Later:
         self._names = names
         self._client = client
         self._under_way: UnderWay | None = None
+        self._given: ClientNames | None = None
 
     @property
     def pending(self) -> bool:
         """True until all is known; a lookup that has not begun would do so in `result`."""
         return self._under_way is None or self._under_way.pending
+
+    @property
+    def known(self) -> ClientNames | None:
+        """The names that a rule was given, else those found, else None."""
+        if self._given is None and self._under_way and not self._under_way.pending:
+            return self._under_way.result()
+        return self._given
 
     def begin(self) -> None:
         """Start the lookup, unless it has been started."""
@@ -60,7 +68,8 @@ class Later:
 
     def result(self) -> ClientNames:
         """The names found; waits for the lookup, and starts it if necessary."""
-        return self._started().result()
+        self._given = self._started().result()
+        return self._given
 
     def _started(self) -> UnderWay:
         if self._under_way is None:

@@ -1,4 +1,4 @@
-"""What becomes of one connection, for the people who run the filter: lines of the log, and counts."""
+"""What becomes of one connection, for the people who run the filter: lines of the log, counts and the journal."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ from typing import Any
 
 from turfmilter.core.finding import CONTINUE, REFUSALS, Verdict
 from turfmilter.core.judge import Judge
-from turfmilter.core.ports import Counts, Level, Log
+from turfmilter.core.ports import Level
 from turfmilter.core.report import broken_off, record
 from turfmilter.core.session import Recipient
+from turfmilter.mta.journalled import Journalled
 from turfmilter.mta.macros import Macros
+from turfmilter.mta.service import Service
 
 
 class Reporter:
-    """Writes the log lines of one connection and counts what they report.
+    """Writes the log lines of one connection, counts what they report, and gives each transaction to the journal.
 
     The callbacks keep the time here: `begun` (time.perf_counter) is when the current one began, and `seconds` what the
     earlier ones for this message have taken, for the log's `ms`.
     """
 
-    __slots__ = ("_counts", "_judge", "_log", "_macros", "begun", "seconds")
+    __slots__ = ("_counts", "_journal", "_judge", "_log", "_macros", "begun", "seconds")
 
-    def __init__(self, log: Log, counts: Counts, judge: Judge, macros: Macros) -> None:
-        self._log = log
-        self._counts = counts
+    def __init__(self, service: Service, judge: Judge, macros: Macros) -> None:
+        self._log = service.log
+        self._counts = service.counts
+        self._journal = Journalled(service, judge, macros)
         self._judge = judge
         self._macros = macros
         self.seconds = 0.0
         self.begun = 0.0
 
     def forget(self) -> None:
-        """Begin the time of the next message."""
+        """Begin the time and the recipients of the next message."""
         self.seconds = 0.0
+        self._journal.forget()
 
     def connected(self, verdict: Verdict) -> None:
         """Count the connection; log `verdict` if that refuses it."""
@@ -42,9 +46,11 @@ class Reporter:
         if verdict.reply:
             self._refused(verdict)
             self._write(verdict, ())
+            self._journal.ended(verdict, self._milliseconds())
 
     def recipient(self, verdict: Verdict, recipient: Recipient) -> None:
-        """Report the `verdict` on one recipient; nothing if it is CONTINUE."""
+        """Report the `verdict` on one recipient; an accepted one appears in the journal only."""
+        self._journal.recipient(recipient, verdict)
         if verdict is not CONTINUE:
             self._refused(verdict)
             self._write(verdict, (recipient,))
@@ -57,7 +63,8 @@ class Reporter:
             self._refused(verdict)
         if trials:
             self._counts.tried(trials)
-        self._write(verdict, envelope.recipients if envelope else (), trial=trials, **more)
+        self._write(verdict, envelope.recipients if envelope else (), trial=tuple(map(str, trials)), **more)
+        self._journal.ended(verdict, self._milliseconds(), **more)
 
     def unanswered(self, fields: int | None) -> None:
         """Report a message that ends without our final answer, if no other log line has what is known of it.
@@ -73,7 +80,8 @@ class Reporter:
             self._log.say(level, broken_off(session, self._macros["i"], fields))
         if trials and session.envelope:
             self._counts.tried(trials)
-            self._write(CONTINUE, session.envelope.recipients, trial=trials)
+            self._write(CONTINUE, session.envelope.recipients, trial=tuple(map(str, trials)))
+        self._journal.ended(CONTINUE, self._milliseconds())
 
     def held(self, verdict: Verdict, seconds: float) -> None:
         """Count a message that was held by `verdict` and was safe after `seconds`."""
@@ -96,9 +104,11 @@ class Reporter:
             self._counts.refused(self._judge.policy.listener, _rule(verdict), verdict.action.value)
 
     def _write(self, verdict: Verdict, recipients: Iterable[Recipient], **more: Any) -> None:
-        milliseconds = round((self.seconds + time.perf_counter() - self.begun) * 1000)
-        known = {"queue_id": self._macros["i"], "gen": self._judge.generation.number, "ms": milliseconds}
+        known = {"queue_id": self._macros["i"], "gen": self._judge.generation.number, "ms": self._milliseconds()}
         self._log.write(record(self._judge.session, verdict, recipients, **known, **more))
+
+    def _milliseconds(self) -> int:
+        return round((self.seconds + time.perf_counter() - self.begun) * 1000)
 
 
 def _rule(verdict: Verdict) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from turfmilter.core.journal.transaction import Transaction
 from turfmilter.core.policy import Generation
-from turfmilter.core.ports import Clock, Counts, Log, Names
+from turfmilter.core.ports import Clock, Counts, Journal, Log, Names
 from turfmilter.core.session import Connection
 
 
@@ -51,6 +52,17 @@ class Remarks:
                     self._log.say("warning", sentence)
 
 
+class NoJournal:
+    """Implements ports.Journal where none is kept."""
+
+    def session(self) -> str:
+        """Return "": nothing is kept."""
+        return ""
+
+    def write(self, transaction: Transaction) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What every connection uses.
@@ -69,3 +81,4 @@ class Service:
     watch: Callable[[Connection], None]
     remarks: Remarks
     figures: Callable[[], Mapping[str, object]] = dict
+    journal: Journal = field(default_factory=NoJournal)

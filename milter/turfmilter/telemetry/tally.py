@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from threading import Lock
 
 from turfmilter.core.ports import TimedStage
-from turfmilter.core.report import tried
+from turfmilter.core.report import Trial
 from turfmilter.telemetry.metric import Histogram, Key, add
 from turfmilter.telemetry.metrics import (
     CONNECTIONS,
@@ -62,9 +62,9 @@ class Tally:
         """Count a message that received its final answer."""
         self._events.append((MESSAGES.name, listener, verdict))
 
-    def tried(self, trials: Iterable[str]) -> None:
+    def tried(self, trials: Iterable[Trial]) -> None:
         """Count what rules in trial mode would have done with a message."""
-        self._events.extend((TRIALS.name, *tried(one)) for one in trials)
+        self._events.extend((TRIALS.name, one.rule, one.verdict) for one in trials)
 
     def took(self, stage: TimedStage, seconds: float) -> None:
         """Count the time of an answer."""
