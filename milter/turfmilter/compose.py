@@ -24,16 +24,20 @@ from turfmilter.daemon.reload import Loaded, Program, Report
 from turfmilter.desk import SystemClock, build_observation, open_quarantines
 from turfmilter.mta.nat import NatAlarm
 from turfmilter.mta.postconf import Postconf
-from turfmilter.mta.service import Remarks, Service, Sessions
+from turfmilter.mta.service import NoJournal, Remarks, Service, Sessions
 from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.recorder import Recorders
 from turfmilter.review.stocktaking import Stocktaking
 from turfmilter.stores.dns import DnsNames
+from turfmilter.stores.journal import maintain
+from turfmilter.stores.journalfile import JournalFile
 from turfmilter.stores.lastgood import Copy, LastGood
 from turfmilter.stores.maildir import Maildir
+from turfmilter.telemetry.journal import JournalWriter
 from turfmilter.telemetry.line import JSON, TEXT
+from turfmilter.telemetry.metrics import JOURNAL_BYTES
 from turfmilter.telemetry.sink import GivingUp, Sink, Stream, Syslog
 from turfmilter.telemetry.tally import Tally
 from turfmilter.telemetry.writer import LogWriter
@@ -80,10 +84,10 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
             config = load_config(path, socket)
         except ConfigError as error:
             raise ConfigError(every_problem(error), error.files) from None
-        warnings = (*config.warnings, *check_quarantines(config), *check_mtas(config))
+        warnings = (*config.warnings, *check_quarantines(config), *check_journal(config), *check_mtas(config))
         return Loaded(config, build_generation(config, number), warnings)
 
-    return Program(load_generation, build_service, build_log, look_after_quarantines, keep_copy, SystemClock())
+    return Program(load_generation, build_service, build_log, look_after, keep_copy, SystemClock())
 
 
 def keep_copy(config: Config) -> list[str]:
@@ -116,6 +120,17 @@ def every_problem(error: ConfigError) -> tuple[str, ...]:
     return error.problems
 
 
+def check_journal(config: Config) -> list[str]:
+    """Warnings if nothing can be written to the journal; mail is not affected, so it is no error."""
+    directory = config.journal.directory
+    if directory is None or os.access(directory, os.W_OK | os.X_OK):
+        return []
+    why = "cannot be written to by the filter" if directory.is_dir() else "is not a directory, or does not exist"
+    owner = f"-o {config.user} " if config.user else ""
+    fix = f"create it with: install -d {owner}-m 0750 {directory}"
+    return [f"journal.directory: {directory} {why}, so no transaction is kept; {fix}"]
+
+
 def check_quarantines(config: Config) -> list[str]:
     """Check and clean up the quarantines; return warnings.  Raises UnusableQuarantine, one line per unusable one."""
     warnings, unusable, now = [], [], SystemClock().now()
@@ -133,8 +148,8 @@ def check_quarantines(config: Config) -> list[str]:
     return warnings
 
 
-def look_after_quarantines(config: Config, before: Mapping[str, Any]) -> Report:
-    """Remove expired messages, and mark full quarantines so that mail is answered 452.
+def look_after(config: Config, before: Mapping[str, Any]) -> Report:
+    """Remove expired messages, mark full quarantines so that mail is answered 452, and maintain the journal.
 
     `before` is what else the last Report had; see Stocktaking.
     """
@@ -159,7 +174,22 @@ def look_after_quarantines(config: Config, before: Mapping[str, Any]) -> Report:
             sentences.append(str(error))
         except (Unopenable, LedgerError, OSError) as error:
             sentences.append(f"quarantine {directory}: {error}")
-    return Report([*sentences, *watch.problems], stocktaking.result())
+    found = stocktaking.result()
+    found["numbers"] += _look_after_journal(config, sentences.append)
+    return Report([*sentences, *watch.problems], found)
+
+
+def _look_after_journal(config: Config, say: Callable[[str], None]) -> list[list[str | float]]:
+    """Compress and remove files of the journal; return its size as Tally.report does, and `say` what is wrong."""
+    journal = config.journal
+    if journal.directory is None:
+        return []
+    try:
+        size = maintain(journal.directory, SystemClock().today(), journal.keep, journal.max_size)
+    except OSError as error:
+        say(f"journal: {error.filename or journal.directory}: {error.strerror}")
+        return []
+    return [[JOURNAL_BYTES.name, size]]
 
 
 def build_service(loaded: Loaded, log: Log) -> Service:
@@ -167,6 +197,7 @@ def build_service(loaded: Loaded, log: Log) -> Service:
     config, generation, clock = loaded.config, loaded.generation, SystemClock()
     names = DnsNames(config.dns.nameservers, timeout=config.dns.timeout)
     alarm, tally = NatAlarm(), Tally()
+    journal = _journal(config, log)
     return Service(
         generation=lambda: generation,  # a worker serves one generation for all of its life
         names=names,
@@ -177,8 +208,24 @@ def build_service(loaded: Loaded, log: Log) -> Service:
         sessions=Sessions(),
         watch=_watch(alarm, config, generation, log, clock),
         remarks=Remarks(log),
-        figures=lambda: {**names.figures(), "clients_behind_nat": alarm.found, "counts": tally.report()},
+        figures=lambda: {
+            **names.figures(),
+            "clients_behind_nat": alarm.found,
+            "counts": [*tally.report(), *(journal.report() if journal else ())],
+        },
+        finish=journal.stop if journal else lambda: None,
+        journal=journal or NoJournal(),
     )
+
+
+def _journal(config: Config, log: Log) -> JournalWriter | None:
+    """The journal, whose thread is started; None if the configuration has none."""
+    directory = config.journal.directory
+    if directory is None:
+        return None
+    journal = JournalWriter(lambda name: JournalFile(directory, name, config.quarantine.floor).append, log)
+    journal.start()
+    return journal
 
 
 def _watch(

@@ -12,7 +12,7 @@ import pytest
 from rig.nexthop import ScriptedNextHop
 from rig.program import configured, run
 from rig.quarantine import MESSAGE, hold, reviewed, turfctl
-from turfmilter.compose import look_after_quarantines
+from turfmilter.compose import look_after
 from turfmilter.config.loader import load
 from turfmilter.core.held.block import FORMAT
 from turfmilter.core.held.ledger import LedgerError, Line
@@ -130,7 +130,7 @@ def test_the_upkeep_changes_nothing_and_says_so(newer: tuple[Path, Path, str], t
     if too_old:
         os.utime(quarantine / "new" / id, (1, 1))
     before = tree(quarantine)
-    (sentence,) = look_after_quarantines(load(config), {"started": "2026-03-01T00:00:00+00:00"}).warnings
+    (sentence,) = look_after(load(config), {"started": "2026-03-01T00:00:00+00:00"}).warnings
     assert sentence == f"quarantine {quarantine}: {NEWER}; nothing was changed"
     assert tree(quarantine) == before
 

@@ -114,4 +114,4 @@ def test_it_receives_the_reason_why_an_upkeep_failed(place: Path) -> None:
     with serving(place, look_after) as pid:
         said(place, "serving")
         os.kill(pid, signal.SIGHUP)
-        said(place, f"the upkeep of the quarantines failed: LookupError: no such thing in {place}/quarantine\n")
+        said(place, f"the upkeep failed: LookupError: no such thing in {place}/quarantine\n")

@@ -15,7 +15,7 @@ from turfmilter import __version__
 from turfmilter.cli.initial import NoUserError, initialise
 from turfmilter.cli.program import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
-from turfmilter.compose import build_program, check_mtas, check_quarantines, every_problem
+from turfmilter.compose import build_program, check_journal, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config, LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
@@ -176,7 +176,7 @@ def _warn_of_copy(loaded: Loaded) -> None:
 
 def _doubts_of_the_user(config: Config) -> list[str]:
     """Warnings that require the rights of the filter's user, after the change of user."""
-    return [*check_quarantines(config), *_closed_to_us(config.files)]
+    return [*check_quarantines(config), *check_journal(config), *_closed_to_us(config.files)]
 
 
 def _closed_to_us(files: Iterable[Path]) -> list[str]:

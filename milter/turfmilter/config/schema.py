@@ -17,6 +17,7 @@ from turfmilter.config.kinds.tables import Hosts
 from turfmilter.config.kinds.words import AbsolutePath, AuthservId, Choice, GroupName, Permissions, Socket, UserName
 from turfmilter.config.sections.connect import ConnectConfig
 from turfmilter.config.sections.events import EventsConfig
+from turfmilter.config.sections.journal import JournalConfig
 from turfmilter.config.sections.limits import CapConfig, LimitsConfig
 from turfmilter.config.sections.listener import ListenerConfig
 from turfmilter.config.sections.quarantine import QuarantineConfig, ReleaseConfig
@@ -209,6 +210,7 @@ class Config:
     turf: TurfConfig = section(TurfConfig)
     quarantine: QuarantineConfig = section(QuarantineConfig)
     release: ReleaseConfig = section(ReleaseConfig)
+    journal: JournalConfig = section(JournalConfig)
     events: EventsConfig = section(EventsConfig)
     listener: Mapping[str, ListenerConfig] = named(ListenerConfig, _SUBMISSION)
     here: ListenerConfig = field(default_factory=ListenerConfig)

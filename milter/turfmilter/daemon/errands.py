@@ -119,7 +119,7 @@ class Upkeep:
     """
 
     def __init__(self, look_after: LookAfter, say: Say, started: datetime) -> None:
-        self.errand = Errand("the upkeep of the quarantines failed", say)
+        self.errand = Errand("the upkeep failed", say)
         self.errand.more = {"started": started.isoformat()}
         self._look_after = look_after
         self._next = time.monotonic() + _UPKEEP_INTERVAL
@@ -127,7 +127,7 @@ class Upkeep:
 
     def due(self, config: Config) -> float:
         """When to begin: once a minute, at once with a new configuration; infinite while a run is in progress."""
-        if self.errand.under_way or not config.directories:
+        if self.errand.under_way or not (config.directories or config.journal.directory):
             return inf
         return self._next if config is self._config else 0.0
 
@@ -136,7 +136,7 @@ class Upkeep:
         self._config = config
 
     def begin(self, config: Config, fork: Fork, now: float) -> None:
-        """Maintain the quarantines of `config` in a child made by `fork`."""
+        """Maintain the quarantines and the journal of `config` in a child made by `fork`."""
         self._config, self._next = config, now + _UPKEEP_INTERVAL
         self.errand.begin(lambda: self._look_after(config, self.errand.more), fork)
 

@@ -80,6 +80,7 @@ class Worker:
             seconds = None if self._deadline == inf else _LOOK
             if self._engine.wait(None if self._alone else self._control, seconds):
                 self._alone = not self._obey()
+        self._service.finish()
         self._log.stop()
         self._answer()  # after the log, so that the lines that it dropped are counted
         _exit(0)

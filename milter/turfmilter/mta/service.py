@@ -69,6 +69,7 @@ class Service:
 
     `generation` returns the generation in force when a connection begins, which the connection then keeps.  `watch`
     is called with every client.  `figures` returns what else a worker reports, such as the numbers of DNS lookups.
+    `finish` is called when the last connection has ended.
     """
 
     generation: Callable[[], Generation]
@@ -81,4 +82,5 @@ class Service:
     watch: Callable[[Connection], None]
     remarks: Remarks
     figures: Callable[[], Mapping[str, object]] = dict
+    finish: Callable[[], object] = lambda: None
     journal: Journal = field(default_factory=NoJournal)

@@ -68,6 +68,14 @@ OLDEST = Metric(
 )
 FULL = Metric("turfmilter_quarantine_full", "gauge", "1 if a quarantine has no room: messages to be held receive 452.")
 RELEASES = Metric("turfmilter_releases_total", "counter", "Releases of held messages, by their result.", ("outcome",))
+JOURNAL_LINES = Metric("turfmilter_journal_lines_total", "counter", "Transactions that were written to the journal.")
+JOURNAL_DROPPED = Metric(
+    "turfmilter_journal_lines_dropped_total",
+    "counter",
+    "Transactions that the journal lacks, because the queue or the disk had no room.",
+    ("reason",),
+)
+JOURNAL_BYTES = Metric("turfmilter_journal_bytes", "gauge", "Size of the journal.")
 NAT = Metric("turfmilter_clients_behind_nat", "gauge", "Clients that may relay and make most of the connections.")
 
 METRICS = (
@@ -103,5 +111,8 @@ METRICS = (
     OLDEST,
     FULL,
     RELEASES,
+    JOURNAL_LINES,
+    JOURNAL_DROPPED,
+    JOURNAL_BYTES,
     NAT,
 )
