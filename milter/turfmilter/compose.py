@@ -121,11 +121,11 @@ def every_problem(error: ConfigError) -> tuple[str, ...]:
 
 
 def check_journal(config: Config) -> list[str]:
-    """Warnings if nothing can be written to the journal; mail is not affected, so it is no error."""
+    """Warnings if nothing can be written to the journal; which does not affect mail."""
     directory = config.journal.directory
     if directory is None or os.access(directory, os.W_OK | os.X_OK):
         return []
-    why = "cannot be written to by the filter" if directory.is_dir() else "is not a directory, or does not exist"
+    why = "cannot be written to by the filter" if directory.is_dir() else "does not exist, or is not a directory"
     owner = f"-o {config.user} " if config.user else ""
     fix = f"create it with: install -d {owner}-m 0750 {directory}"
     return [f"journal.directory: {directory} {why}, so no transaction is kept; {fix}"]
@@ -185,7 +185,7 @@ def _look_after_journal(config: Config, say: Callable[[str], None]) -> list[list
     if journal.directory is None:
         return []
     try:
-        size = maintain(journal.directory, SystemClock().today(), journal.keep, journal.max_size)
+        size = maintain(journal.directory, SystemClock().now(), journal.keep, journal.max_size)
     except OSError as error:
         say(f"journal: {error.filename or journal.directory}: {error.strerror}")
         return []

@@ -18,7 +18,6 @@ from turfmilter.core.session import Connection
 from turfmilter.stores.journal import JournalDirectory, maintain
 from turfmilter.stores.journalfile import JournalFile
 
-TODAY = date(2026, 12, 1)
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -113,7 +112,7 @@ def test_a_line_without_an_end_is_counted_and_hides_nothing(directory: Path, res
 
 def test_a_compressed_file_that_was_cut_off_is_read_as_far_as_it_goes(directory: Path) -> None:
     write(directory, "a", *(one(number) for number in range(1000)))
-    maintain(directory, TODAY, 30 * DAY, 0)
+    maintain(directory, NOON, 30 * DAY, 0)
     (file,) = directory.iterdir()
     file.write_bytes(file.read_bytes()[:-200])
     journal = JournalDirectory(directory)
@@ -135,11 +134,11 @@ def test_a_file_is_compressed_once_its_process_has_ended(directory: Path) -> Non
     file = JournalFile(directory, "a", 0.0)
     file.append([encode(one(1))])
     write(directory, "b", one(2))
-    maintain(directory, TODAY, 30 * DAY, 0)
+    maintain(directory, NOON, 30 * DAY, 0)
     assert sorted(path.name for path in directory.iterdir()) == ["2026-12-01.a.1.jsonl", "2026-12-01.b.1.jsonl.gz"]
     file.append([encode(one(3))])
     file.close()
-    size = maintain(directory, TODAY, 30 * DAY, 0)
+    size = maintain(directory, NOON, 30 * DAY, 0)
     assert {path.suffix for path in directory.iterdir()} == {".gz"}
     assert size == sum(path.stat().st_size for path in directory.iterdir())
     assert ids(JournalDirectory(directory).oldest(None, everything)) == [1, 2, 3]
@@ -151,18 +150,18 @@ def test_both_forms_of_a_file_are_read_once(directory: Path) -> None:
     (file,) = directory.iterdir()
     file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
     assert ids(JournalDirectory(directory).oldest(None, everything)) == [1]
-    maintain(directory, TODAY, 30 * DAY, 0)
+    maintain(directory, NOON, 30 * DAY, 0)
     assert [path.suffix for path in directory.iterdir()] == [".gz"]
 
 
 def test_old_files_are_removed_and_then_the_oldest_until_the_rest_is_small_enough(directory: Path) -> None:
     for age in (40, 31, 30, 3, 2, 1):
         write(directory, f"p{age}", *(one(number, time=NOON - age * DAY) for number in range(100)))
-    maintain(directory, TODAY, 30 * DAY, 0)
-    ages = [(TODAY - date.fromisoformat(path.name[:10])).days for path in sorted(directory.iterdir())]
+    maintain(directory, NOON, 30 * DAY, 0)
+    ages = [(NOON.date() - date.fromisoformat(path.name[:10])).days for path in sorted(directory.iterdir())]
     assert ages == [30, 3, 2, 1]
     largest = max(path.stat().st_size for path in directory.iterdir())
-    left = maintain(directory, TODAY, 30 * DAY, 2 * largest)
+    left = maintain(directory, NOON, 30 * DAY, 2 * largest)
     assert left <= 2 * largest
     assert sorted(path.name[:10] for path in directory.iterdir()) == ["2026-11-29", "2026-11-30"]
 
@@ -170,7 +169,7 @@ def test_old_files_are_removed_and_then_the_oldest_until_the_rest_is_small_enoug
 def test_a_file_that_is_written_to_is_never_removed_for_room(directory: Path) -> None:
     file = JournalFile(directory, "a", 0.0)
     file.append([encode(one(1))])
-    maintain(directory, TODAY, 30 * DAY, 1)
+    maintain(directory, NOON, 30 * DAY, 1)
     file.close()
     assert ids(JournalDirectory(directory).oldest(None, everything)) == [1]
 
@@ -179,9 +178,9 @@ def test_what_a_killed_process_left_behind_is_removed_after_an_hour(directory: P
     for name, age in (("old", 7200), ("new", 10)):
         path = directory / f".2026-12-01.{name}.1.jsonl"
         path.write_bytes(b"")
-        moment = path.stat().st_mtime - age
+        moment = NOON.timestamp() - age
         os.utime(path, (moment, moment))
-    maintain(directory, TODAY, 30 * DAY, 0)
+    maintain(directory, NOON, 30 * DAY, 0)
     assert [path.name for path in directory.iterdir()] == [".2026-12-01.new.1.jsonl"]
 
 

@@ -19,8 +19,10 @@ from rig.milterclient import Macro, MilterClient
 from rig.server import Server
 from rig.wire import Action, Protocol, Text
 from turfmilter.core.held.block import read_block
+from turfmilter.core.journal.transaction import Transaction
 from turfmilter.core.report import Slip
 from turfmilter.daemon import mtas
+from turfmilter.stores.journal import JournalDirectory
 
 USER = "nobody" if os.geteuid() == 0 else ""  # the user that the filter switches to: it refuses to run as root
 
@@ -85,7 +87,7 @@ def rewrite(path: Path, text: str) -> None:
 class Filter(Server):
     """The daemon in `place`, which it may write to, with the TOML text `settings`.
 
-    `settings` begins with the keys above all sections; "{quarantine}" in it is the quarantine's path.
+    `settings` begins with the keys above all sections; "{quarantine}" and "{journal}" in it are the paths of these.
     `watchdog` is for its Daemon. `log` is the format of the log: json for records(), text for what people see.
     """
 
@@ -93,6 +95,7 @@ class Filter(Server):
         give(place)
         self.socket = place / "milter.sock"
         self.quarantine = make_quarantine(place / "quarantine")
+        self.journal = place / "journal"
         self.config = place / "turfmilter.toml"
         self._status = place / "status.json"
         self.state = make_state(place / "state")
@@ -115,7 +118,8 @@ class Filter(Server):
         if self._one_worker:
             above += "workers = 1\n"
         below = f'\n[log]\nto = "stderr"\nformat = "{self._log}"\n'
-        rewrite(self.config, above + settings.replace("{quarantine}", str(self.quarantine)) + below)
+        settings = settings.replace("{quarantine}", str(self.quarantine)).replace("{journal}", str(self.journal))
+        rewrite(self.config, above + settings + below)
 
     def start(self) -> None:
         """Start it, and return when it serves, has logged so, and has stored a copy of its configuration."""
@@ -200,6 +204,20 @@ class Filter(Server):
     def held(self) -> list[Held]:
         """What is in quarantine."""
         return [read_held(path) for path in sorted((self.quarantine / "new").iterdir())]
+
+    def make_journal(self) -> None:
+        """Make the directory of the journal."""
+        self.journal.mkdir(mode=0o750)
+        give(self.journal)
+
+    def transactions(self, number: int) -> list[Transaction]:
+        """What the journal has, the oldest first, once it has so many."""
+
+        def found() -> list[Transaction]:
+            return list(JournalDirectory(self.journal).oldest(None, lambda _: True))
+
+        wait.until(lambda: len(found()) >= number, lambda: f"{number} transactions, not {found()}")
+        return found()
 
     def unfinished(self) -> list[str]:
         """Names of what is still being written."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from turfmilter.core.journal.ports import Journal
 from turfmilter.core.journal.transaction import Transaction
 from turfmilter.core.policy import Generation
-from turfmilter.core.ports import Clock, Counts, Journal, Log, Names
+from turfmilter.core.ports import Clock, Counts, Log, Names
 from turfmilter.core.session import Connection
 
 

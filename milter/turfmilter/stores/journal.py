@@ -6,20 +6,19 @@ import fcntl
 import gzip
 import os
 import re
-import time
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from pathlib import Path
 from typing import BinaryIO
 
 from turfmilter.config.descent import CAREFULLY
 from turfmilter.core.journal.line import Unreadable, decode, time_of
+from turfmilter.core.journal.ports import Wanted
 from turfmilter.core.journal.transaction import Transaction
-from turfmilter.core.ports import Wanted
 from turfmilter.stores.files import temporary
 from turfmilter.stores.journalfile import SUFFIX
 
@@ -142,13 +141,13 @@ class JournalDirectory:
         return size
 
 
-def maintain(directory: Path, today: date, keep: timedelta, most: int) -> int:
+def maintain(directory: Path, now: datetime, keep: timedelta, most: int) -> int:
     """Compress files that are no longer written to; remove what is older than `keep`, and the oldest beyond `most`.
 
     Return the octets that remain; `most` is in octets, 0 for no limit.  Raises OSError.
     """
-    _clean(directory)
-    first = (today - keep).isoformat()
+    _clean(directory, now)
+    first = (now.date() - keep).isoformat()
     sizes: dict[str, int] = {}
     for name in sorted(filter(_is_file, _names(directory)), key=_order):
         path = directory / name
@@ -201,12 +200,12 @@ def _compressed(path: Path) -> Path:
         return whole
 
 
-def _clean(directory: Path) -> None:
+def _clean(directory: Path, now: datetime) -> None:
     """Remove the files that a process left behind that was killed while it created or compressed one."""
     for name in _names(directory):
         path = directory / name
         with suppress(FileNotFoundError):
-            if name.startswith(".") and SUFFIX in name and time.time() - path.lstat().st_mtime > _ABANDONED:
+            if name.startswith(".") and SUFFIX in name and now.timestamp() - path.lstat().st_mtime > _ABANDONED:
                 path.unlink()
 
 

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class JournalFile:
     def append(self, lines: Sequence[bytes]) -> None:
         """Append whole lines, each to the file of its day.  Raises OSError; then none or only some were appended."""
         for day, some in groupby(lines, lambda line: time_of(line)[:10]):
-            if self._file < 0 or day != self._day or self._size > _MOST_OCTETS:
+            if day != self._day or self._size > _MOST_OCTETS or self._is_gone():
                 self._begin(day)
             if any(space.below(self._floor) for space in spaces(os.fstatvfs(self._file))):
                 raise OSError(errno.ENOSPC, "less than twice quarantine.floor is free")
@@ -66,6 +65,10 @@ class JournalFile:
         finally:
             os.close(directory)
 
+    def _is_gone(self) -> bool:
+        """Return True if no file is open, or someone has removed the one that is."""
+        return self._file < 0 or os.fstat(self._file).st_nlink == 0
+
     def _write(self, data: bytes) -> None:
         """Write all of `data`, or none; if even that fails, the next line begins another file."""
         left = memoryview(data)
@@ -73,8 +76,13 @@ class JournalFile:
             while left:
                 left = left[os.write(self._file, left) :]
         except OSError:
-            with suppress(OSError):
-                os.ftruncate(self._file, self._size)
-            self.close()
+            self._undo()
             raise
         self._size += len(data)
+
+    def _undo(self) -> None:
+        """Remove the part of a line that was written; if that fails, nothing more is written to this file."""
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:
+            self.close()

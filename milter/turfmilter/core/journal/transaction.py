@@ -17,7 +17,7 @@ MOST_FIELD_CHARACTERS = 16_384  # of the values of header fields
 
 
 class NotLookedUp:
-    """Implements session.Lookup for a client whose names nobody has looked up.
+    """Implements session.Lookup for a client whose names were not looked up.
 
     `missed` is True once a rule has asked for them: what it decided without them may be wrong.
     """
@@ -65,7 +65,7 @@ class Tried(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """One transaction (RFC 5321 §3.3), or a connection that was refused at connect, which has no `sender`.
+    """One transaction , from MAIL to its end, or a connection that was refused at connect, which has no `sender`.
 
     `time` is its end, UTC.  `session` names the connection, so that its transactions are recognised; `messages` and
     `octets` are what the connection had sent before.  `today` is the day with which entries were compared.
@@ -102,7 +102,7 @@ class Transaction(NamedTuple):
 
 
 def to_answer(verdict: Verdict) -> Answer:
-    """Return `verdict` as the journal has it; CONTINUE is no verdict."""
+    """Return `verdict` as the journal has it; for CONTINUE, without a verdict."""
     if verdict.action is Action.CONTINUE:
         return Answer()
     finding = verdict.finding
