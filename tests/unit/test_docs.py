@@ -30,6 +30,7 @@ from turfmilter.config.setting import keys
 from turfmilter.core.address.mailbox import fold_domain, parse_address
 from turfmilter.core.address.readings import read, read_sender
 from turfmilter.core.escape import unescape
+from turfmilter.core.removal import deletable
 from turfmilter.core.report import Record
 from turfmilter.core.rule import Rule
 from turfmilter.core.session import ClientNames, Connection, Known
@@ -37,7 +38,6 @@ from turfmilter.core.table.pattern import parse_host, parse_sender
 from turfmilter.importers.postfix import read_postfix
 from turfmilter.importers.sendmail import read_sendmail
 from turfmilter.importers.words import Of
-from turfmilter.mta.answers import deletable
 from turfmilter.mta.nat import NatAlarm
 from turfmilter.policies import build_policy
 from turfmilter.telemetry.line import text

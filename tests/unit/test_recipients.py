@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from turfmilter.core.removal import deletable, mailbox, removable
 from turfmilter.core.session import Recipient
-from turfmilter.mta.answers import deletable, mailbox, removable
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,10 @@ class Judge:
         messages, octets = self._between.messages + 1, self._between.octets + self._message.size
         self._between = self._between._replace(messages=messages, octets=octets)
 
+    def resume(self, messages: int, octets: int) -> None:
+        """Count messages and bytes that the connection sent before; for a Judge that has seen only a part of it."""
+        self._between = self._between._replace(messages=messages, octets=octets)
+
     def abort(self) -> None:
         """End the transaction without a message; the connection continues."""
         self._forget()

@@ -14,11 +14,12 @@ from turfmilter.core.address.readings import read
 from turfmilter.core.finding import CONTINUE, Action, Verdict
 from turfmilter.core.judge import MOST_FIELDS, Judge
 from turfmilter.core.ports import QuarantineError, TimedStage
+from turfmilter.core.removal import mailbox, removable
 from turfmilter.core.reply import REPLIES
 from turfmilter.core.report import slip
 from turfmilter.core.rule import Fact
 from turfmilter.core.session import Recipient
-from turfmilter.mta.answers import answer, mailbox, refuse, removable
+from turfmilter.mta.answers import answer, refuse
 from turfmilter.mta.engine import Context, text
 from turfmilter.mta.hold import END_OF_HEADER, Hold, transcript
 from turfmilter.mta.macros import Macros

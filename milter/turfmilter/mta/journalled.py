@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from turfmilter.core.finding import CONTINUE, Verdict
-from turfmilter.core.journal.transaction import MOST_FIELD_CHARACTERS, MOST_TRIED, Transaction, Tried, to_answer
+from turfmilter.core.journal.transaction import (
+    MOST_FIELD_CHARACTERS,
+    MOST_TRIED,
+    NotLookedUp,
+    Transaction,
+    Tried,
+    to_answer,
+)
 from turfmilter.core.judge import Judge
-from turfmilter.core.session import Recipient
+from turfmilter.core.session import Connection, Recipient
 from turfmilter.mta.macros import Macros
 from turfmilter.mta.service import Service
 
@@ -45,11 +52,11 @@ class Journalled:
     def _transaction(self, verdict: Verdict, milliseconds: int, id: str, size: int | None) -> Transaction:
         found, envelope = self._judge.session, self._judge.session.envelope
         # A rule reads the header only at its end: before that, nothing is known about it.
-        fields = None if found.authors is None else _shortened(found.fields)
+        fields = None if found.authors is None else self._fields()
         return Transaction(
             time=self._now(),
             session=self._session,
-            connection=found.connection,
+            connection=self._connection(),
             facts=self._judge.generation.facts,
             listener=found.listener,
             helo=found.helo,
@@ -63,7 +70,8 @@ class Journalled:
             tried=tuple(self._tried[:MOST_TRIED]),
             fields=fields,
             size=size,
-            complete=len(self._tried) <= MOST_TRIED and (fields is None or len(fields) == len(found.fields)),
+            complete=len(self._tried) <= MOST_TRIED
+            and (fields is None or len(fields) == len(self._judge.policy.wants)),
             answer=to_answer(verdict),
             trials=self._judge.trials,
             queue_id=self._macros["i"],
@@ -72,13 +80,20 @@ class Journalled:
             ms=milliseconds,
         )
 
+    def _connection(self) -> Connection:
+        """Return the connection; the names of its client are unknown if no rule needs any, and the MTA had none."""
+        connection = self._judge.session.connection
+        if connection.name or self._judge.generation.needs_names:
+            return connection
+        return connection._replace(names=NotLookedUp())
 
-def _shortened(fields: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """Return `fields` without those that are too long together; the first ones are kept."""
-    left, kept = MOST_FIELD_CHARACTERS, {}
-    for name, values in fields.items():
-        left -= sum(map(len, values))
-        if left < 0:
-            break
-        kept[name] = values
-    return kept
+    def _fields(self) -> Mapping[str, Sequence[str]]:
+        """Return the fields that the rules asked for, also those that the header lacks; not all if they are long."""
+        found, left, kept = self._judge.session.fields, MOST_FIELD_CHARACTERS, {}
+        for name in sorted(self._judge.policy.wants):
+            kept[name] = found.get(name, ())
+            left -= sum(map(len, kept[name]))
+            if left < 0:
+                del kept[name]
+                break
+        return kept
