@@ -21,6 +21,7 @@ from turfmilter.review.quarantines import Quarantines
 from turfmilter.review.recorder import Recorders
 from turfmilter.review.turftable import TurfTable
 from turfmilter.stores.files import rewrite
+from turfmilter.stores.journal import JournalDirectory
 from turfmilter.stores.lastgood import LastGood, NoCopy, NotKept
 from turfmilter.stores.messages import MaildirMessages
 from turfmilter.stores.opened import OpenMaildir
@@ -64,6 +65,11 @@ def build_recorders(who: Administrator, warn: Callable[[str], None]) -> Recorder
 def build_observation(config: Config) -> Observation:
     """Read the clocks once more, and return what this host knows about the age of messages."""
     return Observation(RetentionState(config.state), read_clocks)
+
+
+def open_journal(directory: Path) -> JournalDirectory:
+    """Return the journal in `directory` for reading."""
+    return JournalDirectory(directory)
 
 
 def build_turf_table(path: Path, by: str) -> TurfTable:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from turfmilter.cli.opened import Started
+from turfmilter.cli.opened import NoJournal, Started
 from turfmilter.cli.program import EX_CONFIG, EX_NOT_DONE, leave
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
@@ -19,11 +19,12 @@ from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import NewerFormat, NotAMessage, Unopenable
 from turfmilter.desk import SystemClock
 from turfmilter.review.administrator import NoOwner, administrator
+from turfmilter.review.parallel import ChildFailed
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
-_UNUSABLE = (ConfigError, NoOwner, Unopenable)
-_NOT_DONE = (NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
+_UNUSABLE = (ConfigError, NoJournal, NoOwner, Unopenable)
+_NOT_DONE = (ChildFailed, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
 
 # In the order in which they are listed; those about held messages are also in the group "quarantine".
 _REVIEWING = (
@@ -39,7 +40,7 @@ _REVIEWING = (
     "stats",
     "export",
 )
-COMMANDS = ("quarantine", *_REVIEWING, "turf", "import", "status")
+COMMANDS = ("quarantine", *_REVIEWING, "turf", "replay", "import", "status")
 
 
 class _Quarantine(click.Group):
@@ -61,6 +62,10 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.turf import turf
 
             return turf
+        case "replay":
+            from turfmilter.cli.replaying import replay_journal
+
+            return replay_journal
         case "import":
             from turfmilter.cli.importing import import_from
 

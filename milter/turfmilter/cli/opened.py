@@ -43,6 +43,10 @@ directory_option = click.option(
 )
 
 
+class NoJournal(Exception):
+    """There is nothing to read; the text says why, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """How turfctl was started: the path of the configuration, and by whom, determined before it changes its user."""
@@ -96,7 +100,7 @@ class Started:
 def opened(config: Config, directory: Path | None) -> Iterator[Quarantines]:
     """Open the quarantines; root switches to their owner first.  Raises NoOwner and Unopenable."""
     paths = _chosen(config, directory)
-    owner = _become_owner(config)
+    owner = become_owner(config)
     with open_quarantines(paths, lambda files: watched(files, "Reading held messages"), owner=owner) as quarantines:
         yield quarantines
 
@@ -130,7 +134,7 @@ def _chosen(config: Config, directory: Path | None) -> tuple[Path, ...]:
     return (directory,)
 
 
-def _become_owner(config: Config) -> str:
+def become_owner(config: Config) -> str:
     """Switch from root to the filter's user and return that name; "" if not root.  The quarantine has no say in it."""
     if os.geteuid() != 0:
         return ""

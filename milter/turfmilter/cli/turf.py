@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from turfmilter.cli.allowing import Add, Answer
+from turfmilter.cli.journalled import since_option
 from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
@@ -64,23 +65,40 @@ def turf() -> None:
     "--for", "expires", callback=until, metavar="SPAN", help="How long it is valid: 90d, 12w.  [default: permanently]"
 )
 @click.option("--why", default="", help="The reason, noted beside the entry.")
+@click.option(
+    "--try", "trying", is_flag=True, help="Only show what the entry would have done with the mail in the journal."
+)
+@since_option
 @_table_option
 @yes_option
 @dry_run_option
 @click.pass_obj
 def add(
-    started: Started, entry: str, expires: date | None, why: str, chosen: Path | None, yes: bool, dry_run: bool
+    started: Started,
+    entry: str,
+    expires: date | None,
+    why: str,
+    trying: bool,
+    since: datetime,
+    chosen: Path | None,
+    yes: bool,
+    dry_run: bool,
 ) -> None:
     """Add ENTRY to the turf table.
 
     ENTRY is written as in the table, such as @spam.example, or !boss@spam.example for an exception; it is added at the
-    end.
+    end.  With a journal, the mail of the last two days that has been delivered in spite of it is listed.
     """
+    # Imported here: no other command about the turf table needs the rules.
+    from turfmilter.cli.trying import delivered_lately, try_entry
+
     edited = build_turf_table(_file(started, chosen), started.by.login)
     try:
         edited.require_addable(entry, started.clock.today(), expires=expires, why=why)
         for doubt in doubts(entry):
             warn_on_stderr(doubt)
+        if trying:
+            try_entry(started, entry, since)
         _ask(f'"{entry}"', f"added to {edited.path}", yes=yes, dry_run=dry_run)
         added, warnings = edited.add(entry, started.clock.today(), expires=expires, why=why)
     except (NotEdited, AlreadyThere) as error:
@@ -89,6 +107,8 @@ def add(
         warn_on_stderr(warning)
     means = meaning(added)
     click.echo(f"{escape(str(added))}: added; {_SOON}" + (f"\n{means}" if means else ""))
+    for line in delivered_lately(started, entry):
+        click.echo(line)
 
 
 @turf.command()

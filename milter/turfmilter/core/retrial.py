@@ -61,7 +61,7 @@ class _Retrying:
         self._transaction = transaction
         self._judge = Judge(generation, _Then(transaction.today))
         known = transaction.connection.names
-        # A look-up remembers whether a rule has asked for it: each retrial needs one of its own.
+        # A lookup remembers whether a rule has asked for it: each retrial needs one of its own.
         self._names = NotLookedUp() if isinstance(known, NotLookedUp) else known
         self._unknown = "" if transaction.complete else "a part of the line, which was too long"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from turfmilter.core.address.mailbox import Mailbox
@@ -51,6 +51,11 @@ class SenderTable:
     def holding(self, text: str) -> Iterator[Entry]:
         """Yield the entries whose text contains `text`, ignoring case."""
         return self._entries.holding(text)
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What it was built from, in order."""
+        return self._entries.sources
 
     @property
     def table_files(self) -> tuple[str, ...]:

@@ -1,0 +1,36 @@
+"""Work that is divided among processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class ChildFailed(Exception):
+    """A process was killed, or failed; it has printed why."""
+
+
+def in_parallel(works: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Do each work in a process of its own, and yield their results.  Raises ChildFailed if one of them ends early."""
+    # A fork: what the work needs, such as tables of a million entries, is there already.
+    context, running = get_context("fork"), []
+    for work in works:
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=_send, args=(work, there), daemon=True)
+        process.start()
+        there.close()
+        running.append((process, here))
+    for process, here in running:
+        try:
+            yield here.recv()
+        except EOFError:
+            raise ChildFailed("one of the processes that read the journal ended early") from None
+        process.join()
+
+
+def _send(work: Callable[[], object], there: Connection) -> None:
+    there.send(work())

@@ -1,0 +1,156 @@
+"""turfctl replay: what other rules would have done with the mail in the journal."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rig.golden import Golden
+from rig.journal import Journal
+from rig.quarantine import hold, turfctl
+from rig.sessions import Message, Plan
+
+OURS = "<bob@example.org>"
+GOOD = Plan(messages=(Message("<anna@shop.example>", (OURS,), author="anna@shop.example"),))
+NEWS = Plan(
+    messages=(Message("<news@shop.example>", (OURS, "<carol@example.org>"), author="News <news@shop.example>"),)
+)
+SPAM = Plan(messages=(Message("<x@spam.example>", (OURS,), author="x@spam.example"),))
+RELAY = Plan(client="198.51.100.7", messages=(Message("<a@out.example>", ("<b@elsewhere.example>",)),))
+DYNAMIC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
+
+
+@pytest.fixture
+def kept(place: Path) -> Journal:
+    journal = Journal(place, 'tables = ["@spam.example"]\n')
+    journal.play(GOOD, NEWS, SPAM, RELAY, GOOD)
+    return journal
+
+
+def test_under_the_configuration_in_force_nothing_would_change(kept: Journal) -> None:
+    done = turfctl(kept.config, "replay")
+    assert (done.returncode, done.stdout, done.stderr.count("before")) == (
+        0,
+        "5 transactions judged, 0 would change\n",
+        1,
+    )
+
+
+def test_an_entry_shows_what_it_would_have_held(kept: Journal, golden: Golden) -> None:
+    done = turfctl(kept.config, "replay", "--turf-add", "@shop.example")
+    assert done.returncode == 1
+    golden("replay", DYNAMIC.sub("(time)", done.stdout))
+
+
+def test_several_changes_are_judged_together(kept: Journal, golden: Golden) -> None:
+    done = turfctl(kept.config, "replay", "--turf-remove", "@spam.example", "--deny", "198.51.100.0/24")
+    assert done.returncode == 1
+    golden("replay", DYNAMIC.sub("(time)", done.stdout))
+
+
+def test_a_sender_whose_mail_was_released_is_marked(kept: Journal) -> None:
+    hold(kept.quarantine, sender="news@shop.example", file="cur/{id}:2,PS")
+    done = turfctl(kept.config, "replay", "--turf-add", "news@shop.example")
+    assert "news@shop.example  (mail of this sender was released)" in done.stdout
+
+
+def test_another_configuration_is_judged_whole(kept: Journal, place: Path) -> None:
+    other = place / "new.toml"
+    other.write_text(kept.config.read_text().replace('"example.org"', '"example.net"'))
+    done = turfctl(kept.config, "replay", "--config", str(other), "--json")
+    found = json.loads(done.stdout)
+    assert (found["judged"], found["changed"]) == (5, 4)
+    assert {(one["kind"], one["rule"], one["count"]) for one in found["causes"]} == {("refused", "relay", 4)}
+
+
+def test_what_the_journal_lacks_is_undecided_and_not_guessed(kept: Journal) -> None:
+    done = turfctl(kept.config, "replay", "--deny", "dial.example", "--json")
+    found = json.loads(done.stdout)
+    assert found["undecided"] == {"the client's names": 5}
+    assert (done.returncode, found["changed"]) == (0, 0)
+
+
+def test_older_mail_is_left_out(kept: Journal) -> None:
+    kept.play(SPAM, ago=timedelta(days=9))
+    assert "5 transactions judged" in turfctl(kept.config, "replay").stdout
+    assert "6 transactions judged" in turfctl(kept.config, "replay", "--since", "10d").stdout
+    assert "the journal begins at" not in turfctl(kept.config, "replay").stderr
+
+
+def test_a_damaged_journal_is_judged_as_far_as_it_can_be_read(kept: Journal) -> None:
+    (file,) = kept.directory.iterdir()
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(lines[0] + b"rubbish\n" + lines[1].replace(b'"v":1', b'"v":7') + b"".join(lines[2:])[:-9])
+    done = turfctl(kept.config, "replay")
+    assert "3 transactions judged" in done.stdout
+    for why in ("1 line that cannot be read: damaged", "cannot be read: version 7", "cannot be read: truncated"):
+        assert why in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--turf-add", "spam.example"], '--turf-add: "spam.example"'),
+        (["--turf-remove", "@other.example"], '"@other.example" is not in any turf table'),
+        (["--turf-remove", "no entry"], "--turf-remove: "),
+        (["--deny", "192.0.2.1/24"], '--deny: "192.0.2.1/24"'),
+        (["--since", "soon"], '"soon"'),
+    ],
+)
+def test_invalid_entries_are_refused_with_the_reason(kept: Journal, options: list[str], said: str) -> None:
+    done = turfctl(kept.config, "replay", *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_configuration_with_errors_is_not_judged(kept: Journal, place: Path) -> None:
+    other = place / "new.toml"
+    other.write_text("domains = 7\n")
+    done = turfctl(kept.config, "replay", "--config", str(other))
+    assert done.returncode == 78
+    assert f"{other}: domains" in done.stderr or "new.toml" in done.stderr
+
+
+def test_without_a_journal_it_says_what_to_set(place: Path) -> None:
+    journal = Journal(place)
+    journal.config.write_text(journal.config.read_text().replace("[journal]", "[journal.x]"))
+    text = journal.config.read_text()
+    journal.config.write_text(text[: text.index("[journal.x]")])
+    done = turfctl(journal.config, "replay")
+    assert done.returncode == 78
+    assert "no journal is kept" in done.stderr
+
+
+def test_an_empty_journal_is_no_proof(place: Path) -> None:
+    done = turfctl(Journal(place).config, "replay")
+    assert done.returncode == 78
+    assert "is empty" in done.stderr
+
+
+def test_an_entry_is_tried_before_it_is_added(kept: Journal, place: Path, golden: Golden) -> None:
+    table = place / "turf.table"
+    table.write_text("@spam.example\n")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table"]')
+    )
+    done = turfctl(kept.config, "turf", "add", "news@shop.example", "--try")
+    assert done.returncode == 1
+    golden("replay", DYNAMIC.sub("(time)", done.stdout))
+    assert table.read_text() == "@spam.example\n"
+
+
+def test_after_an_entry_was_added_the_mail_that_it_missed_is_named(kept: Journal, place: Path, golden: Golden) -> None:
+    table = place / "turf.table"
+    table.write_text("")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table"]')
+    )
+    done = turfctl(kept.config, "turf", "add", "@shop.example", "--yes")
+    assert done.returncode == 0
+    golden("replay", done.stdout)
+    again = turfctl(kept.config, "turf", "add", "!@friend.shop.example", "--yes")
+    assert "already delivered" not in again.stdout
