@@ -12,17 +12,19 @@ from typing import Any
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config, LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import NewerFormat, Unopenable
 from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Clock, Log, QuarantineError
-from turfmilter.core.session import Connection, Known
+from turfmilter.core.session import Connection, Known, Lookup
 from turfmilter.core.table.entry import listed
 from turfmilter.daemon import mtas
 from turfmilter.daemon.reload import Loaded, Program, Report
 from turfmilter.desk import SystemClock, build_observation, open_quarantines
 from turfmilter.mta.nat import NatAlarm
+from turfmilter.mta.peer import Later
 from turfmilter.mta.postconf import Postconf
 from turfmilter.mta.service import NoJournal, Remarks, Service, Sessions
 from turfmilter.policies import build_policy
@@ -60,6 +62,11 @@ def build_generation(config: Config, number: int = 1) -> Generation:
 def build_quarantines(config: Config) -> dict[Path, Maildir]:
     """Every quarantine in which a message can be held, by its directory."""
     return {directory: Maildir(directory, floor=config.quarantine.floor) for directory in config.directories}
+
+
+def look_up(config: Config, client: IPAddress) -> Lookup:
+    """Return a lookup of the names of `client` in DNS, as a session begins it."""
+    return Later(DnsNames(config.dns.nameservers, timeout=config.dns.timeout), client)
 
 
 def build_log(config: Config) -> LogWriter:

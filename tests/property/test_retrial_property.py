@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from turfmilter.config.loader import configure
 from turfmilter.core.journal.transaction import Transaction
 from turfmilter.core.policy import Generation
 from turfmilter.core.retrial import Counts, Retrial, accepted, judge_again
+from turfmilter.review.explanation import as_json_document, explain, history, lines
 
 BASE = """
 domains = ["ours.example"]
@@ -87,3 +89,16 @@ def test_under_another_it_says_what_the_same_session_shows(before: list[str], af
 def comparable(kept: Told, shown: Told) -> bool:
     """Whether both sessions had the same events, so far as the journal can know: what a client would do is unknown."""
     return [one.sender for one in kept.transactions] == [one.sender for one in shown.transactions]
+
+
+@given(some_parts, plans)
+def test_an_explanation_says_what_was_decided_and_by_which_entry(parts: list[str], plan: Plan) -> None:
+    under = generation(*parts)
+    for transaction in play(under, plan).transactions:
+        explained = explain(under, transaction)
+        assert (explained.retrial.tried, explained.retrial.answer) == decided(transaction)
+        refusals = {answer.entry for answer in (*explained.retrial.tried, explained.retrial.answer) if answer}
+        found = {str(asked.finding.matched or "") for asked in explained.asked if asked.finding}
+        assert refusals - {""} <= found
+        assert all(isinstance(line, str) for line in (*lines(explained), *history(transaction)))
+        json.dumps(as_json_document(explained))

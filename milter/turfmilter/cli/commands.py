@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from turfmilter.cli.opened import NoJournal, Started
+from turfmilter.cli.opened import NoJournal, NoTransaction, Started
 from turfmilter.cli.program import EX_CONFIG, EX_NOT_DONE, leave
 from turfmilter.config.loader import ConfigError
 from turfmilter.core.escape import escape
@@ -24,7 +24,7 @@ from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
 _UNUSABLE = (ConfigError, NoJournal, NoOwner, Unopenable)
-_NOT_DONE = (ChildFailed, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
+_NOT_DONE = (ChildFailed, NoTransaction, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
 
 # In the order in which they are listed; those about held messages are also in the group "quarantine".
 _REVIEWING = (
@@ -40,7 +40,7 @@ _REVIEWING = (
     "stats",
     "export",
 )
-COMMANDS = ("quarantine", *_REVIEWING, "turf", "replay", "import", "status")
+COMMANDS = ("quarantine", *_REVIEWING, "explain", "replay", "turf", "import", "status")
 
 
 class _Quarantine(click.Group):
@@ -62,6 +62,10 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.turf import turf
 
             return turf
+        case "explain":
+            from turfmilter.cli.explaining import explain_message
+
+            return explain_message
         case "replay":
             from turfmilter.cli.replaying import replay_journal
 

@@ -47,6 +47,10 @@ class NoJournal(Exception):
     """There is nothing to read; the text says why, and what to do."""
 
 
+class NoTransaction(Exception):
+    """The journal has no such message; the text says how far back it reaches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """How turfctl was started: the path of the configuration, and by whom, determined before it changes its user."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
 from turfmilter.core.address.mailbox import Mailbox
+from turfmilter.core.rule import Looked
 from turfmilter.core.session import Connection
 from turfmilter.core.table.entries import Source
 from turfmilter.core.table.entry import Entry, Problem, listed
@@ -75,6 +76,15 @@ class ClientTable:
     def __len__(self) -> int:
         return len(self._all)
 
+    def looks_at(self, name: str, connection: Connection) -> Iterator[Looked]:
+        """Yield what the list called `name` has for the client's address, and for its names if they are known."""
+        if connection.client:
+            yield Looked(f"client in {name}", str(connection.client), self._all.matching_address(connection.client))
+        names = connection.names.known if self.names else None
+        for one in dict.fromkeys((*names.confirmed, *names.claimed)) if names else ():
+            confirmed = "" if names and one in names.confirmed else " (not confirmed)"
+            yield Looked(f"client's name in {name}", f"{one}{confirmed}", self._all.matching_name(one))
+
     def by_address(self, connection: Connection, today: date) -> Entry | None:
         """Return the entry that decides by the client's address; it takes precedence over any name."""
         return self._all.match_address(connection.client, today) if connection.client else None
@@ -118,6 +128,11 @@ class Domains:
     """A list of domains; an address in it matches the address literal (RFC 5321 §4.1.3)."""
 
     table: HostTable
+
+    def matching(self, mailbox: Mailbox) -> list[Entry]:
+        """Return every entry that matches the domain of `mailbox`, or the address in its literal."""
+        literal = mailbox.literal
+        return self.table.matching_address(literal) if literal else self.table.matching_name(mailbox.domain)
 
     def hold(self, mailbox: Mailbox, today: date) -> bool:
         """Return True if the domain of `mailbox`, or the address in its literal, is listed."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from turfmilter.core.finding import Finding
 from turfmilter.core.session import Recipient, Session
+from turfmilter.core.table.entry import Entry
 
 
 class Stage(Enum):
@@ -26,6 +28,17 @@ class Fact(Enum):
     LOCAL_ADDRESS = auto()  # Connection.local_address
     PORT = auto()  # Connection.port
     TLS = auto()  # Session.tls
+
+
+class Looked(NamedTuple):
+    """One thing that a rule looks at, for people: `what` it is, its `value`, and the entries that match it.
+
+    The entries are those of one table, the most specific first; one that has expired does not decide.
+    """
+
+    what: str
+    value: str
+    entries: Sequence[Entry] = ()
 
 
 class Rule:
@@ -59,6 +72,13 @@ class Rule:
         starts then, and the rule waits longer.
         """
         return self.needs_names
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield what the rule looks at, for explanations; `recipient` is None except at RCPT.
+
+        It decides nothing, and waits for DNS only if the rule did.
+        """
+        return iter(())
 
     def at_connect(self, session: Session) -> Finding | None:
         """Check the client; only rules that refuse the connection itself do so here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +11,7 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read, read_resolved
 from turfmilter.core.clients import ClientTable, Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.rule import Looked, Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 
@@ -31,6 +32,10 @@ class _Connect(Rule):
     def asks_names(self, session: Session) -> bool:
         """Return True unless an entry for the client's address decides."""
         return self.clients.asks_names(session.connection, session.today)
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield the entries of both lists for the client; an exception is an entry of the deny list."""
+        yield from self.clients.looks_at("connect.allow and deny", session.connection)
 
     def _find(self, session: Session) -> Finding | None:
         match = self.clients.find(session.connection, session.today)

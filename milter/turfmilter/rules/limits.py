@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.rule import Looked, Rule, Stage
 from turfmilter.core.session import Accounts, Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.hosts import HostTable
@@ -73,6 +73,10 @@ class LimitTable:
                 return cap.limits
         return self.general
 
+    def place(self, session: Session) -> str:
+        """Return which limits those are: "limits", or "cap[0]" for the first cap."""
+        return next((f"cap[{n}]" for n, cap in enumerate(self.caps) if cap.applies(session, self.listener)), "limits")
+
     def any(self, limit: Callable[[Limits], int]) -> bool:
         """Return True if the limit that `limit` selects is set, in the general limits or in a cap."""
         return any(limit(limits) > 0 for limits in (self.general, *(cap.limits for cap in self.caps)))
@@ -89,6 +93,11 @@ class _Limit(Rule, ABC):
     @abstractmethod
     def limit(limits: Limits) -> int:
         """Return the limit that this rule enforces; 0 means no limit."""
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield the limit for this message, and where it comes from."""
+        place = self.table.place(session)
+        yield Looked(f"{self.name} in {place}", str(self.limit(self.table.of(session)) or "no limit"))
 
     def _beyond(self, session: Session, number: int) -> Finding | None:
         """Return a finding if `number` exceeds this rule's limit for the message."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Fact, Rule, Stage
+from turfmilter.core.rule import Fact, Looked, Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 
@@ -17,6 +19,10 @@ class RequireAuth(Rule):
         """Return a finding if the client has not authenticated."""
         return None if session.account else Finding(self.name)
 
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield the account."""
+        yield Looked("account", session.account or "none")
+
 
 class RequireTls(Rule):
     """Refuses clients that have not started TLS (RFC 3207 §4)."""
@@ -28,3 +34,7 @@ class RequireTls(Rule):
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """Return a finding if the connection is not encrypted."""
         return None if session.tls else Finding(self.name)
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield whether the connection is encrypted."""
+        yield Looked("TLS", "yes" if session.tls else "no")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.rule import Looked, Rule, Stage
 from turfmilter.core.session import Recipient, Session
 
 _QUOTED = r'"[^"\\]*"'
@@ -23,6 +24,11 @@ class UnrefusableRecipient(Rule):
 
     name = "recipient"
     stages = frozenset({Stage.RCPT})
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield the text of the recipient."""
+        if recipient:
+            yield Looked("recipient", recipient.text)
 
     def at_rcpt(self, session: Session, recipient: Recipient) -> Finding | None:  # noqa: ARG002
         """Return a finding for a recipient with a comma outside quotes, which mail programs no longer write."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -11,7 +11,7 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import Readings, read
 from turfmilter.core.clients import ClientTable, Domains
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Fact, Rule, Stage
+from turfmilter.core.rule import Fact, Looked, Rule, Stage
 from turfmilter.core.session import Accounts, Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.hosts import HostTable
@@ -70,6 +70,25 @@ class Relay(Rule):
         if self._everywhere(readings, recipient, partial(self._is_ours_or_always, session.today)):
             return None
         return self._steps(session)
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:
+        """Yield each reading of the recipient with the domains that hold it, and what the steps look at."""
+        if recipient is None:
+            return
+        readings = read(recipient.text)
+        resolved = read(recipient.resolved).mailboxes if recipient.resolved and not readings.plain else ()
+        for what, mailboxes in (("recipient", readings.mailboxes), ("recipient as resolved by the MTA", resolved)):
+            for mailbox in mailboxes:
+                yield Looked(f"{what} in domains", str(mailbox), self.domains.matching(mailbox))
+                if always := self.always.matching(mailbox):
+                    yield Looked(f"{what} in relay.always", str(mailbox), always)
+        yield from self.deny.looks_at("relay.deny", session.connection)
+        yield from self.allow.looks_at("relay.allow", session.connection)
+        if session.connection.local_address:
+            address = session.connection.local_address
+            yield Looked("local address in relay.interfaces", str(address), self.interfaces.matching_address(address))
+        if session.account:
+            yield Looked("account", session.account + (" with TLS" if session.tls else ""))
 
     def _everywhere(self, readings: Readings, recipient: Recipient, fits: Callable[[Mailbox], bool]) -> bool:
         """Return True if every reading fits, and, unless the text is plain, the MTA's resolution of it fits as well.

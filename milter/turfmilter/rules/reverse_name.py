@@ -10,8 +10,8 @@ from turfmilter.core.address.mailbox import IPAddress, Mailbox
 from turfmilter.core.address.spelling import Spelling, Unreadable, spell, spell_open
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.finding import Change, Finding
-from turfmilter.core.rule import Fact, Rule, Stage
-from turfmilter.core.session import ClientNames, Connection, Session
+from turfmilter.core.rule import Fact, Looked, Rule, Stage
+from turfmilter.core.session import ClientNames, Connection, Recipient, Session
 from turfmilter.core.table.entry import listed
 
 FIELD = "Authentication-Results"
@@ -57,6 +57,10 @@ def _names(spelling: Spelling) -> tuple[str, ...]:
     return tuple(view.casefold().removesuffix(".") for view in (name, joined))
 
 
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
 def iprev(names: ClientNames) -> str:
     """Return the result for these names, in the words of RFC 8601 §2.7.3."""
     if names.confirmed:
@@ -67,6 +71,13 @@ def iprev(names: ClientNames) -> str:
 
 
 class _NeedsNames(Rule):
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield the client and its names, if they are known."""
+        names = session.connection.names.known
+        if names is not None and session.connection.client:
+            said = f"{session.connection.client}: confirmed {_listed(names.confirmed)}, PTR {_listed(names.claimed)}"
+            yield Looked("client's names in DNS", said + (", and DNS did not answer every query" * names.failed))
+
     @property
     def needs_names(self) -> bool:
         """Always True: the rule is about names only."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -10,11 +11,11 @@ from turfmilter.core.address.mailbox import Mailbox
 from turfmilter.core.address.readings import read, read_resolved, read_senders
 from turfmilter.core.clients import ClientTable
 from turfmilter.core.finding import Finding
-from turfmilter.core.rule import Rule, Stage
+from turfmilter.core.rule import Looked, Rule, Stage
 from turfmilter.core.session import Recipient, Session
 from turfmilter.core.table.entry import listed
 from turfmilter.core.table.senders import SenderTable
-from turfmilter.core.wrapped import match_sender
+from turfmilter.core.wrapped import layers, match_sender, untagged
 
 ORIGINATORS = ("sender", "resent-from")  # the header fields of TurfOriginator, in lower case
 
@@ -73,6 +74,14 @@ class _Turf(_Sparing):
     table: SenderTable
     spares: Spares
 
+    def _looked(self, what: str, mailboxes: Iterable[Mailbox]) -> Iterator[Looked]:
+        """Yield what the table has for each of `mailboxes`, and for the addresses that BATV or SRS wrapped in it."""
+        for mailbox in mailboxes:
+            for layer in layers(mailbox):
+                yield Looked(f"{what} in turf.tables", str(layer) or "<>", self.table.matching(layer))
+                if inner := untagged(layer):
+                    yield Looked(f"{what} without its tag", str(inner), self.table.matching(inner))
+
     def _find_any(self, session: Session, origin: str, authors: Authors) -> Finding | None:
         """Return a finding if one of `authors` is listed, or if there are too many to be read."""
         entries = (self.table.match(mailbox, session.today) for mailbox in authors.mailboxes)
@@ -89,6 +98,11 @@ class TurfSender(_Turf):
 
     stages = frozenset({Stage.MAIL})
 
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield each reading of the sender."""
+        if session.envelope:
+            yield from self._looked("sender", read_senders(session.envelope.sender.text))
+
     def at_mail(self, session: Session) -> Finding | None:
         """Return a finding if the sender is listed."""
         if session.envelope is None:
@@ -104,6 +118,11 @@ class TurfAuthor(_Turf):
     stages = frozenset({Stage.HEADERS})
     wants = frozenset({"from"})
 
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield each author."""
+        if session.authors:
+            yield from self._looked("author", session.authors.mailboxes)
+
     def at_headers(self, session: Session) -> Finding | None:
         """Return a finding if one of the authors is listed, or if there are too many to be read."""
         return None if session.authors is None else self._find_any(session, "author", session.authors)
@@ -118,10 +137,17 @@ class TurfOriginator(_Turf):
     stages = frozenset({Stage.HEADERS})
     wants = frozenset(ORIGINATORS)
 
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield each originator."""
+        yield from self._looked("originator", _originators(session).mailboxes)
+
     def at_headers(self, session: Session) -> Finding | None:
         """Return a finding if one of the originators is listed, or if there are too many to be read."""
-        values = (value for name in ORIGINATORS for value in session.fields.get(name, ()))
-        return self._find_any(session, "originator", read_authors(values))
+        return self._find_any(session, "originator", _originators(session))
+
+
+def _originators(session: Session) -> Authors:
+    return read_authors(value for name in ORIGINATORS for value in session.fields.get(name, ()))
 
 
 @dataclass(frozen=True)
@@ -133,6 +159,10 @@ class UnreadableAuthor(_Sparing):
     wants = frozenset({"from"})
 
     spares: Spares
+
+    def looks_at(self, session: Session, recipient: Recipient | None) -> Iterator[Looked]:  # noqa: ARG002
+        """Yield the values of From:."""
+        yield from (Looked("author field", value.strip()) for value in session.fields.get("from", ()))
 
     def at_headers(self, session: Session) -> Finding | None:
         """Return a finding if a From: field is not plainly a list of addresses, or if there is no such field."""

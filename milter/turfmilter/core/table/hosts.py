@@ -13,6 +13,7 @@ from turfmilter.core.table.index import Keys, PatternIndex, in_order
 from turfmilter.core.table.pattern import Interval, Name, Parts
 from turfmilter.core.table.ranges import Intervals, Sweep
 
+_MANY = 20_000  # entries, all of which are read within a tenth of a second
 _REMEMBERED_NAMES = 256  # by the cache of match_name
 # In addresses: the size of 10.0.0.0/8 and of fc00::/7, the largest networks that one organisation can have for itself.
 _HUGE = {4: 1 << 24, 6: 1 << 121}
@@ -68,6 +69,23 @@ class HostTable:
         """
         return self._by_name(domain, today, exception)
 
+    def matching_address(self, address: IPAddress) -> list[Entry]:
+        """Return every entry that matches, also one that has expired, the most specific first.
+
+        Of a large table, only those that decide, or would decide if these expire: the others are not looked for.
+        """
+        address = unmapped(address)
+        rows = self._segments[address.version].at(int(address))
+        deciding = [self._entries[row] for row in rows]
+        if self._len > _MANY:
+            return deciding
+        found = [entry for entry in self._entries if _includes(entry, address) and entry not in deciding]
+        return [*deciding, *sorted(found, key=_width)]
+
+    def matching_name(self, domain: str) -> list[Entry]:
+        """Return every entry that matches the folded name, also one that has expired, the most specific first."""
+        return [*self._names.at((Name, domain, True)), *_wider(self._names, domain, True)]
+
     def changes(self, old: HostTable) -> tuple[int, int]:
         """Return how many entries were added since `old`, and how many were removed."""
         return self._entries.changes(old._entries)
@@ -102,6 +120,18 @@ class HostTable:
             for row, parts in self._entries.again():
                 if parts[0] is Name:
                     yield from self._names.useless(row, parts, _wider(self._names, *parts[1:]))
+
+
+def _includes(entry: Entry, address: IPAddress) -> bool:
+    pattern = entry.pattern
+    if not isinstance(pattern, Interval) or pattern.version != address.version:
+        return False
+    return pattern.first <= int(address) <= pattern.last
+
+
+def _width(entry: Entry) -> int:
+    assert isinstance(entry.pattern, Interval)
+    return entry.pattern.last - entry.pattern.first
 
 
 def _match_name(names: PatternIndex, domain: str, today: date, exception: bool | None) -> Entry | None:

@@ -33,12 +33,15 @@ class SenderTable:
 
     def match(self, mailbox: Mailbox, today: date) -> Entry | None:
         """Return the most specific entry, plain or exception, valid on `today`; None if none matches."""
+        candidates = self.matching(mailbox)
+        return next((entry for entry in candidates if entry.valid_on(today)), None) if candidates else None
+
+    def matching(self, mailbox: Mailbox) -> list[Entry]:
+        """Return every entry that matches, also one that has expired, the most specific first."""
         address = (Address, mailbox.local, mailbox.domain)
         if mailbox.domain in self._globs:  # which are more specific than all but the address itself
-            candidates = [*self._index.at(address), *self._wider(address)]
-        else:
-            candidates = self._index.each([address, *self._patterns(address)])
-        return next((entry for entry in candidates if entry.valid_on(today)), None) if candidates else None
+            return [*self._index.at(address), *self._wider(address)]
+        return self._index.each([address, *self._patterns(address)])
 
     def changes(self, old: SenderTable) -> tuple[int, int]:
         """Return how many entries were added since `old`, and how many were removed."""
