@@ -1,4 +1,4 @@
-"""Records what each rule is asked and what it finds, while the Judge decides as ever."""
+"""Records what each rule looks at and what it finds, while the Judge decides as without it."""
 
 from __future__ import annotations
 
