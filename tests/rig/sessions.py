@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -182,7 +182,7 @@ def _message(it: Callbacks, context: _Context, message: Message) -> list[str]:
 
 
 def _content(it: Callbacks, context: _Context, message: Message) -> str:
-    steps = [
+    steps: list[Callable[[], int]] = [
         it.data,
         lambda: it.header("From", message.author.encode()),
         it.eoh,
