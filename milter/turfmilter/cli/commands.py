@@ -40,7 +40,7 @@ _REVIEWING = (
     "stats",
     "export",
 )
-COMMANDS = ("quarantine", *_REVIEWING, "explain", "replay", "turf", "import", "status")
+COMMANDS = ("quarantine", *_REVIEWING, "explain", "hunt", "replay", "turf", "import", "status")
 
 
 class _Quarantine(click.Group):
@@ -66,6 +66,10 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.explaining import explain_message
 
             return explain_message
+        case "hunt":
+            from turfmilter.cli.hunting import hunt
+
+            return hunt
         case "replay":
             from turfmilter.cli.replaying import replay_journal
 

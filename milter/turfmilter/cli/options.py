@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -79,35 +78,35 @@ def _state(_context: click.Context, _option: click.Parameter, values: tuple[str,
     return frozenset(known[value.replace(" ", "-")] for value in values)
 
 
-_OPTIONS = (
-    click.option(
+_OPTIONS = {
+    "sender": click.option(
         "--sender",
         callback=_entry(parse_sender),
         metavar="ENTRY",
         help="The sender: an entry as in a turf table, such as @isp.example.",
     ),
-    click.option(
+    "author": click.option(
         "--author", callback=_entry(parse_sender), metavar="ENTRY", help="An author (From:), in the same form."
     ),
-    click.option(
+    "recipient": click.option(
         "--recipient",
         callback=_entry(parse_sender),
         metavar="ENTRY",
-        help="A recipient of the held message, in the same form.",
+        help="A recipient, in the same form.",
     ),
-    click.option(
+    "client": click.option(
         "--client", callback=_entry(parse_host), metavar="ENTRY", help="The client: an address, network, range or name."
     ),
-    click.option("--rule", default="", help="The rule that held the message."),
-    click.option("--entry", default="", help="The entry that matched, or its place, such as turf.table:12."),
-    click.option("--subject", default="", help="Any part of the subject."),
-    click.option("--newer", "since", callback=ago, metavar="AGE", help="Held less than AGE ago: 30m, 12h, 7d, 2w."),
-    click.option("--older", "before", callback=ago, metavar="AGE", help="Held more than AGE ago."),
-    click.option(
+    "rule": click.option("--rule", default="", help="The rule that decided."),
+    "entry": click.option("--entry", default="", help="The entry that matched, or its place, such as turf.table:12."),
+    "subject": click.option("--subject", default="", help="Any part of the subject."),
+    "since": click.option("--newer", "since", callback=ago, metavar="AGE", help="Less than AGE ago: 30m, 12h, 7d, 2w."),
+    "before": click.option("--older", "before", callback=ago, metavar="AGE", help="More than AGE ago."),
+    "larger": click.option(
         "--larger", callback=_bytes, metavar="SIZE", default="0", help="Larger than SIZE: bytes, or 10KiB, 2M."
     ),
-    click.option("--smaller", callback=_bytes, metavar="SIZE", default="0", help="Smaller than SIZE."),
-    click.option(
+    "smaller": click.option("--smaller", callback=_bytes, metavar="SIZE", default="0", help="Smaller than SIZE."),
+    "states": click.option(
         "--state",
         "states",
         callback=_state,
@@ -115,29 +114,30 @@ _OPTIONS = (
         multiple=True,
         help="The state, such as unreviewed, partly-released or unknown; may be given more than once.",
     ),
-)
-_NAMES = tuple(field.name for field in fields(Selection) if field.name != "also")
+}
+_NAMES = tuple(_OPTIONS)
 
 
 def selecting(
-    *, states: frozenset[State] = NOT_DELETED, optional: bool = False
+    *, states: frozenset[State] = NOT_DELETED, optional: bool = False, only: Collection[str] = _NAMES
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options for a selection to a command, and pass their values as its argument `selection`.
 
-    `states` are selected if none is given.  With `optional`, the selection is None if no option was given.
+    `states` are selected if none is given.  With `optional`, the selection is None if no option was given.  With
+    `only`, it has just these conditions.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def run(*args: Any, **given: Any) -> Any:
-            values = {name: given.pop(name) for name in _NAMES}
+            values = {name: given.pop(name) for name in only}
             none_given = not any(values.values())
-            values["states"] = values["states"] or states
+            values["states"] = values.get("states") or states
             selection = None if optional and none_given else Selection(**values)
             return command(*args, selection=selection, **given)
 
-        for option in reversed(_OPTIONS):
-            run = option(run)
+        for name, option in reversed(_OPTIONS.items()):
+            run = option(run) if name in only else run
         return run
 
     return decorate
