@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -21,11 +22,7 @@ since_option = click.option(
 
 def journal(config: Config) -> Transactions:
     """Return the journal of `config`; root becomes the filter's user first.  Raises NoJournal."""
-    directory = config.journal.directory
-    if directory is None:
-        raise NoJournal(
-            "no journal is kept, so what happened is not known; set [journal] directory, for the mail from then on"
-        )
+    directory = require_journal(config)
     become_owner(config)
     try:
         found = open_journal(directory)
@@ -34,6 +31,15 @@ def journal(config: Config) -> Transactions:
     except OSError as error:
         raise NoJournal(f"journal {error.filename or directory}: {error.strerror}") from None
     return found
+
+
+def require_journal(config: Config) -> Path:
+    """Return the directory of the journal.  Raises NoJournal if none is kept."""
+    if config.journal.directory is None:
+        raise NoJournal(
+            "no journal is kept, so what happened is not known; set [journal] directory, for the mail from then on"
+        )
+    return config.journal.directory
 
 
 def warn_of_gaps(found: Transactions, since: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,20 @@ from typing import Any
 import click
 
 from turfmilter.cli.journalled import journal, since_option, warn_of_gaps, warn_of_skipped
-from turfmilter.cli.opened import Started, warn_on_stderr
+from turfmilter.cli.opened import Started
 from turfmilter.cli.output import document, json_option
+from turfmilter.cli.remarks import Remark, remarks
 from turfmilter.compose import build_generation
 from turfmilter.config.amended import NotAmended, amended
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
-from turfmilter.core.address.readings import read_senders
 from turfmilter.core.escape import escape
-from turfmilter.core.held.message import State, Unopenable
-from turfmilter.core.held.selection import Selection
 from turfmilter.core.journal.ports import Transactions
 from turfmilter.core.policy import Generation
-from turfmilter.core.wrapped import match_sender
-from turfmilter.desk import open_quarantines
 from turfmilter.review.parallel import in_parallel
 from turfmilter.review.replay import KINDS, Cause, Outcome, replay
 
 _PROCESSES = 2  # mail goes on meanwhile
-Remark = Callable[[str], str]  # about a sender, "" for none
 _SENDERS = 10  # of one kind that are shown
 
 
@@ -101,26 +96,6 @@ def _judge(generation: Generation, found: Transactions, share: Callable[[], Iter
     outcome = replay(generation, share())
     outcome.skipped = Counter(found.skipped)
     return outcome
-
-
-def remarks(config: Config, today: date) -> Remark:
-    """Return a function that says of a sender whether its mail was released, or is excepted by the turf table."""
-    released: set[str] = set()
-    if config.directories:
-        try:
-            with open_quarantines(config.directories, lambda files: files) as quarantines:
-                found = quarantines.newest(Selection(states=frozenset({State.RELEASED, State.PARTLY_RELEASED})))
-                released = {(one.summary.sender or "").lower() for one in found}
-        except (Unopenable, OSError) as error:
-            warn_on_stderr(escape(f"{error}; senders whose mail was released are not marked"))
-
-    def remark(sender: str) -> str:
-        if sender.lower() in released:
-            return "mail of this sender was released"
-        entry = match_sender(config.turf.tables, read_senders(sender), today)
-        return f"excepted by {entry}" if entry and entry.exception else ""
-
-    return remark
 
 
 def report(outcome: Outcome, remark: Remark) -> Iterator[str]:

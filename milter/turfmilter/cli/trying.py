@@ -11,7 +11,8 @@ import click
 
 from turfmilter.cli.journalled import journal
 from turfmilter.cli.opened import NoJournal, Started
-from turfmilter.cli.replaying import remarks, replayed, report
+from turfmilter.cli.remarks import remarks
+from turfmilter.cli.replaying import replayed, report
 from turfmilter.compose import build_generation
 from turfmilter.config.amended import amended
 from turfmilter.core.address.addressed import bare

@@ -14,6 +14,7 @@ from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.program import leave
+from turfmilter.cli.tidying import stats, tidy
 from turfmilter.config.loader import ConfigError, every_turf_file, turf_files
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
@@ -176,6 +177,10 @@ def check(started: Started, sender: str, as_json: bool) -> None:
     rows = [_decision(config, name, sender, started.clock.today()) for name in ("", *config.listener)]
     columns = ("listener", "verdict", "entry", "where") if config.listener else ("verdict", "entry", "where")
     table(rows, columns, as_json=as_json)
+
+
+turf.add_command(stats)
+turf.add_command(tidy)
 
 
 def exception_adder(started: Started, config: Config, expires: date | None) -> Add:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -89,6 +89,21 @@ class TurfTable:
         with self._explained():
             self._rewrite(self.path, change)
         return gone
+
+    def remove_exactly(self, entries: Sequence[Entry]) -> None:
+        """Remove just these entries, each from its line.  Raises NotEdited if the table has changed since."""
+
+        def change(text: str) -> str:
+            lines = _lines(text)
+            for entry in entries:
+                line = lines[entry.where.line - 1] if entry.where.line <= len(lines) else ""
+                there, _ = parse_line(line, entry.where, parse_sender)
+                if there != entry:
+                    raise NotEdited(escape(f"{entry.where}: was edited meanwhile; nothing was removed, try again"))
+            return without_lines(text, {entry.where.line for entry in entries})
+
+        with self._explained():
+            self._rewrite(self.path, change)
 
     def require_removable(self, entry: str) -> None:
         """Raise what `remove` would raise now, without changing anything."""
