@@ -56,14 +56,14 @@ def stats(started: Started, dead: bool, limit: int, as_json: bool) -> None:
 
 
 @click.command("tidy")
-@click.option("--unused", metavar="SPAN", help="Also entries that have not matched for so long: 45d, 12w.")
+@click.option("--unused", metavar="SPAN", help="Also entries that have not matched for that long: 45d, 12w.")
 @yes_option
 @dry_run_option
 @click.pass_obj
 def tidy(started: Started, unused: str | None, yes: bool, dry_run: bool) -> None:
     """Remove entries of the turf table that have expired or never decide.
 
-    They are shown first, and removed once you confirm it.  With --unused, also entries that have not matched for so
+    They are shown first, and removed once you confirm it.  With --unused, also entries that have not matched for that
     long; the journal must reach back as far.  Exceptions are kept, because whether one has matched is not recorded.
     """
     config = started.sound()
