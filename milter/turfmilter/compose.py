@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from turfmilter.config.changes import losses, sizes
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config, LogFormat, LogTo
 from turfmilter.config.socketspec import SocketSpec
@@ -101,10 +102,21 @@ def keep_copy(config: Config) -> list[str]:
     """Save the texts that `config` was loaded from, for a start with broken files; return warnings if that fails."""
     assert config.state
     try:
-        LastGood(config.state).keep(config.files[0], Copy(SystemClock().now(), config.texts))
+        now = SystemClock().now()
+        LastGood(config.state).keep(config.files[0], Copy(now, config.texts, sizes(config, now.date())))
     except OSError as error:
         return [f"state: {config.state}: cannot save a copy, so a start with broken files would fail: {error.strerror}"]
     return []
+
+
+def lost_since(path: Path, config: Config) -> tuple[str, ...]:
+    """Return messages about tables that lost most of their entries since the last good generation, unless they may.
+
+    Root must not call this: the sizes are read from a file of the filter's user.
+    """
+    if config.state is None or config.turf.may_shrink:
+        return ()
+    return losses(LastGood(config.state).sizes(path.absolute()), sizes(config, SystemClock().today()))
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:

@@ -203,6 +203,7 @@ VALUES: dict[str, tuple[object, object]] = {
     "turf.answer": ("reject", Answer.REJECT),
     "turf.spare_authenticated": (False, False),
     "turf.spare_local": (True, True),
+    "turf.may_shrink": (True, True),
     "turf.unreadable_author": ("enforce", Mode.ENFORCE),
     "quarantine.keep": ("12w", timedelta(weeks=12)),
     "quarantine.keep_reviewed": ("36h", timedelta(hours=36)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from turfmilter.stores.lastgood import NAME, Copy, LastGood, NoCopy, NotKept
+from turfmilter.stores.lastgood import NAME, SIZES, Copy, LastGood, NoCopy, NotKept
 
 PATH = Path("/etc/turfmilter/turfmilter.toml")
 COPY = Copy(datetime(2026, 11, 30, 12, 0, 5, tzinfo=UTC), {str(PATH): "domains = []\n", "/etc/turfmilter/a": "a\n"})
@@ -42,7 +42,7 @@ def test_the_last_one_counts_and_nothing_lies_beside_it(tmp_path: Path) -> None:
     for number in range(3):
         LastGood(tmp_path).keep(PATH, Copy(COPY.since, {"a": str(number)}))
     assert LastGood(tmp_path).read(PATH).texts == {"a": "2"}
-    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, "other"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, SIZES, "other"]
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
 
 

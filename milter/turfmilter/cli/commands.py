@@ -40,7 +40,7 @@ _REVIEWING = (
     "stats",
     "export",
 )
-COMMANDS = ("quarantine", *_REVIEWING, "explain", "hunt", "replay", "report", "turf", "import", "status")
+COMMANDS = ("quarantine", *_REVIEWING, "explain", "hunt", "replay", "report", "turf", "import", "reload", "status")
 
 
 class _Quarantine(click.Group):
@@ -70,6 +70,10 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.hunting import hunt
 
             return hunt
+        case "reload":
+            from turfmilter.cli.reloading import reload
+
+            return reload
         case "report":
             from turfmilter.cli.reporting import report
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from turfmilter.cli.fallback import state_directory
-from turfmilter.compose import build_generation, load_config
+from turfmilter.compose import build_generation, load_config, lost_since
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.config.socketspec import SocketSpec
@@ -44,13 +44,33 @@ class Start:
         config, broken = self.config, self.broken
         if broken and not self._since:
             assert config.state
-            copied = self._copy(config.state, broken)
-            # This process has already used the files' values of these keys to bind the socket and change user.
-            config = replace(copied, **{key: getattr(config, key) for key in _OF_ROOT})
+            config = self._from_copy(config.state, broken)
+        elif lost := lost_since(self._path, self.config):
+            return self._loaded_small(lost)
+        return self._loaded(config, broken)
+
+    def _loaded(self, config: Config, broken: ConfigError | None) -> Loaded:
         if broken:  # watch the broken files as well: fixing one of them must cause a reload
             config = replace(config, files=(*config.files, *broken.files))
         problems = broken.problems if broken else ()
         return Loaded(config, build_generation(config), copy_since=self._since, broken=problems)
+
+    def _loaded_small(self, lost: tuple[str, ...]) -> Loaded:
+        """Return the last good generation, because tables in the files have lost most of their entries.
+
+        If there is no usable copy of it, the files are used, with warnings: without the filter, no mail would pass.
+        """
+        assert self.config.state
+        broken = ConfigError(lost, self.config.files, self.config)
+        try:
+            return self._loaded(self._from_copy(self.config.state, broken), broken)
+        except ConfigError:
+            return Loaded(self.config, build_generation(self.config), lost)
+
+    def _from_copy(self, state: Path, broken: ConfigError) -> Config:
+        copied = self._copy(state, broken)
+        # This process has already used the files' values of these keys to bind the socket and change user.
+        return replace(copied, **{key: getattr(self.config, key) for key in _OF_ROOT})
 
     def _copy(self, state: Path, broken: ConfigError) -> Config:
         config, since = load_copy(self._path, state, broken)

@@ -163,7 +163,8 @@ def _serve(start: Start, program: Program, foreground: bool, begun: float) -> No
         _warn(warnings)
         caller = background.Caller() if foreground else background.detach(keep_stderr=config.log.to is LogTo.STDERR)
         supervisor = Supervisor(listener, program, loaded, begun, caller=caller, notify=Notify(os.environ))
-        supervisor.run(list(_greeting(config)))
+        shrunken: list[tuple[Level, str]] = [("error", sentence) for sentence in loaded.warnings]
+        supervisor.run([*_greeting(config), *shrunken])
     finally:
         listener.close()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from turfmilter.config.schema import Config
@@ -40,6 +41,24 @@ def shrunken(old: Config, new: Config) -> tuple[str, ...]:
         if isinstance(table, _TABLES) and isinstance(now, _TABLES) and now is not table:
             found |= dict.fromkeys(_losses(path, table, now))
     return tuple(found)
+
+
+def sizes(config: Config, today: date) -> dict[str, int]:
+    """Return how many valid entries each table has by the key path that messages name; expired ones are left out."""
+    return {path: len(value) - value.expired(today) for path, value in _values(config) if isinstance(value, _TABLES)}
+
+
+def losses(before: Mapping[str, int], now: Mapping[str, int]) -> tuple[str, ...]:
+    """Return messages about tables that have lost more than half of their entries, and more than 20.
+
+    Both are the `sizes` of a configuration.
+    """
+    return tuple(
+        f"{path} has lost {size - now.get(path, 0)} of {size} entries; if this is intended, run:"
+        " turfctl reload --may-shrink"
+        for path, size in before.items()
+        if size - now.get(path, 0) > _FEW and now.get(path, 0) * 2 < size
+    )
 
 
 def tables(config: Config) -> dict[str, Table]:

@@ -15,7 +15,7 @@ from turfmilter.config.sections.limits import CapConfig
 from turfmilter.config.sections.listener import ListenerConfig
 from turfmilter.config.sections.turf import Answer
 from turfmilter.config.setting import keys, sections
-from turfmilter.core.policy import Listener, Mode
+from turfmilter.core.policy import Mode
 from turfmilter.rules.limits import Limits
 
 S = TypeVar("S")
@@ -244,6 +244,8 @@ def check(config: Config, notes: Notes) -> None:
 
 def _check_listener(name: str, listener: ListenerConfig, config: Config, notes: Notes) -> None:
     above = f"listener.{name}"
+    if (key := f"{above}.turf.may_shrink") in notes.written:
+        notes.problem(key, "applies to all tables; write it in [turf]")
     overriding = sections(ListenerConfig)
     _say(LISTENER_CHECKS, listener, notes, lambda key: f"{above}.{key}" if key else above)
     _say_of_own(config.at(name), notes, lambda key: f"{above}.{key}" if key.partition(".")[0] in overriding else key)
@@ -271,15 +273,8 @@ def _note_missing(name: str, key: str, config: Config, notes: Notes) -> None:
 def _check_ties(config: Config, notes: Notes) -> None:
     for (one, this), (other, that) in combinations(config.listener.items(), 2):
         paths = (f"listener.{name}.{key}" for name in (one, other) for key in ("port", "address", "daemon"))
-        if _tie(this.conditions, that.conditions) and not any(map(notes.unusable, paths)):
+        if this.conditions.ties(that.conditions) and not any(map(notes.unusable, paths)):
             notes.problem(f"listener.{other}", TIE.format(other=one))
-
-
-def _tie(one: Listener, other: Listener) -> bool:
-    """Return True if a connection can meet the conditions of both, and both have the same number of conditions."""
-    pairs = ((one.ports, other.ports), (one.addresses, other.addresses), (one.daemons, other.daemons))
-    meet = all(not mine or not theirs or mine & theirs for mine, theirs in pairs)
-    return meet and one.conditions == other.conditions > 0
 
 
 def _say_of_own(view: Config, notes: Notes, path: Callable[[str], str]) -> None:

@@ -160,8 +160,8 @@ class Config:
     status: Path | None = setting(
         AbsolutePath("/run/turfmilter/status.json"),
         "/run/turfmilter/status.json",
-        "The status file, which is rewritten every few seconds; `turfctl status` shows it."
-        ' "" disables status reporting.',
+        "The status file, which is rewritten every few seconds; `turfctl status` shows it. Beside it is control.sock,"
+        ' to which `turfctl reload` connects. "" disables both.',
         example="",
     )
     metrics: Path | None = setting(
@@ -218,6 +218,11 @@ class Config:
     files: tuple[Path, ...] = ()
     written: frozenset[str] = frozenset()
     texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def control(self) -> Path | None:
+        """The control socket, beside the status file; None if status reporting is disabled."""
+        return self.status.with_name("control.sock") if self.status else None
 
     @property
     def directories(self) -> tuple[Path, ...]:

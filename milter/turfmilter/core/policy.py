@@ -136,6 +136,12 @@ class Listener:
         """The number of conditions: of two listeners that a connection matches, the one with more is used."""
         return sum(map(bool, (self.ports, self.addresses, self.daemons)))
 
+    def ties(self, other: Listener) -> bool:
+        """Return True if a connection can meet the conditions of both, and both have the same number of conditions."""
+        pairs = ((self.ports, other.ports), (self.addresses, other.addresses), (self.daemons, other.daemons))
+        meet = all(not mine or not theirs or mine & theirs for mine, theirs in pairs)
+        return meet and self.conditions == other.conditions > 0
+
 
 @dataclass(frozen=True, eq=False)
 class Generation:

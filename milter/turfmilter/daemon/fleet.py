@@ -223,3 +223,9 @@ class Process:
             if not self.failed:
                 self.figures, self.answered = said, True
                 self.first = self.first or said
+
+
+def how(status: int) -> str:
+    """Return how a process has ended, from the status of waitpid(2): "signal 9" or "exit 1"."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"exit {code}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from turfmilter.core.ports import Level
 from turfmilter.daemon.events import RELOAD_FAILED, WORKER_DIED, Events
@@ -53,7 +54,9 @@ class Generations:
         self._leaving: list[Fleet] = []
         self._loading: Loading | None = None
         self._again = False
+        self._may_shrink = False  # whether the next reload may make tables much smaller
         self._shrunken: tuple[str, ...] = ()  # warnings about tables of the coming generation
+        self.outcome: dict[str, Any] = {}  # of the last reload, for who ordered it
         self._difference = ""  # between the coming generation and the one that serves
 
     @property
@@ -63,6 +66,11 @@ class Generations:
         A load runs in a thread.  A fork meanwhile could copy a lock that this thread holds, so there must be none.
         """
         return self.serving.loaded if self.serving and not self._loading else None
+
+    @property
+    def busy(self) -> bool:
+        """True while a generation is being loaded or started, or is to be."""
+        return bool(self._loading or self._coming or self._again)
 
     @property
     def fleets(self) -> list[Fleet]:
@@ -85,11 +93,12 @@ class Generations:
         if level == "error":
             self.status.noted(sentence, of_files=of_files)
 
-    def reload(self) -> None:
-        """Load the next generation.
+    def reload(self, *, may_shrink: bool = False) -> None:
+        """Load the next generation; with `may_shrink`, even if tables have lost most of their entries.
 
         If one is being loaded or started, load again afterwards: it may have read files before they changed.
         """
+        self._may_shrink = self._may_shrink or may_shrink
         if self._loading or self._coming or not self.serving:
             self._again = True
             return
@@ -97,8 +106,9 @@ class Generations:
         self._notify.reloading()
         self._before = file_states(self._watch.files)
         number = self._number + 1
-        begun = self._program.clock.now().timestamp()
-        self._loading = Loading(lambda: self._program.load(number), self.serving.loaded.config, begun, self._wake)
+        old, begun, may_shrink = self.serving.loaded.config, self._program.clock.now(), self._may_shrink
+        self._may_shrink = False  # consent is for one reload
+        self._loading = Loading(lambda: self._program.load(number), old, begun, self._wake, may_shrink=may_shrink)
 
     def look_at_files(self) -> None:
         """Reload if a file in use has changed."""
@@ -191,7 +201,9 @@ class Generations:
             self._log = self._program.log(new.config)
             self._log.start()
         self.say("info", f"generation {new.generation.number}: {self._difference}")
-        for sentence in (*self._shrunken, *new.warnings, *cannot_change(old.config, new.config)):
+        warnings = [*self._shrunken, *new.warnings, *cannot_change(old.config, new.config)]
+        self.outcome = {"generation": new.generation.number, "difference": self._difference, "warnings": warnings}
+        for sentence in warnings:
             self.say("warning", sentence)
 
     def _tell_of_copy(self, loaded: Loaded) -> None:
@@ -215,6 +227,7 @@ class Generations:
         for problem in problems:
             self.say("error", f"generation {number} stays in force: {problem}", of_files=True)
         self.status.failed(problems)
+        self.outcome = {"generation": number, "problems": problems}
         text = f"generation {number} stays in force: {problems[0]}" if problems else "the reload failed"
         self.events.tell(RELOAD_FAILED, text, generation=number, problems=problems)
         self._go_on()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from turfmilter.config.changes import difference, shrunken
+from turfmilter.config.changes import difference, losses, shrunken, sizes
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config
 from turfmilter.core.held.room import UnusableQuarantine
@@ -69,17 +70,28 @@ class Loading:
 
     `tell` is called in that thread when it is `done`.  Then there is either `loaded`, with its `difference` to the
     configuration `old` and warnings about tables that have `shrunken`; or `problems`, with the `files` of which a
-    change may fix them.  `begun` is in seconds since the epoch.
+    change may fix them.  `begun` is in seconds since the epoch.  If tables have lost most of their entries, that is a
+    problem, unless the new configuration or an administrator (`may_shrink`) consents.
     """
 
-    def __init__(self, load: Callable[[], Loaded], old: Config, begun: float, tell: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Loaded],
+        old: Config,
+        begun: datetime,
+        tell: Callable[[], None],
+        *,
+        may_shrink: bool = False,
+    ) -> None:
         self.loaded: Loaded | None = None
         self.difference = ""
         self.shrunken: tuple[str, ...] = ()
         self.problems: tuple[str, ...] = ()
         self.files: tuple[Path, ...] = ()
         self.done = False
-        self.begun = begun
+        self.begun = begun.timestamp()
+        self._today = begun.date()
+        self._may_shrink = may_shrink
         self._load = load
         self._old = old
         self._tell = tell
@@ -95,6 +107,8 @@ class Loading:
         gc.disable()
         try:
             loaded = self._load()
+            if lost := self._lost(loaded.config):
+                raise ConfigError(lost, loaded.config.files)
             self.difference = difference(self._old, loaded.config)
             self.shrunken = shrunken(self._old, loaded.config)
             self.loaded = loaded
@@ -108,6 +122,11 @@ class Loading:
             gc.enable()
             self.done = True
             self._tell()
+
+    def _lost(self, new: Config) -> tuple[str, ...]:
+        if self._may_shrink or new.turf.may_shrink:
+            return ()
+        return losses(sizes(self._old, self._today), sizes(new, self._today))
 
 
 def cannot_change(old: Config, new: Config) -> list[str]:

@@ -19,8 +19,9 @@ from typing import NoReturn
 from turfmilter.core.ports import Level
 from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
-from turfmilter.daemon.errands import Copier, Upkeep
-from turfmilter.daemon.fleet import Process
+from turfmilter.daemon.control import Client, Control
+from turfmilter.daemon.errands import Copier, Errand, Upkeep
+from turfmilter.daemon.fleet import Process, how
 from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
@@ -65,6 +66,10 @@ class Supervisor:
         self._copier = Copier(program.keep, self._generations.say)
         self._events = self._generations.events
         self._errands = (self._upkeep.errand, self._copier.errand, self._events.errand)
+        self._control = Control(
+            lambda may_shrink: self._generations.reload(may_shrink=may_shrink),
+            partial(self._generations.say, "warning"),
+        )
         self._interval = min(_BEAT, notify.interval or _BEAT)
         self._next_beat = 0.0
         warn = partial(self._generations.say, "warning")
@@ -103,6 +108,7 @@ class Supervisor:
             if self._stopping and now >= self._kill_at:
                 self._kill_workers()
             self._generations.settle(now)
+            self._answer_orders(now)
             self._begin_errands(now)  # after settle, which may have started a load: none is forked during one
             if self._generations.outline != self._outline:
                 self._write_status(now)
@@ -116,14 +122,21 @@ class Supervisor:
             selector.register(self._signals.waiting, selectors.EVENT_READ)
             for _, process in self._generations.processes:
                 selector.register(process.control, selectors.EVENT_READ, process)
-            for errand in self._errands:
-                if errand.waiting >= 0:
-                    selector.register(errand.waiting, selectors.EVENT_READ, errand)
+            read: list[Errand | Control | Client] = [*self._errands, self._control, *self._control.clients]
+            for one in read:
+                if one.waiting >= 0:
+                    selector.register(one.waiting, selectors.EVENT_READ, one)
             for key, _ in selector.select(max(0.0, min(times) - time.monotonic())):
                 if key.data:
                     key.data.read()
         for number in self._signals.received():
             self._handle(number)
+
+    def _answer_orders(self, now: float) -> None:
+        """Listen where the generation in force has the control socket, and answer when the reloads have ended."""
+        if self._generations.serving and not self._stopping:
+            path = self._generations.serving.loaded.config.control
+            self._control.settle(path, self._generations.outcome if not self._generations.busy else None, now)
 
     def _handle(self, number: int) -> None:
         if number == signal.SIGCHLD:  # one SIGCHLD may report several children
@@ -165,6 +178,7 @@ class Supervisor:
         # These files before the socket: once the socket is closed, the next daemon may own their paths.
         self._status.remove()
         self._metrics.remove()
+        self._control.close()
         self._listener.close()
         self._generations.drain(_STOP_SECONDS)
 
@@ -178,7 +192,7 @@ class Supervisor:
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
-                self._generations.ended(pid, _how(status), time.monotonic())
+                self._generations.ended(pid, how(status), time.monotonic())
 
     def _kill_workers(self) -> None:
         for _, process in self._generations.processes:
@@ -233,6 +247,7 @@ class Supervisor:
             # The signals are still blocked here; worker and errand unblock them after they have set their handlers.
             self._signals.forget()
             self._caller.let_go()
+            self._control.forget()
             # As long as any process holds one of these ends, its worker cannot see that the supervisor has died.
             for _, process in self._generations.processes:
                 process.control.close()
@@ -281,8 +296,3 @@ def _keep_to(processor: int) -> None:
     """Bind this process to `processor`: Python's threads share a lock, and on several they double a session's cost."""
     with suppress(OSError):  # a service manager may prevent this
         os.sched_setaffinity(0, {processor})
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"signal {-code}" if code < 0 else f"exit {code}"

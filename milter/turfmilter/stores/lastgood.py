@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from turfmilter.config.descent import CAREFULLY
 from turfmilter.stores.files import temporary, write_whole
 
 NAME = "last-good.json"
+SIZES = "last-good.sizes.json"  # apart, because the copy of a large table takes seconds to read
 _FORMAT = 1
 
 
@@ -28,10 +29,11 @@ class NotKept(NoCopy):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The `texts` of a configuration by their names, and since when it was in force."""
+    """The `texts` of a configuration by their names, since when it was in force, and the sizes of its tables."""
 
     since: datetime
     texts: Mapping[str, str]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 class LastGood:
@@ -54,6 +56,8 @@ class LastGood:
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             write_whole(directory, NAME, json.dumps(whole, indent=1).encode())
+            known = {"configuration": str(configuration), "sizes": dict(copy.sizes)}
+            write_whole(directory, SIZES, json.dumps(known).encode())
             _clean(directory)
         finally:
             os.close(directory)
@@ -74,23 +78,33 @@ class LastGood:
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
             raise NoCopy(f"{path}: not what turfmilter writes") from None
 
-    def _content(self) -> bytes:
+    def sizes(self, configuration: Path) -> Mapping[str, int]:
+        """Return the sizes of the tables of the configuration with this path, {} if they are not known."""
+        try:
+            found = json.loads(self._content(SIZES))
+            if found["configuration"] != str(configuration):
+                return {}
+            return {str(path): int(size) for path, size in found["sizes"].items()}
+        except (OSError, NoCopy, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            return {}
+
+    def _content(self, name: str = NAME) -> bytes:
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            descriptor = os.open(NAME, CAREFULLY, dir_fd=directory)
+            descriptor = os.open(name, CAREFULLY, dir_fd=directory)
         finally:
             os.close(directory)
         with os.fdopen(descriptor, "rb") as file:
             this = os.fstat(descriptor)
             # If others may write to the directory, they could have put the file there.
             if not stat.S_ISREG(this.st_mode) or this.st_uid not in (0, os.geteuid()):
-                raise NoCopy(f"{self._directory / NAME}: not a file of the filter's user")
+                raise NoCopy(f"{self._directory / name}: not a file of the filter's user")
             return file.read()
 
 
 def _clean(directory: int) -> None:
     """Remove temporary files left by processes that were killed."""
     for name in os.listdir(directory):
-        if name.startswith(temporary(NAME)):
+        if name.startswith((temporary(NAME), temporary(SIZES))):
             with suppress(OSError):
                 os.unlink(name, dir_fd=directory)

@@ -73,6 +73,14 @@ class TurfConfig:
         "The answer to the client: that the message is accepted, or the reply above. The message is held either way.",
         example="reject",
     )
+    may_shrink: bool = setting(
+        Flag(),
+        False,
+        "False: a reload or a start at which any table has lost more than half of its entries, and more than 20, is"
+        " refused, because that is usually a mistake. True: tables may shrink. Only in [turf] itself; `turfctl reload"
+        " --may-shrink` allows it once.",
+        example=True,
+    )
     exempt: SenderTable = setting(
         Senders(),
         ["postmaster@", "abuse@"],

@@ -1,0 +1,235 @@
+"""Orders through the control socket, and tables that must not shrink by mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rig import wait
+from rig.filter import Filter, rewrite
+from rig.golden import Golden
+from rig.quarantine import turfctl
+
+TURF = """
+domains = ["rig.test"]
+[turf]
+tables = ["file:turf.table"]
+directory = "{quarantine}"
+"""
+MANY = "".join(f"@d{number}.test\n" for number in range(100))
+FEW = "".join(f"@d{number}.test\n" for number in range(49))
+
+
+@pytest.fixture
+def table(place: Path) -> Path:
+    path = place / "turf.table"
+    path.write_text(MANY)
+    return path
+
+
+@pytest.fixture
+def turf(place: Path, table: Path) -> Iterator[Filter]:
+    assert table.exists()
+    turf = Filter(place, TURF)
+    turf.start()
+    yield turf
+    turf.daemon.stop()
+
+
+@pytest.fixture
+def door(place: Path) -> Path:
+    return place / "control.sock"
+
+
+def holds(turf: Filter, domain: str) -> bool:
+    with turf.session() as client:
+        return str(client.message(f"<a@{domain}>", ["<b@rig.test>"], [("From", " g@out.test")]).end) == "discard"
+
+
+def asked(door: Path, request: bytes, *, end: bool = False) -> bytes:
+    """The answer to a request."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(wait.AMPLE)
+        client.connect(str(door))
+        client.sendall(request)
+        if end:
+            client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as file:
+            return file.readline()
+
+
+def test_a_reload_that_was_ordered_shows_what_has_changed(turf: Filter, table: Path, door: Path) -> None:
+    rewrite(table, MANY + "@new.test\n")
+    done = turfctl(turf.config, "reload")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout in ("generation 2: turf +1 -0\n", "generation 3: no change\n")  # the daemon may have been faster
+    assert holds(turf, "new.test")
+    assert stat.S_IMODE(door.stat().st_mode) == 0o600
+
+
+def test_a_reload_of_broken_files_says_what_is_wrong(turf: Filter, table: Path, golden: Golden) -> None:
+    rewrite(table, "spam.test\n")
+    done = turfctl(turf.config, "reload")
+    assert (done.returncode, done.stdout) == (1, "")
+    golden("control", done.stderr)
+
+
+def test_a_table_that_shrinks_needs_consent_which_is_good_once(turf: Filter, table: Path, golden: Golden) -> None:
+    rewrite(table, FEW)
+    done = turfctl(turf.config, "reload")
+    assert done.returncode == 1
+    golden("control", done.stderr)
+    assert holds(turf, "d99.test")
+    done = turfctl(turf.config, "reload", "--may-shrink")
+    assert done.returncode == 0, done.stderr
+    assert "turf +0 -51" in done.stdout
+    assert not holds(turf, "d99.test")
+    assert holds(turf, "d9.test")
+    rewrite(table, "@one.test\n")
+    assert turfctl(turf.config, "reload").returncode == 1
+
+
+def test_a_table_that_is_emptied_stays_in_force(turf: Filter, table: Path) -> None:
+    rewrite(table, "")
+    said = "turf.tables has lost 100 of 100 entries; if this is intended, run: turfctl reload --may-shrink"
+    turf.daemon.wait_for_log(f"generation 1 stays in force: {said}")
+    assert turf.wait_for_status(lambda seen: seen["reloads_failed"])["broken"] == [said]
+    assert holds(turf, "d99.test")
+    rewrite(table, MANY)
+    turf.wait_for_generation(2)
+
+
+def test_entries_that_have_expired_may_go(turf: Filter, table: Path) -> None:
+    expired = "".join(f"@e{number}.test expires=2026-01-01\n" for number in range(500))
+    rewrite(table, MANY + expired)
+    turf.wait_for_generation(2)
+    rewrite(table, MANY)
+    turf.wait_for_generation(3)
+
+
+def test_the_configuration_may_allow_it(turf: Filter, table: Path) -> None:
+    turf.configure(TURF.replace("[turf]\n", "[turf]\nmay_shrink = true\n"))
+    turf.reload()
+    turf.wait_for_generation(2)
+    rewrite(table, "@one.test\n")
+    turf.wait_for_generation(3)
+    assert not holds(turf, "d99.test")
+
+
+def test_a_start_keeps_the_table_as_well(turf: Filter, table: Path) -> None:
+    turf.stop()
+    rewrite(table, "@one.test\n")
+    turf.start()
+    turf.daemon.wait_for_log("ALARM: started from the copy of the generation of .*: the files are broken")
+    turf.daemon.wait_for_log("turf.tables has lost 99 of 100 entries")
+    assert holds(turf, "d99.test")
+    assert turfctl(turf.config, "reload", "--may-shrink").returncode == 0
+    assert not holds(turf, "d99.test")
+    turf.stop()
+    turf.start()
+    assert holds(turf, "one.test")
+    assert not holds(turf, "d99.test")
+
+
+def test_without_a_copy_a_start_uses_the_files_and_warns(turf: Filter, table: Path) -> None:
+    turf.stop()
+    turf.kept.unlink()
+    rewrite(table, "@one.test\n")
+    turf.start()
+    assert holds(turf, "one.test")
+    assert "turf.tables has lost 99 of 100 entries" in turf.daemon.log()
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"\n", "unknown request"),
+        (b"{}\n", "unknown request"),
+        (b"[1]\n", "unknown request"),
+        (b"\xff\xfe\n", "unknown request"),
+        (b'{"request": "stop"}\n', "unknown request"),
+        (b"[" * 4000 + b"\n", "unknown request"),
+        (b"x" * 5000, "the request is too long"),
+    ],
+)
+def test_what_is_not_a_request_is_refused(turf: Filter, door: Path, request_: bytes, answer: str) -> None:
+    assert json.loads(asked(door, request_)) == {"error": answer}
+    assert holds(turf, "d99.test")
+
+
+def test_half_a_request_is_forgotten_when_its_client_ends(turf: Filter, door: Path) -> None:
+    assert asked(door, b'{"request": "reload"', end=True) == b""
+    assert turf.status()["generation"] == 1
+
+
+def test_other_users_cannot_connect(turf: Filter) -> None:
+    done = turfctl(turf.config, "reload", user="daemon")
+    assert done.returncode != 0
+    assert turf.status()["generation"] == 1
+
+
+def test_many_clients_that_say_nothing_do_not_keep_the_daemon_from_its_work(turf: Filter, door: Path) -> None:
+    idle = []
+    for _ in range(20):
+        client = socket.socket(socket.AF_UNIX)
+        wait.until(lambda one=client: _connected(one, door), "a place in the backlog")
+        idle.append(client)
+    refused = wait.until(lambda: [one for one in idle if _too_many(one)], "a refusal")
+    assert refused
+    assert holds(turf, "d99.test")
+    for client in idle:
+        client.close()
+    wait.until(lambda: turfctl(turf.config, "reload").returncode == 0, turf.daemon.log)
+
+
+def _connected(client: socket.socket, door: Path) -> bool:
+    client.setblocking(False)
+    try:
+        client.connect(str(door))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _too_many(client: socket.socket) -> bool:
+    try:
+        return b"too many" in client.recv(1000)
+    except BlockingIOError:
+        return False
+
+
+def test_an_orderer_that_leaves_does_no_harm(turf: Filter, table: Path, door: Path) -> None:
+    rewrite(table, MANY + "@new.test\n")
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(door))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b'{"request": "reload"}\n')
+    turf.wait_for_status(lambda seen: seen["generation"] >= 2)
+    assert turfctl(turf.config, "reload").returncode == 0
+
+
+def test_without_a_daemon_the_order_fails_clearly(turf: Filter, golden: Golden, place: Path) -> None:
+    turf.stop()
+    done = turfctl(turf.config, "reload")
+    assert done.returncode == 1
+    golden("control", done.stderr, {str(place): "DIR"})
+
+
+def test_the_socket_of_a_daemon_that_was_killed_is_replaced(turf: Filter, door: Path) -> None:
+    os.kill(turf.daemon.process.pid, signal.SIGKILL)
+    wait.until(lambda: not turf.daemon.workers(), turf.daemon.log)
+    assert door.exists()
+    turf.stop()
+    turf.start()
+    assert turfctl(turf.config, "reload").returncode == 0
+    turf.stop()
+    assert not door.exists()
