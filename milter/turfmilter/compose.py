@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -33,7 +33,7 @@ from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
 from turfmilter.review.recorder import Recorders
 from turfmilter.review.stocktaking import Stocktaking
-from turfmilter.stores.dns import DnsNames
+from turfmilter.stores.dns import DnsNames, exchangers
 from turfmilter.stores.journal import maintain
 from turfmilter.stores.journalfile import JournalFile
 from turfmilter.stores.lastgood import Copy, LastGood
@@ -68,6 +68,11 @@ def build_quarantines(config: Config) -> dict[Path, Maildir]:
 def look_up(config: Config, client: IPAddress) -> Lookup:
     """Return a lookup of the names of `client` in DNS, as a session begins it."""
     return Later(DnsNames(config.dns.nameservers, timeout=config.dns.timeout), client)
+
+
+def mail_exchangers(config: Config, domains: Sequence[str]) -> list[tuple[str, str, IPAddress]]:
+    """Each mail exchanger of `domains` with an address, as far as DNS answers in time."""
+    return exchangers(config.dns.nameservers, domains, config.dns.timeout)
 
 
 def build_log(config: Config) -> LogWriter:

@@ -13,12 +13,14 @@ import click
 
 from turfmilter import __version__
 from turfmilter.cli.initial import NoUserError, initialise
+from turfmilter.cli.linting import lint
 from turfmilter.cli.program import EX_CONFIG, config_option, leave
 from turfmilter.cli.starting import Start
 from turfmilter.compose import build_program, check_journal, check_mtas, check_quarantines, every_problem
 from turfmilter.config.loader import ConfigError
 from turfmilter.config.schema import Config, LogTo, ProtocolEngine
 from turfmilter.config.socketspec import SocketSpec
+from turfmilter.core.escape import escape
 from turfmilter.core.held.room import UnusableQuarantine
 from turfmilter.core.ports import Level
 from turfmilter.daemon import background, descriptors, identity, mtas, reach
@@ -87,6 +89,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
             # As the filter's user: only its rights show whether it can write to the quarantine.
             identity.become(config.user)
             _warn(_doubts_of_the_user(config))
+            _warn(map(escape, lint(config, SystemClock().now())))
             click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
         else:
             _serve(start, build_program(path.absolute(), spec), foreground, begun)

@@ -76,6 +76,10 @@ class ClientTable:
     def __len__(self) -> int:
         return len(self._all)
 
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over every entry, in the order of the lines."""
+        return iter(self._all)
+
     def looks_at(self, name: str, connection: Connection) -> Iterator[Looked]:
         """Yield what the list called `name` has for the client's address, and for its names if they are known."""
         if connection.client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -86,6 +87,33 @@ class DnsNames:
         chain = response.resolve_chaining()
         gathered.ttl = min(gathered.ttl, chain.minimum_ttl if chain.answer or _says_how_long(response) else 0)
         return [str(record) for record in chain.answer or ()]
+
+
+def exchangers(
+    nameservers: Sequence[tuple[str, int]], domains: Sequence[str], timeout: float
+) -> list[tuple[str, str, IPAddress]]:
+    """Return the mail exchangers of `domains` with their addresses, as far as DNS answers within `timeout` seconds."""
+    return asyncio.run(_exchangers(_resolver(nameservers or system_nameservers(), timeout), domains, timeout))
+
+
+async def _exchangers(resolver: Resolver, domains: Sequence[str], timeout: float) -> list[tuple[str, str, IPAddress]]:
+    found: list[tuple[str, str, IPAddress]] = []
+
+    async def records(name: str, kind: str) -> list[str]:
+        try:
+            return [str(record) for record in await resolver.resolve(from_text(name), kind)]
+        except DNSException:
+            return []
+
+    async def look_up(domain: str) -> None:
+        for name in {record.split()[-1] for record in await records(domain, "MX")} - {"."}:
+            for kind in ("A", "AAAA"):
+                found.extend((domain, name.removesuffix("."), ip_address(text)) for text in await records(name, kind))
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            await asyncio.gather(*map(look_up, domains))
+    return sorted(found, key=str)
 
 
 def system_nameservers(resolv_conf: Path = _RESOLV_CONF) -> list[tuple[str, int]]:
