@@ -86,11 +86,7 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         _say_who_cannot_reach(config)
         _warn([] if start.broken else check_mtas(config))
         if test:
-            # As the filter's user: only its rights show whether it can write to the quarantine.
-            identity.become(config.user)
-            _warn(_doubts_of_the_user(config))
-            _warn(map(escape, lint(config, SystemClock().now())))
-            click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
+            _test(path, config)
         else:
             _serve(start, build_program(path.absolute(), spec), foreground, begun)
     except ConfigError as error:
@@ -103,6 +99,15 @@ def main(path: Path, socket: str | None, test: bool, foreground: bool, strict: b
         leave("turfmilter", error, EX_UNAVAILABLE)
     except WorkerFailed as error:
         leave("turfmilter", error, EX_SOFTWARE)
+
+
+def _test(path: Path, config: Config) -> None:
+    """Print what is doubtful about `config`, which has no errors, and how to attach the MTA."""
+    # As the filter's user: only its rights show whether it can write to the quarantine.
+    identity.become(config.user)
+    _warn(_doubts_of_the_user(config))
+    _warn(map(escape, lint(config, SystemClock().now())))
+    click.echo("\n".join([f"{path}: no errors", *_how_to_attach(config.socket)]))
 
 
 def _initialise(directory: Path) -> None:
