@@ -19,6 +19,7 @@ GROUPS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
     "author": rates.author,
     "trial": sessions.trial,
     "fields": sessions.fields,
+    "journal": sessions.journal,
     "mail": mail.mail,
     "quarantine": holds.holds,
     "idle": growth.idle,

@@ -81,7 +81,9 @@ def empty(place: Path, kind: str) -> Iterator[Contestant]:
 def turfmilter(place: Path, text: str, name: str = "turfmilter") -> Iterator[Turfmilter]:
     """The filter itself with the TOML text `text`."""
     place.mkdir(exist_ok=True)
-    with Filter(place, text, log="text") as running:
+    running = Filter(place, text, log="text")
+    running.make_journal()  # used only if `text` names it
+    with running:
         running.socket.chmod(0o777)
         yield Turfmilter(name, running.socket, running.daemon.process, running)
 
@@ -96,6 +98,14 @@ def with_each_engine(
         text = settings(own, engine=engine, match=match, mode=mode, workers=workers)
         found[engine] = ending.enter_context(turfmilter(own, text, called(engine, workers)))
     return found
+
+
+@contextmanager
+def with_a_journal(place: Path, engine: ProtocolEngine) -> Iterator[Turfmilter]:
+    """The filter with one worker, which keeps a journal."""
+    text = settings(place, engine=engine, journal=True)
+    with turfmilter(place, text, f"{called(engine, 1)}, journal") as running:
+        yield running
 
 
 def called(engine: ProtocolEngine, workers: int) -> str:

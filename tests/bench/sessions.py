@@ -1,4 +1,4 @@
-"""What sessions of two kinds cost in CPU time: with trial notes in the log, and with a header of 1,000 fields."""
+"""What sessions of three kinds cost in CPU time: with notes in the log, with a header of 1,000 fields, and journalled."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench.contestants import NOOP, SAME_EVENTS, Contestant, empty, noop, same_events, with_each_engine
+from bench.contestants import (
+    NOOP,
+    SAME_EVENTS,
+    Contestant,
+    empty,
+    noop,
+    same_events,
+    with_a_journal,
+    with_each_engine,
+)
 from bench.load import Run, load
-from bench.report import Figure, Samples
+from bench.report import Figure, Samples, at_most
 from bench.settings import TURF
 from bench.turns import Effort, in_turns
 
@@ -38,6 +47,22 @@ def fields(place: Path, effort: Effort) -> Iterator[Figure]:
     yield from _costs(f"CPU a session, {what}", SAME_EVENTS, runs)
     for name, own in runs.items():
         yield Figure(f"of that in the kernel, {what}", Samples(name, [run.system_each for run in own], " µs"))
+
+
+def journal(place: Path, effort: Effort) -> Iterator[Figure]:
+    """The same filter twice, with a journal and without: what it costs to keep each transaction."""
+    with ExitStack() as ending:
+        without = with_each_engine(ending, place)
+        kept = {one: ending.enter_context(with_a_journal(place / f"{one.value}-journal", one)) for one in without}
+        work = {one.name: partial(load, one, "-t", _SECONDS) for one in (*without.values(), *kept.values())}
+        runs = in_turns(effort.rounds, work)
+        silent = {one.name for one in kept.values() if not one.running.transactions(0)}
+    for engine, plain in without.items():
+        name = kept[engine].name
+        own, reference = (Samples(who, [run.cpu_each for run in runs[who]], " µs") for who in (name, plain.name))
+        lost = sum(run.lost for who in (name, plain.name) for run in runs[who])
+        fault = "nothing in the journal" if name in silent else f"{lost} sessions lost" if lost else ""
+        yield Figure("CPU a session, journal", own, reference, at_most(1.1), fault=fault)
 
 
 def _costs(what: str, reference: str, runs: _Runs) -> Iterator[Figure]:

@@ -20,6 +20,7 @@ def settings(
     networks: int = 10_000,
     workers: int = 1,
     worker_sessions: int = 0,
+    journal: bool = False,
 ) -> str:
     """The TOML text for a filter in `place`, where tables of `turf` and `networks` entries are written, too.
 
@@ -28,6 +29,7 @@ def settings(
     place.mkdir(exist_ok=True)
     write_table(place / "turf.table", turf_lines(turf))
     write_table(place / "clients.deny", network_lines(networks))
+    kept = '[journal]\ndirectory = "{journal}"\n' if journal else ""
     replaced = f"worker_sessions = {worker_sessions}\n" if worker_sessions else ""
     return f"""protocol_engine = "{engine.value}"
 workers = {workers}
@@ -41,7 +43,7 @@ mode = "{mode}"
 tables = ["file:{place}/turf.table"]
 match = [{match}]
 directory = "{{quarantine}}"
-"""
+{kept}"""
 
 
 def turf_lines(count: int) -> list[str]:

@@ -84,8 +84,9 @@ def test_the_sample_with_domains_loads_in_trial_and_without_a_warning(tmp_path: 
 def test_the_file_of_the_package_differs_from_the_sample_in_what_a_host_with_postfix_needs() -> None:
     packaged, general = (tomllib.loads(sample(given)) for given in (PACKAGED, None))
     turf = {**general["turf"], "tables": PACKAGED["turf.tables"]}
+    journal = {"directory": PACKAGED["journal.directory"]}
     top = {key: value for key, value in PACKAGED.items() if "." not in key}
-    assert packaged == {**general, **top, "turf": turf}
+    assert packaged == {**general, **top, "turf": turf, "journal": journal}
 
 
 def test_a_commented_key_of_the_sample_is_its_default() -> None:

@@ -38,6 +38,7 @@ PACKAGED: Mapping[str, object] = {
     "user": "turfmilter",
     "domains": ["postfix:main.cf"],
     "turf.tables": ["file:turf.table"],
+    "journal.directory": "/var/lib/turfmilter/journal",  # the package creates it
 }
 
 
