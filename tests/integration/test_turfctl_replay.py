@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.filter import give
 from rig.golden import Golden
 from rig.journal import Journal
 from rig.quarantine import hold, turfctl
@@ -91,6 +92,29 @@ def test_a_damaged_journal_is_judged_as_far_as_it_can_be_read(kept: Journal) -> 
         assert why in done.stderr
 
 
+def test_a_line_that_cannot_be_read_is_counted_once(kept: Journal) -> None:
+    first = next(kept.directory.iterdir())
+    cut = first.with_name(first.name.replace(".1.jsonl", ".2.jsonl"))
+    cut.write_bytes(b'{"v":1,"time":"2026')
+    give(cut)
+    kept.play(GOOD)
+    done = turfctl(kept.config, "replay")
+    assert "the journal has 1 line that cannot be read: truncated" in done.stderr
+
+
+def test_files_of_other_programs_are_left_alone(kept: Journal) -> None:
+    for name, content in (
+        ("2026-12-01.log", b"x\n"),
+        ("notes.jsonl", b"{}\n"),
+        ("2026-12-01.w9.1.jsonl.gz", b"no gzip"),
+    ):
+        (kept.directory / name).write_bytes(content)
+        give(kept.directory / name)
+    done = turfctl(kept.config, "replay")
+    assert "5 transactions judged, 0 would change" in done.stdout
+    assert done.stderr.count("cannot be read") == 1  # the one that has the name of a journal's file
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -154,3 +178,13 @@ def test_after_an_entry_was_added_the_mail_that_it_missed_is_named(kept: Journal
     golden("replay", done.stdout)
     again = turfctl(kept.config, "turf", "add", "!@friend.shop.example", "--yes")
     assert "already delivered" not in again.stdout
+
+
+def test_mail_that_another_entry_missed_is_not_named_again(kept: Journal, place: Path) -> None:
+    (place / "turf.table").write_text("news@shop.example\n")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table"]')
+    )
+    done = turfctl(kept.config, "turf", "add", "anna@shop.example", "--yes")
+    assert "to 1 recipients" in done.stdout or "to 1 recipient;" in done.stdout
+    assert "carol@example.org" not in done.stdout
