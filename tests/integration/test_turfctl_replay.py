@@ -22,6 +22,8 @@ NEWS = Plan(
 )
 SPAM = Plan(messages=(Message("<x@spam.example>", (OURS,), author="x@spam.example"),))
 RELAY = Plan(client="198.51.100.7", messages=(Message("<a@out.example>", ("<b@elsewhere.example>",)),))
+TRANSCRIPT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 DYNAMIC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -188,3 +190,36 @@ def test_mail_that_another_entry_missed_is_not_named_again(kept: Journal, place:
     done = turfctl(kept.config, "turf", "add", "anna@shop.example", "--yes")
     assert "to 1 recipients" in done.stdout or "to 1 recipient;" in done.stdout
     assert "carol@example.org" not in done.stdout
+
+
+def test_the_page_about_an_entry_shows_what_is_printed(kept: Journal, place: Path) -> None:
+    (place / "turf.table").write_text("")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table", "@spam.example"]')
+    )
+    tried = turfctl(kept.config, "turf", "add", "@shop.example", "--try")
+    added = turfctl(kept.config, "turf", "add", "@shop.example", "--yes")
+    assert transcripts("try-an-entry.md") == [shown(tried.stdout), shown(added.stdout)]
+
+
+def test_the_page_about_trial_mode_shows_what_is_printed(place: Path) -> None:
+    journal = Journal(place, 'tables = ["@spam.example"]\n')
+    before = journal.config.read_text()
+    journal.config.write_text(f'mode = "trial"\n{before}')
+    friend = Plan(messages=(Message("<friend@spam.example>", (OURS,), author="friend@spam.example"),))
+    journal.play(GOOD, SPAM, friend, RELAY, SPAM)
+    hold(journal.quarantine, sender="friend@spam.example", file="cur/{id}:2,PS")
+    enforcing = place / "enforce.toml"
+    enforcing.write_text(f'mode = "enforce"\n{before}')
+    first = turfctl(journal.config, "replay", "--config", str(enforcing))
+    excepted = turfctl(journal.config, "replay", "--config", str(enforcing), "--turf-add", "!friend@spam.example")
+    assert transcripts("roll-out-in-trial-mode.md") == [shown(first.stdout), shown(excepted.stdout)]
+
+
+def transcripts(page: str) -> list[str]:
+    """What a how-to page shows as printed, without the times."""
+    return [shown(found) for found in TRANSCRIPT.findall((HOWTO / page).read_text())]
+
+
+def shown(printed: str) -> str:
+    return DYNAMIC.sub("(time)", printed)
