@@ -83,7 +83,13 @@ def test_the_users_and_directories_are_created_as_configured(place: Path) -> Non
     }
     quarantine = "lib/turfmilter/quarantine"
     closed = dict.fromkeys(
-        ["lib/turfmilter", quarantine, *(f"{quarantine}/{one}" for one in ("tmp", "new", "cur"))], "0o750"
+        [
+            "lib/turfmilter",
+            "lib/turfmilter/journal",
+            quarantine,
+            *(f"{quarantine}/{one}" for one in ("tmp", "new", "cur")),
+        ],
+        "0o750",
     )
     assert modes == {**closed, "spool/postfix/turfmilter": "0o2750"}
     assert (place / "var/spool/postfix/turfmilter").stat().st_gid == 105

@@ -20,7 +20,7 @@ NEW = {
 # In each file: the text before which there is something new, and the new text.
 CHANGED = {
     "milter/turfmilter/config/schema.py": [
-        ("from turfmilter.config.sections.limits", "from turfmilter.config.sections.helo import HeloConfig\n"),
+        ("from turfmilter.config.sections.journal", "from turfmilter.config.sections.helo import HeloConfig\n"),
         ("    reverse_name: ReverseNameConfig", "    helo: HeloConfig = section(HeloConfig)\n"),
     ],
     "milter/turfmilter/policies.py": [

@@ -104,6 +104,16 @@ def test_a_line_that_cannot_be_read_is_counted_once(kept: Journal) -> None:
     assert "the journal has 1 line that cannot be read: truncated" in done.stderr
 
 
+def test_a_file_that_cannot_be_opened_ends_the_replay_with_its_name(kept: Journal) -> None:
+    closed = kept.directory / "2099-01-01.w9.1.jsonl"
+    closed.write_bytes(b"")
+    closed.chmod(0)
+    done = turfctl(kept.config, "replay")
+    assert (done.returncode, done.stdout) == (78, "")  # 1 would mean that something would change
+    assert done.stderr.splitlines()[-1] == f"turfctl: {closed}: Permission denied"
+    assert "Traceback" not in done.stderr
+
+
 def test_files_of_other_programs_are_left_alone(kept: Journal) -> None:
     for name, content in (
         ("2026-12-01.log", b"x\n"),

@@ -12,7 +12,7 @@ import pytest
 
 from rig import wait
 from rig.dnsserver import Conduct, DnsServer
-from rig.filter import Filter, Filters
+from rig.filter import Filter, Filters, give
 from rig.program import ENVIRONMENT, configured, running
 from rig.prom import read
 from rig.promtool import promtool
@@ -122,12 +122,15 @@ def test_it_is_as_prometheus_wants_it_and_others_may_read_it(own_filter: Filters
 
 
 def test_every_metric_is_written_once_it_can_be(own_filter: Filters, place: Path) -> None:
-    metrics = with_metrics(own_filter, place, SETTINGS.replace("port = 587", "port = 588"))
+    (place / "journal").mkdir()
+    give(place / "journal")
+    settings = f'{SETTINGS}[journal]\ndirectory = "{place}/journal"\n'
+    metrics = with_metrics(own_filter, place, settings.replace("port = 587", "port = 588"))
     turf = metrics.turf
     with turf.session() as client:
         client.message("<a@out.test>", ["<b@elsewhere.test>", "<c@rig.test>", "<d@rig.test>"])
     spam(turf)
-    turf.configure(SETTINGS.replace("{place}", str(place)))
+    turf.configure(settings.replace("{place}", str(place)))
     turf.reload()
     metrics.wait_for("turfmilter_quarantine_bytes", sum(one.stat().st_size for one in turf.quarantine.glob("new/*")))
     text = metrics.path.read_text()

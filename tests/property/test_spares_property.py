@@ -68,6 +68,8 @@ def test_listed_mail_passes_only_if_a_key_spares_it(
     spared = (authenticated and account) or (spare_local if local else expected(entries, client))
     someone_is_not_exempt = "<alice@ours.example>" in recipients
     kept = listed and not spared and someone_is_not_exempt and mode is Mode.ENFORCE
+    if local and action is Action.DISCARD and "<postmaster@ours.example>" in recipients:
+        kept = False  # no recipient of a local submission can be removed, so all of them receive it
     assert verdict.action is (action if kept else Action.ACCEPT)
     said = verdict.finding.what if verdict.finding else trials
     assert ("spared by" in said) == bool(listed and spared)

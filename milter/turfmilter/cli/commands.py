@@ -23,8 +23,8 @@ from turfmilter.review.parallel import ChildFailed
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
-_UNUSABLE = (ConfigError, NoJournal, NoOwner, Unopenable)
-_NOT_DONE = (ChildFailed, NoTransaction, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
+_UNUSABLE = (ChildFailed, ConfigError, NoJournal, NoOwner, Unopenable)
+_NOT_DONE = (NoTransaction, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
 
 # In the order in which they are listed; those about held messages are also in the group "quarantine".
 _REVIEWING = (
@@ -40,7 +40,19 @@ _REVIEWING = (
     "stats",
     "export",
 )
-COMMANDS = ("quarantine", *_REVIEWING, "explain", "hunt", "replay", "report", "turf", "import", "reload", "status")
+COMMANDS = (
+    "quarantine",
+    *_REVIEWING,
+    "explain",
+    "hunt",
+    "replay",
+    "report",
+    "relay-test",
+    "turf",
+    "import",
+    "reload",
+    "status",
+)
 
 
 class _Quarantine(click.Group):
@@ -62,26 +74,10 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.turf import turf
 
             return turf
-        case "explain":
-            from turfmilter.cli.explaining import explain_message
-
-            return explain_message
-        case "hunt":
-            from turfmilter.cli.hunting import hunt
-
-            return hunt
         case "reload":
             from turfmilter.cli.reloading import reload
 
             return reload
-        case "report":
-            from turfmilter.cli.reporting import report
-
-            return report
-        case "replay":
-            from turfmilter.cli.replaying import replay_journal
-
-            return replay_journal
         case "import":
             from turfmilter.cli.importing import import_from
 
@@ -90,7 +86,33 @@ def command(name: str) -> click.Command | None:
             from turfmilter.cli.status import status
 
             return status
-    return _reviewing(name)
+    return _asking(name) or _reviewing(name)
+
+
+def _asking(name: str) -> click.Command | None:
+    """Import a command that asks the rules or the journal, and return it; None if there is none of this name."""
+    match name:
+        case "explain":
+            from turfmilter.cli.explaining import explain_message
+
+            return explain_message
+        case "hunt":
+            from turfmilter.cli.hunting import hunt
+
+            return hunt
+        case "relay-test":
+            from turfmilter.cli.relaytesting import relay_test
+
+            return relay_test
+        case "report":
+            from turfmilter.cli.reporting import report
+
+            return report
+        case "replay":
+            from turfmilter.cli.replaying import replay_journal
+
+            return replay_journal
+    return None
 
 
 def _reviewing(name: str) -> click.Command | None:

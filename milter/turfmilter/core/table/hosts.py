@@ -106,6 +106,10 @@ class HostTable:
     def __len__(self) -> int:
         return self._len
 
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over every entry in the order of the lines, including those that expired or make no difference."""
+        return iter(self._entries)
+
     def _read(self, intervals: Mapping[int, Intervals]) -> Iterator[tuple[int, Parts]]:
         """Read all entries; add those that are intervals to those of their version, and yield the names."""
         for row, parts in self._entries.read():
