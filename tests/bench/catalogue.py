@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import SubprocessError
 
-from bench import bigtables, endurance, full, growth, holds, mail, rates, sessions
+from bench import bigtables, endurance, full, growth, holds, journals, mail, rates, sessions
 from bench.report import Figure, Results
 from bench.turns import Effort
 from rig.workplace import workplace
@@ -29,6 +29,7 @@ GROUPS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
     "lookups": bigtables.lookups,
     "loading": bigtables.loading,
     "full": full.full,
+    "replay": journals.replays,
     "huge": bigtables.huge,
     "soak": growth.soak,
 }

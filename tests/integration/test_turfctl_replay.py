@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.filter import give
 from rig.golden import Golden
 from rig.journal import Journal
 from rig.quarantine import hold, turfctl
@@ -21,6 +22,8 @@ NEWS = Plan(
 )
 SPAM = Plan(messages=(Message("<x@spam.example>", (OURS,), author="x@spam.example"),))
 RELAY = Plan(client="198.51.100.7", messages=(Message("<a@out.example>", ("<b@elsewhere.example>",)),))
+TRANSCRIPT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 DYNAMIC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -91,6 +94,39 @@ def test_a_damaged_journal_is_judged_as_far_as_it_can_be_read(kept: Journal) -> 
         assert why in done.stderr
 
 
+def test_a_line_that_cannot_be_read_is_counted_once(kept: Journal) -> None:
+    first = next(kept.directory.iterdir())
+    cut = first.with_name(first.name.replace(".1.jsonl", ".2.jsonl"))
+    cut.write_bytes(b'{"v":1,"time":"2026')
+    give(cut)
+    kept.play(GOOD)
+    done = turfctl(kept.config, "replay")
+    assert "the journal has 1 line that cannot be read: truncated" in done.stderr
+
+
+def test_a_file_that_cannot_be_opened_ends_the_replay_with_its_name(kept: Journal) -> None:
+    closed = kept.directory / "2099-01-01.w9.1.jsonl"
+    closed.write_bytes(b"")
+    closed.chmod(0)
+    done = turfctl(kept.config, "replay")
+    assert (done.returncode, done.stdout) == (78, "")  # 1 would mean that something would change
+    assert done.stderr.splitlines()[-1] == f"turfctl: {closed}: Permission denied"
+    assert "Traceback" not in done.stderr
+
+
+def test_files_of_other_programs_are_left_alone(kept: Journal) -> None:
+    for name, content in (
+        ("2026-12-01.log", b"x\n"),
+        ("notes.jsonl", b"{}\n"),
+        ("2026-12-01.w9.1.jsonl.gz", b"no gzip"),
+    ):
+        (kept.directory / name).write_bytes(content)
+        give(kept.directory / name)
+    done = turfctl(kept.config, "replay")
+    assert "5 transactions judged, 0 would change" in done.stdout
+    assert done.stderr.count("cannot be read") == 1  # the one that has the name of a journal's file
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -154,3 +190,46 @@ def test_after_an_entry_was_added_the_mail_that_it_missed_is_named(kept: Journal
     golden("replay", done.stdout)
     again = turfctl(kept.config, "turf", "add", "!@friend.shop.example", "--yes")
     assert "already delivered" not in again.stdout
+
+
+def test_mail_that_another_entry_missed_is_not_named_again(kept: Journal, place: Path) -> None:
+    (place / "turf.table").write_text("news@shop.example\n")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table"]')
+    )
+    done = turfctl(kept.config, "turf", "add", "anna@shop.example", "--yes")
+    assert "to 1 recipients" in done.stdout or "to 1 recipient;" in done.stdout
+    assert "carol@example.org" not in done.stdout
+
+
+def test_the_page_about_an_entry_shows_what_is_printed(kept: Journal, place: Path) -> None:
+    (place / "turf.table").write_text("")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table", "@spam.example"]')
+    )
+    tried = turfctl(kept.config, "turf", "add", "@shop.example", "--try")
+    added = turfctl(kept.config, "turf", "add", "@shop.example", "--yes")
+    assert transcripts("try-an-entry.md") == [shown(tried.stdout), shown(added.stdout)]
+
+
+def test_the_page_about_trial_mode_shows_what_is_printed(place: Path) -> None:
+    journal = Journal(place, 'tables = ["@spam.example"]\n')
+    before = journal.config.read_text()
+    journal.config.write_text(f'mode = "trial"\n{before}')
+    friend = Plan(messages=(Message("<friend@spam.example>", (OURS,), author="friend@spam.example"),))
+    journal.play(GOOD, SPAM, friend, RELAY, SPAM)
+    hold(journal.quarantine, sender="friend@spam.example", file="cur/{id}:2,PS")
+    enforcing = place / "enforce.toml"
+    enforcing.write_text(f'mode = "enforce"\n{before}')
+    first = turfctl(journal.config, "replay", "--config", str(enforcing))
+    excepted = turfctl(journal.config, "replay", "--config", str(enforcing), "--turf-add", "!friend@spam.example")
+    assert transcripts("roll-out-in-trial-mode.md") == [shown(first.stdout), shown(excepted.stdout)]
+
+
+def transcripts(page: str) -> list[str]:
+    """What a how-to page shows as printed, without the times."""
+    return [shown(found) for found in TRANSCRIPT.findall((HOWTO / page).read_text())]
+
+
+def shown(printed: str) -> str:
+    return DYNAMIC.sub("(time)", printed)

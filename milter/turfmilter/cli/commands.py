@@ -23,8 +23,8 @@ from turfmilter.review.parallel import ChildFailed
 from turfmilter.review.quarantines import Ambiguous, NotFound
 from turfmilter.review.turftable import NotEdited
 
-_UNUSABLE = (ConfigError, NoJournal, NoOwner, Unopenable)
-_NOT_DONE = (ChildFailed, NoTransaction, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
+_UNUSABLE = (ChildFailed, ConfigError, NoJournal, NoOwner, Unopenable)
+_NOT_DONE = (NoTransaction, NotFound, Ambiguous, NotAMessage, NotEdited, LedgerError, NewerFormat)
 
 # In the order in which they are listed; those about held messages are also in the group "quarantine".
 _REVIEWING = (

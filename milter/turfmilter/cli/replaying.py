@@ -93,8 +93,9 @@ def replayed(config: Config, judging: Config, since: datetime) -> Outcome:
 
 
 def _judge(generation: Generation, found: Transactions, share: Callable[[], Iterator[Any]]) -> Outcome:
+    before = Counter(found.skipped)  # inherited: what this process skipped to find where the journal begins
     outcome = replay(generation, share())
-    outcome.skipped = Counter(found.skipped)
+    outcome.skipped = Counter(found.skipped) - before
     return outcome
 
 

@@ -17,6 +17,7 @@ from turfmilter.compose import build_generation
 from turfmilter.config.amended import amended
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.escape import escape, shell_word
+from turfmilter.core.table.entry import Entry
 from turfmilter.core.table.pattern import Address, Domain, Glob, Local, parse_sender
 from turfmilter.review.replay import withheld
 
@@ -35,8 +36,8 @@ def try_entry(started: Started, entry: str, since: datetime) -> NoReturn:
     raise click.exceptions.Exit(1 if outcome.changed else 0)
 
 
-def delivered_lately(started: Started, entry: str) -> Iterator[str]:
-    """Yield lines about mail of the last two days that `entry`, which is in the table now, would have withheld.
+def delivered_lately(started: Started, entry: str, added: Entry) -> Iterator[str]:
+    """Yield lines about mail of the last two days that `entry`, now `added` to the table, would have withheld.
 
     Without a journal, and for an exception, there are none.
     """
@@ -48,7 +49,7 @@ def delivered_lately(started: Started, entry: str) -> Iterator[str]:
         found = journal(config).oldest(started.clock.now() - _LATELY, lambda _: True)
         boxes = Counter(
             bare(one.recipient.text)
-            for transaction in withheld(generation, found)
+            for transaction in withheld(generation, found, str(added))
             for one in transaction.tried
             if one.answer is None
         )
@@ -56,7 +57,8 @@ def delivered_lately(started: Started, entry: str) -> Iterator[str]:
         return
     if not boxes:
         return
-    yield f"already delivered in the last 48 hours, to {len(boxes)} recipients; with Dovecot, these commands find it:"
+    number = "1 recipient" if len(boxes) == 1 else f"{len(boxes)} recipients"
+    yield f"already delivered in the last 48 hours, to {number}; with Dovecot, these commands find it:"
     for box, _ in boxes.most_common(_MOST):
         yield f"  doveadm search -u {escape(shell_word(box))} mailbox '*' since 2d {_condition(entry)}"
     if len(boxes) > _MOST:

@@ -108,7 +108,7 @@ def add(
         warn_on_stderr(warning)
     means = meaning(added)
     click.echo(f"{escape(str(added))}: added; {_SOON}" + (f"\n{means}" if means else ""))
-    for line in delivered_lately(started, entry):
+    for line in delivered_lately(started, entry, added):
         click.echo(line)
 
 

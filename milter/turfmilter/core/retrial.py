@@ -28,9 +28,6 @@ class Counts(NamedTuple):
     messages: int = 0
     octets: int = 0
 
-    def __add__(self, other: Counts) -> Counts:  # type: ignore[override]
-        return Counts(self.messages + other.messages, self.octets + other.octets)
-
 
 class Retrial(NamedTuple):
     """What would be decided about a transaction: an answer for each recipient, None if accepted, and the final one.

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class ChildFailed(Exception):
-    """A process was killed, or failed; it has printed why."""
+    """A process was killed, or could not read something; the text says what."""
 
 
 def in_parallel(works: Iterable[Callable[[], T]]) -> Iterator[T]:
@@ -26,11 +26,18 @@ def in_parallel(works: Iterable[Callable[[], T]]) -> Iterator[T]:
         running.append((process, here))
     for process, here in running:
         try:
-            yield here.recv()
+            result = here.recv()
         except EOFError:
             raise ChildFailed("one of the processes that read the journal ended early") from None
         process.join()
+        if isinstance(result, OSError):
+            raise ChildFailed(f"{result.filename or 'the journal'}: {result.strerror}")
+        yield result
 
 
 def _send(work: Callable[[], object], there: Connection) -> None:
-    there.send(work())
+    try:
+        result = work()
+    except OSError as error:
+        result = error
+    there.send(result)

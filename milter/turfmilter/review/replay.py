@@ -11,7 +11,8 @@ from turfmilter.core.address.addressed import bare
 from turfmilter.core.finding import Action
 from turfmilter.core.journal.transaction import Answer, Transaction
 from turfmilter.core.policy import Generation
-from turfmilter.core.retrial import Counts, Retrial, accepted, judge_again
+from turfmilter.core.retrial import Retrial, judge_again
+from turfmilter.review.connections import Connections
 
 _MOST_EXAMPLES = 3  # of one cause
 _MOST_SENDERS = 100_000  # so that a journal full of forged senders does not fill the memory
@@ -24,6 +25,7 @@ _KINDS = {
     Action.DISCARD.value: "discarded",
     Action.ACCEPT.value: "passed",
 }
+_WITHHELD = (Action.HOLD.value, Action.DISCARD.value, Action.REJECT.value)
 KINDS = ("refused", "deferred", "held", "discarded", "passed")
 
 
@@ -92,24 +94,21 @@ class Outcome:
 
 def replay(generation: Generation, transactions: Iterable[Transaction]) -> Outcome:
     """Judge `transactions`, each connection's in their order, by the rules of `generation`."""
-    outcome, more = Outcome(), dict[str, Counts]()
+    outcome, connections = Outcome(), Connections(generation)
     for transaction in transactions:
-        retrial = judge_again(generation, transaction, more.get(transaction.session, Counts()))
-        outcome.note(transaction, retrial)
-        now, then = (accepted(answer, transaction.size) for answer in (retrial.answer, transaction.answer))
-        if now != then:  # what the connection has sent differs from here on
-            before = more.get(transaction.session, Counts())
-            change = Counts(now.messages - then.messages, now.octets - then.octets)
-            more[transaction.session] = before + change
+        outcome.note(transaction, connections.judge(transaction))
     return outcome
 
 
-def withheld(generation: Generation, transactions: Iterable[Transaction]) -> Iterator[Transaction]:
-    """Yield the transactions whose message was delivered, and is held or discarded by the rules of `generation`."""
+def withheld(generation: Generation, transactions: Iterable[Transaction], entry: str) -> Iterator[Transaction]:
+    """Yield the transactions whose message was delivered, and is not by the rules of `generation`, due to `entry`.
+
+    `entry` is written with its place, as the log has it.
+    """
     for transaction in transactions:
         if transaction.answer.verdict == Action.ACCEPT.value:
             retrial = judge_again(generation, transaction)
-            if retrial.answer.verdict in (Action.HOLD.value, Action.DISCARD.value) and not retrial.unknown:
+            if retrial.answer.verdict in _WITHHELD and retrial.answer.entry == entry and not retrial.unknown:
                 yield transaction
 
 

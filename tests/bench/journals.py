@@ -1,0 +1,87 @@
+"""turfctl replay over a journal of a million lines."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.report import Figure, Samples, at_most
+from bench.turns import Effort, in_turns
+from rig.filter import give
+from rig.journal import Journal
+from rig.program import ENVIRONMENT
+from rig.quarantine import command
+from rig.sessions import Message, Plan
+from turfmilter.core.journal.line import decode, encode
+from turfmilter.stores.journalfile import JournalFile
+
+_LINES = 1_000_000
+_CLIENTS = 50
+_ROUNDS = 3
+_WORKERS = 2  # whose files are judged in two processes
+
+
+def replays(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Judge a journal again under other rules, against only decoding its lines, in one process."""
+    count = effort.of(_LINES)
+    journal = Journal(place, 'tables = ["@turf.example"]\n')
+    lines = _write(journal, count)
+    work = {"replay": lambda: _replay(journal), "decode": lambda: _decode(lines, count)}
+    runs = in_turns(min(effort.rounds, _ROUNDS), work)
+    bare = Samples("decoding", runs["decode"], " s")
+    name = f"turfctl replay, {count:,} lines of {_WORKERS} workers"
+    yield Figure(
+        name=f"{name}: seconds",
+        measured=Samples("turfctl", runs["replay"], " s"),
+        reference=bare,
+        target=at_most(60.0),
+        absolute=True,
+        limit=f"decoding as many lines takes {bare} in one process",
+    )
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    yield Figure(
+        name=f"{name}: memory of its largest process",
+        measured=Samples("turfctl", [largest], " MB"),
+        target=at_most(200),
+    )
+
+
+def _write(journal: Journal, count: int) -> list[bytes]:
+    """Write `count` lines, which repeat the same few in other connections, and return those few."""
+    plans = [Plan(client=f"192.0.2.{number}", messages=(_message(number),) * 2) for number in range(1, _CLIENTS + 1)]
+    found = journal.play(*plans)
+    for path in journal.directory.iterdir():
+        path.unlink()
+    for worker in range(_WORKERS):
+        file = JournalFile(journal.directory, f"w{worker}", 0.0)
+        for number in range(count // _WORKERS // len(found)):
+            file.append([encode(one._replace(session=f"{worker}-{number}-{one.session}")) for one in found])
+        file.close()
+    for path in journal.directory.iterdir():
+        give(path)
+    return [encode(transaction) for transaction in found]
+
+
+def _message(number: int) -> Message:
+    sender = f"u{number}@host{number}.example"
+    return Message(f"<{sender}>", ("<bob@example.org>", "<carol@example.org>"), author=f"U <{sender}>")
+
+
+def _replay(journal: Journal) -> float:
+    """Return the seconds that a replay takes under which two clients or senders of fifty are treated differently."""
+    begin = time.monotonic()
+    arguments = ("replay", "--turf-add", "@host7.example", "--deny", "192.0.2.9")
+    done = subprocess.run(command(journal.config, *arguments), env=ENVIRONMENT, capture_output=True, check=False)
+    if done.returncode != 1:
+        raise RuntimeError(f"turfctl replay ended with {done.returncode}: {done.stderr.decode()}")
+    return time.monotonic() - begin
+
+
+def _decode(lines: list[bytes], count: int) -> float:
+    begin = time.monotonic()
+    for number in range(count):
+        decode(lines[number % len(lines)])
+    return time.monotonic() - begin
