@@ -1,4 +1,4 @@
-"""What sessions of three kinds cost in CPU time: with notes in the log, with a header of 1,000 fields, and journalled."""
+"""CPU time of three kinds of sessions: with notes in the log, with a header of 1,000 fields, and journalled."""
 
 from __future__ import annotations
 

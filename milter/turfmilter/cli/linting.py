@@ -21,7 +21,7 @@ from turfmilter.core.session import Connection, Known, Recipient
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.table.pattern import Interval, Name
 
-# Clients that no configuration allows, unless it allows nearly all: RFC 5737, and the network for documentation in IPv6.
+# Clients that no configuration allows, unless it allows nearly all: RFC 5737, and documentation in IPv6.
 _STRANGERS = ("203.0.113.254", "198.51.100.254", "192.0.2.254")
 _STRANGERS_6 = ("2001:db8:ffff::fffe", "2001:db8:eeee::eeee")
 _SENDER, _OUTSIDE = "<stranger@example.net>", "<anyone@example.com>"
