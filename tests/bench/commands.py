@@ -69,14 +69,14 @@ def _list(config: Path, *options: str) -> _Run:
 
 
 def _timed(config: Path, *arguments: str) -> _Run:
-    begin, before = time.monotonic(), _children()
+    begin, before = time.monotonic(), children()
     done = subprocess.run(command(config, *arguments), env=ENVIRONMENT, check=True, capture_output=True)
     if not done.stdout:
         raise RuntimeError(f"turfctl {' '.join(arguments)} printed nothing")
-    return _Run(time.monotonic() - begin, _children() - before)
+    return _Run(time.monotonic() - begin, children() - before)
 
 
-def _children() -> float:
+def children() -> float:
     """CPU seconds of the children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

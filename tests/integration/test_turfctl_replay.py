@@ -202,6 +202,28 @@ def test_mail_that_another_entry_missed_is_not_named_again(kept: Journal, place:
     assert "carol@example.org" not in done.stdout
 
 
+def test_an_entry_with_notes_finds_the_mail_that_it_missed(kept: Journal, place: Path) -> None:
+    (place / "turf.table").write_text("")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table"]')
+    )
+    done = turfctl(kept.config, "turf", "add", "news@Shop.example", "--why", "a newsletter", "--for", "90d", "--yes")
+    assert "doveadm search -u carol@example.org" in done.stdout
+
+
+def test_after_an_addition_a_journal_that_cannot_be_read_is_a_warning(kept: Journal, place: Path) -> None:
+    (place / "turf.table").write_text("")
+    kept.config.write_text(
+        kept.config.read_text().replace('tables = ["@spam.example"]', 'tables = ["file:turf.table"]')
+    )
+    (closed := kept.directory / "2099-01-01.w9.1.jsonl").touch()
+    closed.chmod(0)
+    done = turfctl(kept.config, "turf", "add", "news@shop.example", "--yes")
+    assert done.returncode == 0
+    assert "mail that was delivered before is not listed: " in done.stderr
+    assert "doveadm" not in done.stdout
+
+
 def test_the_page_about_an_entry_shows_what_is_printed(kept: Journal, place: Path) -> None:
     (place / "turf.table").write_text("")
     kept.config.write_text(

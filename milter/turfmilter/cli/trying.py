@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from turfmilter.cli.journalled import journal
-from turfmilter.cli.opened import NoJournal, Started
+from turfmilter.cli.opened import NoJournal, Started, warn_on_stderr
 from turfmilter.cli.remarks import remarks
 from turfmilter.cli.replaying import replayed, report
 from turfmilter.compose import build_generation
@@ -53,7 +53,8 @@ def delivered_lately(started: Started, entry: str, added: Entry) -> Iterator[str
             for one in transaction.tried
             if one.answer is None
         )
-    except (NoJournal, OSError):
+    except (NoJournal, OSError) as error:
+        warn_on_stderr(escape(f"mail that was delivered before is not listed: {error}"))
         return
     if not boxes:
         return
