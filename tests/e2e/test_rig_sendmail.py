@@ -117,7 +117,7 @@ def test_accounts_log_in_after_starttls(place: Path, sink: Sink, scripted: str) 
         assert client.auth("alice", "wrong").code == 535
         assert client.auth("alice", "secret").code == 235
         assert client.transaction("<a@out.test>", "<alice@rig.test>", message=MESSAGE)[-1].code == 250
-    assert sink.wait_for(1)
+        assert sink.wait_for(1)  # before Sendmail is stopped
 
 
 def test_a_filter_can_be_asked_at_a_port(place: Path, sink: Sink) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.tracer import Fault, Traced, traced
-from turfmilter.stores.lastgood import NAME, Copy, LastGood
+from turfmilter.stores.lastgood import NAME, SIZES, Copy, LastGood
 
 PATH = Path("/etc/turfmilter/turfmilter.toml")
 OLD = Copy(datetime(2026, 11, 29, tzinfo=UTC), {str(PATH): "old"})
@@ -58,4 +58,4 @@ def test_what_a_kill_leaves_goes_with_the_next_copy(tmp_path: Path) -> None:
     for at in calls:
         keep(directory, Fault(at, after=True))
     LastGood(directory).keep(PATH, NEW)
-    assert [path.name for path in directory.iterdir()] == [NAME]
+    assert {path.name for path in directory.iterdir()} == {NAME, SIZES}
