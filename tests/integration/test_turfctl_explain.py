@@ -157,6 +157,7 @@ def test_a_line_of_the_log_is_explained(kept: Journal, line: str) -> None:
     [
         (["Q99"], 1, "has no such message"),
         (["what is it"], 2, "neither a queue id"),
+        (["Q00", "--from", "x@spam.example", "--tls"], 2, "--tls, --from: facts need --client"),
         (["--client", "mx.example"], 2, '"mx.example" is not an IP address'),
         (["--client", "192.0.2.1", "--listener", "none"], 2, "known are: submission"),
         (["--client", "192.0.2.1", "/missing.eml"], 2, "/missing.eml: No such file"),

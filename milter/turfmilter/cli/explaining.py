@@ -26,6 +26,18 @@ from turfmilter.core.session import ClientNames, Connection, Known, Recipient
 from turfmilter.review.explanation import Explanation, as_json_document, decided, explain, history, lines, was_accepted
 
 _HEADER_OCTETS = 262_144  # of a message that is explained
+_FACTS = {
+    "--name": "name",
+    "--helo": "helo",
+    "--auth": "auth",
+    "--tls": "tls",
+    "--listener": "listener",
+    "--local-address": "local_address",
+    "--from": "sender",
+    "--rcpt": "recipients",
+    "--author": "authors",
+    "--size": "size",
+}  # --port is left out: it has a default
 
 
 @click.command("explain")
@@ -63,9 +75,17 @@ def explain_message(
         explanation = explain(generation, _given(started, config, generation, client, what, facts))
         _show(explanation, as_json=as_json)
         raise click.exceptions.Exit(0 if explanation.accepted else 1)
+    _refuse_facts(facts)
     then = _found(config, what)
     _compare(then, explain(generation, then), as_json=as_json)
     raise click.exceptions.Exit(0 if was_accepted(then) else 1)
+
+
+def _refuse_facts(facts: dict[str, Any]) -> None:
+    """Raise click.UsageError if facts are given without a client: they would be ignored."""
+    given = [option for option, key in _FACTS.items() if facts[key]]
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: facts need --client as well; the journal has its own")
 
 
 def _loaded(path: Path) -> Config:
