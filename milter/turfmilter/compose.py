@@ -121,7 +121,7 @@ def lost_since(path: Path, config: Config) -> tuple[str, ...]:
     """
     if config.state is None or config.turf.may_shrink:
         return ()
-    return losses(LastGood(config.state).sizes(path.absolute()), sizes(config, SystemClock().today()))
+    return losses(LastGood(config.state).sizes(path.absolute()), config)
 
 
 def load_config(path: Path, socket: SocketSpec | None) -> Config:

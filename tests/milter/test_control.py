@@ -17,6 +17,7 @@ from rig import wait
 from rig.filter import Filter, rewrite
 from rig.golden import Golden
 from rig.quarantine import turfctl
+from turfmilter.daemon.control import Control
 
 TURF = """
 domains = ["rig.test"]
@@ -115,6 +116,17 @@ def test_entries_that_have_expired_may_go(turf: Filter, table: Path) -> None:
     turf.wait_for_generation(3)
 
 
+def test_one_of_several_files_that_is_emptied_stays_in_force(turf: Filter, table: Path, place: Path) -> None:
+    other = place / "other.table"
+    other.write_text("".join(f"@o{number}.test\n" for number in range(300)))
+    turf.configure(TURF.replace('"file:turf.table"', '"file:turf.table", "file:other.table"'))
+    turf.reload()
+    turf.wait_for_generation(2)
+    rewrite(table, "")
+    turf.daemon.wait_for_log("generation 2 stays in force: turf.tables: turf.table has lost 100 of 100 entries")
+    assert holds(turf, "d99.test")
+
+
 def test_the_configuration_may_allow_it(turf: Filter, table: Path) -> None:
     turf.configure(TURF.replace("[turf]\n", "[turf]\nmay_shrink = true\n"))
     turf.reload()
@@ -137,6 +149,16 @@ def test_a_start_keeps_the_table_as_well(turf: Filter, table: Path) -> None:
     turf.start()
     assert holds(turf, "one.test")
     assert not holds(turf, "d99.test")
+
+
+def test_entries_that_expire_before_a_start_are_not_lost(turf: Filter, table: Path, place: Path) -> None:
+    turf.stop()
+    rewrite(table, "".join(f"@e{number}.test expires=2026-01-01\n" for number in range(100)) + "@one.test\n")
+    sizes = place / "state/last-good.sizes.json"
+    sizes.write_text(sizes.read_text().replace('"turf.tables": 100', '"turf.tables": 101'))
+    turf.start()
+    assert holds(turf, "one.test")
+    assert "has lost" not in turf.daemon.log()
 
 
 def test_without_a_copy_a_start_uses_the_files_and_warns(turf: Filter, table: Path) -> None:
@@ -233,3 +255,48 @@ def test_the_socket_of_a_daemon_that_was_killed_is_replaced(turf: Filter, door: 
     assert turfctl(turf.config, "reload").returncode == 0
     turf.stop()
     assert not door.exists()
+
+
+def test_an_answer_too_long_for_the_socket_is_cut_between_sentences(turf: Filter, table: Path) -> None:
+    rewrite(table, "".join(f"spam{number}.test\n" for number in range(10000)))
+    done = turfctl(turf.config, "reload")
+    assert done.returncode == 1
+    assert "generation 1 stays in force:" in done.stderr
+    assert 'turf.table:1: "spam0.test"' in done.stderr
+
+
+def _ignore(*, may_shrink: bool) -> None:
+    """Take an order to reload, and do nothing."""
+    del may_shrink
+
+
+def test_an_answer_that_is_cut_counts_what_is_left_out(tmp_path: Path) -> None:
+    control = Control(_ignore, print)
+    control.settle(tmp_path / "control.sock", None, 0.0)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "control.sock"))
+        client.sendall(b'{"request": "reload"}\n')
+        control.read()
+        control.clients[0].read()
+        control.settle(tmp_path / "control.sock", {"generation": 1, "problems": ("x" * 998,) * 1000}, 0.0)
+        with client.makefile("rb") as file:
+            said = json.loads(file.readline())["problems"]
+    control.close()
+    assert (len(said), said[-1]) == (101, "900 more are in the log of turfmilter")
+
+
+def test_a_path_that_is_too_long_is_reported_with_the_reason(tmp_path: Path) -> None:
+    said: list[str] = []
+    Control(_ignore, said.append).settle(tmp_path / ("x" * 120) / "control.sock", None, 0.0)
+    assert "AF_UNIX path too long" in said[0]
+
+
+def test_the_socket_of_a_newer_daemon_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    older, newer = (Control(_ignore, print) for _ in range(2))
+    older.settle(path, None, 0.0)
+    newer.settle(path, None, 0.0)
+    older.close()
+    assert path.exists()
+    newer.close()
+    assert not path.exists()

@@ -44,21 +44,41 @@ def shrunken(old: Config, new: Config) -> tuple[str, ...]:
 
 
 def sizes(config: Config, today: date) -> dict[str, int]:
-    """Return how many valid entries each table has by the key path that messages name; expired ones are left out."""
-    return {path: len(value) - value.expired(today) for path, value in _values(config) if isinstance(value, _TABLES)}
+    """Return how many entries each table has at least that have not expired, for `losses` later.
 
-
-def losses(before: Mapping[str, int], now: Mapping[str, int]) -> tuple[str, ...]:
-    """Return messages about tables that have lost more than half of their entries, and more than 20.
-
-    Both are the `sizes` of a configuration.
+    A table is named by its key path; of several files, each is named as well.
     """
+    return {name: max(0, count - table.expired(today)) for name, count, table in _counted(config)}
+
+
+def losses(before: Mapping[str, int], now: Config) -> tuple[str, ...]:
+    """Return messages about tables, or files of them, that have lost more than half of their entries, and more than 20.
+
+    `before` are the `sizes` of an earlier configuration.  Entries that have expired since are still there, and so are
+    not lost.
+    """
+    counts = {name: count for name, count, _ in _counted(now)}
+    lost = [name for name, size in before.items() if _is_loss(size, counts.get(name, 0))]
+    of_files = {name.partition(": ")[0] for name in lost if ": " in name}
     return tuple(
-        f"{path} has lost {size - now.get(path, 0)} of {size} entries; if this is intended, run:"
+        f"{name} has lost {before[name] - counts.get(name, 0)} of {before[name]} entries; if this is intended, run:"
         " turfctl reload --may-shrink"
-        for path, size in before.items()
-        if size - now.get(path, 0) > _FEW and now.get(path, 0) * 2 < size
+        for name in lost
+        if name not in of_files
     )
+
+
+def _is_loss(before: int, now: int) -> bool:
+    return before - now > _FEW and now * 2 < before
+
+
+def _counted(config: Config) -> Iterator[tuple[str, int, Table]]:
+    """Yield each table with the number of all its entries, and each of its files if there are several."""
+    for path, table in _values(config):
+        if isinstance(table, _TABLES):
+            yield path, len(table), table
+            if len(table.sizes) > 1:
+                yield from ((f"{path}: {file}", count, table) for file, count in table.sizes.items())
 
 
 def tables(config: Config) -> dict[str, Table]:

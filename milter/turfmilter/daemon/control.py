@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 _MOST_CLIENTS = 8
 _MOST_OCTETS = 4096  # of a request
+_MOST_SAID = 100_000  # octets of the sentences in an answer: the buffer of a socket has at least twice as many
 _PATIENCE = 10.0  # seconds for a request to arrive
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
@@ -65,7 +66,7 @@ class Client:
     def answer(self, said: dict[str, Any]) -> None:
         """Send the answer and end the connection; a client that does not read it loses it."""
         with suppress(OSError):
-            self.connection.send(json.dumps(said).encode() + b"\n", socket.MSG_DONTWAIT)
+            self.connection.send(json.dumps(_cut(said)).encode() + b"\n", socket.MSG_DONTWAIT)
         self.over = True
 
 
@@ -80,6 +81,7 @@ class Control:
         self._say = say
         self._path: Path | None = None
         self._listening: socket.socket | None = None
+        self._created: tuple[int, int] | None = None  # device and inode of the path: another daemon may replace it
         self._clients: list[Client] = []
 
     @property
@@ -134,7 +136,8 @@ class Control:
         self._clients.clear()
         if self._listening and self._path:
             with suppress(OSError):
-                self._path.unlink()
+                if _identity(self._path) == self._created:
+                    self._path.unlink()
         self._listening = self._path = None
 
     def _listen(self, path: Path | None) -> None:
@@ -146,8 +149,9 @@ class Control:
             return
         try:
             self._listening = _listening(path)
+            self._created = _identity(path)
         except OSError as error:
-            self._say(f"control: {path}: {error.strerror}; turfctl reload cannot reach the daemon")
+            self._say(f"control: {path}: {error.strerror or error}; turfctl reload cannot reach the daemon")
 
     def _serve(self, client: Client, request: dict[str, Any]) -> None:
         if request.get("request") != "reload":
@@ -173,6 +177,27 @@ def _listening(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return found
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+def _cut(said: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of which the lists are cut to what `send` accepts at once; the log has all sentences."""
+    room, cut = _MOST_SAID, dict(said)
+    for key, sentences in said.items():
+        if isinstance(sentences, list | tuple):
+            kept: list[Any] = []
+            for sentence in sentences:
+                room -= len(json.dumps(sentence))
+                if room < 0:
+                    kept.append(f"{len(sentences) - len(kept)} more are in the log of turfmilter")
+                    break
+                kept.append(sentence)
+            cut[key] = kept
+    return cut
 
 
 def _uid(connection: socket.socket) -> int:

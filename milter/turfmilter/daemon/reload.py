@@ -126,7 +126,7 @@ class Loading:
     def _lost(self, new: Config) -> tuple[str, ...]:
         if self._may_shrink or new.turf.may_shrink:
             return ()
-        return losses(sizes(self._old, self._today), sizes(new, self._today))
+        return losses(sizes(self._old, self._today), new)
 
 
 def cannot_change(old: Config, new: Config) -> list[str]:
