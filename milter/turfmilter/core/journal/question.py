@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,11 @@ from turfmilter.core.table.interval import Interval
 from turfmilter.core.table.pattern import Address, Domain, Glob, Local, Name
 
 _CLIENT = b'"client":"'
+# Values, in lower case, in which an address may be spelled so that it is not found as a text: encapsulated,
+# escaped (as JSON writes whatever is not ASCII), with blanks or comments, or in an encoded word (RFC 2047).
+_IN_SENDER = re.compile(rb'"sender":"[^"]*?(?:imcea|[\\ (])')
+_IN_RECIPIENT = re.compile(rb'"rcpt":"[^"]*?(?:imcea|[\\ (])')
+_IN_AUTHOR = re.compile(rb'"from":\[.*?(?:imcea|=\?|\\[^"]|@[^">,]*(?:[ (]|\\"))')
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,15 @@ class Question:
     def quick(self) -> Callable[[bytes], bool]:
         """Return a function that is False for most lines that are not wanted, without parsing them."""
         needles = [needle.encode() for needle in self._needles()]
+        parts = [(part.encode(), disguised) for part, disguised in self._parts()]
         client = self.selection.client
 
         def may_be(line: bytes) -> bool:
-            if needles:
+            if needles or parts:
                 folded = line.lower()
                 if not all(needle in folded for needle in needles):
+                    return False
+                if not all(part in folded or disguised.search(folded) for part, disguised in parts):
                     return False
             return not isinstance(client, Interval) or _has_client(line, client)
 
@@ -57,12 +66,27 @@ class Question:
             yield dumps(selection.entry)[1:-1].lower()
         if self.verdict:
             yield f'"{self.verdict}"'
-        if self.account:
+        if self.account.isascii() and self.account:  # the case of other letters is hidden by the escapes of JSON
             yield f'"account":{dumps(self.account.lower())}'[:-1]
-        for pattern in (selection.sender, selection.author, selection.recipient):
-            # A name in A-labels may be spelled in U-labels, and a local part in many ways.
-            if isinstance(pattern, Address | Glob | Domain) and pattern.domain and "xn--" not in pattern.domain:
-                yield pattern.domain.strip("[]")
+        if isinstance(selection.client, Name):
+            yield selection.client.domain
+
+    def _parts(self) -> Iterator[tuple[str, re.Pattern[bytes]]]:
+        """Yield what an address has if it is wanted, and the disguises with which it need not be found."""
+        selection = self.selection
+        for pattern, disguised in (
+            (selection.sender, _IN_SENDER),
+            (selection.recipient, _IN_RECIPIENT),
+            (selection.author, _IN_AUTHOR),
+        ):
+            match pattern:
+                # A name in A-labels may be written in U-labels, and an address literal in several ways.
+                case Address(_, domain) | Glob(_, domain) | Domain(domain):
+                    if domain and "xn--" not in domain and not domain.startswith("["):
+                        yield domain, disguised
+                # In From:, quotation marks inside a local part are as frequent as around a name.
+                case Local(local) if disguised is not _IN_AUTHOR and local.isascii() and local.isalnum():
+                    yield local, disguised
 
     def _conditions(self, transaction: Transaction) -> Iterator[bool]:
         selection, answers = self.selection, list(_answers(transaction))
