@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,8 @@ def test_tidy_removes_what_has_expired_or_never_decides(kept: Journal, table: Pa
 
 
 def test_tidy_removes_what_has_not_matched_for_so_long(kept: Journal, table: Path) -> None:
+    long_ago = time.time() - 40 * 86400
+    os.utime(table, (long_ago, long_ago))
     done = turfctl(kept.config, "turf", "tidy", "--unused", "5d", "--yes")
     assert done.returncode == 0, done.stderr
     assert table.read_text().splitlines() == ['@spam.example by=anna why="ticket 7"', "!friend@spam.example"]
@@ -86,6 +90,24 @@ def test_tidy_does_not_guess_what_the_journal_does_not_know(kept: Journal, table
     assert done.returncode == 1
     assert "which is less than 90d ago, so what is unused is not known" in done.stderr
     assert table.read_text() == TABLE
+
+
+def test_an_entry_that_may_be_new_is_not_unused(kept: Journal, table: Path) -> None:
+    today, before = datetime.now(UTC), datetime.now(UTC) - timedelta(days=30)
+    table.write_text(f"@spam.example\n@by-hand.example\n@new.example # {today:%F}\n@old.example # {before:%F}\n")
+    done = turfctl(kept.config, "turf", "tidy", "--unused", "20d", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert table.read_text() == f"@spam.example\n@by-hand.example\n@new.example # {today:%F}\n"
+
+
+def test_a_table_with_a_blank_in_its_name_is_counted(place: Path) -> None:
+    (place / "my table").write_text("@spam.example\n")
+    journal = Journal(place, 'tables = ["file:my table"]\n')
+    journal.play(from_("<x@spam.example>"))
+    (one,) = json.loads(turfctl(journal.config, "turf", "stats", "--json").stdout)
+    assert one["30d"] == 1
+    assert turfctl(journal.config, "hunt", "--entry", "@spam.example").returncode == 0
+    assert turfctl(journal.config, "hunt", "--entry", "my table:1").returncode == 0
 
 
 def test_tidy_asks_first(kept: Journal, table: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from turfmilter.cli.opened import Started, warn_on_stderr
 from turfmilter.cli.options import confirmed, dry_run_option, yes_option
 from turfmilter.cli.output import json_option, table
 from turfmilter.cli.program import leave
+from turfmilter.config.descent import open_file
 from turfmilter.config.loader import every_turf_file
 from turfmilter.config.schema import Config
 from turfmilter.core.escape import escape
@@ -26,6 +29,7 @@ from turfmilter.review.worth import Matches, Worth, matches, may_name_an_entry, 
 
 _COLUMNS = ("entry", "last", "1d", "7d", "30d", "by", "why", "where", "state")
 _PROPOSED = ("entry", "last", "by", "why", "where", "state")
+_ADDED = re.compile(r"# (\d{4}-\d\d-\d\d)\s*$")  # see review/turftable.py
 _MONTH = timedelta(days=30)
 
 
@@ -77,8 +81,9 @@ def tidy(started: Started, unused: str | None, yes: bool, dry_run: bool) -> None
     else:
         found = list(worth(_tables(config), {}, now))
     since = now - span if span else None
-    proposed = [(one, why) for one in found if (why := _why(one, since))]
     editable = {path.name: path for path in every_turf_file(config)}
+    age = _Ages(editable)
+    proposed = [(one, why) for one in found if (why := _why(one, since, age))]
     removable = [(one, why) for one, why in proposed if one.entry.where.source in editable]
     for one, _ in proposed:
         if one.entry.where.source not in editable:
@@ -94,6 +99,26 @@ def tidy(started: Started, unused: str | None, yes: bool, dry_run: bool) -> None
     confirmed(f"{what} will be removed", yes=yes)
     _remove(started, editable, [one.entry for one, _ in removable])
     click.echo(f"{what} removed; the daemon applies it within 10 seconds")
+
+
+class _Ages:
+    """How old entries are at least: by the day that `turf add` writes after each, and by when their file changed."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._lines: dict[str, list[str]] = {}
+        self._changed: dict[str, float] = {}
+        for name, path in files.items():
+            with os.fdopen(open_file(path), "rb") as file:
+                self._changed[name] = os.fstat(file.fileno()).st_mtime
+                self._lines[name] = file.read().decode(errors="replace").split("\n")
+
+    def may_be_newer(self, entry: Entry, since: datetime) -> bool:
+        """Return True if the entry may have been added after `since`."""
+        name, number = entry.where.source, entry.where.line
+        if name not in self._lines or self._changed[name] < since.timestamp():
+            return False
+        dated = _ADDED.search(self._lines[name][number - 1])
+        return dated is None or dated[1] >= f"{since:%Y-%m-%d}"
 
 
 def _remove(started: Started, files: Mapping[str, Path], entries: Iterable[Entry]) -> None:
@@ -126,9 +151,9 @@ def _tables(config: Config) -> list[SenderTable]:
     return [config.turf.tables, *(listener.turf.tables for listener in config.listener.values())]
 
 
-def _why(one: Worth, since: datetime | None) -> str:
+def _why(one: Worth, since: datetime | None, ages: _Ages) -> str:
     """Return why an entry is to be removed, "" if it is not."""
-    if one.dead or since is None or one.entry.exception:
+    if one.dead or since is None or one.entry.exception or ages.may_be_newer(one.entry, since):
         return one.dead
     last = one.matches.last
     return "" if last and last >= since else f"last matched {last:%Y-%m-%d}" if last else "has not matched"

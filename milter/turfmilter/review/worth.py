@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from turfmilter.core.table.entry import Entry
 from turfmilter.core.table.senders import SenderTable
 
 _MOST_SENDERS = 10_000  # of one cause, so that forged senders do not fill the memory
+_BLANK = re.compile(" ")
 _NEVER_DECIDES = ("never decides", "a duplicate of")
 
 
@@ -47,7 +49,8 @@ def matches(transactions: Iterable[Transaction], now: datetime) -> dict[str, Mat
     """
     found: defaultdict[str, Matches] = defaultdict(Matches)
     for transaction in transactions:
-        for text in {said.rpartition(" ")[0] for said in _entries(transaction) if said}:
+        # Of an entry and its place, either may contain blanks: it is counted under all that may be its text.
+        for text in {said[: blank.start()] for said in _entries(transaction) for blank in _BLANK.finditer(said)}:
             found[text].add(transaction.time, now)
     return found
 

@@ -129,8 +129,8 @@ def _answers(transaction: Transaction) -> Iterator[Answer]:
 
 def _has_entry(entry: str, wanted: str) -> bool:
     """Return True if `wanted` is the text or the place of an entry."""
-    text, _, place = entry.rpartition(" ")
-    return wanted in (entry, text, place)
+    # Either may contain blanks.
+    return entry == wanted or entry.startswith(f"{wanted} ") or entry.endswith(f" {wanted}")
 
 
 def _any(pattern: Sender, mailboxes: Iterable[Mailbox]) -> bool:
