@@ -7,6 +7,7 @@ import os
 import pwd
 import signal
 import stat
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from rig import wait
 from rig.filesystem import tmpfs
 from rig.filter import Filter, give
 from rig.prom import read
+from rig.sessions import Message, Plan, play
+from turfmilter.compose import build_generation
+from turfmilter.config.loader import configure
 from turfmilter.core.journal.transaction import Answer, Transaction
 
 SETTINGS = """
@@ -247,3 +251,20 @@ def test_the_upkeep_compresses_the_files_of_workers_that_have_ended(own: Filter)
         wait.until(lambda: before.isdisjoint(own.daemon.workers()), own.daemon.log)
     wait.until(lambda: {path.suffix for path in own.journal.iterdir()} == {".gz"}, own.daemon.log)
     assert len(own.transactions(1)) == 1
+
+
+def test_a_fault_in_the_journal_does_not_change_the_answer(place: Path) -> None:
+    class Broken:
+        def session(self) -> str:
+            return "s"
+
+        def write(self, transaction: Transaction) -> None:
+            raise LookupError(transaction.sender)
+
+    told = play(
+        build_generation(configure(tomllib.loads('domains = ["rig.test"]\n'), place)),
+        Plan(messages=(Message("<a@out.test>", ("<b@rig.test>",)),)),
+        journal=Broken(),
+    )
+    assert told.replies == [["", ""]]
+    assert told.failures == ["journal: LookupError: <a@out.test>"]

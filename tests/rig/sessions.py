@@ -14,6 +14,7 @@ from rig.ownworker import service
 from rig.rules import StoppedClock
 from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.journal.line import decode, encode
+from turfmilter.core.journal.ports import Journal
 from turfmilter.core.journal.transaction import Transaction
 from turfmilter.core.policy import Generation
 from turfmilter.core.ports import Level
@@ -132,7 +133,7 @@ class _Context:
         pass
 
 
-def play(generation: Generation, plan: Plan, name: str = "session") -> Told:
+def play(generation: Generation, plan: Plan, name: str = "session", *, journal: Journal | None = None) -> Told:
     """Play one session, as an MTA does: a refused connection, recipient or message is not continued."""
     told = Told()
     macros = {
@@ -149,7 +150,7 @@ def play(generation: Generation, plan: Plan, name: str = "session") -> Told:
     }
     context = _Context(macros)
     parts = service(told, lambda: generation, clock=StoppedClock(NOON.date()), names=_Names(plan.names))
-    it = Callbacks(context, replace(parts, journal=_Kept(told, name)))
+    it = Callbacks(context, replace(parts, journal=journal or _Kept(told, name)))
     it.negotiate(list(OFFERED))
     family = socket.AF_INET6 if ":" in plan.client else socket.AF_INET
     code = it.connect("unknown", family, (plan.client, 4711))

@@ -25,6 +25,7 @@ from turfmilter.core.rule import Fact
 from turfmilter.core.session import ClientNames, Connection, Known, Recipient
 from turfmilter.review.explanation import Explanation, as_json_document, decided, explain, history, lines, was_accepted
 
+_LINE_OCTETS = 65_536  # of a line of the log
 _HEADER_OCTETS = 262_144  # of a message that is explained
 _FACTS = {
     "--name": "name",
@@ -164,7 +165,7 @@ def _found(config: Config, what: str) -> Transaction:
     if not what:
         if sys.stdin is None or sys.stdin.isatty():
             raise click.UsageError("name a message by its queue id or its id, or give facts, beginning with --client")
-        what = sys.stdin.readline()
+        what = sys.stdin.buffer.readline(_LINE_OCTETS).decode("utf-8", "surrogateescape")
     try:
         sought = seek(what)
     except NotSought as error:

@@ -22,10 +22,11 @@ from turfmilter.mta.service import Service
 class Journalled:
     """The journal's part of one connection; does nothing if no journal is kept."""
 
-    __slots__ = ("_journal", "_judge", "_macros", "_now", "_session", "_tried")
+    __slots__ = ("_journal", "_judge", "_log", "_macros", "_now", "_session", "_tried")
 
     def __init__(self, service: Service, judge: Judge, macros: Macros) -> None:
         self._journal = service.journal
+        self._log = service.log
         self._now = service.clock.now
         self._session = service.journal.session()
         self._judge = judge
@@ -46,8 +47,12 @@ class Journalled:
 
         A message that ended before any recipient was tried is left out: nothing was decided about it.
         """
-        if self._session and (self._tried or verdict is not CONTINUE):
+        if not self._session or not (self._tried or verdict is not CONTINUE):
+            return
+        try:
             self._journal.write(self._transaction(verdict, milliseconds, id, size))
+        except Exception as error:  # noqa: BLE001 - the message has its answer, which must not become 451
+            self._log.say("error", f"journal: {type(error).__name__}: {error}")
 
     def _transaction(self, verdict: Verdict, milliseconds: int, id: str, size: int | None) -> Transaction:
         found, envelope = self._judge.session, self._judge.session.envelope
