@@ -17,6 +17,8 @@ from turfmilter.core.address.mailbox import IPAddress
 from turfmilter.core.held.ledger import LedgerError
 from turfmilter.core.held.message import NewerFormat, Unopenable
 from turfmilter.core.held.room import UnusableQuarantine
+from turfmilter.core.journal.line import Unreadable, decode
+from turfmilter.core.journal.transaction import NotLookedUp, Transaction
 from turfmilter.core.policy import Generation, Policy
 from turfmilter.core.ports import Clock, Log, QuarantineError
 from turfmilter.core.session import Connection, Known, Lookup
@@ -31,6 +33,7 @@ from turfmilter.mta.service import NoJournal, Remarks, Service, Sessions
 from turfmilter.policies import build_policy
 from turfmilter.review.administrator import Administrator
 from turfmilter.review.expiry import Expiry
+from turfmilter.review.explanation import explain, told
 from turfmilter.review.recorder import Recorders
 from turfmilter.review.stocktaking import Stocktaking
 from turfmilter.stores.dns import DnsNames, exchangers
@@ -70,6 +73,25 @@ def look_up(config: Config, client: IPAddress) -> Lookup:
     return Later(DnsNames(config.dns.nameservers, timeout=config.dns.timeout), client)
 
 
+def explain_now(loaded: Loaded, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Explain the transaction in `request`, a line of a journal, by the rules of `loaded`; "look_up" asks DNS first."""
+    try:
+        transaction = decode(str(request["transaction"]).encode())
+    except (KeyError, Unreadable):
+        return {"error": "the request has no transaction of this version"}
+    if request.get("look_up") is True:
+        transaction = with_names(loaded.config, transaction)
+    return told(explain(loaded.generation, transaction))
+
+
+def with_names(config: Config, transaction: Transaction) -> Transaction:
+    """The same with a lookup of the client's names in DNS, unless they are known."""
+    connection = transaction.connection
+    if connection.client is None or not isinstance(connection.names, NotLookedUp):
+        return transaction
+    return transaction._replace(connection=connection._replace(names=look_up(config, connection.client)))
+
+
 def mail_exchangers(config: Config, domains: Sequence[str]) -> list[tuple[str, str, IPAddress]]:
     """Each mail exchanger of `domains` with an address, as far as DNS answers in time."""
     return exchangers(config.dns.nameservers, domains, config.dns.timeout)
@@ -100,7 +122,7 @@ def build_program(path: Path, socket: SocketSpec | None) -> Program:
         warnings = (*config.warnings, *check_quarantines(config), *check_journal(config), *check_mtas(config))
         return Loaded(config, build_generation(config, number), warnings)
 
-    return Program(load_generation, build_service, build_log, look_after, keep_copy, SystemClock())
+    return Program(load_generation, build_service, build_log, look_after, keep_copy, SystemClock(), explain_now)
 
 
 def keep_copy(config: Config) -> list[str]:

@@ -9,7 +9,10 @@ import socket
 import stat
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +20,10 @@ from rig import wait
 from rig.filter import Filter, rewrite
 from rig.golden import Golden
 from rig.quarantine import turfctl
-from turfmilter.daemon.control import Control
+from turfmilter.core.journal.line import encode
+from turfmilter.core.journal.transaction import Transaction
+from turfmilter.core.session import Connection
+from turfmilter.daemon.control import Client, Control
 
 TURF = """
 domains = ["rig.test"]
@@ -179,7 +185,7 @@ def test_without_a_copy_a_start_uses_the_files_and_warns(turf: Filter, table: Pa
         (b"\xff\xfe\n", "unknown request"),
         (b'{"request": "stop"}\n', "unknown request"),
         (b"[" * 4000 + b"\n", "unknown request"),
-        (b"x" * 5000, "the request is too long"),
+        (b"x" * 200_000, "the request is too long"),
     ],
 )
 def test_what_is_not_a_request_is_refused(turf: Filter, door: Path, request_: bytes, answer: str) -> None:
@@ -270,8 +276,13 @@ def _ignore(*, may_shrink: bool) -> None:
     del may_shrink
 
 
+def _ignored(client: Client, request: dict[str, Any]) -> None:
+    """Take a question, and do nothing."""
+    del client, request
+
+
 def test_an_answer_that_is_cut_counts_what_is_left_out(tmp_path: Path) -> None:
-    control = Control(_ignore, print)
+    control = Control(_ignore, _ignored, print)
     control.settle(tmp_path / "control.sock", None, 0.0)
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "control.sock"))
@@ -287,16 +298,62 @@ def test_an_answer_that_is_cut_counts_what_is_left_out(tmp_path: Path) -> None:
 
 def test_a_path_that_is_too_long_is_reported_with_the_reason(tmp_path: Path) -> None:
     said: list[str] = []
-    Control(_ignore, said.append).settle(tmp_path / ("x" * 120) / "control.sock", None, 0.0)
+    Control(_ignore, _ignored, said.append).settle(tmp_path / ("x" * 120) / "control.sock", None, 0.0)
     assert "AF_UNIX path too long" in said[0]
 
 
 def test_the_socket_of_a_newer_daemon_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
-    older, newer = (Control(_ignore, print) for _ in range(2))
+    older, newer = (Control(_ignore, _ignored, print) for _ in range(2))
     older.settle(path, None, 0.0)
     newer.settle(path, None, 0.0)
     older.close()
     assert path.exists()
     newer.close()
     assert not path.exists()
+
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+QUESTION = encode(Transaction(NOON, "", Connection(), sender="<a@d7.test>", today=NOON.date())).decode()
+FACTS = ["--client", "192.0.2.1", "--name", "x.example", "--from", "a@d7.test", "--rcpt", "b@rig.test"]
+
+
+def test_the_daemon_explains_by_the_rules_that_it_has_in_force(turf: Filter, table: Path) -> None:
+    rewrite(table, "spam.test\n")  # an error: the files cannot be loaded any more
+    turf.daemon.wait_for_log("generation 1 stays in force")
+    done = turfctl(turf.config, "explain", *FACTS)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "verdict: hold, by turf @d7.test turf.table:8 (sender)" in done.stdout
+
+
+def test_a_daemon_that_does_not_answer_is_not_needed(turf: Filter) -> None:
+    before = turfctl(turf.config, "explain", *FACTS)
+    turf.stop()
+    assert turfctl(turf.config, "explain", *FACTS).stdout == before.stdout
+
+
+@pytest.mark.usefixtures("turf")
+def test_questions_are_answered_side_by_side_and_not_too_many(door: Path) -> None:
+    request = json.dumps({"request": "explain", "transaction": QUESTION}).encode() + b"\n"
+    with ThreadPoolExecutor(8) as threads:
+        answers = [json.loads(one) for one in threads.map(lambda _: asked(door, request), range(8))]
+    kinds = {tuple(sorted(one)) for one in answers}
+    assert kinds <= {("accepted", "document", "lines", "same"), ("error",)}
+    assert ("accepted", "document", "lines", "same") in kinds
+    assert {one["error"] for one in answers if "error" in one} <= {"busy"}
+
+
+@pytest.mark.usefixtures("turf")
+@pytest.mark.parametrize("transaction", ["", "{}", "[]", '{"v":9}'])
+def test_a_question_without_a_transaction_is_refused(door: Path, transaction: str) -> None:
+    request = json.dumps({"request": "explain", "transaction": transaction}).encode() + b"\n"
+    assert json.loads(asked(door, request)) == {"error": "the request has no transaction of this version"}
+
+
+def test_whoever_asks_and_leaves_keeps_nothing_waiting(turf: Filter, door: Path) -> None:
+    for _ in range(10):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(door))
+            client.sendall(json.dumps({"request": "explain", "transaction": QUESTION}).encode() + b"\n")
+    wait.until(lambda: turfctl(turf.config, "explain", *FACTS).returncode == 1, turf.daemon.log)
+    assert turf.daemon.stop() == 0

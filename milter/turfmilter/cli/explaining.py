@@ -8,23 +8,29 @@ from typing import Any
 
 import click
 
+from turfmilter.cli.control import NotAnswered, ask
 from turfmilter.cli.journalled import journal, warn_of_skipped
 from turfmilter.cli.opened import NoTransaction, Started
 from turfmilter.cli.output import document, json_option
-from turfmilter.compose import build_generation, look_up
+from turfmilter.compose import build_generation, with_names
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.header import read_header
 from turfmilter.core.address.mailbox import fold_domain, parse_address
 from turfmilter.core.escape import escape
+from turfmilter.core.journal.line import encode
 from turfmilter.core.journal.search import NotSought, seek
-from turfmilter.core.journal.transaction import Answer, Transaction, Tried
-from turfmilter.core.policy import Generation
+from turfmilter.core.journal.transaction import Answer, NotLookedUp, Transaction, Tried
 from turfmilter.core.rule import Fact
 from turfmilter.core.session import ClientNames, Connection, Known, Recipient
-from turfmilter.review.explanation import Explanation, as_json_document, decided, explain, history, lines, was_accepted
+from turfmilter.review.explanation import decided, explain, history, told, was_accepted
+from turfmilter.rules.reverse_name import FIELD
+from turfmilter.rules.turf import ORIGINATORS
 
+# The fields of the header that rules read, with any configuration.
+_FIELDS = ("from", *ORIGINATORS, FIELD.lower())
+_PATIENCE = 40.0  # seconds: the daemon gives up after 30
 _LINE_OCTETS = 65_536  # of a line of the log
 _HEADER_OCTETS = 262_144  # of a message that is explained
 _FACTS = {
@@ -70,16 +76,34 @@ def explain_message(
 
     Exit status: 0 the message is accepted, 1 anything else.
     """
-    config = _loaded(other) if other else started.configuration()
-    generation = build_generation(config)
-    if client is not None:
-        explanation = explain(generation, _given(started, config, generation, client, what, facts))
-        _show(explanation, as_json=as_json)
-        raise click.exceptions.Exit(0 if explanation.accepted else 1)
-    _refuse_facts(facts)
-    then = _found(config, what)
-    _compare(then, explain(generation, then), as_json=as_json)
-    raise click.exceptions.Exit(0 if was_accepted(then) else 1)
+    config = _loaded(other) if other else started.configuration(tables=False)
+    if client is None:
+        _refuse_facts(facts)
+        then = _found(config, what)
+    else:
+        then = _given(started, config, client, what, facts)
+    answer = None if other else _by_daemon(config, then, look_up=client is not None)
+    if answer is None:
+        whole = config if other else started.configuration()
+        judged = with_names(whole, then) if client is not None else then
+        answer = told(explain(build_generation(whole), judged))
+    if client is None:
+        _compare(then, answer, as_json=as_json)
+    else:
+        _show(answer, as_json=as_json)
+    raise click.exceptions.Exit(0 if (answer["accepted"] if client is not None else was_accepted(then)) else 1)
+
+
+def _by_daemon(config: Config, transaction: Transaction, *, look_up: bool) -> dict[str, Any] | None:
+    """Return the explanation by the rules that the daemon has in force; None if it does not answer."""
+    if config.control is None:
+        return None
+    request = {"request": "explain", "transaction": encode(transaction).decode("ascii"), "look_up": look_up}
+    try:
+        answer = ask(config.control, request, _PATIENCE)
+    except NotAnswered:
+        return None
+    return None if "error" in answer else answer
 
 
 def _refuse_facts(facts: dict[str, Any]) -> None:
@@ -96,7 +120,7 @@ def _loaded(path: Path) -> Config:
         raise ConfigError((f"{path} cannot be used:", *error.problems)) from None
 
 
-def _given(started: Started, config: Config, generation: Generation, client: str, what: str, facts: Any) -> Transaction:
+def _given(started: Started, config: Config, client: str, what: str, facts: Any) -> Transaction:
     """Return the transaction that the options describe."""
     size, header = facts["size"], {"from": [one.encode() for one in facts["authors"] or (bare(facts["sender"]),)]}
     if what:
@@ -106,7 +130,7 @@ def _given(started: Started, config: Config, generation: Generation, client: str
                 size = size or Path(what).stat().st_size
         except OSError as error:
             raise click.BadParameter(escape(f"{what}: {error.strerror}"), param_hint="FILE") from None
-        header = {name: list(found.values(name)) for name in _wanted(generation)}
+        header = {name: list(found.values(name)) for name in _FIELDS}
     now = started.clock.now()
     return Transaction(
         time=now,
@@ -120,16 +144,11 @@ def _given(started: Started, config: Config, generation: Generation, client: str
         sender=_path(facts["sender"]),
         tried=tuple(Tried(Recipient(_path(one))) for one in facts["recipients"]),
         fields={
-            name: tuple(value.decode("utf-8", "surrogateescape") for value in header.get(name, ()))
-            for name in _wanted(generation)
+            name: tuple(value.decode("utf-8", "surrogateescape") for value in header.get(name, ())) for name in _FIELDS
         },
         size=size,
         answer=Answer("accept"),  # so that the header and the end are judged
     )
-
-
-def _wanted(generation: Generation) -> frozenset[str]:
-    return frozenset().union(*(policy.wants for policy in generation.policies))
 
 
 def _path(address: str) -> str:
@@ -149,7 +168,7 @@ def _connection(config: Config, client: str, facts: Any) -> Connection:
         local = min(conditions.addresses, key=str, default=local)
         daemon = min(conditions.daemons, default="")
     name = fold_domain(facts["name"])
-    names = Known(ClientNames((name,), (name,))) if name else look_up(config, address)
+    names = Known(ClientNames((name,), (name,))) if name else NotLookedUp()
     return Connection(address, name, names, local_address=local, port=port, daemon=daemon)
 
 
@@ -179,23 +198,21 @@ def _found(config: Config, what: str) -> Transaction:
     raise NoTransaction(f"the journal, which begins at {begins:%Y-%m-%d %H:%M} UTC, has no such message")
 
 
-def _show(explanation: Explanation, *, as_json: bool) -> None:
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        document(as_json_document(explanation))
+        document(answer["document"])
         return
-    for line in lines(explanation):
+    for line in answer["lines"]:
         click.echo(escape(line))
 
 
-def _compare(then: Transaction, now: Explanation, *, as_json: bool) -> None:
+def _compare(then: Transaction, answer: dict[str, Any], *, as_json: bool) -> None:
     """Show what was decided, and how the rules in force decide."""
-    same = (now.retrial.tried, now.retrial.answer) == (tuple(one.answer for one in then.tried), then.answer)
     if as_json:
-        document({"then": decided(then), "now": as_json_document(now), "same": same})
+        document({"then": decided(then), "now": answer["document"], "same": answer["same"]})
         return
     for line in history(then):
         click.echo(escape(line))
     click.echo("")
-    click.echo("the rules in force decide the same:" if same else "the rules in force decide otherwise:")
-    for line in lines(now):
-        click.echo(escape(line))
+    click.echo("the rules in force decide the same:" if answer["same"] else "the rules in force decide otherwise:")
+    _show(answer, as_json=False)

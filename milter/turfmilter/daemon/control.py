@@ -1,4 +1,4 @@
-"""The control socket: root and the filter's user can order a reload, and are told its result.
+"""The control socket: root and the filter's user can order a reload, and ask the rules in force.
 
 A request and an answer are one JSON object each, on one line.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 _MOST_CLIENTS = 8
-_MOST_OCTETS = 4096  # of a request
+_MOST_OCTETS = 131_072  # of a request: a transaction has at most half as many
 _MOST_SAID = 100_000  # octets of the sentences in an answer: the buffer of a socket has at least twice as many
 _PATIENCE = 10.0  # seconds for a request to arrive
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
@@ -47,7 +47,7 @@ class Client:
     def read(self) -> None:
         """Read what has arrived; call `serve` with a complete request."""
         try:
-            data = self.connection.recv(_MOST_OCTETS)
+            data = self.connection.recv(65_536)
         except BlockingIOError:
             return
         except OSError:
@@ -73,11 +73,12 @@ class Client:
 class Control:
     """Listens at the path of the socket, as configured.  Never blocks; trouble is reported once, as a warning.
 
-    `order` is called for each request to reload.
+    `order` is called for each request to reload, `explain` for each other one, with the client that waits for it.
     """
 
-    def __init__(self, order: Order, say: Say) -> None:
+    def __init__(self, order: Order, explain: Callable[[Client, dict[str, Any]], None], say: Say) -> None:
         self._order = order
+        self._explain = explain
         self._say = say
         self._path: Path | None = None
         self._listening: socket.socket | None = None
@@ -154,10 +155,13 @@ class Control:
             self._say(f"control: {path}: {error.strerror or error}; turfctl reload cannot reach the daemon")
 
     def _serve(self, client: Client, request: dict[str, Any]) -> None:
-        if request.get("request") != "reload":
-            client.answer({"error": "unknown request"})
-            return
-        self._order(may_shrink=request.get("may_shrink") is True)
+        match request.get("request"):
+            case "reload":
+                self._order(may_shrink=request.get("may_shrink") is True)
+            case "explain":
+                self._explain(client, request)
+            case _:
+                client.answer({"error": "unknown request"})
 
 
 def _listening(path: Path) -> socket.socket:

@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from math import inf
@@ -229,3 +230,9 @@ def how(status: int) -> str:
     """Return how a process has ended, from the status of waitpid(2): "signal 9" or "exit 1"."""
     code = os.waitstatus_to_exitcode(status)
     return f"signal {-code}" if code < 0 else f"exit {code}"
+
+
+def idle_processor(processes: Iterable[Process]) -> int:
+    """Return the processor with the fewest workers that accept new connections."""
+    taken = Counter(process.processor for process in processes if not process.draining)
+    return min(sorted(os.sched_getaffinity(0)), key=lambda number: taken[number])

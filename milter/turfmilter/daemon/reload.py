@@ -46,6 +46,9 @@ class Report:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
+Explain = Callable[[Loaded, Mapping[str, Any]], Mapping[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """The functions from which the daemon's processes are built.
@@ -54,7 +57,7 @@ class Program:
     `log` are called in each process after the fork, because threads do not survive a fork.  `look_after` maintains the
     quarantines; it receives the `more` of its last Report.  `keep` saves a copy of the configuration, and returns
     warnings for the administrator.
-    `clock` is the only clock of the program.
+    `clock` is the only clock of the program.  `explain` answers a request about the rules of a generation.
     """
 
     load: Callable[[int], Loaded]
@@ -63,6 +66,7 @@ class Program:
     look_after: Callable[[Config, Mapping[str, Any]], Report]
     keep: Callable[[Config], list[str]]
     clock: Clock
+    explain: Explain = lambda _loaded, _request: {"error": "this program explains nothing"}
 
 
 class Loading:

@@ -9,7 +9,6 @@ import selectors
 import signal
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -21,11 +20,12 @@ from turfmilter.daemon import worker
 from turfmilter.daemon.background import Caller
 from turfmilter.daemon.control import Client, Control
 from turfmilter.daemon.errands import Copier, Errand, Upkeep
-from turfmilter.daemon.fleet import Process, how
+from turfmilter.daemon.fleet import Process, how, idle_processor
 from turfmilter.daemon.generations import Generations
 from turfmilter.daemon.listener import MilterSocket
 from turfmilter.daemon.notify import Notify
 from turfmilter.daemon.published import Published
+from turfmilter.daemon.questions import Questions
 from turfmilter.daemon.reload import Loaded, Program
 from turfmilter.daemon.signals import Signals
 from turfmilter.mta.engines import choose
@@ -66,8 +66,10 @@ class Supervisor:
         self._copier = Copier(program.keep, self._generations.say)
         self._events = self._generations.events
         self._errands = (self._upkeep.errand, self._copier.errand, self._events.errand)
+        self._questions = Questions(program.explain, self._fork_errand)
         self._control = Control(
-            lambda may_shrink: self._generations.reload(may_shrink=may_shrink),
+            self._generations.reload,
+            lambda client, request: self._questions.begin(client, request, self._generations.settled),
             partial(self._generations.say, "warning"),
         )
         self._interval = min(_BEAT, notify.interval or _BEAT)
@@ -189,6 +191,7 @@ class Supervisor:
             self._events.looked_after(self._upkeep.errand.more)
         self._events.errand.reap()
         self._copier.reap()
+        self._questions.reap()
         for _, process in list(self._generations.processes):
             pid, status = os.waitpid(process.pid, os.WNOHANG)
             if pid:
@@ -214,7 +217,7 @@ class Supervisor:
         # A collection writes to every object, which would unshare the pages of the tables in each worker.
         gc.freeze()
         ours, theirs = socket.socketpair()
-        processor = self._idle_processor()
+        processor = idle_processor(process for _, process in self._generations.processes)
         try:
             pid = self._child(lambda: self._work(loaded, ours, theirs, processor))
         except OSError:
@@ -223,11 +226,6 @@ class Supervisor:
         finally:
             theirs.close()
         return Process(pid, ours, time.monotonic(), processor)
-
-    def _idle_processor(self) -> int:
-        """The processor with the fewest workers that accept new connections."""
-        taken = Counter(process.processor for _, process in self._generations.processes if not process.draining)
-        return min(sorted(os.sched_getaffinity(0)), key=lambda number: taken[number])
 
     def _child(self, act: Callable[[], NoReturn]) -> int:
         """Run `act` in a forked child, and return its process id.  Raises OSError."""

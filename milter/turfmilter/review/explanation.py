@@ -83,6 +83,18 @@ def _answer(answer: Answer | None) -> dict[str, str]:
     return {"verdict": "accept"} if answer is None else {k: v for k, v in answer._asdict().items() if v}
 
 
+def told(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation as the daemon gives it to turfctl: the document, the lines, and whether it is the same."""
+    then, now = explanation.transaction, explanation.retrial
+    same = (now.tried, now.answer) == (tuple(one.answer for one in then.tried), then.answer)
+    return {
+        "document": as_json_document(explanation),
+        "lines": list(lines(explanation)),
+        "accepted": explanation.accepted,
+        "same": same,
+    }
+
+
 def decided(then: Transaction) -> dict[str, Any]:
     """Return what was decided about a transaction, as JSON has it."""
     return {
