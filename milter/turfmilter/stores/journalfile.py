@@ -34,8 +34,10 @@ class JournalFile:
         self._size = 0
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Append whole lines, each to the file of its day.  Raises OSError; then none or only some were appended."""
-        for day, some in groupby(lines, lambda line: time_of(line)[:10]):
+        """Append whole lines, at least one, each to the file of its day.  Raises OSError; then none or only some were appended."""
+        # They come in the order of time, so nearly always all are of one day.
+        one_day = _day(lines[0]) == _day(lines[-1])
+        for day, some in [(_day(lines[0]), lines)] if one_day else groupby(lines, _day):
             if day != self._day or self._size > _MOST_OCTETS or self._is_gone():
                 self._begin(day)
             if any(space.below(self._floor) for space in spaces(os.fstatvfs(self._file))):
@@ -86,3 +88,7 @@ class JournalFile:
             os.ftruncate(self._file, self._size)
         except OSError:
             self.close()
+
+
+def _day(line: bytes) -> str:
+    return time_of(line)[:10]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from json import JSONDecodeError, dumps, loads
+from json import JSONDecodeError, JSONEncoder, loads
 from typing import Any
 
 from turfmilter.core.address.mailbox import IPAddress, parse_address
@@ -17,6 +17,8 @@ VERSION = 1
 _BEGINNING = f'{{"v":{VERSION},"time":"'  # of every line, so that its time is found without parsing it
 _TIME = slice(len(_BEGINNING), len(_BEGINNING) + 26)
 MOST_LINE_OCTETS = 65_536
+_NO_NAMES = ClientNames()
+_ENCODER = JSONEncoder(separators=(",", ":"))
 
 
 class Unreadable(ValueError):
@@ -35,7 +37,7 @@ def encode(transaction: Transaction) -> bytes:
 
 def _encoded(transaction: Transaction) -> bytes:
     # Strings stay as they are: JSON escapes whatever could end the line, and also what is not UTF-8.
-    return (dumps(_object(transaction), separators=(",", ":")) + "\n").encode()
+    return (_ENCODER.encode(_object(transaction)) + "\n").encode()
 
 
 def time_of(line: bytes) -> str:
@@ -59,52 +61,60 @@ def decode(line: bytes) -> Transaction:
 
 
 def _object(t: Transaction) -> dict[str, Any]:
+    """Return the object; what is absent or 0 is left out.  It is made for every message, so it is made in one go."""
     written = t.time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-    found: dict[str, Any] = {"v": VERSION, "time": written, "session": t.session, **_connection(t.connection)}
-    values = {
-        "queue_id": t.queue_id,
-        "facts": sorted(fact.name for fact in t.facts),
-        "listener": t.listener,
-        "helo": t.helo,
-        "tls": t.tls,
-        "account": t.account,
-        "today": "" if t.today == t.time.date() else t.today.isoformat(),
-        "messages": t.messages,
-        "octets": t.octets,
-        "params": t.params,
-        "tried": [_tried(one) for one in t.tried],
-        **_answer(t.answer),
-        "trial": t.trials,
-        "id": t.id,
-        "gen": t.generation,
-        "ms": t.ms,
-        "incomplete": not t.complete,
-    }
-    found.update((key, value) for key, value in values.items() if value)
+    found: dict[str, Any] = {"v": VERSION, "time": written, "session": t.session}
+    _add_connection(found, t.connection)
+    for key, value in (
+        ("queue_id", t.queue_id),
+        ("facts", t.facts and sorted(fact.name for fact in t.facts)),
+        ("listener", t.listener),
+        ("helo", t.helo),
+        ("tls", t.tls),
+        ("account", t.account),
+        ("today", "" if t.today == t.time.date() else t.today.isoformat()),
+        ("messages", t.messages),
+        ("octets", t.octets),
+        ("params", t.params),
+        ("tried", [_tried(one) for one in t.tried]),
+        *zip(Answer._fields, t.answer, strict=True),
+        ("trial", t.trials),
+        ("id", t.id),
+        ("gen", t.generation),
+        ("ms", t.ms),
+        ("incomplete", not t.complete),
+    ):
+        if value:
+            found[key] = value
     if t.sender is not None:
         found["sender"] = t.sender
     if t.fields is not None:
-        found["fields"] = dict(t.fields)
+        found["fields"] = t.fields if type(t.fields) is dict else dict(t.fields)
     if t.size is not None:
         found["size"] = t.size
     return found
 
 
-def _connection(connection: Connection) -> dict[str, Any]:
-    names = connection.names.known
-    found = {
-        "client": str(connection.client or ""),
-        "name": connection.name,
-        # What the MTA has confirmed is in `name` already.
-        "names": None if connection.name or names is None or names == ClientNames() else names,
-        "looked_up": names == ClientNames() and bool(connection.client) and not connection.local,
-        "local_address": str(connection.local_address or ""),
-        "port": connection.port,
-        "daemon": connection.daemon,
-        "host": connection.host,
-        "local": connection.local,
-    }
-    return {key: value for key, value in found.items() if value}
+def _add_connection(found: dict[str, Any], connection: Connection) -> None:
+    if connection.client:
+        found["client"] = str(connection.client)
+    if connection.name:
+        found["name"] = connection.name  # what the MTA has confirmed is in here already
+    elif (names := connection.names.known) is not None:
+        if names != _NO_NAMES:
+            found["names"] = names
+        elif connection.client and not connection.local:
+            found["looked_up"] = True
+    if connection.local_address:
+        found["local_address"] = str(connection.local_address)
+    if connection.port:
+        found["port"] = connection.port
+    if connection.daemon:
+        found["daemon"] = connection.daemon
+    if connection.host:
+        found["host"] = connection.host
+    if connection.local:
+        found["local"] = True
 
 
 def _answer(answer: Answer) -> dict[str, str]:
