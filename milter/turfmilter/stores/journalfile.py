@@ -34,7 +34,10 @@ class JournalFile:
         self._size = 0
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Append whole lines, at least one, each to the file of its day.  Raises OSError; then none or only some were appended."""
+        """Append whole lines, at least one, each to the file of its day.
+
+        Raises OSError; then none or only some were appended.
+        """
         # They come in the order of time, so nearly always all are of one day.
         one_day = _day(lines[0]) == _day(lines[-1])
         for day, some in [(_day(lines[0]), lines)] if one_day else groupby(lines, _day):
