@@ -30,6 +30,7 @@ GROUPS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
     "loading": bigtables.loading,
     "full": full.full,
     "replay": journals.replays,
+    "ask": journals.asked,
     "huge": bigtables.huge,
     "soak": growth.soak,
 }

@@ -1,4 +1,4 @@
-"""turfctl replay over a journal of a million lines."""
+"""turfctl replay and hunt over a journal of a million lines, and explain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.commands import children
 from bench.report import Figure, Samples, at_most
 from bench.turns import Effort, in_turns
-from rig.filter import give
+from rig.filter import Filter, give
 from rig.journal import Journal
 from rig.program import ENVIRONMENT
 from rig.quarantine import command
@@ -22,6 +22,14 @@ from turfmilter.stores.journalfile import JournalFile
 _LINES = 1_000_000
 _CLIENTS = 50
 _ROUNDS = 3
+# Conditions of a search: few lines, a tenth of them, and all.
+_HUNTS = {
+    "by sender": ("--sender", "@host7.example"),
+    "by recipient and client": ("--recipient", "carol@", "--client", "192.0.2.0/28"),
+    "nothing found": ("--author", "@nowhere.example"),
+}
+_ENTRIES = 1_000_000  # of the turf table, for explain
+_FACTS = ("--client", "192.0.2.1", "--name", "x.example", "--from", "a@good.example", "--rcpt", "b@example.org")
 _WORKERS = 2  # whose files are judged in two processes
 
 
@@ -53,6 +61,49 @@ def replays(place: Path, effort: Effort) -> Iterator[Figure]:
     )
 
 
+def asked(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Search the journal, and explain a message that is in none: with the daemon, and by loading the tables."""
+    count = effort.of(_LINES)
+    journal = Journal(place, 'tables = ["@turf.example"]\n')
+    _write(journal, count)
+    rounds = min(effort.rounds, _ROUNDS)
+    name = f"turfctl hunt, {count:,} lines"
+    for what, options in _HUNTS.items():
+        runs = [_run(journal.config, "hunt", *options, status=(0, 1)) for _ in range(rounds)]
+        measured = Samples("turfctl", [cpu for _, cpu in runs], " s")
+        yield Figure(name=f"{name}, {what}: CPU seconds", measured=measured, target=at_most(10.0), absolute=True)
+    yield from _explained(place / "filter", effort)
+
+
+def _explained(place: Path, effort: Effort) -> Iterator[Figure]:
+    entries, rounds = effort.of(_ENTRIES), min(effort.rounds, _ROUNDS)
+    place.mkdir()
+    (place / "turf.table").write_text("".join(f"@d{number}.example\n" for number in range(entries)))
+    turf = Filter(place, 'domains = ["example.org"]\n[turf]\ntables = ["file:turf.table"]\ndiscard = true\n')
+    turf.start()
+    try:
+        asked = [_run(turf.config, "explain", *_FACTS, status=(0,)) for _ in range(rounds)]
+    finally:
+        turf.stop()
+    loaded = [_run(turf.config, "explain", *_FACTS, status=(0,)) for _ in range(rounds)]
+    yield Figure(
+        name=f"turfctl explain, {entries:,} table entries: seconds, by asking the daemon",
+        measured=Samples("turfctl", [seconds for seconds, _ in asked], " s"),
+        reference=Samples("loading the tables", [seconds for seconds, _ in loaded], " s"),
+        target=at_most(0.3),
+        absolute=True,
+    )
+
+
+def _run(config: Path, *arguments: str, status: tuple[int, ...]) -> tuple[float, float]:
+    """Return the seconds and the CPU seconds of turfctl, which must end with one of these."""
+    begin, before = time.monotonic(), children()
+    done = subprocess.run(command(config, *arguments), env=ENVIRONMENT, capture_output=True, check=False)
+    if done.returncode not in status:
+        raise RuntimeError(f"turfctl {arguments[0]} ended with {done.returncode}: {done.stderr.decode()}")
+    return time.monotonic() - begin, children() - before
+
+
 def _write(journal: Journal, count: int) -> list[bytes]:
     """Write `count` lines, which repeat the same few in other connections, and return those few."""
     plans = [Plan(client=f"192.0.2.{number}", messages=(_message(number),) * 2) for number in range(1, _CLIENTS + 1)]
@@ -76,12 +127,7 @@ def _message(number: int) -> Message:
 
 def _replay(journal: Journal) -> tuple[float, float]:
     """Return the seconds of a replay that treats two clients or senders of fifty differently, and its CPU seconds."""
-    begin, before = time.monotonic(), children()
-    arguments = ("replay", "--turf-add", "@host7.example", "--deny", "192.0.2.9")
-    done = subprocess.run(command(journal.config, *arguments), env=ENVIRONMENT, capture_output=True, check=False)
-    if done.returncode != 1:
-        raise RuntimeError(f"turfctl replay ended with {done.returncode}: {done.stderr.decode()}")
-    return time.monotonic() - begin, children() - before
+    return _run(journal.config, "replay", "--turf-add", "@host7.example", "--deny", "192.0.2.9", status=(1,))
 
 
 def _decode(lines: list[bytes], count: int) -> tuple[float, float]:
