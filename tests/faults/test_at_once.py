@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rig.child import forked, status
-from rig.desk import Desk
+from rig.desk import SLIP, Desk
 from rig.nexthop import ScriptedNextHop
 from turfmilter.config.sections.quarantine import QuarantineConfig
 from turfmilter.core.held.message import State
@@ -66,7 +67,9 @@ def hold(desk: Desk, ids: Path) -> Callable[[], None]:
         end = time.monotonic() + SECONDS
         with ids.open("a") as told:
             while time.monotonic() < end:
-                told.write(f"{desk.hold().id}\n")
+                # Each in a second of its own: in a single one, so many ids would not be unique.
+                time_held = SLIP.time - timedelta(seconds=random.randrange(80_000))
+                told.write(f"{desk.hold(replace(SLIP, time=time_held)).id}\n")
                 told.flush()
 
     return run

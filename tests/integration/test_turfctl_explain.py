@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -178,3 +179,70 @@ def test_nothing_in_a_message_reaches_the_terminal_unescaped(kept: Journal) -> N
     done = turfctl(kept.config, "explain", "Q00")
     assert "\x1b" not in done.stdout
     assert "\u202e" not in done.stdout
+
+
+def test_facts_that_a_request_cannot_carry_are_judged_by_loading(kept: Journal, place: Path) -> None:
+    message = place / "big.eml"
+    message.write_bytes(b"From: " + b"x" * 70_000 + b" <a@good.example>\r\n\r\n")
+    options = ["--client", "192.0.2.1", *BY_NAME, *TO, "--rcpt", "eve@else.example", str(message)]
+    done = turfctl(kept.config, "explain", *options)
+    assert (done.returncode, "550 5.7.1 relaying prohibited" in done.stdout) == (1, True)
+
+
+def explained(kept: Journal, line: str) -> subprocess.CompletedProcess[str]:
+    """What is printed about a line of the log on standard input."""
+    return subprocess.run(
+        command(kept.config, "explain"), input=f"{line}\n", env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_refusal_is_not_confused_with_a_later_message_that_passed(kept: Journal) -> None:
+    kept.play(SPAM)
+    kept.play(
+        Plan(client="192.0.2.1", messages=(Message("<x@spam.example>", ("<c@else.example>", "<bob@example.org>")),))
+    )
+    later = Message("<x@spam.example>", ("<c@else.example>",))
+    kept.play(Plan(client="192.0.2.1", account="anna", messages=(later,)))
+    line = "NOQUEUE: client=192.0.2.1 sender=x@spam.example nrcpt=1 rcpt=c@else.example verdict=reject rule=relay"
+    assert "RCPT TO:<c@else.example> => reject by relay" in explained(kept, line).stdout
+
+
+def test_an_address_that_the_log_quotes_is_found(kept: Journal) -> None:
+    kept.play(Plan(client="192.0.2.1", messages=(Message("<\x07@good.example>", ('<"a,b"@else.example>',)),)))
+    who = r'client=192.0.2.1 sender="\x07@good.example" nrcpt=1 rcpt="\"a,b\"@else.example"'
+    line = f"NOQUEUE: {who} verdict=reject rule=relay"
+    assert "RCPT TO:" in explained(kept, line).stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"queue_id":5}',
+        '{"client":"192.0.2.1","rcpt":5}',
+        '{"client":"192.0.2.1","sender":5}',
+        '{"client":"192.0.2.1","rcpt":[["a"]]}',
+        '{"a":' + "[" * 60_000,
+        "{",
+    ],
+)
+def test_a_damaged_line_is_refused(kept: Journal, line: str) -> None:
+    done = explained(kept, line)
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
+
+
+def test_another_place_of_the_same_entry_is_no_other_decision(kept: Journal) -> None:
+    kept.play(SPAM)
+    (kept.config.parent / "turf.table").write_text(f"# a line above\n{TABLE}")
+    assert "the rules in force decide the same:" in turfctl(kept.config, "explain", "Q00").stdout
+
+
+def test_bytes_that_are_not_utf8_are_explained(kept: Journal) -> None:
+    done = turfctl(kept.config, "explain", "--client", "192.0.2.1", *BY_NAME, "--from", "\udcff@x.example", *TO)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_pipe_is_not_waited_for(kept: Journal, place: Path) -> None:
+    os.mkfifo(place / "pipe")
+    done = turfctl(kept.config, "explain", "--client", "192.0.2.1", *BY_NAME, *TO, str(place / "pipe"))
+    assert done.returncode == 2

@@ -204,7 +204,7 @@ def test_the_log_can_take_another_form(own_filter: Filters) -> None:
     turf._log = "json"
     turf.configure(TURF)
     turf.reload()
-    turf.daemon.wait_for_log('"text": "generation 2: log.format"')
+    assert turf.wait_for_generation(2) == "log.format"
     assert holds(turf, "old.test")
     assert len(turf.wait_for_records(1)) == 1
 

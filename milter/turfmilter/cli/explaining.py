@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from turfmilter.cli.journalled import journal, warn_of_skipped
 from turfmilter.cli.opened import NoTransaction, Started
 from turfmilter.cli.output import document, json_option
 from turfmilter.compose import build_generation, with_names
+from turfmilter.config.descent import open_file
 from turfmilter.config.loader import ConfigError, load
 from turfmilter.config.schema import Config
 from turfmilter.core.address.addressed import bare
 from turfmilter.core.address.header import read_header
 from turfmilter.core.address.mailbox import fold_domain, parse_address
 from turfmilter.core.escape import escape
-from turfmilter.core.journal.line import encode
+from turfmilter.core.journal.line import decode, encode
 from turfmilter.core.journal.search import NotSought, seek
 from turfmilter.core.journal.transaction import Answer, NotLookedUp, Transaction, Tried
 from turfmilter.core.rule import Fact
@@ -98,7 +100,10 @@ def _by_daemon(config: Config, transaction: Transaction, *, look_up: bool) -> di
     """Return the explanation by the rules that the daemon has in force; None if it does not answer."""
     if config.control is None:
         return None
-    request = {"request": "explain", "transaction": encode(transaction).decode("ascii"), "look_up": look_up}
+    line = encode(transaction)
+    if transaction.complete and not decode(line).complete:
+        return None  # a line is too short for all of it
+    request = {"request": "explain", "transaction": line.decode("ascii"), "look_up": look_up}
     try:
         answer = ask(config.control, request, _PATIENCE)
     except NotAnswered:
@@ -122,12 +127,15 @@ def _loaded(path: Path) -> Config:
 
 def _given(started: Started, config: Config, client: str, what: str, facts: Any) -> Transaction:
     """Return the transaction that the options describe."""
-    size, header = facts["size"], {"from": [one.encode() for one in facts["authors"] or (bare(facts["sender"]),)]}
+    size, header = (
+        facts["size"],
+        {"from": [one.encode("utf-8", "surrogateescape") for one in facts["authors"] or (bare(facts["sender"]),)]},
+    )
     if what:
         try:
-            with Path(what).open("rb") as message:
+            with os.fdopen(open_file(Path(what)), "rb") as message:
                 found = read_header(message.readline, _HEADER_OCTETS)
-                size = size or Path(what).stat().st_size
+                size = size or os.fstat(message.fileno()).st_size
         except OSError as error:
             raise click.BadParameter(escape(f"{what}: {error.strerror}"), param_hint="FILE") from None
         header = {name: list(found.values(name)) for name in _FIELDS}

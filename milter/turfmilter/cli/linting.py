@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import combinations
+from itertools import combinations, product
 
 from turfmilter.compose import build_generation, mail_exchangers
 from turfmilter.config.kinds.words import Default
@@ -17,14 +17,17 @@ from turfmilter.core.journal.transaction import Answer, Transaction, Tried
 from turfmilter.core.policy import Generation, Listener, Mode
 from turfmilter.core.retrial import judge_again
 from turfmilter.core.rule import Fact
-from turfmilter.core.session import Connection, Known, Recipient
+from turfmilter.core.session import ClientNames, Connection, Known, Recipient
 from turfmilter.core.table.entry import Entry, listed
 from turfmilter.core.table.pattern import Interval, Name
 
-# Clients that no configuration allows, unless it allows nearly all: RFC 5737, and documentation in IPv6.
-_STRANGERS = ("203.0.113.254", "198.51.100.254", "192.0.2.254")
-_STRANGERS_6 = ("2001:db8:ffff::fffe", "2001:db8:eeee::eeee")
-_SENDER, _OUTSIDE = "<stranger@example.net>", "<anyone@example.com>"
+# Clients all over the Internet, and recipients in the large domains: no rule means just these.  Lists of networks that
+# must not exist, which many hosts refuse, have none of them.
+_STRANGERS = ("23.0.113.254", "67.0.113.254", "101.0.113.254", "131.0.113.254", "163.0.113.254", "195.0.113.254")
+_STRANGERS_6 = ("2400:0:113::254", "2600:0:113::254", "2a00:0:113::254")
+_NAME = "mail.example.com"  # their confirmed name, which a rule may require
+_SENDER = "<stranger@example.com>"
+_OUTSIDE = ("<anyone@example.com>", "<anyone@example.net>", "<anyone@example.org>")
 _CONDITIONS = ("authenticated", "client", "sender", "listener")
 _BUILT_IN = "built-in"  # the place of the loopback networks, which may relay by default
 _MOST_DOMAINS = 20  # of which DNS is asked for the mail exchangers
@@ -97,14 +100,19 @@ def _open_relay(config: Config, now: datetime) -> Iterator[str]:
         if config.at(name).relay.mode is Mode.OFF:
             continue
         connects = _through(listener.conditions if listener else None)
-        for strangers in (_STRANGERS, _STRANGERS_6):
-            if all(_relays(generation, connects(stranger), now) for stranger in strangers):
+        for strangers, recipient in product((_STRANGERS, _STRANGERS_6), _outside(config)):
+            if sum(_relays(generation, connects(one), recipient, now) for one in strangers) * 2 > len(strangers):
                 where = f"[listener.{name}]" if name else "[relay]"
                 yield (
                     f"{where}: makes this host an open relay: a client such as {strangers[0]} that has not logged in"
-                    f" may send from {_SENDER} to {_OUTSIDE}; see it with: turfctl relay-test"
+                    f" may send from {_SENDER} to {recipient}; see it with: turfctl relay-test"
                 )
                 break
+
+
+def _outside(config: Config) -> list[str]:
+    """Return recipients that are not ours."""
+    return [one for one in _OUTSIDE if not listed(config.domains.match_name(one.rpartition("@")[2][:-1], date.max))]
 
 
 def _enforced(config: Config) -> Config:
@@ -124,12 +132,11 @@ def _through(conditions: Listener | None) -> Callable[[str], Connection]:
     port = min(conditions.ports, default=25) if conditions else 25
     local = min(conditions.addresses, key=str, default=None) if conditions else None
     daemon = min(conditions.daemons, default="") if conditions else ""
-    return lambda client: Connection(
-        parse_address(client), names=Known(), local_address=local, port=port, daemon=daemon
-    )
+    names = Known(ClientNames((_NAME,), (_NAME,)))
+    return lambda client: Connection(parse_address(client), _NAME, names, local, port, daemon)
 
 
-def _relays(generation: Generation, connection: Connection, now: datetime) -> bool:
+def _relays(generation: Generation, connection: Connection, recipient: str, now: datetime) -> bool:
     transaction = Transaction(
         time=now,
         session="",
@@ -137,7 +144,7 @@ def _relays(generation: Generation, connection: Connection, now: datetime) -> bo
         facts=frozenset(Fact),
         today=now.date(),
         sender=_SENDER,
-        tried=(Tried(Recipient(_OUTSIDE)),),
+        tried=(Tried(Recipient(recipient)),),
         answer=Answer(),
     )
     retrial = judge_again(generation, transaction)

@@ -30,7 +30,8 @@ class Explanation(NamedTuple):
     def accepted(self) -> bool:
         """True if the message is accepted for every recipient."""
         answer = self.retrial.answer
-        return not any(self.retrial.tried) and not answer.reply and answer.verdict in ("", "accept")
+        certain = not any(self.retrial.tried) and not self.retrial.unknown
+        return certain and not answer.reply and answer.verdict in ("", "accept")
 
 
 def explain(generation: Generation, transaction: Transaction) -> Explanation:
@@ -86,13 +87,19 @@ def _answer(answer: Answer | None) -> dict[str, str]:
 def told(explanation: Explanation) -> dict[str, Any]:
     """Return an explanation as the daemon gives it to turfctl: the document, the lines, and whether it is the same."""
     then, now = explanation.transaction, explanation.retrial
-    same = (now.tried, now.answer) == (tuple(one.answer for one in then.tried), then.answer)
+    answers = [*(one.answer for one in then.tried), then.answer]
+    same = list(map(_essence, [*now.tried, now.answer])) == list(map(_essence, answers))
     return {
         "document": as_json_document(explanation),
         "lines": list(lines(explanation)),
         "accepted": explanation.accepted,
         "same": same,
     }
+
+
+def _essence(answer: Answer | None) -> tuple[str, str, str]:
+    """Return what matters of an answer: an entry has another place once a line is added above it."""
+    return (answer.verdict, answer.rule, answer.reply) if answer else ("", "", "")
 
 
 def decided(then: Transaction) -> dict[str, Any]:
@@ -129,7 +136,8 @@ def history(then: Transaction) -> Iterator[str]:
 
 def was_accepted(then: Transaction) -> bool:
     """Return True if the message was accepted for every recipient."""
-    return not any(one.answer for one in then.tried) and not then.answer.reply and then.answer.verdict in ("", "accept")
+    passed = then.complete and not any(one.answer for one in then.tried)
+    return passed and not then.answer.reply and then.answer.verdict in ("", "accept")
 
 
 def _shortly(answer: Answer) -> str:
